@@ -1,0 +1,103 @@
+package shape
+
+// Class is what pods have in common that the planner must know: what they ask for,
+// where they may go and what their neighbours may be. Pods that differ in nothing of
+// this are one class with a count, and the planner treats them as interchangeable.
+type Class struct {
+	Namespace string `json:"namespace"`
+
+	// Labels holds those labels that some selector in the cluster looks at, ascending by key.
+	Labels []Label `json:"labels,omitempty"`
+
+	// Requests is what one pod takes from a node; Requests.Pods is 1.
+	Requests Vector `json:"requests"`
+
+	// Priority orders pods when limits or reservations are short: higher first.
+	Priority int32 `json:"priority,omitempty"`
+
+	// NodeSelector must hold on the node, all of it.
+	NodeSelector []Requirement `json:"nodeSelector,omitempty"`
+
+	// NodeTerms is required node affinity: one of them must hold. Empty means no such wish;
+	// a pod whose affinity has terms that can never match carries NoNode.
+	NodeTerms []NodeTerm `json:"nodeTerms,omitempty"`
+	NoNode    bool       `json:"noNode,omitempty"`
+
+	PreferredNodes []PreferredNodes `json:"preferredNodes,omitempty"`
+	Tolerations    []Toleration     `json:"tolerations,omitempty"`
+	HostPorts      []HostPort       `json:"hostPorts,omitempty"`
+	Spread         []Spread         `json:"spread,omitempty"`
+	Affinity       []PodTerm        `json:"affinity,omitempty"`
+
+	// VolumeTerms says where the pod's volumes can be reached: one of them must hold, on top of NodeTerms.
+	// It is kept apart because topology spread looks at the pod's own affinity only.
+	VolumeTerms []NodeTerm `json:"volumeTerms,omitempty"`
+	Attach      []Attach   `json:"attach,omitempty"`
+
+	// Refused is why no node may be bought for these pods (a claim for dynamic resources, a missing
+	// volume claim), one sentence. Empty for all others.
+	Refused string `json:"refused,omitempty"`
+
+	// Buffer marks pods that exist only in the plan, to keep room free.
+	Buffer bool `json:"buffer,omitempty"`
+}
+
+// NodeTerm is a conjunction of conditions on a node.
+type NodeTerm struct {
+	Labels []Requirement `json:"labels,omitempty"`
+	Names  []Requirement `json:"names,omitempty"` // matchFields metadata.name: In and NotIn
+}
+
+// PreferredNodes is one term of preferred node affinity.
+type PreferredNodes struct {
+	Weight int32    `json:"weight"` // 1 to 100
+	Term   NodeTerm `json:"term"`
+}
+
+// HostPort is a port that a pod takes on its node.
+type HostPort struct {
+	IP       string `json:"ip,omitempty"` // "0.0.0.0" and "" collide with every address
+	Protocol string `json:"protocol"`     // TCP, UDP or SCTP
+	Port     int32  `json:"port"`
+}
+
+// Spread is one topology spread constraint.
+type Spread struct {
+	Key        string `json:"key"`
+	MaxSkew    int32  `json:"maxSkew"`              // at least 1
+	MinDomains int32  `json:"minDomains,omitempty"` // 0 means 1
+	Hard       bool   `json:"hard"`                 // DoNotSchedule
+
+	// Selector counts pods of the same namespace; matchLabelKeys are already merged in.
+	Selector Selector `json:"selector"`
+
+	// IgnoreAffinity counts nodes that the pod's own node selector and affinity exclude.
+	IgnoreAffinity bool `json:"ignoreAffinity,omitempty"`
+	// HonorTaints leaves out nodes whose taints the pod does not tolerate.
+	HonorTaints bool `json:"honorTaints,omitempty"`
+}
+
+// PodTerm is one term of pod affinity or anti-affinity.
+type PodTerm struct {
+	Key  string `json:"key"`
+	Anti bool   `json:"anti,omitempty"`
+
+	// Weight is 0 for a required term, else 1 to 100.
+	Weight int32 `json:"weight,omitempty"`
+
+	// Namespaces ascend; namespace selectors are already resolved to names.
+	Namespaces    []string `json:"namespaces,omitempty"`
+	AllNamespaces bool     `json:"allNamespaces,omitempty"`
+
+	// Selector has matchLabelKeys and mismatchLabelKeys merged in.
+	Selector Selector `json:"selector"`
+}
+
+// Attach is a volume that occupies an attachment slot of a CSI driver.
+type Attach struct {
+	Driver string `json:"driver"`
+
+	// Volume is set when several pods may share the volume: it then takes one slot a node.
+	// Empty means each pod brings its own.
+	Volume string `json:"volume,omitempty"`
+}
