@@ -1,0 +1,71 @@
+# Dovetail: `make` alone lists the targets. All of them need only Go, make and git.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+TOOL := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
+# Modules of this repository, the root first.
+MODULES := $(patsubst %/go.mod,%,$(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod'))
+# What `make test` runs as one go test each: tools has no packages of its own.
+TESTED := $(filter-out tools,$(MODULES))
+TESTFLAGS ?=
+
+##@ First steps
+
+.PHONY: demo
+demo: playground-binary ## Run two tutorials on a whole cluster with a simulated AWS, and tell what happens (about 3 minutes after the first build)
+	@bin/playground demo
+
+.PHONY: test
+test: playground-binary ## Run every test, with the race detector, against a real control plane (15 minutes or less with a warm build cache)
+	@hack/test.sh $(TESTFLAGS)
+
+.PHONY: playground
+playground: playground-binary ## Start a whole cluster with a simulated AWS and leave it up
+	@bin/playground up --with awssim,dovetail --keep
+
+##@ Building
+
+.PHONY: build
+build: ## Build the dovetail binary into bin/
+	$(GO) build -o bin/dovetail ./cmd/dovetail
+
+.PHONY: build-all
+build-all: ## Build every package of every module
+	@for module in $(MODULES); do echo "building module $$module"; (cd $$module && $(GO) build ./...); done
+
+.PHONY: playground-binary
+playground-binary: ## Build bin/playground: etcd, Kubernetes, kwok, awssim and dovetail in one binary
+	@hack/playground-binary.sh
+
+.PHONY: generate
+generate: ## Rewrite generated files: deep copies and CRDs
+	@hack/generate.sh
+
+.PHONY: catalog
+catalog: ## Rewrite the EC2 catalogue from its sources
+	cd hack/catalog && $(GO) run . -out ../../catalog
+
+##@ Checking
+
+.PHONY: verify
+verify: lint ## Check without changing anything: generated files are current, modules are tidy, code is formatted and lints
+	@hack/verify.sh
+
+.PHONY: lint
+lint: ## gofmt, go vet and staticcheck
+	@hack/lint.sh
+
+.PHONY: bench
+bench: ## Run the planner's own benchmarks
+	$(GO) test -run='^$$' -bench=. -benchmem ./engine/...
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z_-]+:.*?##/ {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
