@@ -1,0 +1,25 @@
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Group is the API group of EC2NodeClass, and the domain of its labels and annotations.
+const Group = "karpenter.k8s.aws"
+
+// GroupVersion is karpenter.k8s.aws/v1.
+var GroupVersion = schema.GroupVersion{Group: Group, Version: "v1"}
+
+// SchemeBuilder collects what AddToScheme registers.
+var SchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
+
+// AddToScheme adds the kinds of this package to a scheme.
+var AddToScheme = SchemeBuilder.AddToScheme
+
+func addKnownTypes(scheme *runtime.Scheme) error {
+	scheme.AddKnownTypes(GroupVersion, &EC2NodeClass{}, &EC2NodeClassList{})
+	metav1.AddToGroupVersion(scheme, GroupVersion)
+	return nil
+}
