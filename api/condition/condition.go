@@ -27,6 +27,7 @@ const (
 // Object is a kind with conditions and a generation, as all in api are.
 type Object interface {
 	GetGeneration() int64
+	GetDeletionTimestamp() *metav1.Time
 	Conditions() *[]metav1.Condition
 }
 
@@ -134,7 +135,8 @@ func RollUpReady(o RootedObject, now time.Time) bool {
 // False when any is False, else Unknown when any is not True or is missing,
 // else True. The message names the dependents that are in the way, in the
 // given order, with their messages. A dependent that observed an older
-// generation counts as Unknown: what it says is about an older spec.
+// generation counts as Unknown: what it says is about an older spec. That does
+// not hold while the object is being deleted, which raises the generation too.
 func RollUp(o Object, now time.Time, root string, dependents ...string) bool {
 	var failed, open []string
 	var failedReason, openReason string
@@ -144,7 +146,7 @@ func RollUp(o Object, now time.Time, root string, dependents ...string) bool {
 		case c == nil:
 			open = append(open, d+": not yet known")
 			openReason = orElse(openReason, ReasonAwaiting)
-		case c.ObservedGeneration != o.GetGeneration():
+		case c.ObservedGeneration != o.GetGeneration() && o.GetDeletionTimestamp() == nil:
 			open = append(open, d+": not yet known for the current spec")
 			openReason = orElse(openReason, ReasonAwaiting)
 		case c.Status == metav1.ConditionFalse:
