@@ -1,0 +1,44 @@
+package cluster
+
+import (
+	"strings"
+
+	"sigs.k8s.io/kwok/kustomize/stage/node/fast"
+	heartbeat "sigs.k8s.io/kwok/kustomize/stage/node/heartbeat-with-lease"
+	podstages "sigs.k8s.io/kwok/kustomize/stage/pod/fast"
+)
+
+// podStop ends a pod that was asked to go: a process that obeys SIGTERM takes a
+// moment, and never longer than the grace period, because kwok's last word is
+// a deletion without one.
+const podStop = `apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata:
+  name: pod-delete
+spec:
+  resourceRef:
+    apiGroup: v1
+    kind: Pod
+  selector:
+    matchExpressions:
+    - key: '.metadata.deletionTimestamp'
+      operator: 'Exists'
+  delay:
+    durationMilliseconds: 300
+    durationFrom:
+      expressionFrom: '.metadata.annotations["playground.dovetail.sh/stops-after"]'
+  next:
+    delete: true
+`
+
+// kwokConfig is how the pretend kubelets behave: nodes become Ready and renew
+// their leases, pods run at once, and those of Jobs complete at once.
+func kwokConfig() string {
+	return strings.Join([]string{
+		fast.DefaultNodeInit,
+		heartbeat.DefaultNodeHeartbeatWithLease,
+		podstages.DefaultPodReady,
+		podstages.DefaultPodComplete,
+		podStop,
+	}, "\n---\n")
+}
