@@ -1,0 +1,104 @@
+package observe
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/record"
+	clocktesting "k8s.io/utils/clock/testing"
+)
+
+func drain(events chan string) int {
+	n := 0
+	for {
+		select {
+		case <-events:
+			n++
+		default:
+			return n
+		}
+	}
+}
+
+func TestRecorderKeepsBackWhatItSaid(t *testing.T) {
+	t.Parallel()
+	clock := clocktesting.NewFakeClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
+	sink := record.NewFakeRecorder(100)
+	r := NewRecorder(sink, clock)
+	web := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", UID: "1"}}
+	db := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "db", UID: "2"}}
+
+	r.Emit(web, Evicted, "its node goes")
+	r.Emit(web, Evicted, "its node goes")
+	if got := drain(sink.Events); got != 1 {
+		t.Errorf("saying the same twice: %d events, want 1", got)
+	}
+	r.Emit(db, Evicted, "its node goes")
+	r.Emit(web, Evicted, "its node is drifted")
+	r.Emit(web, Disrupted, "its node goes")
+	if got := drain(sink.Events); got != 3 {
+		t.Errorf("another object, message or reason: %d events, want 3", got)
+	}
+	clock.Step(Evicted.Every)
+	r.Emit(web, Evicted, "its node goes")
+	if got := drain(sink.Events); got != 1 {
+		t.Errorf("after %s: %d events, want 1", Evicted.Every, got)
+	}
+}
+
+func TestRecorderLimitsNominations(t *testing.T) {
+	t.Parallel()
+	clock := clocktesting.NewFakeClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
+	sink := record.NewFakeRecorder(100)
+	r := NewRecorder(sink, clock)
+	nominate := func(n int) {
+		for i := range n {
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web", UID: "u"}}
+			r.Emitf(pod, Nominated, "to node %d at %s", i, clock.Now())
+		}
+	}
+	nominate(30)
+	if got := drain(sink.Events); got != Nominated.Burst {
+		t.Errorf("30 nominations at once: %d events, want %d", got, Nominated.Burst)
+	}
+	clock.Step(time.Second)
+	nominate(30)
+	if got := drain(sink.Events); got != int(Nominated.PerSecond) {
+		t.Errorf("30 nominations a second later: %d events, want %v", got, Nominated.PerSecond)
+	}
+}
+
+func TestTwoDaemonsInOneProcess(t *testing.T) {
+	t.Parallel()
+	a, b := NewMetrics(), NewMetrics()
+	a.Claims.Created.WithLabelValues("provisioned", "general", "false").Inc()
+	families, err := b.Gatherer().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "karpenter_nodeclaims_created_total" {
+			t.Error("one daemon's count appears in another's metrics")
+		}
+	}
+}
+
+func TestEveryNameHasItsDocumentation(t *testing.T) {
+	t.Parallel()
+	for _, m := range NewMetrics().Table() {
+		if m.Doc == "" {
+			t.Errorf("metric %s has no documentation", m.Name)
+		}
+		if !strings.HasPrefix(m.Name, "karpenter_") && !strings.HasPrefix(m.Name, "operator_") {
+			t.Errorf("metric %s has a prefix of its own", m.Name)
+		}
+	}
+	for _, r := range Reasons() {
+		if r.Doc == "" || r.On == "" {
+			t.Errorf("event %s is not documented", r.Name)
+		}
+	}
+}

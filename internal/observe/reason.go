@@ -1,0 +1,92 @@
+package observe
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Component is the source of all events.
+const Component = "karpenter"
+
+// Reason is one row of the table of events.
+type Reason struct {
+	Name string
+	Type string // Normal or Warning
+	On   string // the kinds of objects that get it
+	Doc  string
+
+	// Every is how long the same event about the same object is kept back; 0 means two minutes.
+	Every time.Duration
+
+	// PerSecond and Burst limit all events of this reason together; 0 means no limit.
+	PerSecond float64
+	Burst     int
+}
+
+const (
+	normal  = corev1.EventTypeNormal
+	warning = corev1.EventTypeWarning
+)
+
+// Reasons of events about pods.
+var (
+	Nominated                      = row(Reason{Name: "Nominated", Type: normal, On: "Pod", PerSecond: 5, Burst: 10, Doc: "The pod is expected on a node that is there or on its way."})
+	FailedScheduling               = row(Reason{Name: "FailedScheduling", Type: warning, On: "Pod", Every: 5 * time.Minute, Doc: "No node that may be bought can hold the pod; the message says why."})
+	Evicted                        = row(Reason{Name: "Evicted", Type: normal, On: "Pod", Doc: "The pod was evicted because its node goes."})
+	Disrupted                      = row(Reason{Name: "Disrupted", Type: normal, On: "Pod", Doc: "The pod was deleted, without the Eviction API, because its node must go by a deadline."})
+	InvalidDoNotDisruptAnnotation  = row(Reason{Name: "InvalidDoNotDisruptAnnotation", Type: warning, On: "Pod", Doc: "The pod's do-not-disrupt annotation is neither true nor a duration and has no effect."})
+	DoNotDisruptUntil              = row(Reason{Name: "DoNotDisruptUntil", Type: normal, On: "Pod", Doc: "The pod's do-not-disrupt annotation keeps its node until a time."})
+	DoNotDisruptGracePeriodElapsed = row(Reason{Name: "DoNotDisruptGracePeriodElapsed", Type: normal, On: "Pod", Doc: "The time of the pod's do-not-disrupt annotation is over."})
+)
+
+// Reasons of events about nodes, claims and pools.
+var (
+	NoCompatibleInstanceTypes     = row(Reason{Name: "NoCompatibleInstanceTypes", Type: warning, On: "NodePool", Every: time.Minute, Doc: "No instance type satisfies the NodePool's requirements."})
+	DisruptionLaunching           = row(Reason{Name: "DisruptionLaunching", Type: normal, On: "NodeClaim", Doc: "The claim was made to replace nodes that are given up."})
+	DisruptionWaitingReadiness    = row(Reason{Name: "DisruptionWaitingReadiness", Type: normal, On: "NodeClaim", Doc: "A disruption waits until this replacement is ready."})
+	DisruptionTerminating         = row(Reason{Name: "DisruptionTerminating", Type: normal, On: "Node, NodeClaim", Doc: "The node is given up; the message says why."})
+	DisruptionBlocked             = row(Reason{Name: "DisruptionBlocked", Type: normal, On: "Node, NodeClaim", Doc: "The node cannot be given up voluntarily; the message says why."})
+	PoolDisruptionBlocked         = row(Reason{Name: "DisruptionBlocked", Type: normal, On: "NodePool", Every: time.Minute, Doc: "The NodePool's budgets allow no further disruption."})
+	Unconsolidatable              = row(Reason{Name: "Unconsolidatable", Type: normal, On: "Node, NodeClaim", Every: 15 * time.Minute, Doc: "Consolidation keeps the node; the message says why."})
+	ConsolidationCandidate        = row(Reason{Name: "ConsolidationCandidate", Type: normal, On: "Node, NodeClaim", Doc: "Consolidation looks at the node."})
+	ConsolidationRejected         = row(Reason{Name: "ConsolidationRejected", Type: normal, On: "Node, NodeClaim", Doc: "A move was not made: budget, scheduling or churn."})
+	ConsolidationApproved         = row(Reason{Name: "ConsolidationApproved", Type: normal, On: "Node, NodeClaim, NodePool", Doc: "A move is made."})
+	NodeRepairBlocked             = row(Reason{Name: "NodeRepairBlocked", Type: warning, On: "Node, NodeClaim, NodePool", Every: 15 * time.Minute, Doc: "Too many nodes are unhealthy at once for any of them to be replaced."})
+	FailedDraining                = row(Reason{Name: "FailedDraining", Type: warning, On: "Node", Doc: "The node is not drained yet; the message says which pods stay and why."})
+	AwaitingVolumeDetachment      = row(Reason{Name: "AwaitingVolumeDetachment", Type: normal, On: "Node", Doc: "The drained node waits for its volumes to be detached."})
+	TerminationGracePeriodExpires = row(Reason{Name: "TerminationGracePeriodExpiring", Type: warning, On: "Node, NodeClaim", Doc: "What is left on the node is deleted at a deadline."})
+	InsufficientCapacity          = row(Reason{Name: "InsufficientCapacityError", Type: warning, On: "NodeClaim", Doc: "The cloud had none of the claim's offerings; the claim is given up."})
+	UnregisteredTaintMissing      = row(Reason{Name: "UnregisteredTaintMissing", Type: warning, On: "NodeClaim", Doc: "The node joined without the taint karpenter.sh/unregistered, so pods may have come too early."})
+	FailedConsistencyCheck        = row(Reason{Name: "FailedConsistencyCheck", Type: warning, On: "NodeClaim", Doc: "Claim, node and machine contradict each other."})
+	FailedTermination             = row(Reason{Name: "FailedTermination", Type: warning, On: "Node, NodeClaim", Doc: "The cloud does not end the machine; the message says why."})
+	NodeClassNotReady             = row(Reason{Name: "NodeClassNotReady", Type: warning, On: "NodeClaim", Doc: "The claim's node class cannot launch anything; the claim is given up."})
+	Finalized                     = row(Reason{Name: "Finalized", Type: normal, On: "Node, NodeClaim, NodePool, CapacityBuffer", Doc: "The object's finalizer was removed."})
+)
+
+var reasons []*Reason
+
+func row(r Reason) *Reason {
+	if r.Every == 0 {
+		r.Every = defaultEvery
+	}
+	reasons = append(reasons, &r)
+	return &r
+}
+
+// defaultEvery is how long the same event about the same object is kept back.
+const defaultEvery = 2 * time.Minute
+
+// Transition is the event of a condition that changed: its reason is the condition's type.
+func Transition(conditionType string) *Reason {
+	return &Reason{Name: conditionType, Type: normal, Every: defaultEvery, Doc: "The condition of that name changed."}
+}
+
+// Reasons documents all events but those of conditions' transitions, in no order that matters.
+func Reasons() []Reason {
+	out := make([]Reason, 0, len(reasons))
+	for _, r := range reasons {
+		out = append(out, *r)
+	}
+	return out
+}

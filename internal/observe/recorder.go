@@ -1,0 +1,95 @@
+package observe
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
+)
+
+// rememberAtMost bounds what a Recorder keeps; past it, what may be said again is forgotten, or if that is little all, and
+// events may come once too often.
+const rememberAtMost = 20_000
+
+// Recorder emits events, and keeps back those that say the same again too soon.
+type Recorder struct {
+	sink  record.EventRecorder
+	clock clock.PassiveClock
+
+	mu       sync.Mutex // guards the fields below
+	until    map[said]time.Time
+	limiters map[string]*rate.Limiter
+}
+
+// said is one event about one object.
+type said struct{ object, reason, message string }
+
+// NewRecorder emits to sink.
+func NewRecorder(sink record.EventRecorder, c clock.PassiveClock) *Recorder {
+	return &Recorder{sink: sink, clock: c, until: map[said]time.Time{}, limiters: map[string]*rate.Limiter{}}
+}
+
+// Emit records an event about an object, with one sentence that holds still while
+// nothing changes.
+func (r *Recorder) Emit(object runtime.Object, reason *Reason, message string) {
+	if r.due(said{identity(object), reason.Name, message}, reason) {
+		r.sink.Event(object, reason.Type, reason.Name, message)
+	}
+}
+
+// Emitf is Emit with a format.
+func (r *Recorder) Emitf(object runtime.Object, reason *Reason, format string, args ...any) {
+	r.Emit(object, reason, fmt.Sprintf(format, args...))
+}
+
+func (r *Recorder) due(key said, reason *Reason) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.clock.Now()
+	if now.Before(r.until[key]) || !r.allowedLocked(reason, now) {
+		return false
+	}
+	if len(r.until) >= rememberAtMost {
+		r.forgetLocked(now)
+	}
+	r.until[key] = now.Add(reason.Every)
+	return true
+}
+
+// allowedLocked takes a token of the reason's rate limit. r.mu is held.
+func (r *Recorder) allowedLocked(reason *Reason, now time.Time) bool {
+	if reason.PerSecond == 0 {
+		return true
+	}
+	limiter := r.limiters[reason.Name]
+	if limiter == nil {
+		limiter = rate.NewLimiter(rate.Limit(reason.PerSecond), reason.Burst)
+		r.limiters[reason.Name] = limiter
+	}
+	return limiter.AllowN(now, 1)
+}
+
+// forgetLocked drops what may be said again, and if that is little, everything. r.mu is held.
+func (r *Recorder) forgetLocked(now time.Time) {
+	for key, until := range r.until {
+		if !now.Before(until) {
+			delete(r.until, key)
+		}
+	}
+	if len(r.until) > rememberAtMost/2 {
+		clear(r.until)
+	}
+}
+
+func identity(object runtime.Object) string {
+	m, err := meta.Accessor(object)
+	if err != nil {
+		return fmt.Sprintf("%T", object)
+	}
+	return fmt.Sprintf("%T/%s/%s/%s", object, m.GetNamespace(), m.GetName(), m.GetUID())
+}
