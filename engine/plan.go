@@ -1,8 +1,82 @@
 package engine
 
-import "github.com/dovetail-sh/dovetail/engine/shape"
+import (
+	"cmp"
+	"slices"
 
-// Plan decides which pods go on which nodes and which nodes to open.
+	"github.com/dovetail-sh/dovetail/engine/board"
+	"github.com/dovetail-sh/dovetail/engine/feasible"
+	"github.com/dovetail-sh/dovetail/engine/pack"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/engine/spread"
+)
+
+// Plan decides which pods go on which nodes and which nodes to open. Nodes that exist or
+// are on their way are filled first; what is left goes to new nodes at the least price.
+//
+// A pod whose Class index is out of range, which no correct Snapshot has, is refused.
 func Plan(s shape.Snapshot, p Policy) Decision {
-	return Decision{}
+	t := feasible.Compile(&s)
+	st := spread.New(t)
+	b := board.New(t, st)
+	items, stuck := pack.Assign(b)
+	result := pack.Solve(pack.Task{Table: t, Spread: st, Items: items, NodePrice: p.NodePrice, Effort: p.Effort})
+
+	a := &assembler{table: t, board: b, items: items, policy: p, next: make([]int, len(t.Classes))}
+	a.decision.Counters = Counters{Pods: len(s.Pods), Classes: len(t.Classes), Columns: len(t.Columns), Steps: result.Steps}
+	a.place()
+	a.open(result.Bins)
+	for i, n := range result.Left {
+		stuck[items[i].Class] += n
+	}
+	a.refuse(stuck)
+	return a.decision
+}
+
+// assembler turns counts of classes back into pods.
+type assembler struct {
+	table    *feasible.Table
+	board    *board.Board
+	items    []pack.Item
+	policy   Policy
+	next     []int // by class: how many of its pods have been given out, oldest first
+	decision Decision
+}
+
+// take gives out the next n pods of a class.
+func (a *assembler) take(class, n int) []shape.PodID {
+	pods := a.table.Classes[class].Pods[a.next[class] : a.next[class]+n]
+	a.next[class] += n
+	out := make([]shape.PodID, n)
+	for i, p := range pods {
+		out[i] = a.table.Snapshot().Pods[p].ID
+	}
+	return out
+}
+
+func (a *assembler) place() {
+	for _, m := range a.board.Moves() {
+		for _, id := range a.take(int(m.Class), int(m.Count)) {
+			a.decision.Place = append(a.decision.Place, Placement{Pod: id, Node: a.table.Nodes[m.Node].Name})
+		}
+	}
+	slices.SortFunc(a.decision.Place, func(x, y Placement) int { return cmp.Compare(x.Pod, y.Pod) })
+}
+
+func (a *assembler) refuse(stuck []int) {
+	for class, n := range stuck {
+		if n == 0 {
+			continue
+		}
+		why := a.why(class)
+		for _, id := range a.take(class, n) {
+			tree := why
+			tree.Subject = string(id)
+			a.decision.Unplaced = append(a.decision.Unplaced, Unplaced{Pod: id, Why: tree})
+		}
+	}
+	for _, id := range a.table.Stray() {
+		a.decision.Unplaced = append(a.decision.Unplaced, Unplaced{Pod: id, Why: strayTree(id)})
+	}
+	slices.SortFunc(a.decision.Unplaced, func(x, y Unplaced) int { return cmp.Compare(x.Pod, y.Pod) })
 }

@@ -95,7 +95,9 @@ func TestSomeIsAMember(t *testing.T) {
 
 func TestCompatible(t *testing.T) {
 	t.Parallel()
-	in := func(key string, values ...string) shape.Requirement { return shape.Requirement{Key: key, Values: values} }
+	in := func(key string, values ...string) shape.Requirement {
+		return shape.Requirement{Key: key, Values: values}
+	}
 	cases := map[string]struct {
 		why  string
 		have []shape.Requirement

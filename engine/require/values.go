@@ -295,3 +295,9 @@ func (v Values) String() string {
 	}
 	return strings.Join(out, " and ")
 }
+
+// Named lists the values that the set spells out, as members or as exceptions.
+func (v Values) Named() []string { return v.list }
+
+// Spare is everything but the values that v spells out.
+func (v Values) Spare() Values { return Values{key: v.key, list: v.list} }

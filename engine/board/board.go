@@ -1,0 +1,93 @@
+// Package board is what is where while a plan is being made.
+//
+// It holds what is left on existing nodes and how many pods are where, and it is the
+// only thing that changes during planning. Every change is written to a log, so a
+// what-if is begin, try, and roll back in as many steps as were changes. The board
+// checks room and counts; it does not choose.
+package board
+
+import (
+	"github.com/dovetail-sh/dovetail/engine/feasible"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/engine/spread"
+)
+
+// Board is the state of one plan.
+type Board struct {
+	Table  *feasible.Table
+	Spread *spread.State
+
+	free []int64 // by node and resource
+	dims int
+	log  []Move
+}
+
+// Move is so many pods of one class put on an existing node.
+type Move struct {
+	Node  int32 // index into Table.Nodes
+	Class int32 // index into Table.Classes
+	Count int32
+}
+
+// New is the board before anything is placed.
+func New(t *feasible.Table, s *spread.State) *Board {
+	b := &Board{Table: t, Spread: s, dims: len(t.Resources)}
+	b.free = make([]int64, len(t.Nodes)*b.dims)
+	for i := range t.Nodes {
+		copy(b.free[i*b.dims:], t.Nodes[i].Free)
+	}
+	return b
+}
+
+// Free is what is left on a node. It must not be written to.
+func (b *Board) Free(node int) []int64 { return b.free[node*b.dims : (node+1)*b.dims] }
+
+// Allows reports whether a node may take pods of the class as far as it itself says.
+func (b *Board) Allows(node, class int) bool {
+	n := &b.Table.Nodes[node]
+	return n.Stage != shape.Leaving && b.Table.Classes[class].Where.AllowsNode(n)
+}
+
+// Room is how many more pods of a class fit on a node by resources and hostname rules, at most limit.
+// Whether the node's labels, taints and domains suit is not looked at.
+func (b *Board) Room(node, class, limit int) int {
+	n := feasible.Fits(b.Table.Classes[class].Need, b.Free(node), limit)
+	if n == 0 || !b.Spread.Classes[class].Hosts {
+		return n
+	}
+	return b.Spread.HostRoom(class, func(tally int32) int32 { return b.Spread.Tallies[tally].Count[node] }, n)
+}
+
+// Place puts pods on a node, whether they fit or not.
+func (b *Board) Place(node, class, count int) {
+	b.move(node, class, count)
+	b.log = append(b.log, Move{int32(node), int32(class), int32(count)})
+}
+
+func (b *Board) move(node, class, count int) {
+	free := b.Free(node)
+	for d, need := range b.Table.Classes[class].Need {
+		free[d] -= need * int64(count)
+	}
+	for _, tally := range b.Spread.Classes[class].Adds {
+		b.Spread.Add(tally, node, int32(count))
+	}
+}
+
+// Moves lists what was placed, in order. It must not be written to.
+func (b *Board) Moves() []Move { return b.log }
+
+// Mark is a point to come back to.
+type Mark int
+
+// Begin marks the present state.
+func (b *Board) Begin() Mark { return Mark(len(b.log)) }
+
+// Rollback undoes everything since the mark.
+func (b *Board) Rollback(m Mark) {
+	for i := len(b.log) - 1; i >= int(m); i-- {
+		move := b.log[i]
+		b.move(int(move.Node), int(move.Class), -int(move.Count))
+	}
+	b.log = b.log[:m]
+}

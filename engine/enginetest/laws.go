@@ -1,0 +1,266 @@
+package enginetest
+
+import (
+	"fmt"
+
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/require"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// Check holds a decision against the laws: every pod in exactly one place, no node overfull, labels
+// and taints respected on every option, no limit exceeded, options ascending by price, the bound
+// not above the price. It shares no code with the planner but label algebra and vectors.
+func Check(s shape.Snapshot, _ engine.Policy, d engine.Decision) error {
+	c := &checker{s: s, d: d, pods: map[shape.PodID]*shape.Class{}, seen: map[shape.PodID]string{}}
+	for i := range s.Pods {
+		c.pods[s.Pods[i].ID] = s.Classes[s.Pods[i].Class]
+	}
+	for _, law := range []func() error{c.everyPodOnce, c.existingNodes, c.newNodes, c.limits, c.prices} {
+		if err := law(); err != nil {
+			return err
+		}
+	}
+	return c.neighbours()
+}
+
+type checker struct {
+	s    shape.Snapshot
+	d    engine.Decision
+	pods map[shape.PodID]*shape.Class
+	seen map[shape.PodID]string
+}
+
+func (c *checker) everyPodOnce() error {
+	note := func(id shape.PodID, where string) error {
+		if c.pods[id] == nil {
+			return fmt.Errorf("%s is in %s but was not asked for", id, where)
+		}
+		if c.seen[id] != "" {
+			return fmt.Errorf("%s is in %s and in %s", id, c.seen[id], where)
+		}
+		c.seen[id] = where
+		return nil
+	}
+	for _, p := range c.d.Place {
+		if err := note(p.Pod, p.Node); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.d.Open {
+		for _, id := range n.Pods {
+			if err := note(id, n.ID); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range c.d.Unplaced {
+		u := &c.d.Unplaced[i]
+		if err := note(u.Pod, "unplaced"); err != nil {
+			return err
+		}
+		if u.Why.Sentence() == "" {
+			return fmt.Errorf("%s is unplaced without a reason", u.Pod)
+		}
+	}
+	if len(c.seen) != len(c.pods) {
+		return fmt.Errorf("%d pods were asked for, %d were answered", len(c.pods), len(c.seen))
+	}
+	return nil
+}
+
+func (c *checker) existingNodes() error {
+	placed := map[string][]shape.PodID{}
+	for _, p := range c.d.Place {
+		placed[p.Node] = append(placed[p.Node], p.Pod)
+	}
+	for _, n := range c.s.Nodes {
+		if len(placed[n.Name]) == 0 {
+			continue
+		}
+		if n.Stage == shape.Leaving {
+			return fmt.Errorf("%s is being deleted and got pods", n.Name)
+		}
+		room := n.Allocatable
+		for _, p := range n.Pods {
+			room = room.Sub(c.s.Classes[p.Class].Requests)
+		}
+		sum := shape.Vector{}
+		labels := append([]shape.Label{{Key: shape.LabelHostname, Value: n.Hostname}}, c.s.Profiles[n.Profile].Labels...)
+		for _, id := range placed[n.Name] {
+			sum = sum.Add(c.pods[id].Requests)
+			if err := suits(c.pods[id], labelMap(labels), c.s.Profiles[n.Profile].Taints, n.Name); err != nil {
+				return fmt.Errorf("%s on %s: %w", id, n.Name, err)
+			}
+		}
+		if what, short := sum.Short(room); short {
+			return fmt.Errorf("%s has too little %s: %d of %d", n.Name, what, sum.Get(what), room.Get(what))
+		}
+	}
+	return nil
+}
+
+func labelMap(labels []shape.Label) []shape.Label {
+	m := map[string]string{}
+	for _, l := range labels {
+		m[l.Key] = l.Value
+	}
+	return shape.LabelsOf(m)
+}
+
+// suits holds a pod against a node's labels and taints.
+func suits(c *shape.Class, labels []shape.Label, taints []shape.Taint, name string) error {
+	if key, ok := require.New(c.NodeSelector).HasLabels(labels); !ok {
+		return fmt.Errorf("node selector %s does not hold", key)
+	}
+	for what, terms := range map[string][]shape.NodeTerm{"node affinity": c.NodeTerms, "volume topology": c.VolumeTerms} {
+		held := len(terms) == 0
+		for _, t := range terms {
+			held = held || require.TermMatches(t, labels, name)
+		}
+		if !held {
+			return fmt.Errorf("%s does not hold", what)
+		}
+	}
+	for _, taint := range taints {
+		ok := taint.Effect == shape.PreferNoSchedule
+		for _, t := range c.Tolerations {
+			key := t.Key == taint.Key || t.Key == "" && t.Exists
+			ok = ok || key && (t.Exists || t.Value == taint.Value) && (t.Effect == shape.AnyEffect || t.Effect == taint.Effect)
+		}
+		if !ok {
+			return fmt.Errorf("taint %s is not tolerated", taint.Key)
+		}
+	}
+	return nil
+}
+
+func (c *checker) newNodes() error {
+	for _, n := range c.d.Open {
+		if len(n.Pods) == 0 || len(n.Options) == 0 {
+			return fmt.Errorf("%s has %d pods and %d options", n.ID, len(n.Pods), len(n.Options))
+		}
+		pool := c.pool(n.Pool)
+		sum := shape.Vector{}
+		for _, id := range n.Pods {
+			sum = sum.Add(c.pods[id].Requests)
+		}
+		for i, o := range n.Options {
+			if i > 0 && o.Price < n.Options[i-1].Price {
+				return fmt.Errorf("%s: option %d is cheaper than the one before", n.ID, i)
+			}
+			it, off := c.offering(pool, o)
+			if off == nil || !off.Available {
+				return fmt.Errorf("%s: option %+v cannot be had", n.ID, o)
+			}
+			labels := c.labels(pool, it, off, n)
+			room := it.Allocatable
+			for _, ds := range c.s.DaemonSets {
+				if class := c.s.Classes[ds.Class]; suits(class, labels, pool.Taints, "") == nil {
+					room = room.Sub(class.Requests)
+				}
+			}
+			if what, short := sum.Short(room); short {
+				return fmt.Errorf("%s on %s has too little %s: %d of %d", n.ID, o.Type, what, sum.Get(what), room.Get(what))
+			}
+			for _, id := range n.Pods {
+				if err := suits(c.pods[id], labels, pool.Taints, "new-"+n.ID); err != nil {
+					return fmt.Errorf("%s on %s as %+v: %w", id, n.ID, o, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (c *checker) pool(name string) *shape.Pool {
+	for _, p := range c.s.Pools {
+		if p.Name == name {
+			return p
+		}
+	}
+	return &shape.Pool{}
+}
+
+func (c *checker) offering(p *shape.Pool, o engine.Option) (*shape.InstanceType, *shape.Offering) {
+	for _, i := range p.Types {
+		it := c.s.Types[i]
+		for k := range it.Offerings {
+			f := &it.Offerings[k]
+			if it.Name == o.Type && f.Zone == o.Zone && f.CapacityType == o.CapacityType && f.Reservation == o.Reservation {
+				return it, f
+			}
+		}
+	}
+	return nil, nil
+}
+
+// labels are what a node launched from an option carries; of what is still open it gets some value.
+func (c *checker) labels(p *shape.Pool, it *shape.InstanceType, o *shape.Offering, n engine.NewNode) []shape.Label {
+	m := map[string]string{}
+	for _, v := range require.New(n.Requirements).All() {
+		if value, ok := v.Some(); ok && !v.HasAbsent() {
+			m[v.Key()] = value
+		}
+	}
+	for _, r := range it.Requirements {
+		delete(m, r.Key)
+		if value, ok := require.Of(r).And(require.New(n.Requirements).Get(r.Key)).Some(); ok {
+			m[r.Key] = value
+		}
+	}
+	for _, l := range p.Labels {
+		m[l.Key] = l.Value
+	}
+	m[shape.LabelZone], m[shape.LabelCapacityType], m[shape.LabelInstanceType], m[shape.LabelNodePool] = o.Zone, o.CapacityType, it.Name, p.Name
+	m[shape.LabelHostname] = "new-" + n.ID
+	for _, l := range o.Extra {
+		m[l.Key] = l.Value
+	}
+	return shape.LabelsOf(m)
+}
+
+// limits takes the largest option of each new node: that is what may be launched.
+func (c *checker) limits() error {
+	for _, p := range c.s.Pools {
+		for _, l := range p.Limits {
+			used, opened := l.Used, false
+			for _, n := range c.d.Open {
+				if n.Pool != p.Name {
+					continue
+				}
+				opened = true
+				most := int64(0)
+				for _, o := range n.Options {
+					it, _ := c.offering(p, o)
+					most = max(most, it.Capacity.Get(l.Resource))
+				}
+				if l.Resource == shape.LimitNodes {
+					most = 1
+				}
+				used += most
+			}
+			if opened && used > l.Max {
+				return fmt.Errorf("pool %s exceeds its limit of %s: %d of %d", p.Name, l.Resource, used, l.Max)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *checker) prices() error {
+	sum := shape.Money(0)
+	for _, n := range c.d.Open {
+		if n.Price != n.Options[0].Price {
+			return fmt.Errorf("%s: price %s is not its cheapest option's %s", n.ID, n.Price, n.Options[0].Price)
+		}
+		sum += n.Price
+	}
+	if sum != c.d.Price {
+		return fmt.Errorf("price is %s, nodes sum to %s", c.d.Price, sum)
+	}
+	if c.d.Bound > c.d.Price {
+		return fmt.Errorf("bound %s is above the price %s", c.d.Bound, c.d.Price)
+	}
+	return nil
+}

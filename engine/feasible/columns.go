@@ -1,0 +1,153 @@
+package feasible
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/require"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// keyIndex says which columns have which value of one label.
+type keyIndex struct {
+	values  []string     // ascending
+	columns []bitset.Set // by values: columns that have, or may have, the value
+	absent  bitset.Set   // columns whose nodes lack the label
+	defined bitset.Set   // columns that say anything about the key
+}
+
+// buildColumns lists all offerings that a pool names.
+func (t *Table) buildColumns() {
+	used := make([]bool, len(t.snapshot.Types))
+	for _, p := range t.snapshot.Pools {
+		for _, i := range p.Types {
+			if i >= 0 && int(i) < len(used) {
+				used[i] = true
+			}
+		}
+	}
+	for i, it := range t.snapshot.Types {
+		if !used[i] {
+			continue
+		}
+		room := t.Flat(it.Allocatable)
+		for j := range it.Offerings {
+			c := Column{Type: it, Offering: &it.Offerings[j], typeIndex: int32(i), room: room}
+			if c.Offering.Allocatable != nil {
+				c.room = t.Flat(*c.Offering.Allocatable)
+			}
+			t.Columns = append(t.Columns, c)
+		}
+	}
+	slices.SortFunc(t.Columns, compareColumns)
+	t.Available = bitset.New(len(t.Columns))
+	for i := range t.Columns {
+		if t.Columns[i].Offering.Available {
+			t.Available.Add(i)
+		}
+	}
+}
+
+func compareColumns(a, b Column) int {
+	return cmp.Or(
+		cmp.Compare(a.Offering.Price, b.Offering.Price),
+		cmp.Compare(a.Type.Name, b.Type.Name),
+		cmp.Compare(a.Offering.Zone, b.Offering.Zone),
+		cmp.Compare(a.Offering.CapacityType, b.Offering.CapacityType),
+		cmp.Compare(a.Offering.Reservation, b.Offering.Reservation),
+		slices.Compare(a.room, b.room),
+		cmp.Compare(a.typeIndex, b.typeIndex),
+	)
+}
+
+// Label is what is known about a label of the column's nodes; ok is false if the
+// column says nothing about the key.
+func (c *Column) Label(key string) (v require.Values, ok bool) {
+	switch key {
+	case shape.LabelZone:
+		return require.Only(key, c.Offering.Zone), c.Offering.Zone != ""
+	case shape.LabelCapacityType:
+		return require.Only(key, c.Offering.CapacityType), c.Offering.CapacityType != ""
+	case shape.LabelInstanceType:
+		return require.Only(key, c.Type.Name), true
+	}
+	if value, found := shape.LabelValue(c.Offering.Extra, key); found {
+		return require.Only(key, value), true
+	}
+	i, found := slices.BinarySearchFunc(c.Type.Requirements, key, func(r shape.Requirement, k string) int { return cmp.Compare(r.Key, k) })
+	if !found {
+		return require.Any(key), false
+	}
+	return require.Of(c.Type.Requirements[i]), true
+}
+
+// key indexes one label, once.
+func (t *Table) key(key string) *keyIndex {
+	if k := t.keys[key]; k != nil {
+		return k
+	}
+	n := len(t.Columns)
+	k := &keyIndex{absent: bitset.New(n), defined: bitset.New(n)}
+	at := map[string]bitset.Set{}
+	for i := range t.Columns {
+		v, ok := t.Columns[i].Label(key)
+		if ok {
+			k.defined.Add(i)
+		}
+		members, listed := v.List()
+		if !ok || !listed || len(members) == 0 {
+			k.absent.Add(i)
+			continue
+		}
+		for _, m := range members {
+			if at[m] == nil {
+				at[m] = bitset.New(n)
+				k.values = append(k.values, m)
+			}
+			at[m].Add(i)
+		}
+	}
+	slices.Sort(k.values)
+	for _, m := range k.values {
+		k.columns = append(k.columns, at[m])
+	}
+	t.keys[key] = k
+	return k
+}
+
+// meeting is the set of columns that satisfy one wish.
+func (t *Table) meeting(v require.Values) bitset.Set {
+	k := t.key(v.Key())
+	out := bitset.New(len(t.Columns))
+	for i, value := range k.values {
+		if v.Has(value) {
+			out.Join(k.columns[i])
+		}
+	}
+	if v.HasAbsent() {
+		out.Join(k.absent)
+	}
+	return out
+}
+
+// Room is what a pool's node from a column has for pods, daemons taken off.
+func (p *Pool) Room(column int) []int64 {
+	d := p.dims
+	return p.room[column*d : column*d+d : column*d+d]
+}
+
+// PossibleValues lists the values of a label that a new node of some pool could have, in no
+// particular order.
+func (t *Table) PossibleValues(key string) []string {
+	out := slices.Clone(t.key(key).values)
+	for _, p := range t.Pools {
+		if f := p.free(key); f != nil {
+			out = append(out, f.Values...)
+		}
+	}
+	return out
+}
+
+// Allocatable is what the column's nodes have of one dimension, before daemons.
+func (c *Column) Allocatable(d int) int64 { return c.room[d] }

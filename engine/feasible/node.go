@@ -1,0 +1,74 @@
+package feasible
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+var bare = &shape.Profile{}
+
+// buildNodes works out what is left on each node.
+func (t *Table) buildNodes() {
+	s := t.snapshot
+	d := len(t.Resources)
+	t.Nodes = make([]Node, 0, len(s.Nodes))
+	free := make([]int64, len(s.Nodes)*d)
+	for i, n := range s.Nodes {
+		node := Node{Node: n, Profile: bare, Free: free[i*d : i*d+d : i*d+d]}
+		if n.Profile >= 0 && int(n.Profile) < len(s.Profiles) {
+			node.Profile = s.Profiles[n.Profile]
+		}
+		t.add(node.Free, &n.Allocatable, 1)
+		for k := range n.Pods {
+			if c := n.Pods[k].Class; c >= 0 && int(c) < len(s.Classes) {
+				t.add(node.Free, &s.Classes[c].Requests, -1)
+			}
+		}
+		t.Nodes = append(t.Nodes, node)
+	}
+	slices.SortFunc(t.Nodes, func(a, b Node) int {
+		return cmp.Or(cmp.Compare(readiness(a.Node), readiness(b.Node)), cmp.Compare(a.Name, b.Name))
+	})
+	t.expectDaemons()
+}
+
+// expectDaemons leaves room for daemons that will start on a node but have not yet.
+func (t *Table) expectDaemons() {
+	for i, ds := range t.snapshot.DaemonSets {
+		c := t.daemonClass(ds)
+		if c == nil {
+			continue
+		}
+		w := t.where(c)
+		for k := range t.Nodes {
+			n := &t.Nodes[k]
+			if _, running := slices.BinarySearch(n.Daemons, int32(i)); !running && w.AllowsNode(n) {
+				t.add(n.Free, &c.Requests, -1)
+			}
+		}
+	}
+}
+
+// readiness orders nodes: those that can run a pod at once come first.
+func readiness(n *shape.Node) int {
+	if n.Stage == shape.Ready {
+		return 0
+	}
+	return 1
+}
+
+// Moving reports whether a pod that still sits on a node is among those to be placed.
+func (t *Table) Moving(id shape.PodID) bool { return t.moving[id] }
+
+func (t *Table) noteMoving() {
+	for i := range t.snapshot.Pods {
+		if p := &t.snapshot.Pods[i]; p.From != "" {
+			if t.moving == nil {
+				t.moving = map[shape.PodID]bool{}
+			}
+			t.moving[p.ID] = true
+		}
+	}
+}

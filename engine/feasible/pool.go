@@ -1,0 +1,283 @@
+package feasible
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/require"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// Pool is a NodePool compiled.
+type Pool struct {
+	*shape.Pool
+
+	// Wishes are the pool's requirements and labels together, with its own name.
+	Wishes require.Set
+
+	// Columns that the pool's wishes allow, available or not.
+	Columns bitset.Set
+	// Usable are those of Columns that can be bought and have room left beside the daemons.
+	Usable bitset.Set
+
+	// Free are labels that the pool gives its nodes but that offerings say nothing about:
+	// which value a node gets is settled by the pods on it.
+	Free     []FreeLabel
+	freeBits int
+	freeFull bitset.Set
+
+	dims int
+	room []int64 // by column
+}
+
+// FreeLabel is one free label. Its values are members from to upto-1 of an Alternative's Free.
+type FreeLabel struct {
+	Key        string
+	Values     []string // what any pod or the pool mentions; absence is the empty string with Absent
+	Absent     bool     // the last member stands for the missing label
+	from, upto int
+}
+
+func (t *Table) buildPools() {
+	for _, p := range t.snapshot.Pools {
+		t.Pools = append(t.Pools, t.compilePool(p))
+	}
+	slices.SortFunc(t.Pools, func(a, b *Pool) int {
+		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+func (t *Table) compilePool(sp *shape.Pool) *Pool {
+	p := &Pool{Pool: sp, dims: len(t.Resources), Columns: bitset.New(len(t.Columns))}
+	p.Wishes = require.New(sp.Requirements).And(require.OfLabels(sp.Labels)).
+		And(require.OfLabels([]shape.Label{{Key: shape.LabelNodePool, Value: sp.Name}}))
+	in := make(map[int32]bool, len(sp.Types))
+	for _, i := range sp.Types {
+		in[i] = true
+	}
+	for i := range t.Columns {
+		if in[t.Columns[i].typeIndex] {
+			p.Columns.Add(i)
+		}
+	}
+	whole := p.Columns.Clone()
+	for _, v := range p.Wishes.All() {
+		if t.key(v.Key()).defined.Meets(whole) {
+			p.Columns.Keep(t.meeting(v))
+		} else {
+			p.addFree(t, v)
+		}
+	}
+	p.freeFull = bitset.Full(p.freeBits)
+	t.furnish(p)
+	return p
+}
+
+// addFree makes a free label of a wish that no offering of the pool can answer.
+func (p *Pool) addFree(t *Table, v require.Values) {
+	f := FreeLabel{Key: v.Key(), from: p.freeBits, Absent: v.HasAbsent()}
+	if members, ok := v.List(); ok {
+		f.Values = members
+	} else {
+		f.Values = t.mentioned(v)
+	}
+	f.upto = f.from + len(f.Values)
+	if f.Absent {
+		f.upto++
+	}
+	p.freeBits = f.upto
+	p.Free = append(p.Free, f)
+}
+
+// mentioned lists those values of an open set that some class asks for by name, and one that none does.
+func (t *Table) mentioned(v require.Values) []string {
+	rest := v
+	var out []string
+	note := func(s require.Set) {
+		w := s.Get(v.Key())
+		rest = rest.And(w.Spare())
+		for _, m := range w.Named() {
+			if v.Has(m) {
+				out = append(out, m)
+			}
+		}
+	}
+	for _, w := range t.wheres {
+		note(w.selector)
+		for _, list := range [][]term{w.terms, w.volumes} {
+			for _, tm := range list {
+				note(tm.labels)
+			}
+		}
+	}
+	if other, ok := rest.Some(); ok {
+		out = append(out, other)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// furnish works out how much room each column has beside the daemons that will run there.
+func (t *Table) furnish(p *Pool) {
+	d := p.dims
+	p.room = make([]int64, len(t.Columns)*d)
+	for i := range t.Columns {
+		copy(p.room[i*d:], t.Columns[i].room)
+	}
+	for _, ds := range t.snapshot.DaemonSets {
+		c := t.daemonClass(ds)
+		if c == nil {
+			continue
+		}
+		need := t.Flat(c.Requests)
+		runs := bitset.New(len(t.Columns))
+		for _, alt := range t.Alternatives(t.where(c), p) {
+			runs.Join(alt.Columns)
+		}
+		for i := runs.Next(0); i >= 0; i = runs.Next(i + 1) {
+			for k, n := range need {
+				p.room[i*d+k] -= n
+			}
+		}
+	}
+	p.Usable = bitset.New(len(t.Columns))
+	if p.NotReady != "" {
+		return
+	}
+	p.Usable = p.Columns.And(t.Available)
+	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
+		if slices.Min(p.Room(i)) < 0 {
+			p.Usable.Remove(i)
+		}
+	}
+}
+
+// Alternatives lists the ways in which pods can go to new nodes of a pool; none if they cannot.
+// Availability is not looked at.
+func (t *Table) Alternatives(w *Where, p *Pool) []Alternative {
+	if alts, known := w.alts[p]; known {
+		return alts
+	}
+	var alts []Alternative
+	if _, ok := w.Tolerates(p.Taints); ok && !w.noNode {
+		alts = []Alternative{{Columns: p.Columns.Clone(), Free: p.freeFull.Clone()}}
+		alts = t.narrow(alts, p, []term{{labels: w.selector}})
+		alts = t.narrow(alts, p, w.terms)
+		alts = t.narrow(alts, p, w.volumes)
+	}
+	w.alts[p] = alts
+	return alts
+}
+
+// narrow crosses alternatives with OR terms, and merges those that leave the same labels free.
+func (t *Table) narrow(alts []Alternative, p *Pool, list []term) []Alternative {
+	if len(list) == 0 {
+		return alts
+	}
+	var out []Alternative
+	for _, a := range alts {
+		for i := range list {
+			b := Alternative{Columns: a.Columns.Clone(), Free: a.Free.Clone()}
+			if !t.apply(&b, p, &list[i]) {
+				continue
+			}
+			if k := slices.IndexFunc(out, func(o Alternative) bool { return o.Free.Equal(b.Free) }); k >= 0 {
+				out[k].Columns.Join(b.Columns)
+			} else {
+				out = append(out, b)
+			}
+		}
+	}
+	return out
+}
+
+// apply narrows an alternative by one term; false if nothing is left.
+func (t *Table) apply(a *Alternative, p *Pool, tm *term) bool {
+	if tm.empty {
+		return false
+	}
+	for _, v := range tm.names {
+		if _, listed := v.List(); listed { // In names: a new node has a name nobody knows yet
+			return false
+		}
+	}
+	for _, v := range tm.labels.All() {
+		if v.Key() == shape.LabelHostname {
+			if _, listed := v.List(); listed {
+				return false
+			}
+			continue
+		}
+		if f := p.free(v.Key()); f != nil {
+			f.narrow(a.Free, v)
+			if !a.Free.AnyIn(f.from, f.upto) {
+				return false
+			}
+			continue
+		}
+		a.Columns.Keep(t.meeting(v))
+	}
+	return a.Columns.Any()
+}
+
+func (p *Pool) free(key string) *FreeLabel {
+	for i := range p.Free {
+		if p.Free[i].Key == key {
+			return &p.Free[i]
+		}
+	}
+	return nil
+}
+
+func (f *FreeLabel) narrow(free bitset.Set, v require.Values) {
+	for i := f.from; i < f.upto; i++ {
+		keep := false
+		if i-f.from < len(f.Values) {
+			keep = v.Has(f.Values[i-f.from])
+		} else {
+			keep = v.HasAbsent()
+		}
+		if !keep {
+			free.Remove(i)
+		}
+	}
+}
+
+// FreeLeft reports whether every free label still has a value.
+func (p *Pool) FreeLeft(free bitset.Set) bool {
+	for i := range p.Free {
+		if !free.AnyIn(p.Free[i].from, p.Free[i].upto) {
+			return false
+		}
+	}
+	return true
+}
+
+// FreeValues lists what a node with this Free may have for a label; absent tells whether it may lack it.
+func (f *FreeLabel) FreeValues(free bitset.Set) (values []string, absent bool) {
+	for i, v := range f.Values {
+		if free.Has(f.from + i) {
+			values = append(values, v)
+		}
+	}
+	return values, f.Absent && free.Has(f.upto-1)
+}
+
+// AllFree is the Free of a node about whose free labels nothing is known yet.
+func (p *Pool) AllFree() bitset.Set { return p.freeFull.Clone() }
+
+// Restrict narrows columns and free labels to nodes whose label has the value, or lacks it
+// when missing is set. It reports whether anything is left.
+func (t *Table) Restrict(p *Pool, columns, free bitset.Set, key, value string, missing bool) bool {
+	v := require.Only(key, value)
+	if missing {
+		v = require.Missing(key)
+	}
+	if f := p.free(key); f != nil {
+		f.narrow(free, v)
+		return free.AnyIn(f.from, f.upto)
+	}
+	columns.Keep(t.meeting(v))
+	return columns.Any()
+}

@@ -1,0 +1,254 @@
+package feasible
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// Table is a Snapshot compiled for planning. Its exported fields are written by
+// [Compile] only and never change.
+type Table struct {
+	// Resources names the dimensions of every flat vector: the four that shape.Vector has
+	// fields for, then those extended resources that a pod to be placed or a daemon wants.
+	Resources []string
+
+	// Columns are the offerings of all pools, cheapest first. Offerings that are not
+	// available are columns too: they matter for explanations.
+	Columns   []Column
+	Available bitset.Set // of Columns
+
+	Pools []*Pool // ascending by weight (highest first), then by name
+
+	// Classes are those that a pod to be placed has, in the order in which they are
+	// planned; see compareClasses.
+	Classes []*Class
+
+	Nodes []Node
+
+	snapshot *shape.Snapshot
+	keys     map[string]*keyIndex
+	wheres   map[string]*Where
+	class    []int32 // from shape's index to Classes, -1 for those without pods
+	stray    []shape.PodID
+	moving   map[shape.PodID]bool // pods to be placed that still sit on a node
+}
+
+// Column is one offering of one instance type.
+type Column struct {
+	Type     *shape.InstanceType
+	Offering *shape.Offering
+
+	typeIndex int32
+	room      []int64 // allocatable
+}
+
+// Price is what a machine from this column costs.
+func (c *Column) Price() shape.Money { return c.Offering.Price }
+
+// Class is one class of pods to be placed.
+type Class struct {
+	*shape.Class
+	Pods  []int32 // indexes into Snapshot.Pods, oldest first
+	Need  []int64 // by Table.Resources
+	Where *Where
+
+	// Source is the class's index in Snapshot.Classes.
+	Source int32
+}
+
+// Node is an existing node that may take pods.
+type Node struct {
+	*shape.Node
+	Profile *shape.Profile
+
+	// Free is what is left beside running pods and daemons still to come. It may be negative.
+	Free []int64
+}
+
+// Compile prepares a Snapshot. Pods, nodes, pools and types may come in any order.
+func Compile(s *shape.Snapshot) *Table {
+	t := &Table{snapshot: s, keys: map[string]*keyIndex{}, wheres: map[string]*Where{}}
+	t.collectClasses()
+	t.nameResources()
+	for _, c := range t.Classes {
+		c.Need = t.Flat(c.Requests)
+		c.Where = t.where(c.Class)
+	}
+	for _, d := range t.snapshot.DaemonSets { // before pools, which list what anyone may ask of a free label
+		if c := t.daemonClass(d); c != nil {
+			t.where(c)
+		}
+	}
+	t.noteMoving()
+	slices.SortFunc(t.Classes, t.compareClasses)
+	for i := range t.class {
+		t.class[i] = -1
+	}
+	for i, c := range t.Classes {
+		t.class[c.Source] = int32(i)
+	}
+	t.buildColumns()
+	t.buildPools()
+	t.buildNodes()
+	return t
+}
+
+// Snapshot is what the Table was compiled from.
+func (t *Table) Snapshot() *shape.Snapshot { return t.snapshot }
+
+// Stray are pods whose class does not exist; a correct Snapshot has none.
+func (t *Table) Stray() []shape.PodID { return t.stray }
+
+// ClassOf is the position in Classes of a class of the Snapshot, -1 if no pod to be placed has it.
+func (t *Table) ClassOf(source int32) int32 { return t.class[source] }
+
+// collectClasses finds which classes have pods to be placed.
+func (t *Table) collectClasses() {
+	s := t.snapshot
+	t.class = make([]int32, len(s.Classes))
+	counts := make([]int32, len(s.Classes))
+	for i := range s.Pods {
+		if c := s.Pods[i].Class; c >= 0 && int(c) < len(counts) {
+			counts[c]++
+		}
+	}
+	for source, n := range counts {
+		t.class[source] = -1
+		if n > 0 {
+			t.class[source] = int32(len(t.Classes))
+			t.Classes = append(t.Classes, &Class{Class: s.Classes[source], Source: int32(source), Pods: make([]int32, 0, n)})
+		}
+	}
+	for i := range s.Pods {
+		p := &s.Pods[i]
+		if p.Class < 0 || int(p.Class) >= len(counts) {
+			t.stray = append(t.stray, p.ID)
+			continue
+		}
+		c := t.Classes[t.class[p.Class]]
+		c.Pods = append(c.Pods, int32(i))
+	}
+	slices.Sort(t.stray)
+	for _, c := range t.Classes {
+		slices.SortFunc(c.Pods, func(a, b int32) int {
+			return cmp.Or(s.Pods[a].Created.Compare(s.Pods[b].Created), cmp.Compare(s.Pods[a].ID, s.Pods[b].ID))
+		})
+	}
+}
+
+func (t *Table) nameResources() {
+	t.Resources = []string{shape.CPU, shape.Memory, shape.Ephemeral, shape.Pods}
+	var extended []string
+	note := func(v shape.Vector) {
+		for _, a := range v.Extended {
+			extended = append(extended, a.Resource)
+		}
+	}
+	for _, c := range t.Classes {
+		note(c.Requests)
+	}
+	for _, d := range t.snapshot.DaemonSets {
+		if c := t.daemonClass(d); c != nil {
+			note(c.Requests)
+		}
+	}
+	slices.Sort(extended)
+	t.Resources = append(t.Resources, slices.Compact(extended)...)
+}
+
+func (t *Table) daemonClass(d shape.DaemonSet) *shape.Class {
+	if d.Class < 0 || int(d.Class) >= len(t.snapshot.Classes) {
+		return nil
+	}
+	return t.snapshot.Classes[d.Class]
+}
+
+// Flat is a vector by Table.Resources. What has no dimension is left out.
+func (t *Table) Flat(v shape.Vector) []int64 {
+	out := make([]int64, len(t.Resources))
+	t.add(out, &v, 1)
+	return out
+}
+
+// add adds n times v to sum.
+func (t *Table) add(sum []int64, v *shape.Vector, n int64) {
+	sum[0] += n * v.CPU
+	sum[1] += n * v.Memory
+	sum[2] += n * v.Ephemeral
+	sum[3] += n * v.Pods
+	if len(v.Extended) == 0 {
+		return
+	}
+	for i, name := range t.Resources[4:] {
+		sum[4+i] += n * v.Get(name)
+	}
+}
+
+// Vector is Flat's inverse.
+func (t *Table) Vector(flat []int64) shape.Vector {
+	v := shape.Vector{CPU: flat[0], Memory: flat[1], Ephemeral: flat[2], Pods: flat[3]}
+	for i, name := range t.Resources[4:] {
+		if flat[4+i] != 0 {
+			v.Extended = append(v.Extended, shape.Amount{Resource: name, Value: flat[4+i]})
+		}
+	}
+	return v
+}
+
+// Fits is how many copies of need room holds, at most limit. Only what need asks for counts.
+func Fits(need, room []int64, limit int) int {
+	n := int64(limit)
+	for d, want := range need {
+		if want <= 0 {
+			continue
+		}
+		if room[d] < want {
+			return 0
+		}
+		if want*n > room[d] {
+			n = room[d] / want
+		}
+	}
+	return int(n)
+}
+
+// Holds reports whether room has load's amount of everything that load has some of.
+func Holds(load, room []int64) bool {
+	for d, have := range load {
+		if have > 0 && have > room[d] {
+			return false
+		}
+	}
+	return true
+}
+
+// compareClasses orders classes for planning: higher priority first, then those that
+// are harder to place. It looks at content only and at the first pod last, so the order
+// does not depend on how the Snapshot is laid out.
+func (t *Table) compareClasses(a, b *Class) int {
+	return cmp.Or(
+		cmp.Compare(b.Priority, a.Priority),
+		slices.Compare(b.Need[4:], a.Need[4:]),
+		cmp.Compare(bulk(b.Need), bulk(a.Need)),
+		slices.Compare(b.Need, a.Need),
+		cmp.Compare(a.Where.text, b.Where.text),
+		cmp.Compare(len(b.Spread)+len(b.Affinity), len(a.Spread)+len(a.Affinity)),
+		cmp.Compare(t.first(a), t.first(b)),
+	)
+}
+
+func (t *Table) first(c *Class) shape.PodID {
+	var id shape.PodID
+	for i, p := range c.Pods {
+		if at := t.snapshot.Pods[p].ID; i == 0 || at < id {
+			id = at
+		}
+	}
+	return id
+}
+
+// bulk weighs a request with a core like 4 GiB, the shape of a general-purpose machine.
+func bulk(need []int64) int64 { return max(need[0], need[1]>>22, need[2]>>25) }

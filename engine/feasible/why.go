@@ -1,0 +1,135 @@
+package feasible
+
+import (
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/require"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// effects are the names of taint effects in the Kubernetes API.
+var effects = map[shape.Effect]string{
+	shape.NoSchedule: "NoSchedule", shape.PreferNoSchedule: "PreferNoSchedule", shape.NoExecute: "NoExecute",
+}
+
+// TaintReason is the refusal by a taint.
+func TaintReason(taint shape.Taint) Reason {
+	want := effects[taint.Effect]
+	if taint.Value != "" {
+		want = taint.Value + ":" + want
+	}
+	return Reason{Kind: Tainted, Key: taint.Key, Want: want}
+}
+
+// Short is the first resource that room has too little of.
+func (t *Table) Short(need, room []int64, kind Kind) (Reason, bool) {
+	for d, n := range need {
+		if n > 0 && n > room[d] {
+			return Reason{Kind: kind, Resource: t.Resources[d], Need: n, Have: max(room[d], 0)}, false
+		}
+	}
+	return Reason{}, true
+}
+
+// WhyNode says what a node's labels or taints have against the pods.
+func (w *Where) WhyNode(n *Node) (Reason, bool) {
+	if w.AllowsNode(n) {
+		return Reason{}, true
+	}
+	if taint, ok := w.Tolerates(n.Profile.Taints); !ok {
+		return TaintReason(taint), false
+	}
+	labels := labelsOf(n.Profile, n)
+	if key, ok := w.selector.HasLabels(labels); !ok {
+		return Reason{Kind: WrongLabel, Key: key, Want: w.selector.Get(key).String()}, false
+	}
+	if !anyTerm(w.terms, labels, n.Name) || w.noNode {
+		return termReason(WrongLabel, w.terms, labels), false
+	}
+	return termReason(WrongVolume, w.volumes, labels), false
+}
+
+// termReason names what the first term that fails wants.
+func termReason(kind Kind, list []term, labels []shape.Label) Reason {
+	for i := range list {
+		if key, ok := list[i].labels.HasLabels(labels); !ok {
+			return Reason{Kind: kind, Key: key, Want: list[i].labels.Get(key).String()}
+		}
+	}
+	return Reason{Kind: kind, Key: "metadata.name"}
+}
+
+// InPool reports whether a column's type is one of the pool's, whatever the pool's wishes.
+func (t *Table) InPool(column int, p *Pool) bool {
+	return slices.Contains(p.Types, t.Columns[column].typeIndex)
+}
+
+// WhyColumn says what the labels of a pool's node from a column have against the pods.
+func (t *Table) WhyColumn(w *Where, p *Pool, column int) (Reason, bool) {
+	if !p.Columns.Has(column) {
+		for _, v := range p.Wishes.All() {
+			if p.free(v.Key()) == nil && !t.meeting(v).Has(column) {
+				return Reason{Kind: PoolExcludes, Key: v.Key(), Want: v.String()}, false
+			}
+		}
+	}
+	for _, alt := range t.Alternatives(w, p) {
+		if alt.Columns.Has(column) {
+			return Reason{}, true
+		}
+	}
+	if v, ok := t.objects(&term{labels: w.selector}, p, column); !ok {
+		return Reason{Kind: WrongLabel, Key: v.Key(), Want: v.String()}, false
+	}
+	for i, list := range [][]term{w.terms, w.volumes} {
+		var first require.Values
+		fits := len(list) == 0
+		for k := range list {
+			v, ok := t.objects(&list[k], p, column)
+			if fits = fits || ok; k == 0 {
+				first = v
+			}
+		}
+		if !fits {
+			kind := WrongLabel
+			if i == 1 {
+				kind = WrongVolume
+			}
+			return Reason{Kind: kind, Key: first.Key(), Want: first.String()}, false
+		}
+	}
+	return Reason{Kind: WrongLabel}, false
+}
+
+// objects is the first wish of a term that a column does not meet.
+func (t *Table) objects(tm *term, p *Pool, column int) (require.Values, bool) {
+	for _, v := range tm.labels.All() {
+		if f := p.free(v.Key()); f != nil {
+			free := p.AllFree()
+			if f.narrow(free, v); !free.AnyIn(f.from, f.upto) {
+				return v, false
+			}
+			continue
+		}
+		if !t.meeting(v).Has(column) {
+			return v, false
+		}
+	}
+	if len(tm.names) > 0 {
+		return tm.names[0], false
+	}
+	return require.Values{}, !tm.empty
+}
+
+// ColumnDomain is which of the domains of a label a column's nodes are in, -1 if none.
+func (t *Table) ColumnDomain(key string, domains []string, column int) int32 {
+	v, ok := t.Columns[column].Label(key)
+	if !ok {
+		return -1
+	}
+	value, _ := v.Some()
+	if i, found := slices.BinarySearch(domains, value); found {
+		return int32(i)
+	}
+	return -1
+}

@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/feasible"
+	"github.com/dovetail-sh/dovetail/engine/pack"
+	"github.com/dovetail-sh/dovetail/engine/require"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// open writes down the new nodes.
+func (a *assembler) open(bins []pack.Bin) {
+	slack := newSlack(a.table, bins)
+	for i := range bins {
+		b := &bins[i]
+		options := b.Options(a.table)
+		slack.narrow(b, options)
+		a.settle(b, options)
+		n := a.newNode(b, options)
+		n.ID = "n" + strconv.Itoa(i+1)
+		a.decision.Open = append(a.decision.Open, n)
+		a.decision.Price += n.Price
+	}
+}
+
+func (a *assembler) newNode(b *pack.Bin, options bitset.Set) NewNode {
+	pool := a.table.Pools[b.Pool]
+	n := NewNode{Pool: pool.Name}
+	sum := slices.Clone(b.Load)
+	first := options.Next(0)
+	for d, room := range pool.Room(first) {
+		sum[d] += a.table.Columns[first].Allocatable(d) - room // the daemons there
+	}
+	n.Requests = a.table.Vector(sum)
+	for _, e := range b.Entries {
+		n.Pods = append(n.Pods, a.take(a.items[e.Item].Class, e.Count)...)
+	}
+	slices.Sort(n.Pods)
+	types := map[string]bool{}
+	for i := first; i >= 0; i = options.Next(i + 1) {
+		c := &a.table.Columns[i]
+		if !types[c.Type.Name] && a.policy.MaxInstanceTypes > 0 && len(types) == a.policy.MaxInstanceTypes {
+			continue
+		}
+		types[c.Type.Name] = true
+		n.Options = append(n.Options, Option{
+			Type: c.Type.Name, Zone: c.Offering.Zone, CapacityType: c.Offering.CapacityType,
+			Reservation: c.Offering.Reservation, Price: c.Price(),
+		})
+	}
+	n.Price = n.Options[0].Price
+	n.Requirements = a.requirements(b, n.Options)
+	return n
+}
+
+// requirements are what the NodeClaim asks for: the pool's wishes, narrowed to the options and
+// to what the pods settled about the labels that only the pool gives.
+func (a *assembler) requirements(b *pack.Bin, options []Option) []shape.Requirement {
+	pool := a.table.Pools[b.Pool]
+	set := pool.Wishes
+	for _, e := range b.Entries {
+		// Offerings satisfy the selector already; it is repeated for what they leave open.
+		set = set.And(a.table.Classes[a.items[e.Item].Class].Where.Selector())
+	}
+	for i := range pool.Free {
+		f := &pool.Free[i]
+		values, absent := f.FreeValues(b.Free)
+		switch now := set.Get(f.Key); {
+		case absent || len(values) == 0:
+		case len(values) < len(f.Values) || !now.HasAbsent():
+			if _, listed := now.List(); listed || len(values) < len(f.Values) {
+				set = set.Without(f.Key).With(require.Of(shape.Requirement{Key: f.Key, Values: values, MinValues: now.MinValues()}))
+			}
+		}
+	}
+	set = narrowTo(set, shape.LabelInstanceType, options, func(o *Option) string { return o.Type })
+	set = narrowTo(set, shape.LabelZone, options, func(o *Option) string { return o.Zone })
+	set = narrowTo(set, shape.LabelCapacityType, options, func(o *Option) string { return o.CapacityType })
+	return set.Requirements()
+}
+
+func narrowTo(set require.Set, key string, options []Option, value func(*Option) string) require.Set {
+	var values []string
+	for i := range options {
+		if v := value(&options[i]); v != "" {
+			values = append(values, v)
+		}
+	}
+	if len(values) == 0 {
+		return set
+	}
+	return set.Without(key).With(require.Of(shape.Requirement{Key: key, Values: values, MinValues: set.Get(key).MinValues()}))
+}
+
+// settle narrows the options until every combination of their types, zones and capacity types
+// suits the pods: a claim lists the three separately, and the cloud may combine them.
+func (a *assembler) settle(b *pack.Bin, options bitset.Set) {
+	first := options.Next(0)
+	for _, key := range []string{"", shape.LabelZone, shape.LabelCapacityType, shape.LabelInstanceType} {
+		if key != "" {
+			free := b.Free.Clone()
+			v, _ := a.table.Columns[first].Label(key)
+			if value, ok := v.Some(); ok {
+				a.table.Restrict(a.table.Pools[b.Pool], options, free, key, value, false)
+			}
+		}
+		if a.closed(b, options) {
+			return
+		}
+	}
+}
+
+// closed reports whether every column of the pool that the options' types, zones and capacity
+// types can be combined to is an option, or cannot be bought.
+func (a *assembler) closed(b *pack.Bin, options bitset.Set) bool {
+	types, zones, capacity := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for i := options.Next(0); i >= 0; i = options.Next(i + 1) {
+		c := &a.table.Columns[i]
+		types[c.Type.Name], zones[c.Offering.Zone], capacity[c.Offering.CapacityType] = true, true, true
+	}
+	usable := a.table.Pools[b.Pool].Usable
+	for i := usable.Next(0); i >= 0; i = usable.Next(i + 1) {
+		c := &a.table.Columns[i]
+		if types[c.Type.Name] && zones[c.Offering.Zone] && capacity[c.Offering.CapacityType] && !options.Has(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// slack is what pools may grow by beyond the plan, for options that are larger than planned.
+type slack struct {
+	table *feasible.Table
+	left  [][]int64 // by pool, by limit
+	bins  []int     // by pool: bins still to be narrowed
+}
+
+func newSlack(t *feasible.Table, bins []pack.Bin) *slack {
+	s := &slack{table: t, left: make([][]int64, len(t.Pools)), bins: make([]int, len(t.Pools))}
+	for p, pool := range t.Pools {
+		for _, l := range pool.Limits {
+			s.left[p] = append(s.left[p], l.Max-l.Used)
+		}
+	}
+	for i := range bins {
+		s.bins[bins[i].Pool]++
+		for l, limit := range t.Pools[bins[i].Pool].Limits {
+			s.left[bins[i].Pool][l] -= use(t, bins[i].Column, limit.Resource)
+		}
+	}
+	return s
+}
+
+func use(t *feasible.Table, column int, resource string) int64 {
+	if resource == shape.LimitNodes {
+		return 1
+	}
+	return t.Columns[column].Type.Capacity.Get(resource)
+}
+
+// narrow drops options with which the pool could exceed a limit, whatever is launched for its other bins.
+func (s *slack) narrow(b *pack.Bin, options bitset.Set) {
+	pool := s.table.Pools[b.Pool]
+	for l, limit := range pool.Limits {
+		planned, most := use(s.table, b.Column, limit.Resource), int64(0)
+		share := max(s.left[b.Pool][l], 0) / int64(s.bins[b.Pool])
+		for i := options.Next(0); i >= 0; i = options.Next(i + 1) {
+			more := use(s.table, i, limit.Resource) - planned
+			if more > share && i != b.Column {
+				options.Remove(i)
+				continue
+			}
+			most = max(most, more)
+		}
+		s.left[b.Pool][l] -= most
+	}
+	s.bins[b.Pool]--
+}

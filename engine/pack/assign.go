@@ -1,0 +1,222 @@
+package pack
+
+import (
+	"math"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/board"
+	"github.com/dovetail-sh/dovetail/engine/feasible"
+	"github.com/dovetail-sh/dovetail/engine/spread"
+)
+
+// Item is pods that need new nodes and are alike in everything that matters to them.
+type Item struct {
+	Class int          // index into feasible.Table.Classes
+	Cell  *spread.Cell // the domains that were settled, nil if they do not matter
+	Count int
+}
+
+// Assign places what fits on existing nodes, and returns what needs new ones and how many pods
+// of each class cannot have a domain at all. Classes are taken in the Table's order.
+func Assign(b *board.Board) (items []Item, stuck []int) {
+	a := &assigner{b: b, cells: map[string][]*spread.Cell{}}
+	stuck = make([]int, len(b.Table.Classes))
+	for class, c := range b.Table.Classes {
+		switch {
+		case c.Refused != "":
+			stuck[class] = len(c.Pods)
+		case b.Spread.Classes[class].Domains:
+			stuck[class] = a.byDomain(class, len(c.Pods))
+		default:
+			if left := a.anywhere(class, len(c.Pods)); left > 0 {
+				a.items = append(a.items, Item{Class: class, Count: left})
+			}
+		}
+	}
+	return a.items, stuck
+}
+
+type assigner struct {
+	b     *board.Board
+	items []Item
+	cells map[string][]*spread.Cell
+}
+
+// anywhere fills existing nodes in order and returns how many pods are left.
+func (a *assigner) anywhere(class, left int) int {
+	for node := range a.b.Table.Nodes {
+		if left == 0 {
+			return 0
+		}
+		n := a.b.Room(node, class, left)
+		if n == 0 || !a.b.Allows(node, class) {
+			continue
+		}
+		a.b.Place(node, class, n)
+		left -= n
+	}
+	return left
+}
+
+// site is one combination of domains with what is there for a class.
+type site struct {
+	domains []int32
+	nodes   []int32
+	next    int // nodes before it are full
+	cell    *spread.Cell
+	cost    float64 // of a pod on a new node here; only meaningful with cell
+	opened  int     // pods sent to new nodes here
+}
+
+// byDomain settles the domain of each pod and returns for how many that is impossible.
+func (a *assigner) byDomain(class, left int) int {
+	sites := a.sites(class)
+	for ; left > 0; left-- {
+		best := a.best(class, sites)
+		if best == nil {
+			break
+		}
+		if best.next < len(best.nodes) {
+			a.b.Place(int(best.nodes[best.next]), class, 1)
+			continue
+		}
+		a.b.Spread.Enter(class, a.b.Table, best.cell, 1)
+		best.opened++
+	}
+	for _, s := range sites {
+		if s.opened > 0 {
+			a.items = append(a.items, Item{Class: class, Cell: s.cell, Count: s.opened})
+		}
+	}
+	return left
+}
+
+// best is the site for the next pod: room that is there already, then the cheapest new
+// room; of equals the one with the fewest pods that its rules count.
+func (a *assigner) best(class int, sites []*site) *site {
+	var best *site
+	var bestCost float64
+	var bestCount int32
+	for _, s := range sites {
+		if _, ok := a.b.Spread.CellAllows(class, s.domains); !ok {
+			continue
+		}
+		for s.next < len(s.nodes) && a.b.Room(int(s.nodes[s.next]), class, 1) == 0 {
+			s.next++
+		}
+		cost := 0.0
+		if s.next == len(s.nodes) {
+			if s.cell == nil {
+				continue
+			}
+			cost = s.cost
+		}
+		count := a.count(class, s)
+		if best == nil || cost < bestCost || cost == bestCost && count < bestCount {
+			best, bestCost, bestCount = s, cost, count
+		}
+	}
+	return best
+}
+
+// count is how crowded a site is by the tallies that concern the class.
+func (a *assigner) count(class int, s *site) int32 {
+	st := a.b.Spread
+	n := int32(0)
+	for _, k := range st.Classes[class].Adds {
+		t := &st.Tallies[k]
+		if d := s.domains[t.Key]; d >= 0 {
+			n += t.Count[d]
+		}
+	}
+	return n
+}
+
+// sites lists where pods of a class could go, in the order of the domains.
+func (a *assigner) sites(class int) []*site {
+	b := a.b
+	keys := b.Spread.Classes[class].Keys
+	var sites []*site
+	for _, cell := range a.cellsOf(keys) {
+		if cost, ok := a.opens(class, cell); ok {
+			sites = append(sites, &site{domains: cell.Domains, cell: cell, cost: cost})
+		}
+	}
+	a.setUniverse(class, sites)
+	var domains []int32
+	for node := range b.Table.Nodes {
+		if b.Room(node, class, 1) == 0 || !b.Allows(node, class) {
+			continue
+		}
+		domains = b.Spread.NodeCell(keys, node, domains)
+		i := slices.IndexFunc(sites, func(s *site) bool { return slices.Equal(s.domains, domains) })
+		if i < 0 {
+			i = len(sites)
+			sites = append(sites, &site{domains: slices.Clone(domains)})
+		}
+		sites[i].nodes = append(sites[i].nodes, int32(node))
+	}
+	return sites
+}
+
+func (a *assigner) setUniverse(class int, sites []*site) {
+	rules := a.b.Spread.Classes[class].Rules
+	for i := range rules {
+		if r := &rules[i]; r.Kind == spread.Skew && !a.b.Spread.Keys[r.Key].Host {
+			for _, s := range sites {
+				a.b.Spread.SetUniverse(r, s.domains[r.Key])
+			}
+		}
+	}
+}
+
+func (a *assigner) cellsOf(keys []int32) []*spread.Cell {
+	text := make([]byte, 0, 8)
+	for _, k := range keys {
+		text = append(text, byte(k), byte(k>>8))
+	}
+	if cells, ok := a.cells[string(text)]; ok {
+		return cells
+	}
+	cells := a.b.Spread.Cells(keys)
+	a.cells[string(text)] = cells
+	return cells
+}
+
+// opens reports whether a new node for the class is possible in a cell, and what a pod would
+// cost there at best: its dominant share of the cheapest machine.
+func (a *assigner) opens(class int, cell *spread.Cell) (cost float64, ok bool) {
+	t := a.b.Table
+	c := t.Classes[class]
+	cost = math.Inf(1)
+	for p, part := range cell.Parts {
+		if part.Columns == nil {
+			continue
+		}
+		for _, alt := range t.Alternatives(c.Where, t.Pools[p]) {
+			columns := alt.Columns.And(part.Columns)
+			if !t.Pools[p].FreeLeft(alt.Free.And(part.Free)) {
+				continue
+			}
+			for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
+				if share, fits := dominant(c.Need, t.Pools[p].Room(i)); fits {
+					cost = min(cost, share*float64(t.Columns[i].Price()))
+				}
+			}
+		}
+	}
+	return cost, !math.IsInf(cost, 1)
+}
+
+// dominant is the largest fraction of room that need takes.
+func dominant(need, room []int64) (share float64, fits bool) {
+	if feasible.Fits(need, room, 1) == 0 {
+		return 0, false
+	}
+	for d, n := range need {
+		if n > 0 {
+			share = max(share, float64(n)/float64(room[d]))
+		}
+	}
+	return share, true
+}

@@ -1,0 +1,189 @@
+package pack
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/feasible"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/engine/spread"
+)
+
+// kind is a machine worth considering: the cheapest column of its pool with this room
+// for these items.
+type kind struct {
+	pool   int
+	column int
+	price  float64 // with Policy's price of a node
+	room   []int64
+	takes  bitset.Set // of masks
+}
+
+// mask is where pods may go: what items of the same Where and cell share.
+type mask struct {
+	alts [][]feasible.Alternative // by pool
+}
+
+type maskKey struct {
+	where *feasible.Where
+	cell  *spread.Cell
+}
+
+// newMask narrows a class's alternatives to its cell and to what can be bought.
+func newMask(t *feasible.Table, k maskKey) mask {
+	m := mask{alts: make([][]feasible.Alternative, len(t.Pools))}
+	for p, pool := range t.Pools {
+		if k.cell != nil && k.cell.Parts[p].Columns == nil {
+			continue
+		}
+		for _, alt := range t.Alternatives(k.where, pool) {
+			a := feasible.Alternative{Columns: alt.Columns.And(pool.Usable), Free: alt.Free}
+			if k.cell != nil {
+				a.Columns.Keep(k.cell.Parts[p].Columns)
+				a.Free = alt.Free.And(k.cell.Parts[p].Free)
+			}
+			if a.Columns.Any() && pool.FreeLeft(a.Free) {
+				m.alts[p] = append(m.alts[p], a)
+			}
+		}
+	}
+	return m
+}
+
+// kinds lists the machines of some pools that no cheaper one can stand in for, cheapest first.
+func (s *solver) kinds(pools []int) []kind {
+	t := s.table
+	var out []kind
+	for _, p := range pools {
+		seen := map[string]bool{}
+		pool := t.Pools[p]
+		for i := pool.Usable.Next(0); i >= 0; i = pool.Usable.Next(i + 1) {
+			k := kind{pool: p, column: i, room: pool.Room(i), takes: bitset.New(len(s.masks))}
+			any := false
+			for m := range s.masks {
+				if s.masks[m].has(p, i) {
+					k.takes.Add(m)
+					any = true
+				}
+			}
+			sig := k.signature()
+			if !any || seen[sig] { // columns ascend by price: the first is the cheapest
+				continue
+			}
+			seen[sig] = true
+			k.price = float64(t.Columns[i].Price() + s.nodePrice)
+			out = append(out, k)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b kind) int {
+		return cmp.Or(cmp.Compare(a.price, b.price), cmp.Compare(a.column, b.column), cmp.Compare(a.pool, b.pool))
+	})
+	return undominated(out)
+}
+
+func (m *mask) has(pool, column int) bool {
+	for i := range m.alts[pool] {
+		if m.alts[pool][i].Columns.Has(column) {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *kind) signature() string {
+	out := make([]byte, 0, 8*(len(k.room)+len(k.takes)))
+	for _, n := range k.room {
+		out = binary.LittleEndian.AppendUint64(out, uint64(n))
+	}
+	for _, w := range k.takes {
+		out = binary.LittleEndian.AppendUint64(out, w)
+	}
+	return string(out)
+}
+
+// undominated drops machines that another one replaces at no higher price. Pools with limits
+// keep theirs: the replacement may run out.
+func undominated(list []kind) []kind {
+	out := list[:0:0]
+	for i := range list {
+		dominated := false
+		for j := range out {
+			if out[j].replaces(&list[i]) {
+				dominated = true
+				break
+			}
+		}
+		if !dominated {
+			out = append(out, list[i])
+		}
+	}
+	return out
+}
+
+func (k *kind) replaces(l *kind) bool {
+	if k.pool != l.pool {
+		return false
+	}
+	for d, n := range l.room {
+		if n > k.room[d] {
+			return false
+		}
+	}
+	for w := range l.takes {
+		if l.takes[w]&^k.takes[w] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// limits is what the pools may still grow by.
+type limits struct {
+	left [][]limit // by pool
+}
+
+type limit struct {
+	resource string
+	left     int64
+}
+
+func newLimits(t *feasible.Table) *limits {
+	l := &limits{left: make([][]limit, len(t.Pools))}
+	for p, pool := range t.Pools {
+		for _, sl := range pool.Limits {
+			l.left[p] = append(l.left[p], limit{sl.Resource, sl.Max - sl.Used})
+		}
+	}
+	return l
+}
+
+// machines is how many machines of a column the pool may still open.
+func (l *limits) machines(pool int, c *feasible.Column) int {
+	n := int64(math.MaxInt32)
+	for _, lim := range l.left[pool] {
+		if use := takes(c, lim.resource); use > 0 {
+			n = min(n, max(lim.left, 0)/use)
+		} else if lim.left < 0 {
+			n = 0 // already over: the pool may not grow at all
+		}
+	}
+	return int(n)
+}
+
+func (l *limits) take(pool int, c *feasible.Column, machines int) {
+	for i := range l.left[pool] {
+		lim := &l.left[pool][i]
+		lim.left -= takes(c, lim.resource) * int64(machines)
+	}
+}
+
+// takes is how much of a limited resource a machine uses up.
+func takes(c *feasible.Column, resource string) int64 {
+	if resource == shape.LimitNodes {
+		return 1
+	}
+	return c.Type.Capacity.Get(resource)
+}

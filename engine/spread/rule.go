@@ -1,0 +1,98 @@
+package spread
+
+import "math"
+
+// Allows reports whether one more pod may go to the domain, -1 for a node without the label.
+// Hostname rules are asked through HostRoom instead.
+func (s *State) Allows(r *Rule, domain int32) bool {
+	t := &s.Tallies[r.Tally]
+	switch r.Kind {
+	case Skew:
+		return domain >= 0 && s.Skew(r, domain) <= r.MaxSkew
+	case Near:
+		return domain >= 0 && (t.Count[domain] > 0 || t.Total == 0 && r.Self)
+	default:
+		return domain < 0 || t.Count[domain] == 0
+	}
+}
+
+// Skew is by how much the domain would exceed the emptiest one with one more pod in it.
+func (s *State) Skew(r *Rule, domain int32) int32 {
+	t := &s.Tallies[r.Tally]
+	after := t.Count[domain]
+	if r.Self {
+		after++
+	}
+	return after - s.least(r)
+}
+
+// least is the smallest count over the rule's domains, 0 if there are fewer than MinDomains.
+func (s *State) least(r *Rule) int32 {
+	t := &s.Tallies[r.Tally]
+	least, domains := int32(math.MaxInt32), int32(0)
+	for d, n := range t.Count {
+		if t.Present[d] || r.universe != nil && r.universe[d] {
+			domains++
+			least = min(least, n)
+		}
+	}
+	if domains == 0 || domains < r.MinDomains {
+		return 0
+	}
+	return least
+}
+
+// SetUniverse adds a domain in which a node could be opened for the class.
+func (s *State) SetUniverse(r *Rule, domain int32) {
+	if r.universe == nil {
+		r.universe = make([]bool, len(s.Tallies[r.Tally].Count))
+	}
+	if domain >= 0 {
+		r.universe[domain] = true
+	}
+}
+
+// HostRoom is how many more pods of a class its hostname rules allow on one node, at most
+// limit. count is what each tally holds for that node; node is -1 for a new one.
+func (s *State) HostRoom(class int, count func(tally int32) int32, limit int) int {
+	own := &s.Classes[class]
+	n := int32(min(limit, math.MaxInt32))
+	for i := range own.Rules {
+		r := &own.Rules[i]
+		if !s.Keys[r.Key].Host {
+			continue
+		}
+		have := count(r.Tally)
+		switch r.Kind {
+		case Skew:
+			// A new node could always be made, and would be empty: the minimum is 0.
+			if r.Self {
+				n = min(n, r.MaxSkew-have)
+			} else if have > r.MaxSkew {
+				n = 0
+			}
+		case Near:
+			if have == 0 && !(r.Self && s.Tallies[r.Tally].Total == 0) {
+				n = 0
+			}
+		case Apart:
+			if have > 0 {
+				n = 0
+			} else if r.Self {
+				n = min(n, 1)
+			}
+		}
+		if n <= 0 {
+			return 0
+		}
+	}
+	return int(n)
+}
+
+// AddDomain counts n more pods in a domain where a node is going to be; n may be negative.
+func (s *State) AddDomain(tally, domain, n int32) {
+	if domain >= 0 {
+		s.Tallies[tally].Count[domain] += n
+		s.Tallies[tally].Total += int64(n)
+	}
+}

@@ -1,0 +1,307 @@
+package spread
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dovetail-sh/dovetail/engine/feasible"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// State holds all tallies of a plan and who is bound by them.
+type State struct {
+	Keys    []Key
+	Tallies []Tally
+
+	// Classes is by feasible.Table.Classes.
+	Classes []Class
+
+	table   *feasible.Table
+	byText  map[string]int32
+	byKey   map[string]int32
+	domains [][]int32 // by key, by profile: domain or -1
+}
+
+// Class is how one class of pods takes part in counting.
+type Class struct {
+	Rules []Rule
+	Adds  []int32 // tallies that grow by one for each pod placed
+
+	// Domains is set when a tally of another key than hostname concerns the class, so that
+	// the domain of each of its pods has to be known.
+	Domains bool
+	// Keys are those other keys, ascending.
+	Keys []int32
+	// Hosts is set when a hostname tally concerns the class.
+	Hosts bool
+}
+
+// RuleKind is what a rule demands.
+type RuleKind uint8
+
+const (
+	// Skew allows at most MaxSkew more in the pod's domain than in the emptiest one.
+	Skew RuleKind = iota
+	// Near demands a counted pod in the domain already.
+	Near
+	// Apart demands that there is none.
+	Apart
+)
+
+// Rule is what a class demands of a tally.
+type Rule struct {
+	Kind  RuleKind
+	Tally int32
+	Key   int32
+
+	MaxSkew    int32 // at least 1
+	MinDomains int32
+
+	// Self is set when pods of the class are counted by the tally themselves.
+	Self bool
+
+	// Universe are the domains that count for the minimum besides those that have nodes:
+	// those in which a node could be opened for the class. Filled by SetUniverse.
+	universe []bool
+}
+
+// New compiles all rules of the classes to be placed, and counts the pods that run.
+func New(t *feasible.Table) *State {
+	s := &State{table: t, byText: map[string]int32{}, byKey: map[string]int32{}}
+	s.Classes = make([]Class, len(t.Classes))
+	for i, c := range t.Classes {
+		s.bind(i, c)
+	}
+	s.bindBySymmetry()
+	s.Tallies = slices.Clip(s.Tallies)
+	if len(s.Tallies) == 0 {
+		return s
+	}
+	s.nameDomains()
+	s.countRunning()
+	s.involve()
+	return s
+}
+
+// bind makes the rules that a class states itself.
+func (s *State) bind(i int, c *feasible.Class) {
+	for k := range c.Spread {
+		sp := &c.Spread[k]
+		if !sp.Hard {
+			continue
+		}
+		f := &filter{where: c.Where, affinity: !sp.IgnoreAffinity, taints: sp.HonorTaints}
+		term := shape.PodTerm{Selector: sp.Selector}
+		var b strings.Builder
+		fmt.Fprintf(&b, "spread %q %q %v %v %q ", sp.Key, c.Namespace, f.affinity, f.taints, filterText(f))
+		writeSelector(&b, sp.Selector)
+		at := s.tally(b.String(), sp.Key, Tally{matches: []matcher{newMatcher(c.Namespace, &term)}, filter: f})
+		s.rule(i, c, Rule{Kind: Skew, Tally: at, MaxSkew: max(sp.MaxSkew, 1), MinDomains: sp.MinDomains})
+	}
+	s.bindNear(i, c)
+	for k := range c.Affinity {
+		term := &c.Affinity[k]
+		if !term.Anti || term.Weight != 0 {
+			continue
+		}
+		at := s.tally("match "+termText(c.Namespace, term), term.Key, Tally{matches: []matcher{newMatcher(c.Namespace, term)}, ending: true})
+		s.rule(i, c, Rule{Kind: Apart, Tally: at})
+	}
+}
+
+// bindNear makes the rules of required affinity. A pod counts for them only if it matches
+// all terms of the class.
+func (s *State) bindNear(i int, c *feasible.Class) {
+	var all []matcher
+	var text strings.Builder
+	var keys []string
+	for k := range c.Affinity {
+		if term := &c.Affinity[k]; !term.Anti && term.Weight == 0 {
+			all = append(all, newMatcher(c.Namespace, term))
+			text.WriteString(" & " + termText(c.Namespace, term))
+			keys = append(keys, term.Key)
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		name := "match " + fmt.Sprintf("%q", key) + text.String()
+		at := s.tally(name, key, Tally{matches: all, ending: true})
+		s.rule(i, c, Rule{Kind: Near, Tally: at})
+	}
+}
+
+func filterText(f *filter) string {
+	if !f.affinity && !f.taints {
+		return ""
+	}
+	return f.where.Text()
+}
+
+// bindBySymmetry keeps pods away from others whose required anti-affinity selects them.
+func (s *State) bindBySymmetry() {
+	seen := map[string]bool{}
+	for _, c := range s.table.Snapshot().Classes {
+		for k := range c.Affinity {
+			term := &c.Affinity[k]
+			text := termText(c.Namespace, term)
+			if !term.Anti || term.Weight != 0 || seen[text] {
+				continue
+			}
+			seen[text] = true
+			m := newMatcher(c.Namespace, term)
+			for i, own := range s.table.Classes {
+				if m.selects(own.Class) {
+					at := s.tally("holder "+text, term.Key, Tally{holder: text, ending: true})
+					s.rule(i, own, Rule{Kind: Apart, Tally: at})
+				}
+			}
+		}
+	}
+}
+
+// tally finds or makes the tally of that text.
+func (s *State) tally(text, key string, t Tally) int32 {
+	if at, ok := s.byText[text]; ok {
+		return at
+	}
+	k, ok := s.byKey[key]
+	if !ok {
+		k = int32(len(s.Keys))
+		s.byKey[key] = k
+		s.Keys = append(s.Keys, Key{Name: key, Host: key == shape.LabelHostname})
+	}
+	t.Key = k
+	at := int32(len(s.Tallies))
+	s.byText[text] = at
+	s.Tallies = append(s.Tallies, t)
+	return at
+}
+
+func (s *State) rule(i int, c *feasible.Class, r Rule) {
+	r.Key = s.Tallies[r.Tally].Key
+	r.Self = s.Tallies[r.Tally].adds(c.Class)
+	s.Classes[i].Rules = append(s.Classes[i].Rules, r)
+}
+
+// involve finds out which tallies each class grows and what it must know of its domain.
+func (s *State) involve() {
+	for i, c := range s.table.Classes {
+		own := &s.Classes[i]
+		note := func(key int32) {
+			if s.Keys[key].Host {
+				own.Hosts = true
+			} else {
+				own.Domains = true
+				own.Keys = append(own.Keys, key)
+			}
+		}
+		for k := range s.Tallies {
+			if s.Tallies[k].adds(c.Class) {
+				own.Adds = append(own.Adds, int32(k))
+				note(s.Tallies[k].Key)
+			}
+		}
+		for _, r := range own.Rules {
+			note(r.Key)
+		}
+		slices.Sort(own.Keys)
+		own.Keys = slices.Compact(own.Keys)
+	}
+}
+
+// nameDomains numbers the domains of every key: what nodes have and what new ones could have.
+func (s *State) nameDomains() {
+	t := s.table
+	for k := range s.Keys {
+		key := &s.Keys[k]
+		if key.Host {
+			continue
+		}
+		var names []string
+		for i := range t.Nodes {
+			if v, ok := shape.LabelValue(t.Nodes[i].Profile.Labels, key.Name); ok && (len(names) == 0 || names[len(names)-1] != v) {
+				names = append(names, v)
+			}
+		}
+		names = append(names, t.PossibleValues(key.Name)...)
+		slices.Sort(names)
+		key.Domains = slices.Compact(names)
+	}
+	s.domains = make([][]int32, len(s.Keys))
+	for k := range s.Keys {
+		s.domains[k] = make([]int32, len(t.Snapshot().Profiles))
+		for i, p := range t.Snapshot().Profiles {
+			v, ok := shape.LabelValue(p.Labels, s.Keys[k].Name)
+			s.domains[k][i] = -1
+			if at, found := slices.BinarySearch(s.Keys[k].Domains, v); ok && found {
+				s.domains[k][i] = int32(at)
+			}
+		}
+	}
+	for i := range s.Tallies {
+		n := len(s.Keys[s.Tallies[i].Key].Domains)
+		if s.Keys[s.Tallies[i].Key].Host {
+			n = len(t.Nodes)
+		}
+		s.Tallies[i].Count = make([]int32, n)
+		s.Tallies[i].Present = make([]bool, n)
+	}
+}
+
+// NodeDomain is the domain of an existing node, -1 if it lacks the label.
+func (s *State) NodeDomain(key int32, node int) int32 {
+	if s.Keys[key].Host {
+		return int32(node)
+	}
+	p := s.table.Nodes[node].Node.Profile
+	if p < 0 || int(p) >= len(s.domains[key]) {
+		return -1
+	}
+	return s.domains[key][p]
+}
+
+// countRunning fills the tallies from the pods that run.
+func (s *State) countRunning() {
+	t := s.table
+	classes := t.Snapshot().Classes
+	adds := make([][]int32, len(classes))
+	known := make([]bool, len(classes))
+	for n := range t.Nodes {
+		node := &t.Nodes[n]
+		for k := range s.Tallies {
+			if d := s.NodeDomain(s.Tallies[k].Key, n); d >= 0 && node.Stage != shape.Leaving && s.Tallies[k].filter.counts(node) {
+				s.Tallies[k].Present[d] = true
+			}
+		}
+		for i := range node.Pods {
+			p := &node.Pods[i]
+			c := p.Class
+			if c < 0 || int(c) >= len(classes) || t.Moving(p.ID) {
+				continue
+			}
+			if !known[c] {
+				known[c] = true
+				for k := range s.Tallies {
+					if s.Tallies[k].adds(classes[c]) {
+						adds[c] = append(adds[c], int32(k))
+					}
+				}
+			}
+			for _, k := range adds[c] {
+				if p.Role != shape.Ending || s.Tallies[k].ending {
+					s.Add(k, n, 1)
+				}
+			}
+		}
+	}
+}
+
+// Add counts n more pods on an existing node; n may be negative.
+func (s *State) Add(tally int32, node int, n int32) {
+	t := &s.Tallies[tally]
+	if d := s.NodeDomain(t.Key, node); d >= 0 && t.filter.counts(&s.table.Nodes[node]) {
+		t.Count[d] += n
+		t.Total += int64(n)
+	}
+}

@@ -1,0 +1,121 @@
+package spread
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dovetail-sh/dovetail/engine/feasible"
+	"github.com/dovetail-sh/dovetail/engine/require"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// Key is a topology key that some rule uses.
+type Key struct {
+	Name    string
+	Host    bool     // kubernetes.io/hostname: domains are nodes
+	Domains []string // ascending; empty for Host
+}
+
+// Tally counts pods by domain of one key.
+type Tally struct {
+	Key int32 // index into State.Keys
+
+	// Count is by domain. For hostname it is by existing node.
+	Count []int32
+	// Present marks domains that have at least one existing node which is counted.
+	Present []bool
+	Total   int64
+
+	matches []matcher // a pod counts if all match
+	holder  string    // set instead: a pod counts if its class carries this anti-affinity term
+	filter  *filter   // nil counts pods on every node
+	ending  bool      // counts pods that are being deleted, too
+}
+
+// matcher is a label selector in some namespaces.
+type matcher struct {
+	all        bool
+	namespaces []string
+	nothing    bool
+	set        require.Set
+}
+
+func (m *matcher) selects(c *shape.Class) bool {
+	if m.nothing {
+		return false
+	}
+	if !m.all {
+		if _, ok := slices.BinarySearch(m.namespaces, c.Namespace); !ok {
+			return false
+		}
+	}
+	_, ok := m.set.HasLabels(c.Labels)
+	return ok
+}
+
+// filter says which nodes a spread constraint looks at.
+type filter struct {
+	where    *feasible.Where
+	affinity bool // leave out nodes that the pod's selector and affinity exclude
+	taints   bool // leave out nodes whose taints the pod does not tolerate
+}
+
+func (f *filter) counts(n *feasible.Node) bool {
+	if f == nil {
+		return true
+	}
+	if f.affinity && !f.where.LabelsAllow(n) {
+		return false
+	}
+	if f.taints {
+		if _, ok := f.where.Tolerates(n.Profile.Taints); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// adds reports whether pods of a class are counted.
+func (t *Tally) adds(c *shape.Class) bool {
+	if t.holder != "" {
+		for i := range c.Affinity {
+			if term := &c.Affinity[i]; term.Anti && term.Weight == 0 && termText(c.Namespace, term) == t.holder {
+				return true
+			}
+		}
+		return false
+	}
+	for i := range t.matches {
+		if !t.matches[i].selects(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func newMatcher(namespace string, term *shape.PodTerm) matcher {
+	m := matcher{all: term.AllNamespaces, namespaces: term.Namespaces, nothing: term.Selector.Nothing, set: require.New(term.Selector.Requirements)}
+	if len(m.namespaces) == 0 && !m.all {
+		m.namespaces = []string{namespace}
+	}
+	return m
+}
+
+func termText(namespace string, term *shape.PodTerm) string {
+	var b strings.Builder
+	names := term.Namespaces
+	if len(names) == 0 {
+		names = []string{namespace}
+	}
+	fmt.Fprintf(&b, "%q %v %q ", term.Key, term.AllNamespaces, names)
+	writeSelector(&b, term.Selector)
+	return b.String()
+}
+
+func writeSelector(b *strings.Builder, s shape.Selector) {
+	fmt.Fprintf(b, "%v", s.Nothing)
+	for _, r := range s.Requirements {
+		fmt.Fprintf(b, " %q %d %q", r.Key, r.Operator, r.Values)
+	}
+}

@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/explain"
+	"github.com/dovetail-sh/dovetail/engine/feasible"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/engine/spread"
+)
+
+func strayTree(id shape.PodID) explain.Tree {
+	return explain.Tree{Subject: string(id), Groups: []explain.Group{{Count: 1, Reason: feasible.Reason{
+		Kind: feasible.Refused, Want: "the snapshot does not hold the pod's class"}}}}
+}
+
+// why tells for one more pod of a class what stands in the way on every node and every offering,
+// as things are at the end of the plan.
+func (a *assembler) why(class int) explain.Tree {
+	c := a.table.Classes[class]
+	tree := explain.Tree{}
+	if c.Refused != "" {
+		tree.Groups = []explain.Group{{Count: 1, Reason: feasible.Reason{Kind: feasible.Refused, Want: c.Refused}}}
+		return tree
+	}
+	if len(a.table.Nodes) > 0 {
+		tree.Children = append(tree.Children, a.whyNodes(class))
+	}
+	for p := range a.table.Pools {
+		tree.Children = append(tree.Children, a.whyPool(class, p))
+	}
+	if len(a.table.Pools) == 0 {
+		tree.Groups = []explain.Group{{Count: 1, Reason: feasible.Reason{Kind: feasible.NoPools}}}
+	}
+	return tree
+}
+
+func (a *assembler) whyNodes(class int) explain.Tree {
+	out := explain.Tree{Subject: "nodes", Noun: "nodes", Of: len(a.table.Nodes)}
+	for n := range a.table.Nodes {
+		out.Add(a.whyNode(class, n))
+	}
+	out.Sort()
+	return out
+}
+
+func (a *assembler) whyNode(class, n int) feasible.Reason {
+	c, node := a.table.Classes[class], &a.table.Nodes[n]
+	if node.Stage == shape.Leaving {
+		return feasible.Reason{Kind: feasible.Leaving}
+	}
+	if r, ok := c.Where.WhyNode(node); !ok {
+		return r
+	}
+	if r, ok := a.table.Short(c.Need, a.board.Free(n), feasible.NoRoom); !ok {
+		return r
+	}
+	st := a.board.Spread
+	keys := st.Classes[class].Keys
+	if rule, ok := st.CellAllows(class, st.NodeCell(keys, n, nil)); !ok {
+		return a.ruleReason(rule, st.NodeDomain(rule.Key, n))
+	}
+	for i := range st.Classes[class].Rules {
+		if r := &st.Classes[class].Rules[i]; st.Keys[r.Key].Host {
+			return a.ruleReason(r, int32(n))
+		}
+	}
+	return feasible.Reason{Kind: feasible.NoRoom}
+}
+
+func (a *assembler) ruleReason(r *spread.Rule, domain int32) feasible.Reason {
+	key := a.board.Spread.Keys[r.Key].Name
+	switch r.Kind {
+	case spread.Skew:
+		out := feasible.Reason{Kind: feasible.Spread, Key: key, Have: int64(r.MaxSkew)}
+		if domain >= 0 {
+			out.Need = int64(a.board.Spread.Skew(r, domain))
+		}
+		return out
+	case spread.Near:
+		return feasible.Reason{Kind: feasible.Affinity, Key: key}
+	default:
+		return feasible.Reason{Kind: feasible.AntiAffinity, Key: key}
+	}
+}
+
+func (a *assembler) whyPool(class, p int) explain.Tree {
+	t, pool, c := a.table, a.table.Pools[p], a.table.Classes[class]
+	out := explain.Tree{Subject: "pool " + pool.Name, Noun: "offerings"}
+	if pool.NotReady != "" {
+		out.Groups = []explain.Group{{Count: 1, Reason: feasible.Reason{Kind: feasible.NotReady, Want: pool.NotReady}}}
+		return out
+	}
+	if taint, ok := c.Where.Tolerates(pool.Taints); !ok {
+		out.Groups = []explain.Group{{Count: 1, Reason: feasible.TaintReason(taint)}}
+		return out
+	}
+	for i := range t.Columns {
+		if t.InPool(i, pool) {
+			out.Of++
+			out.Add(a.whyColumn(class, p, i))
+		}
+	}
+	out.Sort()
+	return out
+}
+
+func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
+	t, pool, c := a.table, a.table.Pools[p], a.table.Classes[class]
+	if r, ok := t.WhyColumn(c.Where, pool, i); !ok {
+		return r
+	}
+	if r, ok := t.Short(c.Need, pool.Room(i), feasible.TooSmall); !ok {
+		return r
+	}
+	if !t.Available.Has(i) {
+		return feasible.Reason{Kind: feasible.Unavailable}
+	}
+	for _, l := range pool.Limits {
+		left := l.Max - l.Used
+		for _, n := range a.decision.Open {
+			if n.Pool == pool.Name {
+				left -= a.planned(&n, l.Resource)
+			}
+		}
+		if need := use(t, i, l.Resource); need > left {
+			return feasible.Reason{Kind: feasible.OverLimit, Resource: l.Resource, Need: need, Have: max(left, 0)}
+		}
+	}
+	st := a.board.Spread
+	for k := range st.Classes[class].Rules {
+		r := &st.Classes[class].Rules[k]
+		if d := t.ColumnDomain(st.Keys[r.Key].Name, st.Keys[r.Key].Domains, i); !st.Keys[r.Key].Host && !st.Allows(r, d) {
+			return a.ruleReason(r, d)
+		}
+	}
+	for k := range st.Classes[class].Rules {
+		if r := &st.Classes[class].Rules[k]; st.Keys[r.Key].Host {
+			return a.ruleReason(r, -1)
+		}
+	}
+	return feasible.Reason{Kind: feasible.TooSmall}
+}
+
+// planned is how much of a limited resource a new node uses as planned.
+func (a *assembler) planned(n *NewNode, resource string) int64 {
+	if resource == shape.LimitNodes {
+		return 1
+	}
+	i := slices.IndexFunc(a.table.Columns, func(c feasible.Column) bool {
+		return c.Type.Name == n.Options[0].Type
+	})
+	return a.table.Columns[i].Type.Capacity.Get(resource)
+}
