@@ -38,7 +38,8 @@ func nodePoolCases() []Case {
 		{Name: "static", Create: "spec.replicas = 0\nspec.limits = {nodes: 10}"},
 		{Name: "static without limits", Create: "spec.replicas = 3\nspec.limits = {}"},
 		{Name: "static scales", Create: `spec.replicas = 3`, Update: `spec.replicas = 5`},
-		{Name: "negative replicas", Create: `spec.replicas = -1`, At: "spec.replicas", Says: "greater than or equal to 0"},
+		{Name: "negative replicas", Create: `spec.replicas = -1`, At: "spec.replicas", Says: "greater than or equal to 0",
+			Also: ".spec.replicas"}, // the scale subresource has its own check
 		{Name: "static with a cpu limit", Create: "spec.replicas = 3\nspec.limits = {nodes: 10, cpu: 5}", At: "spec", Says: "a NodePool with replicas may only limit 'nodes'"},
 		{Name: "static with another single limit", Create: "spec.replicas = 3\nspec.limits = {cpu: 5}", At: "spec", Says: "a NodePool with replicas may only limit 'nodes'"},
 		{Name: "static with a weight", Create: "spec.replicas = 3\nspec.weight = 5", At: "spec", Says: "a NodePool with replicas cannot have a weight"},
