@@ -1,0 +1,72 @@
+package expire
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	testclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+)
+
+var born = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func TestReconcile(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		why     string
+		after   karpenterv1.NillableDuration
+		leaving bool
+		age     time.Duration
+		deleted bool
+		again   time.Duration
+	}{
+		"Young":   {"The claim comes back exactly when it is due.", karpenterv1.After(time.Hour), false, 20 * time.Minute, false, 40 * time.Minute},
+		"Due":     {"At its age it goes.", karpenterv1.After(time.Hour), false, time.Hour, true, 0},
+		"Never":   {"Never means never.", karpenterv1.NillableDuration{}, false, 10_000 * time.Hour, false, 0},
+		"Leaving": {"A claim that is going already is left alone.", karpenterv1.After(time.Hour), true, 2 * time.Hour, false, 0},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			claim := &karpenterv1.NodeClaim{}
+			claim.Name, claim.CreationTimestamp = "c", metav1.NewTime(born)
+			claim.Spec.ExpireAfter = tc.after
+			if tc.leaving {
+				now := metav1.NewTime(born)
+				claim.DeletionTimestamp, claim.Finalizers = &now, []string{karpenterv1.TerminationFinalizer}
+			}
+			deleted := false
+			r := &Reconciler{Deps{
+				Client: fakeClient(t, claim),
+				Clock:  testclock.NewFakePassiveClock(born.Add(tc.age)),
+				Delete: func(_ context.Context, c *karpenterv1.NodeClaim, reason string) error {
+					deleted = c.Name == "c" && reason == "expired"
+					return nil
+				},
+			}}
+			got, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(claim)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if deleted != tc.deleted || got.RequeueAfter != tc.again {
+				t.Errorf("%s\ndeleted %v, again after %s; want %v, %s", tc.why, deleted, got.RequeueAfter, tc.deleted, tc.again)
+			}
+		})
+	}
+}
+
+func fakeClient(t *testing.T, objects ...client.Object) client.Client {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := karpenterv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+}

@@ -1,0 +1,85 @@
+package nodeclass
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+// resolver is the part of a cloud that this controller needs.
+type resolver interface {
+	ResolveClass(ctx context.Context, ref karpenterv1.NodeClassReference) (again time.Duration, err error)
+}
+
+// Reconciler resolves the NodeClasses of one kind.
+type Reconciler struct {
+	cloud resolver
+	kind  schema.GroupKind
+}
+
+// Reconcile has the cloud resolve one class.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	ref := karpenterv1.NodeClassReference{Group: r.kind.Group, Kind: r.kind.Kind, Name: req.Name}
+	again, err := r.cloud.ResolveClass(ctx, ref)
+	switch {
+	case errors.Is(err, provider.ErrClassNotFound):
+		return reconcile.Result{}, nil
+	case err != nil:
+		return reconcile.Result{}, fmt.Errorf("resolving %s %s: %w", r.kind.Kind, req.Name, err)
+	}
+	return reconcile.Result{RequeueAfter: again}, nil
+}
+
+// Register has the manager resolve every class of each kind that classes holds an empty object of: when its spec changes,
+// and when a claim that uses it comes or goes, since a class that is being deleted waits for them.
+func Register(m manager.Manager, cloud resolver, classes ...client.Object) error {
+	for _, class := range classes {
+		gvk, err := m.GetClient().GroupVersionKindFor(class)
+		if err != nil {
+			return fmt.Errorf("finding the kind of node class %T: %w", class, err)
+		}
+		r := &Reconciler{cloud: cloud, kind: gvk.GroupKind()}
+		err = builder.ControllerManagedBy(m).Named("nodeclass."+gvk.Kind).
+			For(class, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletion()))).
+			Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(r.used), builder.WithPredicates(comingOrGoing())).
+			Complete(r)
+		if err != nil {
+			return fmt.Errorf("registering the controller of %s: %w", gvk.Kind, err)
+		}
+	}
+	return nil
+}
+
+// used names the class that a claim refers to.
+func (r *Reconciler) used(_ context.Context, o client.Object) []reconcile.Request {
+	claim, ok := o.(*karpenterv1.NodeClaim)
+	if !ok || claim.Spec.NodeClassRef == nil || claim.Spec.NodeClassRef.GroupKind() != r.kind {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: claim.Spec.NodeClassRef.Name}}}
+}
+
+// deletion lets through the update that begins a deletion.
+func deletion() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+	}}
+}
+
+func comingOrGoing() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+}

@@ -1,0 +1,92 @@
+package nodepool
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/dovetail-sh/dovetail/api/condition"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func pool() *karpenterv1.NodePool {
+	p := &karpenterv1.NodePool{}
+	p.Name = "default"
+	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: "EC2NodeClass", Name: "web"}
+	return p
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	kinds := []schema.GroupKind{{Group: "karpenter.k8s.aws", Kind: "EC2NodeClass"}}
+	cases := map[string]struct {
+		why       string
+		verdict   verdict
+		ready     metav1.ConditionStatus
+		reason    string
+		mustNamed []string // in Ready's message
+	}{
+		"Good":    {"All is well.", verdict{class: provider.Class{Ready: true}, kinds: kinds}, metav1.ConditionTrue, "Ready", nil},
+		"Missing": {"The message names the class and the way out.", verdict{classMissing: true, kinds: kinds}, metav1.ConditionFalse, "NodeClassNotFound", []string{"EC2NodeClass web", "create it"}},
+		"Foreign": {"A class of another cloud can never become ready.", verdict{classMissing: true, kinds: []schema.GroupKind{{Group: "karpenter.kwok.sh", Kind: "KWOKNodeClass"}}}, metav1.ConditionFalse, "NodeClassNotFound", []string{"KWOKNodeClass"}},
+		"Going":   {"Nothing is launched from a class that goes.", verdict{class: provider.Class{Ready: true, Deleting: true}, kinds: kinds}, metav1.ConditionFalse, "NodeClassTerminating", []string{"web"}},
+		"Unready": {"The class's own words are passed on.", verdict{class: provider.Class{Reason: "SubnetsNotFound", Message: "no subnet matches"}, kinds: kinds}, metav1.ConditionFalse, "SubnetsNotFound", []string{"no subnet matches"}},
+		"Unknown": {"Not looked at yet is neither good nor bad.", verdict{kinds: kinds}, metav1.ConditionUnknown, "NodeClassReadinessUnknown", nil},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := pool()
+			judge(p, tc.verdict, noon)
+			got := condition.Get(p, condition.Ready)
+			if got == nil || got.Status != tc.ready || got.Reason != tc.reason {
+				t.Fatalf("%s\nReady is %+v, want %s because of %s", tc.why, got, tc.ready, tc.reason)
+			}
+			for _, word := range tc.mustNamed {
+				if !strings.Contains(got.Message, word) {
+					t.Errorf("%s\nthe message %q does not name %q", tc.why, got.Message, word)
+				}
+			}
+		})
+	}
+}
+
+func TestAnInvalidPoolIsNotReady(t *testing.T) {
+	t.Parallel()
+	p := pool()
+	taint := karpenterv1.Taint{Key: "a", Effect: corev1.TaintEffectNoSchedule}
+	p.Spec.Template.Spec.Taints = []karpenterv1.Taint{taint, taint}
+	judge(p, verdict{class: provider.Class{Ready: true}, kinds: []schema.GroupKind{p.Spec.Template.Spec.NodeClassRef.GroupKind()}}, noon)
+	if !condition.IsFalse(p, condition.Ready) || !condition.IsFalse(p, karpenterv1.ConditionValidationSucceeded) {
+		t.Errorf("two equal taints: %+v", p.Status.Conditions)
+	}
+}
+
+func TestCountTakesTheNodesOwnFiguresOnceItHasJoined(t *testing.T) {
+	t.Parallel()
+	cpu := func(n string) corev1.ResourceList {
+		return corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(n)}
+	}
+	joined, launching := karpenterv1.NodeClaim{}, karpenterv1.NodeClaim{}
+	joined.Status.ProviderID, joined.Status.Capacity = "i-1", cpu("4")
+	launching.Status.Capacity = cpu("8")
+	node := corev1.Node{Spec: corev1.NodeSpec{ProviderID: "i-1"}}
+	node.Status.Capacity = cpu("3")
+
+	p := pool()
+	count(p, []karpenterv1.NodeClaim{joined, launching}, []corev1.Node{node})
+	if got := p.Status.Resources[corev1.ResourceCPU]; got.Value() != 11 {
+		t.Errorf("cpu is %s, want 11: 3 that the node reports and 8 that are expected", got.String())
+	}
+	if *p.Status.Nodes != 2 {
+		t.Errorf("nodes is %d, want 2: a machine counts from the moment it is wanted", *p.Status.Nodes)
+	}
+}

@@ -1,0 +1,156 @@
+package nodepool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+// Deps are what a Reconciler needs; all are required but Rules.
+type Deps struct {
+	Client  client.Client
+	Cloud   provider.Cloud
+	Clock   clock.PassiveClock
+	Metrics *observe.Metrics
+
+	// Rules are the cloud's own labels, beside Kubernetes' and Karpenter's.
+	Rules []karpenterv1.LabelRules
+}
+
+// Reconciler keeps NodePools.
+type Reconciler struct{ Deps }
+
+// New checks that nothing is missing.
+func New(d Deps) (*Reconciler, error) {
+	if d.Client == nil || d.Cloud == nil || d.Clock == nil || d.Metrics == nil {
+		return nil, errors.New("nodepool controller: a dependency is missing")
+	}
+	return &Reconciler{d}, nil
+}
+
+// Reconcile brings one NodePool's annotations and status up to date.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	pool := &karpenterv1.NodePool{}
+	if err := r.Client.Get(ctx, req.NamespacedName, pool); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.forget(req.Name)
+		}
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	claims, nodes, err := r.fleet(ctx, pool.Name)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := r.stamp(ctx, pool, claims); err != nil {
+		return reconcile.Result{}, err
+	}
+
+	class, missing := r.Cloud.Class(ctx, *pool.Spec.Template.Spec.NodeClassRef)
+	if missing != nil && !errors.Is(missing, provider.ErrClassNotFound) {
+		return reconcile.Result{}, fmt.Errorf("reading the class of NodePool %s: %w", pool.Name, missing)
+	}
+	before := pool.DeepCopy()
+	judge(pool, verdict{class: class, classMissing: missing != nil, kinds: r.Cloud.ClassKinds(), rules: r.Rules}, r.Clock.Now())
+	count(pool, claims, nodes)
+	r.publish(pool)
+	if equality.Semantic.DeepEqual(before.Status, pool.Status) {
+		return reconcile.Result{}, nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Status().Patch(ctx, pool, patch); err != nil {
+		return reconcile.Result{}, fmt.Errorf("writing status of NodePool %s: %w", pool.Name, client.IgnoreNotFound(err))
+	}
+	return reconcile.Result{}, nil
+}
+
+// fleet lists a pool's claims and nodes.
+func (r *Reconciler) fleet(ctx context.Context, pool string) ([]karpenterv1.NodeClaim, []corev1.Node, error) {
+	var claims karpenterv1.NodeClaimList
+	var nodes corev1.NodeList
+	ours := client.MatchingLabels{karpenterv1.NodePoolLabelKey: pool}
+	if err := r.Client.List(ctx, &claims, ours); err != nil {
+		return nil, nil, fmt.Errorf("listing claims of NodePool %s: %w", pool, err)
+	}
+	if err := r.Client.List(ctx, &nodes, ours); err != nil {
+		return nil, nil, fmt.Errorf("listing nodes of NodePool %s: %w", pool, err)
+	}
+	return claims.Items, nodes.Items, nil
+}
+
+// stamp writes the template's hash on the pool. When the hash is of an older version, the pool's claims
+// get the new one first: a crash in between repeats that, and never makes a node drift.
+func (r *Reconciler) stamp(ctx context.Context, pool *karpenterv1.NodePool, claims []karpenterv1.NodeClaim) error {
+	if outdated(pool.Annotations) {
+		for i := range claims {
+			if err := r.restamp(ctx, &claims[i], pool.Hash()); err != nil {
+				return err
+			}
+		}
+	}
+	want := hashes(pool.Hash())
+	if has(pool.Annotations, want) {
+		return nil
+	}
+	before := pool.DeepCopy()
+	pool.Annotations = merged(pool.Annotations, want)
+	if err := r.Client.Patch(ctx, pool, client.MergeFrom(before)); err != nil {
+		return fmt.Errorf("stamping NodePool %s: %w", pool.Name, client.IgnoreNotFound(err))
+	}
+	return nil
+}
+
+func (r *Reconciler) restamp(ctx context.Context, claim *karpenterv1.NodeClaim, hash string) error {
+	if !outdated(claim.Annotations) {
+		return nil
+	}
+	before := claim.DeepCopy()
+	want := hashes(hash)
+	if isDrifted(claim) {
+		// A claim that has drifted already must not be forgiven by a new way of hashing.
+		delete(want, karpenterv1.NodePoolHashAnnotationKey)
+	}
+	claim.Annotations = merged(claim.Annotations, want)
+	if err := client.IgnoreNotFound(r.Client.Patch(ctx, claim, client.MergeFrom(before))); err != nil {
+		return fmt.Errorf("stamping NodeClaim %s: %w", claim.Name, err)
+	}
+	return nil
+}
+
+func outdated(annotations map[string]string) bool {
+	version, ok := annotations[karpenterv1.NodePoolHashVersionAnnotationKey]
+	return ok && version != karpenterv1.NodePoolHashVersion
+}
+
+func hashes(hash string) map[string]string {
+	return map[string]string{
+		karpenterv1.NodePoolHashAnnotationKey:        hash,
+		karpenterv1.NodePoolHashVersionAnnotationKey: karpenterv1.NodePoolHashVersion,
+	}
+}
+
+func has(annotations, want map[string]string) bool {
+	for key, value := range want {
+		if annotations[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+func merged(a, b map[string]string) map[string]string {
+	out := map[string]string{}
+	maps.Copy(out, a)
+	maps.Copy(out, b)
+	return out
+}
