@@ -1,0 +1,127 @@
+package config
+
+import (
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// Clouds that the daemon can drive.
+const (
+	CloudAWS  = "aws"
+	CloudKWOK = "kwok"
+)
+
+// Config is all that may be chosen. Default gives the defaults.
+type Config struct {
+	Cloud      string // CloudAWS or CloudKWOK
+	Kubeconfig string // path; empty means the pod's service account, else the usual places
+
+	Kube      Kube
+	Serve     Serve
+	Leader    Leader
+	Log       Log
+	Planning  Planning
+	Lifecycle Lifecycle
+	Gates     Gates
+	AWS       AWS
+	KWOK      KWOK
+
+	// SystemNamespace is where the daemon runs and keeps its lease.
+	SystemNamespace string
+	// Service is accepted because charts set it; nothing uses it.
+	Service string
+	// CPURequests in milli-cores scales how much is done at once.
+	CPURequests int
+	// MemoryLimit in bytes; the garbage collector aims at 90 % of it. Negative means none.
+	MemoryLimit int64
+	// DisableObservability drops the metrics that have a series for each pod or node.
+	DisableObservability bool
+
+	origins map[string]string // by flag name: how the user named a setting that is not a default
+}
+
+// Kube is how the API server is asked.
+type Kube struct {
+	QPS   int
+	Burst int
+}
+
+// Serve is where others can ask the daemon. Port 0 serves nothing.
+type Serve struct {
+	MetricsPort int
+	HealthPort  int
+	Profiling   bool // pprof beside the metrics
+}
+
+// Leader is the leader election.
+type Leader struct {
+	Disabled      bool
+	Name          string
+	Namespace     string // empty means SystemNamespace
+	DisableWarmup bool   // standbys do not fill their caches
+}
+
+// Log is how the daemon logs.
+type Log struct {
+	Level            string // debug, info or error
+	OutputPaths      []string
+	ErrorOutputPaths []string
+}
+
+// Planning is how pods are planned.
+type Planning struct {
+	BatchIdle, BatchMax time.Duration
+	Preferences         string // Respect or Ignore
+	MinValues           string // Strict or BestEffort
+	IgnoreDRA           bool
+	Scheduler           string // YAML or JSON: defaults of topology spread
+	Effort              int    // engine.Policy.Effort
+	NodePrice           float64
+	Nominate            bool // write status.nominatedNodeName
+	JournalDir          string
+}
+
+// Lifecycle is how long nodes may take on their way. 0 means as long as it takes.
+type Lifecycle struct {
+	Launch         time.Duration
+	Registration   time.Duration
+	Initialization time.Duration
+}
+
+// AWS is the settings of the aws cloud.
+type AWS struct {
+	ClusterName             string
+	ClusterEndpoint         string
+	ClusterCABundle         string
+	IsolatedVPC             bool
+	EKSControlPlane         bool
+	DisableDryRun           bool
+	EnableZonalShift        bool
+	VMMemoryOverheadPercent float64
+	InterruptionQueue       string
+	ReservedENIs            int
+	AMIRefreshInterval      time.Duration
+	SubnetRefreshInterval   time.Duration
+	FeatureGates            string
+}
+
+// KWOK is the settings of the kwok cloud.
+type KWOK struct {
+	InstanceTypesFile string // empty means the generic types
+}
+
+// Default is what the daemon runs with unless told otherwise.
+func Default() Config {
+	c := Config{origins: map[string]string{}}
+	c.AddFlags(pflag.NewFlagSet("defaults", pflag.ContinueOnError))
+	return c
+}
+
+// LeaseNamespace is where the lease is.
+func (c *Config) LeaseNamespace() string {
+	if c.Leader.Namespace != "" {
+		return c.Leader.Namespace
+	}
+	return c.SystemNamespace
+}
