@@ -111,11 +111,21 @@ func (c *Cluster) prepare() error {
 	if c.prober, err = newProber(c.authority); err != nil {
 		return err
 	}
-	for name, names := range map[string][]string{
-		"etcd":      nil,
-		"apiserver": {"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"},
+	return errors.Join(c.issueServing(), c.assign())
+}
+
+// issueServing writes the certificates of the servers, and the one by which
+// the API server shows itself to servers of aggregated APIs.
+func (c *Cluster) issueServing() error {
+	for name, issue := range map[string]func() (pair, error){
+		"etcd": func() (pair, error) { return c.authority.serving("etcd") },
+		"apiserver": func() (pair, error) {
+			return c.authority.serving("apiserver",
+				"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+		},
+		"front-proxy": func() (pair, error) { return c.authority.user(frontProxyUser) },
 	} {
-		issued, err := c.authority.serving(name, names...)
+		issued, err := issue()
 		if err != nil {
 			return err
 		}
@@ -123,7 +133,7 @@ func (c *Cluster) prepare() error {
 			return err
 		}
 	}
-	return c.assign()
+	return nil
 }
 
 // assign chooses ports and writes the files that name them.

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -77,7 +76,7 @@ func writeKubeconfig(l layout, a *authority, endpoint, user string, groups []str
 	if err != nil {
 		return "", err
 	}
-	path := l.kubeconfig(strings.ReplaceAll(user, "/", "_"))
+	path := l.kubeconfig(user)
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		return "", fmt.Errorf("writing the kubeconfig of %s: %w", user, err)
 	}

@@ -5,11 +5,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // serviceRange is where Services get their addresses. Nothing routes there: no
 // kube-proxy runs, as nothing behind a Service does.
 const serviceRange = "10.96.0.0/16"
+
+// frontProxyUser is who the API server is to servers of aggregated APIs.
+const frontProxyUser = "playground:front-proxy"
 
 // clientQPS and clientBurst let the controllers write as fast as the machine
 // can. With Kubernetes' defaults (20 and 50 requests a second) they, and not
@@ -29,11 +33,16 @@ func (l layout) file(elements ...string) string {
 	return filepath.Join(append([]string{l.dir}, elements...)...)
 }
 
-func (l layout) log(part string) string        { return l.file("logs", part+".log") }
-func (l layout) pki(name string) string        { return l.file("pki", name) }
-func (l layout) kubeconfig(user string) string { return l.file("kubeconfigs", user+".yaml") }
-func (l layout) address(part string) string    { return fmt.Sprintf("127.0.0.1:%d", l.ports[part]) }
-func (l layout) url(part string) string        { return "https://" + l.address(part) }
+func (l layout) log(part string) string     { return l.file("logs", part+".log") }
+func (l layout) pki(name string) string     { return l.file("pki", name) }
+func (l layout) address(part string) string { return fmt.Sprintf("127.0.0.1:%d", l.ports[part]) }
+func (l layout) url(part string) string     { return "https://" + l.address(part) }
+
+// kubeconfig is where a user's credentials are. Colons, of which Kubernetes'
+// user names are full, separate files in the KUBECONFIG variable.
+func (l layout) kubeconfig(user string) string {
+	return l.file("kubeconfigs", strings.NewReplacer(":", "-", "/", "-").Replace(user)+".yaml")
+}
 
 // arguments returns the command line of a part, beginning with its name.
 func (l layout) arguments(part string, chosen map[string]bool) []string {
@@ -86,6 +95,11 @@ func (l layout) apiServer(withControllers bool) []string {
 		// Kubernetes refuses to publish a loopback address as an endpoint, and
 		// looks for another, which a machine without network does not have.
 		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
+		"--requestheader-client-ca-file=" + l.pki("ca.crt"), "--requestheader-allowed-names=" + frontProxyUser,
+		"--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + l.pki("front-proxy.crt"), "--proxy-client-key-file=" + l.pki("front-proxy.key"),
 		"--service-cluster-ip-range=" + serviceRange,
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file=" + l.pki("sa.pub"),

@@ -138,7 +138,8 @@ func claim(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking into the playground's directory: %w", err)
 	}
-	ours := len(entries) == 0
+	// Whoever starts a cluster in the background has already put its log into logs.
+	ours := len(entries) == 0 || len(entries) == 1 && entries[0].Name() == "logs"
 	for _, entry := range entries {
 		ours = ours || entry.Name() == lockFile
 	}

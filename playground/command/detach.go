@@ -18,7 +18,7 @@ import (
 
 // detach runs `up` in a process of its own that outlives this one and the
 // terminal, and returns when its cluster is ready.
-func detach(ctx context.Context, flags upFlags, out, progress io.Writer) error {
+func detach(ctx context.Context, flags upFlags, out io.Writer) error {
 	binary, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("finding the running program: %w", err)
@@ -30,12 +30,11 @@ func detach(ctx context.Context, flags upFlags, out, progress io.Writer) error {
 		if flags.dir, err = os.MkdirTemp(cluster.DefaultRoot(), ""); err != nil {
 			return fmt.Errorf("making the playground's directory: %w", err)
 		}
-		defer func() { flags.dir = "" }()
 	}
 	if flags.dir, err = filepath.Abs(flags.dir); err != nil {
 		return fmt.Errorf("finding the playground's directory: %w", err)
 	}
-	return superviseDetached(ctx, exec.Command(binary, upArgs(flags)...), flags, out, progress)
+	return superviseDetached(ctx, exec.Command(binary, upArgs(flags)...), flags, out)
 }
 
 // upArgs are the arguments of the process in the background.
@@ -53,9 +52,11 @@ func upArgs(flags upFlags) []string {
 	return args
 }
 
-func superviseDetached(ctx context.Context, cmd *exec.Cmd, flags upFlags, out, progress io.Writer) error {
-	// Beside the directory, not in it: the cluster must find the directory empty.
-	logPath := flags.dir + ".log"
+func superviseDetached(ctx context.Context, cmd *exec.Cmd, flags upFlags, out io.Writer) error {
+	logPath := filepath.Join(flags.dir, "logs", "playground.log")
+	if err := os.MkdirAll(filepath.Dir(logPath), 0o700); err != nil {
+		return fmt.Errorf("making the playground's directory: %w", err)
+	}
 	log, err := os.Create(logPath)
 	if err != nil {
 		return fmt.Errorf("making the log of the process in the background: %w", err)
@@ -83,6 +84,5 @@ func superviseDetached(ctx context.Context, cmd *exec.Cmd, flags upFlags, out, p
 	if err := json.Unmarshal(line, &state); err != nil {
 		return fmt.Errorf("reading the new cluster's state: %w", err)
 	}
-	fmt.Fprintf(progress, "what happens to the parts is written to %s\n", logPath)
 	return announce(out, state, flags)
 }

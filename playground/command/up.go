@@ -38,7 +38,7 @@ func newUp() *cobra.Command {
 				return fmt.Errorf("--output is %q, must be text or json", flags.output)
 			}
 			if flags.detach {
-				return detach(cmd.Context(), flags, cmd.OutOrStdout(), cmd.ErrOrStderr())
+				return detach(cmd.Context(), flags, cmd.OutOrStdout())
 			}
 			return up(cmd.Context(), flags, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -85,13 +85,10 @@ func announce(out io.Writer, s cluster.State, flags upFlags) error {
 	}
 	after := "Stop it with Ctrl-C."
 	if flags.detach {
-		after = "Stop it with: playground down"
-		if flags.dir != "" {
-			after += " --dir " + s.Dir
-		}
+		after = "Stop it with: playground down --dir " + s.Dir
 	}
 	if s.Keep {
-		after += " Its directory stays."
+		after += "\nIts directory stays when it ends (--keep)."
 	}
 	_, err := fmt.Fprintf(out, "\nThe cluster is ready after %s at %s, in %s.\n\n  export KUBECONFIG=%s\n  kubectl get nodes\n\n%s\n",
 		s.ReadyAfter, s.Endpoint, s.Dir, s.Kubeconfig, after)
