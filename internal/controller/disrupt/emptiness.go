@@ -1,0 +1,165 @@
+package disrupt
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dovetail-sh/dovetail/api/condition"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+const (
+	// minQuiet is how long a node must have seen no pod come or go before it may be called empty, however short
+	// consolidateAfter is. It keeps a node between two jobs; Karpenter waits as long before it validates.
+	minQuiet = 15 * time.Second
+
+	// settle is how long a node carries the disrupted taint before it is looked at a last time. A pod
+	// that the scheduler was binding when the taint came is seen by then.
+	settle = 2 * time.Second
+)
+
+// seen is one claim with all that the decision needs.
+type seen struct {
+	claim *karpenterv1.NodeClaim
+	pool  *karpenterv1.NodePool // nil if it is gone
+	node  *corev1.Node          // nil if it has not joined
+	// pods is the planner's view of the node, nil if it has none yet. Pods that are planned
+	// for the node and not bound yet are in it.
+	pods *shape.Node
+}
+
+// step is what to do with one claim.
+type step uint8
+
+const (
+	keep    step = iota
+	reserve      // taint the node, so that nothing new comes, and look again
+	remove       // delete the claim
+	release      // take the taint away: the node is needed after all
+)
+
+// choice is a step for a claim, and why.
+type choice struct {
+	seen
+	step step
+	why  string
+}
+
+// decide picks the empty nodes that may go now, oldest claim first, at most as many as their pools' budgets allow.
+// again is when to look again without a change in the cluster, 0 for never.
+func decide(all []seen, now time.Time) (choices []choice, again time.Duration) {
+	slices.SortFunc(all, func(a, b seen) int {
+		return cmp.Or(a.claim.CreationTimestamp.Compare(b.claim.CreationTimestamp.Time), cmp.Compare(a.claim.Name, b.claim.Name))
+	})
+	left := allowances(all, now)
+	soon := func(d time.Duration) {
+		if again == 0 || d < again {
+			again = max(d, time.Second/10)
+		}
+	}
+	for _, s := range all {
+		if !s.claim.DeletionTimestamp.IsZero() || s.node == nil {
+			continue
+		}
+		reserved := tainted(s.node)
+		ripe, in := s.ripe(now)
+		switch {
+		case !ripe && reserved:
+			choices = append(choices, choice{s, release, "it is not empty any more"})
+		case !ripe && in > 0:
+			soon(in)
+		case !ripe:
+		case reserved && s.reservedFor(now) < settle:
+			soon(settle - s.reservedFor(now))
+		case reserved:
+			choices = append(choices, choice{s, remove, "it is empty"})
+		case left[s.pool.Name] <= 0:
+			// Budgets change with the time of day, and nodes that are going away free them.
+			soon(budgetEvery)
+		default:
+			left[s.pool.Name]--
+			choices = append(choices, choice{s, reserve, "it is empty"})
+		}
+	}
+	return choices, again
+}
+
+// budgetEvery is how often nodes that only a budget holds back are looked at again.
+const budgetEvery = 10 * time.Second
+
+// ripe reports whether a node is empty and may go. If only time is missing, in says how much.
+func (s seen) ripe(now time.Time) (ripe bool, in time.Duration) {
+	switch {
+	case s.pool == nil || s.pool.Spec.Replicas != nil || s.pods == nil,
+		!condition.IsTrue(s.claim, karpenterv1.ConditionInitialized),
+		!condition.IsTrue(s.claim, karpenterv1.ConditionConsolidatable),
+		s.node.Annotations[karpenterv1.DoNotDisruptAnnotationKey] == "true",
+		!s.node.DeletionTimestamp.IsZero(), !empty(s.pods):
+		return false, 0
+	}
+	since := condition.Get(s.claim, karpenterv1.ConditionInitialized).LastTransitionTime.Time
+	if last := s.claim.Status.LastPodEventTime; last != nil && last.After(since) {
+		since = last.Time
+	}
+	in = since.Add(minQuiet).Sub(now)
+	return in <= 0, in
+}
+
+// empty reports whether nothing on the node needs room elsewhere when it goes.
+func empty(n *shape.Node) bool {
+	for _, pod := range n.Pods {
+		if pod.Role == shape.Movable || pod.Role == shape.Pinned {
+			return false
+		}
+	}
+	return true
+}
+
+// allowances is how many more nodes each pool may give up now for being empty. Nodes that are going
+// away, reserved or not ready use the budget up. A budget that cannot be read allows none.
+func allowances(all []seen, now time.Time) map[string]int {
+	nodes, going := map[string]int{}, map[string]int{}
+	pools := map[string]*karpenterv1.NodePool{}
+	for _, s := range all {
+		if s.pool == nil || s.node == nil || !condition.IsTrue(s.claim, karpenterv1.ConditionInitialized) {
+			continue
+		}
+		pools[s.pool.Name] = s.pool
+		nodes[s.pool.Name]++
+		if !s.claim.DeletionTimestamp.IsZero() || !s.node.DeletionTimestamp.IsZero() || tainted(s.node) || !ready(s.node) {
+			going[s.pool.Name]++
+		}
+	}
+	left := map[string]int{}
+	for name, pool := range pools {
+		allowed, err := pool.AllowedDisruptions(now, nodes[name], karpenterv1.DisruptionReasonEmpty)
+		if err != nil {
+			allowed = 0
+		}
+		left[name] = allowed - going[name]
+	}
+	return left
+}
+
+func (s seen) reservedFor(now time.Time) time.Duration {
+	c := condition.Get(s.claim, karpenterv1.ConditionDisruptionReason)
+	if c == nil {
+		return 0
+	}
+	return now.Sub(c.LastTransitionTime.Time)
+}
+
+func tainted(node *corev1.Node) bool {
+	disrupted := karpenterv1.DisruptedTaint()
+	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.MatchTaint(&disrupted) })
+}
+
+func ready(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
+}

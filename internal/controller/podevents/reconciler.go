@@ -1,0 +1,110 @@
+package podevents
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+)
+
+// granularity is how far apart two notes on one claim are at least: a node that gets a hundred pods
+// in a second is written to once. Karpenter's figure.
+const granularity = 10 * time.Second
+
+// Reconciler notes pod events on claims. A request's name is that of a node.
+type Reconciler struct {
+	Client client.Client
+	Clock  clock.PassiveClock
+}
+
+// Reconcile notes that something happened on a node just now.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	claim, err := r.claimOf(ctx, req.Name)
+	if claim == nil || err != nil {
+		return reconcile.Result{}, err
+	}
+	now := r.Clock.Now()
+	last := claim.Status.LastPodEventTime
+	if last != nil && now.Sub(last.Time) < granularity {
+		// Not lost: a later event, or this one when its time has come, moves the note on.
+		return reconcile.Result{RequeueAfter: granularity - now.Sub(last.Time)}, nil
+	}
+	before := claim.DeepCopy()
+	claim.Status.LastPodEventTime = &metav1.Time{Time: now}
+	if err := r.Client.Status().Patch(ctx, claim, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, fmt.Errorf("noting a pod event on NodeClaim %s: %w", claim.Name, err)
+	}
+	return reconcile.Result{}, nil
+}
+
+// claimOf finds the claim of a node, nil if there is none.
+func (r *Reconciler) claimOf(ctx context.Context, node string) (*karpenterv1.NodeClaim, error) {
+	var claims karpenterv1.NodeClaimList
+	if err := r.Client.List(ctx, &claims); err != nil {
+		return nil, fmt.Errorf("listing claims for node %s: %w", node, err)
+	}
+	for i := range claims.Items {
+		if claims.Items[i].Status.NodeName == node && claims.Items[i].DeletionTimestamp.IsZero() {
+			return &claims.Items[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// Register has the manager call the Reconciler when a pod is bound, finishes, begins to be deleted or is gone.
+func (r *Reconciler) Register(m manager.Manager) error {
+	return builder.ControllerManagedBy(m).Named("nodeclaim.podevents").
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(nodeOf), builder.WithPredicates(counts())).
+		Complete(r)
+}
+
+func nodeOf(_ context.Context, o client.Object) []reconcile.Request {
+	pod, ok := o.(*corev1.Pod)
+	if !ok || pod.Spec.NodeName == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: pod.Spec.NodeName}}}
+}
+
+// counts lets through what moves the note. Pods that exist when the daemon starts are no events, and pods of
+// DaemonSets come and go with the node.
+func counts() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		DeleteFunc:  func(e event.DeleteEvent) bool { return !daemon(e.Object) },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok := e.ObjectOld.(*corev1.Pod)
+			after, also := e.ObjectNew.(*corev1.Pod)
+			if !ok || !also || daemon(after) {
+				return false
+			}
+			bound := before.Spec.NodeName == "" && after.Spec.NodeName != ""
+			finished := !terminal(before) && terminal(after)
+			leaving := before.DeletionTimestamp.IsZero() && !after.DeletionTimestamp.IsZero()
+			return bound || finished || leaving
+		},
+	}
+}
+
+func terminal(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+func daemon(o client.Object) bool {
+	owner := metav1.GetControllerOf(o)
+	return owner != nil && owner.Kind == "DaemonSet"
+}
