@@ -11,7 +11,8 @@ const Never = "Never"
 
 // NillableDuration is a duration that may also be Never.
 //
-// The zero value is Never. On the wire it is a Go duration string in whole
+// The zero value is Never and is written as such, so an object made in code
+// gets Never where one made by hand gets the schema's default. On the wire it is a Go duration string in whole
 // seconds, minutes and hours, or "Never".
 type NillableDuration struct {
 	// Duration is nil for Never.
