@@ -62,7 +62,7 @@ func decide(all []seen, now time.Time) (choices []choice, again time.Duration) {
 		}
 	}
 	for _, s := range all {
-		if !s.claim.DeletionTimestamp.IsZero() || s.node == nil {
+		if !s.claim.DeletionTimestamp.IsZero() || s.node == nil || !s.node.DeletionTimestamp.IsZero() {
 			continue
 		}
 		reserved := tainted(s.node)
@@ -98,7 +98,7 @@ func (s seen) ripe(now time.Time) (ripe bool, in time.Duration) {
 		!condition.IsTrue(s.claim, karpenterv1.ConditionInitialized),
 		!condition.IsTrue(s.claim, karpenterv1.ConditionConsolidatable),
 		s.node.Annotations[karpenterv1.DoNotDisruptAnnotationKey] == "true",
-		!s.node.DeletionTimestamp.IsZero(), !empty(s.pods):
+		!empty(s.pods):
 		return false, 0
 	}
 	since := condition.Get(s.claim, karpenterv1.ConditionInitialized).LastTransitionTime.Time

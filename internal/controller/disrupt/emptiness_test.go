@@ -83,6 +83,7 @@ func TestDecide(t *testing.T) {
 		"NoPool":            {"Without its pool a claim has no policy to be consolidated by.", []seen{quiet("a", nil)}, nil, 0},
 		"DoNotDisrupt":      {"The node's annotation keeps it.", []seen{quiet("a", all, func(s *seen) { s.node.Annotations = map[string]string{karpenterv1.DoNotDisruptAnnotationKey: "true"} })}, nil, 0},
 		"NotConsolidatable": {"consolidateAfter is not over.", []seen{quiet("a", all, func(s *seen) { s.claim.Status.Conditions = s.claim.Status.Conditions[:1] })}, nil, 0},
+		"Terminating":       {"A node that is being deleted keeps its taint.", []seen{quiet("a", all, reserved(3*time.Second), pod(shape.Movable), func(s *seen) { s.node.DeletionTimestamp = &metav1.Time{Time: noon} })}, nil, 0},
 		"Unseen":            {"A node that the planner does not know yet is not judged.", []seen{quiet("a", all, func(s *seen) { s.pods = nil })}, nil, 0},
 	}
 	names := map[step]string{reserve: "reserve", remove: "remove", release: "release"}
