@@ -1,0 +1,177 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/dovetail-sh/dovetail/api/condition"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+// purchase is a machine that was launched and that the cache may not show on its claim yet.
+type purchase struct {
+	claim   types.UID
+	machine provider.Machine
+}
+
+// launch buys the claim's machine and writes it down.
+func (r *Reconciler) launch(ctx context.Context, claim *karpenterv1.NodeClaim) error {
+	machine, err := r.buy(ctx, claim)
+	switch {
+	case errors.Is(err, provider.ErrNoCapacity):
+		r.Events.Emitf(claim, observe.InsufficientCapacity, "NodeClaim %s is given up: %v", claim.Name, err)
+		return r.giveUp(ctx, claim, ReasonInsufficientCapacity)
+	case errors.Is(err, provider.ErrClassNotReady), errors.Is(err, provider.ErrClassNotFound):
+		r.Events.Emitf(claim, observe.NodeClassNotReady, "NodeClaim %s is given up: %v", claim.Name, err)
+		return r.giveUp(ctx, claim, ReasonNodeClassNotReady)
+	case err != nil:
+		return r.noteFailure(ctx, claim, err)
+	}
+	return r.record(ctx, claim, machine)
+}
+
+// buy launches, unless it has done so already.
+func (r *Reconciler) buy(ctx context.Context, claim *karpenterv1.NodeClaim) (provider.Machine, error) {
+	if machine, ok := r.remembered(claim); ok {
+		return machine, nil
+	}
+	types, err := r.Cloud.InstanceTypes(ctx, *claim.Spec.NodeClassRef)
+	if err != nil {
+		return provider.Machine{}, fmt.Errorf("listing instance types: %w", err)
+	}
+	candidates, err := provider.CandidatesFor(claim, types)
+	if err != nil {
+		return provider.Machine{}, err
+	}
+	if len(candidates) == 0 {
+		return provider.Machine{}, fmt.Errorf("none of %d instance types that are there satisfies its requirements and holds its requests: %w", len(types), provider.ErrNoCapacity)
+	}
+	machine, err := r.Cloud.Launch(ctx, provider.Order{Claim: claim.DeepCopy(), Token: string(claim.UID), Candidates: candidates})
+	if err != nil {
+		return provider.Machine{}, err
+	}
+	r.remember(claim, machine)
+	logf.FromContext(ctx).Info("launched nodeclaim",
+		observe.LogProviderID, machine.ProviderID, observe.LogInstanceType, machine.InstanceType,
+		observe.LogZone, machine.Zone, observe.LogCapacityType, machine.CapacityType, observe.LogAllocatable, machine.Allocatable)
+	return machine, nil
+}
+
+// record writes the machine on its claim: labels first, so that whoever sees the claim
+// launched also sees what was launched.
+func (r *Reconciler) record(ctx context.Context, claim *karpenterv1.NodeClaim, machine provider.Machine) error {
+	before := claim.DeepCopy()
+	claim.Labels = launchedLabels(claim, machine)
+	claim.Annotations = merge(claim.Annotations, machine.Annotations)
+	if !maps.Equal(before.Labels, claim.Labels) || !maps.Equal(before.Annotations, claim.Annotations) {
+		if err := r.Client.Patch(ctx, claim, client.MergeFrom(before)); err != nil {
+			return r.returnIfGone(ctx, claim, machine, fmt.Errorf("labelling NodeClaim %s: %w", claim.Name, err))
+		}
+	}
+	before = claim.DeepCopy()
+	claim.Status.ProviderID = machine.ProviderID
+	claim.Status.ImageID = machine.ImageID
+	claim.Status.Capacity = machine.Capacity
+	claim.Status.Allocatable = machine.Allocatable
+	condition.True(claim, r.Clock.Now(), karpenterv1.ConditionLaunched)
+	return r.returnIfGone(ctx, claim, machine, r.write(ctx, before, claim))
+}
+
+// returnIfGone gives the machine back when the claim vanished while it was bought.
+func (r *Reconciler) returnIfGone(ctx context.Context, claim *karpenterv1.NodeClaim, machine provider.Machine, err error) error {
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	if end := r.Cloud.Terminate(ctx, machine.ProviderID); end != nil && !errors.Is(end, provider.ErrNotFound) {
+		return fmt.Errorf("giving back machine %s, whose NodeClaim %s is gone: %w", machine.ProviderID, claim.Name, end)
+	}
+	return nil
+}
+
+// recordLate writes down a machine whose claim was deleted while it was bought, so that
+// terminate finds it.
+func (r *Reconciler) recordLate(ctx context.Context, claim *karpenterv1.NodeClaim) error {
+	machine, ok := r.remembered(claim)
+	if !ok || claim.Status.ProviderID != "" {
+		return nil
+	}
+	err := r.record(ctx, claim, machine)
+	if apierrors.IsConflict(err) {
+		return nil // a newer version is on its way here
+	}
+	return err
+}
+
+// noteFailure says on the claim why it is not launched, and returns the failure so that
+// the launch is tried again, later each time.
+func (r *Reconciler) noteFailure(ctx context.Context, claim *karpenterv1.NodeClaim, failure error) error {
+	reason, message := karpenterv1.ReasonLaunchFailed, failure.Error()
+	var launch *provider.LaunchError
+	if errors.As(failure, &launch) && launch.Reason != "" {
+		reason, message = launch.Reason, launch.Message
+	}
+	before := claim.DeepCopy()
+	condition.Unknown(claim, r.Clock.Now(), karpenterv1.ConditionLaunched, reason, message)
+	return errors.Join(fmt.Errorf("launching NodeClaim %s: %w", claim.Name, failure), client.IgnoreNotFound(r.write(ctx, before, claim)))
+}
+
+// launchedLabels are the claim's labels once its machine is known: its own win, then the
+// machine's, then what its requirements leave no choice about. The hostname is the node's business.
+func launchedLabels(claim *karpenterv1.NodeClaim, machine provider.Machine) map[string]string {
+	labels := map[string]string{}
+	for _, r := range claim.Spec.Requirements {
+		if r.Operator == corev1.NodeSelectorOpIn && len(r.Values) == 1 {
+			labels[karpenterv1.NormalizeLabel(r.Key)] = r.Values[0]
+		}
+	}
+	maps.Copy(labels, machine.Labels)
+	labels[karpenterv1.NodeClassLabelKey(claim.Spec.NodeClassRef.GroupKind())] = claim.Spec.NodeClassRef.Name
+	maps.Copy(labels, claim.Labels)
+	delete(labels, shape.LabelHostname)
+	return labels
+}
+
+// merge is a with what b adds; a wins.
+func merge(a, b map[string]string) map[string]string {
+	if len(b) == 0 {
+		return a
+	}
+	out := maps.Clone(b)
+	maps.Copy(out, a)
+	return out
+}
+
+func same(a, b *karpenterv1.NodeClaim) bool {
+	return equality.Semantic.DeepEqual(a.Status, b.Status)
+}
+
+func (r *Reconciler) remembered(claim *karpenterv1.NodeClaim) (provider.Machine, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p, ok := r.bought[claim.Name]
+	return p.machine, ok && p.claim == claim.UID
+}
+
+func (r *Reconciler) remember(claim *karpenterv1.NodeClaim, machine provider.Machine) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bought[claim.Name] = purchase{claim.UID, machine}
+}
+
+func (r *Reconciler) forget(claim string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.bought, claim)
+}

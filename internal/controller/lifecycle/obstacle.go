@@ -1,0 +1,68 @@
+package lifecycle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+)
+
+// obstacle is why a registered node is not ready for pods: a reason of the Initialized
+// condition and one sentence, or nothing.
+func obstacle(claim *karpenterv1.NodeClaim, node *corev1.Node) (reason, message string) {
+	if !ready(node) {
+		return karpenterv1.ReasonNodeNotReady, fmt.Sprintf("Node %s is not Ready.", node.Name)
+	}
+	for _, taint := range karpenterv1.CoreTaints(claim.Spec.StartupTaints) {
+		if slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.MatchTaint(&taint) }) {
+			return karpenterv1.ReasonStartupTaintsExist, fmt.Sprintf("Startup taint %s is still on node %s.", taint.ToString(), node.Name)
+		}
+	}
+	for _, taint := range node.Spec.Taints {
+		if ephemeral(taint) {
+			return karpenterv1.ReasonKnownEphemeralTaintsExist, fmt.Sprintf("Taint %s is still on node %s.", taint.ToString(), node.Name)
+		}
+	}
+	if name, missing := unregistered(claim, node); missing {
+		return karpenterv1.ReasonResourceNotRegistered, fmt.Sprintf("Node %s has no %s yet, which the claim requests.", node.Name, name)
+	}
+	return "", ""
+}
+
+func ready(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// readinessPrefix is the domain of taints that a node carries until some component of it is ready.
+const readinessPrefix = "readiness.k8s.io/"
+
+// ephemeral taints go by themselves when a node has started.
+func ephemeral(t corev1.Taint) bool {
+	switch t.Key {
+	case corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable:
+		return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
+	case "node.cloudprovider.kubernetes.io/uninitialized", karpenterv1.UnregisteredTaintKey:
+		return true
+	}
+	return strings.HasPrefix(t.Key, readinessPrefix)
+}
+
+// unregistered finds a resource that the claim asks for and the node does not have at all:
+// its device plugin is still to come. The first by name, so that the message holds still.
+func unregistered(claim *karpenterv1.NodeClaim, node *corev1.Node) (name corev1.ResourceName, missing bool) {
+	for asked, quantity := range claim.Spec.Resources.Requests {
+		have := node.Status.Allocatable[asked]
+		if quantity.IsZero() || !have.IsZero() {
+			continue
+		}
+		if !missing || asked < name {
+			name, missing = asked, true
+		}
+	}
+	return name, missing
+}

@@ -1,0 +1,201 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/dovetail-sh/dovetail/api/condition"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/lookup"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+// cloud is the part of a provider.Cloud that this controller needs.
+type cloud interface {
+	ClassKinds() []schema.GroupKind
+	InstanceTypes(ctx context.Context, ref karpenterv1.NodeClassReference) ([]*shape.InstanceType, error)
+	Launch(ctx context.Context, order provider.Order) (provider.Machine, error)
+	Terminate(ctx context.Context, providerID string) error
+}
+
+// Deps is what a Reconciler needs. All but BeforeRegister are required.
+type Deps struct {
+	Client  client.Client
+	Cloud   cloud
+	Clock   clock.PassiveClock
+	Events  *observe.Recorder
+	Metrics *observe.Metrics
+	Limits  Limits
+
+	// Delete begins the deletion of a claim. It is idempotent.
+	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
+
+	// BeforeRegister is called just before a node loses the taint that keeps pods off it.
+	// An error does not hold the node up.
+	BeforeRegister func(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) error
+}
+
+// Reconciler brings claims to life.
+type Reconciler struct {
+	Deps
+
+	mu     sync.Mutex          // guards bought
+	bought map[string]purchase // by claim name: launched, and maybe not written yet
+}
+
+// New checks that nothing is missing.
+func New(d Deps) (*Reconciler, error) {
+	if d.Client == nil || d.Cloud == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil || d.Delete == nil {
+		return nil, errors.New("lifecycle controller: a dependency is missing")
+	}
+	return &Reconciler{Deps: d, bought: map[string]purchase{}}, nil
+}
+
+// conflictPause is how long to wait for the cache after someone else wrote an object first.
+const conflictPause = 100 * time.Millisecond
+
+// Reconcile takes one claim one step further.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	// See.
+	claim := &karpenterv1.NodeClaim{}
+	if err := r.Client.Get(ctx, req.NamespacedName, claim); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.forget(req.Name)
+		}
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if !r.ours(claim) {
+		return reconcile.Result{}, nil
+	}
+	if !claim.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, r.recordLate(ctx, claim)
+	}
+	nodes, err := lookup.Nodes(ctx, r.Client, claim.Status.ProviderID)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+
+	// Decide.
+	todo := next(sight{claim: claim, nodes: nodes, now: r.Clock.Now(), limits: r.Limits})
+
+	// Act.
+	result, err := r.take(ctx, claim, nodes, todo)
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: conflictPause}, nil
+	}
+	return result, client.IgnoreNotFound(err)
+}
+
+// ours are claims whose class is of this cloud.
+func (r *Reconciler) ours(claim *karpenterv1.NodeClaim) bool {
+	return claim.Spec.NodeClassRef != nil && slices.Contains(r.Cloud.ClassKinds(), claim.Spec.NodeClassRef.GroupKind())
+}
+
+func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nodes []corev1.Node, todo step) (reconcile.Result, error) {
+	if err := r.hold(ctx, claim); err != nil {
+		return reconcile.Result{}, err
+	}
+	again := reconcile.Result{RequeueAfter: todo.again}
+	before := claim.DeepCopy()
+	switch todo.kind {
+	case launch:
+		if err := r.launch(ctx, claim); err != nil {
+			return reconcile.Result{}, err
+		}
+		return again, nil
+	case giveUp:
+		return reconcile.Result{}, r.giveUp(ctx, claim, todo.reason)
+	case register:
+		if err := r.register(ctx, claim, &nodes[0]); err != nil {
+			return reconcile.Result{}, err
+		}
+		claim.Status.NodeName = nodes[0].Name
+		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionRegistered)
+	case initialize:
+		if err := r.initialize(ctx, claim, &nodes[0]); err != nil {
+			return reconcile.Result{}, err
+		}
+		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionInitialized)
+	case rest:
+		if todo.open.Type != "" {
+			condition.Set(claim, r.Clock.Now(), todo.open)
+		}
+	}
+	return again, r.write(ctx, before, claim)
+}
+
+// hold puts the finalizer on a claim, so that nothing is bought for a claim that could
+// vanish without giving its machine back.
+func (r *Reconciler) hold(ctx context.Context, claim *karpenterv1.NodeClaim) error {
+	if slices.Contains(claim.Finalizers, karpenterv1.TerminationFinalizer) {
+		return nil
+	}
+	before := claim.DeepCopy()
+	claim.Finalizers = append(claim.Finalizers, karpenterv1.TerminationFinalizer)
+	if err := r.Client.Patch(ctx, claim, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("adding the finalizer to NodeClaim %s: %w", claim.Name, err)
+	}
+	return nil
+}
+
+// write patches the status if it changed since before, with Ready rolled up.
+func (r *Reconciler) write(ctx context.Context, before, claim *karpenterv1.NodeClaim) error {
+	condition.RollUpReady(claim, r.Clock.Now())
+	if same(before, claim) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Status().Patch(ctx, claim, patch); err != nil {
+		return fmt.Errorf("writing status of NodeClaim %s: %w", claim.Name, err)
+	}
+	return nil
+}
+
+func (r *Reconciler) giveUp(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error {
+	if err := r.Delete(ctx, claim, reason); err != nil {
+		return fmt.Errorf("giving up NodeClaim %s (%s): %w", claim.Name, reason, err)
+	}
+	return nil
+}
+
+// Register has the manager call the Reconciler for claims and for nodes of claims, at most so many at once.
+func (r *Reconciler) Register(m manager.Manager, concurrency int) error {
+	return builder.ControllerManagedBy(m).Named("nodeclaim.lifecycle").
+		For(&karpenterv1.NodeClaim{}).
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.claimOf)).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, time.Minute),
+		}).
+		Complete(r)
+}
+
+func (r *Reconciler) claimOf(ctx context.Context, o client.Object) []reconcile.Request {
+	node, ok := o.(*corev1.Node)
+	if !ok {
+		return nil
+	}
+	claim, err := lookup.Claim(ctx, r.Client, node.Spec.ProviderID)
+	if err != nil || claim == nil {
+		return nil // not a node of ours, or its claim will be reconciled once the cache has it
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(claim)}}
+}

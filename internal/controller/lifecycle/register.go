@@ -1,0 +1,111 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+)
+
+// register makes the node the claim's: finalizer, owner, labels, annotations and taints, and
+// takes the unregistered taint off it, all in one write.
+func (r *Reconciler) register(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) error {
+	first := node.Labels[karpenterv1.NodeRegisteredLabelKey] != "true"
+	if first && !hasUnregisteredTaint(node) {
+		r.Events.Emitf(claim, observe.UnregisteredTaintMissing,
+			"Node %s joined without the taint %s, so pods may have come before its own taints did; have the kubelet register with it.",
+			node.Name, karpenterv1.UnregisteredTaintKey)
+	}
+	before := node.DeepCopy()
+	adopt(claim, node, first)
+	if first && r.BeforeRegister != nil {
+		if err := r.BeforeRegister(ctx, claim, before); err != nil {
+			logf.FromContext(ctx).V(1).Info("telling the scheduler of the plan", "error", err.Error(), observe.LogNode, node.Name)
+		}
+	}
+	if err := r.Client.Patch(ctx, node, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("registering node %s with NodeClaim %s: %w", node.Name, claim.Name, err)
+	}
+	if first {
+		r.Metrics.Nodes.Created.WithLabelValues(claim.Labels[karpenterv1.NodePoolLabelKey], claim.Labels[corev1.LabelTopologyZone]).Inc()
+		logf.FromContext(ctx).Info("registered nodeclaim", observe.LogNode, node.Name, observe.LogProviderID, claim.Status.ProviderID)
+	}
+	return nil
+}
+
+// adopt changes a node into one of the claim's. The node's other labels and taints stay.
+// Taints are put on the first time only: startup taints that are gone must not come back.
+func adopt(claim *karpenterv1.NodeClaim, node *corev1.Node, first bool) {
+	controllerutil.AddFinalizer(node, karpenterv1.TerminationFinalizer)
+	node.OwnerReferences = ownedBy(claim, node.OwnerReferences)
+	if node.Labels == nil {
+		node.Labels = map[string]string{}
+	}
+	maps.Copy(node.Labels, claim.Labels)
+	node.Labels[karpenterv1.NodeRegisteredLabelKey] = "true"
+	if len(claim.Annotations) > 0 && node.Annotations == nil {
+		node.Annotations = map[string]string{}
+	}
+	maps.Copy(node.Annotations, claim.Annotations)
+
+	if first && node.Labels[karpenterv1.NodeDoNotSyncTaintsLabelKey] != "true" {
+		node.Spec.Taints = withTaints(node.Spec.Taints, karpenterv1.CoreTaints(claim.Spec.Taints))
+		node.Spec.Taints = withTaints(node.Spec.Taints, karpenterv1.CoreTaints(claim.Spec.StartupTaints))
+	}
+	unregistered := karpenterv1.UnregisteredTaint()
+	node.Spec.Taints = slices.DeleteFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.MatchTaint(&unregistered) })
+}
+
+func hasUnregisteredTaint(node *corev1.Node) bool {
+	unregistered := karpenterv1.UnregisteredTaint()
+	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.MatchTaint(&unregistered) })
+}
+
+// ownedBy adds the claim to the owners, so that deleting the claim in the foreground waits
+// for the node.
+func ownedBy(claim *karpenterv1.NodeClaim, owners []metav1.OwnerReference) []metav1.OwnerReference {
+	if slices.ContainsFunc(owners, func(o metav1.OwnerReference) bool { return o.UID == claim.UID }) {
+		return owners
+	}
+	yes := true
+	return append(owners, metav1.OwnerReference{
+		APIVersion: karpenterv1.GroupVersion.String(), Kind: "NodeClaim", Name: claim.Name, UID: claim.UID, BlockOwnerDeletion: &yes,
+	})
+}
+
+// withTaints adds those taints that are not there by key and effect.
+func withTaints(have, add []corev1.Taint) []corev1.Taint {
+	for _, taint := range add {
+		if !slices.ContainsFunc(have, func(t corev1.Taint) bool { return t.MatchTaint(&taint) }) {
+			have = append(have, taint)
+		}
+	}
+	return have
+}
+
+// initialize marks the node as ready for pods.
+func (r *Reconciler) initialize(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) error {
+	if node.Labels[karpenterv1.NodeInitializedLabelKey] == "true" {
+		return nil
+	}
+	before := node.DeepCopy()
+	if node.Labels == nil {
+		node.Labels = map[string]string{}
+	}
+	node.Labels[karpenterv1.NodeInitializedLabelKey] = "true"
+	if err := r.Client.Patch(ctx, node, client.MergeFrom(before)); err != nil {
+		return fmt.Errorf("marking node %s of NodeClaim %s as initialized: %w", node.Name, claim.Name, err)
+	}
+	logf.FromContext(ctx).Info("initialized nodeclaim", observe.LogNode, node.Name, observe.LogProviderID, claim.Status.ProviderID,
+		observe.LogAllocatable, node.Status.Allocatable)
+	return nil
+}
