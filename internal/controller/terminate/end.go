@@ -1,0 +1,119 @@
+package terminate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/dovetail-sh/dovetail/api/condition"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+// giveBack ends the machine of an emptied node and waits until it is gone.
+func (r *Nodes) giveBack(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim) (reconcile.Result, error) {
+	err := r.Cloud.Terminate(ctx, node.Spec.ProviderID)
+	switch {
+	case errors.Is(err, provider.ErrNotFound):
+		return r.finish(ctx, node, claim)
+	case err != nil:
+		r.Events.Emitf(node, observe.FailedTermination, "The machine cannot be given back yet: %v", err)
+		return reconcile.Result{}, fmt.Errorf("giving back the machine of node %s: %w", node.Name, err)
+	}
+	return reconcile.Result{RequeueAfter: pollMachine}, r.came(ctx, claim, karpenterv1.ConditionInstanceTerminating)
+}
+
+// finish lets the Node go.
+func (r *Nodes) finish(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim) (reconcile.Result, error) {
+	before := node.DeepCopy()
+	controllerutil.RemoveFinalizer(node, karpenterv1.TerminationFinalizer)
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, node, patch); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(fmt.Errorf("removing the finalizer of node %s: %w", node.Name, err))
+	}
+	pool := node.Labels[karpenterv1.NodePoolLabelKey]
+	now := r.Clock.Now()
+	r.Metrics.Nodes.Terminated.WithLabelValues(pool, node.Labels[corev1.LabelTopologyZone]).Inc()
+	r.Metrics.Nodes.Termination.WithLabelValues(pool).Observe(now.Sub(node.DeletionTimestamp.Time).Seconds())
+	r.Metrics.Nodes.Lifetime.WithLabelValues(pool).Observe(now.Sub(node.CreationTimestamp.Time).Seconds())
+	r.Events.Emit(node, observe.Finalized, "The node was drained and its machine is gone.")
+	return reconcile.Result{}, nil
+}
+
+// came sets a condition to True.
+func (r *Nodes) came(ctx context.Context, claim *karpenterv1.NodeClaim, conditionType string) error {
+	before := claim.DeepCopy()
+	if !condition.True(claim, r.Clock.Now(), conditionType) {
+		return nil
+	}
+	return r.write(ctx, claim, before)
+}
+
+// report sets a condition that is not True yet.
+func (r *Nodes) report(ctx context.Context, claim *karpenterv1.NodeClaim, conditionType, reason, message string) error {
+	before := claim.DeepCopy()
+	set := condition.Unknown
+	if reason == karpenterv1.ReasonTerminationGracePeriodElapsed {
+		set = condition.False
+	}
+	if !set(claim, r.Clock.Now(), conditionType, reason, message) {
+		return nil
+	}
+	return r.write(ctx, claim, before)
+}
+
+func (d Deps) write(ctx context.Context, claim, before *karpenterv1.NodeClaim) error {
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := d.Client.Status().Patch(ctx, claim, patch); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("writing the status of NodeClaim %s: %w", claim.Name, err)
+	}
+	return nil
+}
+
+// claimOf finds the claim of a node, nil if there is none.
+func claimOf(ctx context.Context, c client.Reader, node *corev1.Node) (*karpenterv1.NodeClaim, error) {
+	var claims karpenterv1.NodeClaimList
+	if err := c.List(ctx, &claims); err != nil {
+		return nil, fmt.Errorf("listing claims for node %s: %w", node.Name, err)
+	}
+	for i := range claims.Items {
+		if id := claims.Items[i].Status.ProviderID; id != "" && id == node.Spec.ProviderID {
+			return &claims.Items[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// deadlineOf is when the claim's node goes whatever is on it, zero for never.
+func deadlineOf(claim *karpenterv1.NodeClaim) (time.Time, error) {
+	text, has := claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey]
+	if !has {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading annotation %s of NodeClaim %s: %w; set it to a time such as 2026-01-31T12:00:00Z",
+			karpenterv1.NodeClaimTerminationTimestampAnnotationKey, claim.Name, err)
+	}
+	return at, nil
+}
+
+func poolOf(claim *karpenterv1.NodeClaim) string {
+	return claim.Labels[karpenterv1.NodePoolLabelKey]
+}
+
+func isReady(node *corev1.Node) bool {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}

@@ -1,0 +1,231 @@
+package terminate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/dovetail-sh/dovetail/api/condition"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+const (
+	// retryEviction is how soon a refused eviction is tried again: budgets change as pods become ready.
+	retryEviction = time.Second
+	// pollMachine is how often the cloud is asked whether a machine is gone. Karpenter's figure.
+	pollMachine = 5 * time.Second
+	// pollVolumes bounds the wait for an attachment to go if its deletion is not seen.
+	pollVolumes = 5 * time.Second
+)
+
+// PodsOnNode is the index of pods by spec.nodeName that Client must have.
+const PodsOnNode = "spec.nodeName"
+
+// machines is the part of a cloud that termination needs.
+type machines interface {
+	Machine(ctx context.Context, providerID string) (provider.Machine, error)
+	Machines(ctx context.Context) ([]provider.Machine, error)
+	Terminate(ctx context.Context, providerID string) error
+}
+
+// Deps are what both Reconcilers need; all are required.
+type Deps struct {
+	Client  client.Client
+	Cloud   machines
+	Clock   clock.PassiveClock
+	Events  *observe.Recorder
+	Metrics *observe.Metrics
+}
+
+func (d Deps) validate() error {
+	if d.Client == nil || d.Cloud == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil {
+		return errors.New("termination controller: a dependency is missing")
+	}
+	return nil
+}
+
+// Nodes empties nodes that are being deleted, and has their machines given back.
+type Nodes struct{ Deps }
+
+// NewNodes checks that nothing is missing.
+func NewNodes(d Deps) (*Nodes, error) { return &Nodes{d}, d.validate() }
+
+// Reconcile takes the next step for one node that carries our finalizer and is being deleted.
+func (r *Nodes) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	node := &corev1.Node{}
+	if err := r.Client.Get(ctx, req.NamespacedName, node); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if node.DeletionTimestamp.IsZero() || !controllerutil.ContainsFinalizer(node, karpenterv1.TerminationFinalizer) {
+		return reconcile.Result{}, nil
+	}
+	claim, err := claimOf(ctx, r.Client, node)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if claim == nil {
+		return r.finish(ctx, node, nil) // whoever removed the claim has given the machine back
+	}
+	if claim.DeletionTimestamp.IsZero() {
+		if err := r.Client.Delete(ctx, claim, client.Preconditions{UID: &claim.UID}); client.IgnoreNotFound(err) != nil {
+			return reconcile.Result{}, fmt.Errorf("deleting NodeClaim %s, whose node is being deleted: %w", claim.Name, err)
+		}
+	}
+	if _, err := r.Cloud.Machine(ctx, node.Spec.ProviderID); errors.Is(err, provider.ErrNotFound) && !isReady(node) {
+		return r.finish(ctx, node, claim) // nothing runs there any more that could be asked to go
+	}
+	if err := r.cordon(ctx, node); err != nil {
+		return reconcile.Result{}, err
+	}
+	deadline, err := deadlineOf(claim)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	again, err := r.empty(ctx, node, claim, deadline)
+	if again > 0 || err != nil {
+		return reconcile.Result{RequeueAfter: again}, err
+	}
+	return r.giveBack(ctx, node, claim)
+}
+
+// cordon keeps new pods and load balancers away.
+func (r *Nodes) cordon(ctx context.Context, node *corev1.Node) error {
+	disrupted := karpenterv1.DisruptedTaint()
+	has := slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.MatchTaint(&disrupted) })
+	if has && node.Labels[corev1.LabelNodeExcludeBalancers] == karpenterv1.ExcludeBalancersValue {
+		return nil
+	}
+	before := node.DeepCopy()
+	if !has {
+		node.Spec.Taints = append(node.Spec.Taints, disrupted)
+	}
+	if node.Labels == nil {
+		node.Labels = map[string]string{}
+	}
+	node.Labels[corev1.LabelNodeExcludeBalancers] = karpenterv1.ExcludeBalancersValue
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, node, patch); err != nil {
+		return fmt.Errorf("cordoning node %s: %w", node.Name, err)
+	}
+	return nil
+}
+
+// empty drains pods and waits for volumes. again is 0 once there is nothing to wait for.
+func (r *Nodes) empty(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, deadline time.Time) (again time.Duration, err error) {
+	var list corev1.PodList
+	if err := r.Client.List(ctx, &list, client.MatchingFields{PodsOnNode: node.Name}); err != nil {
+		return 0, fmt.Errorf("listing pods of node %s: %w", node.Name, err)
+	}
+	pods := make([]*corev1.Pod, 0, len(list.Items))
+	for i := range list.Items {
+		pods = append(pods, &list.Items[i])
+	}
+	now := r.Clock.Now()
+	next := nextDrain(pods, deadline, now)
+	if !next.done() && (deadline.IsZero() || now.Before(deadline)) {
+		again, err := r.carryOut(ctx, node, next, deadline)
+		if err != nil {
+			return 0, err
+		}
+		return again, r.report(ctx, claim, karpenterv1.ConditionDrained, karpenterv1.ReasonDraining, next.summary())
+	}
+	if next.done() {
+		if !condition.IsTrue(claim, karpenterv1.ConditionDrained) {
+			r.Metrics.Nodes.Drained.WithLabelValues(poolOf(claim)).Inc()
+		}
+		err = r.came(ctx, claim, karpenterv1.ConditionDrained)
+	} else {
+		err = r.report(ctx, claim, karpenterv1.ConditionDrained, karpenterv1.ReasonTerminationGracePeriodElapsed, next.summary())
+	}
+	if err != nil {
+		return 0, err
+	}
+	return r.volumes(ctx, node, claim, pods, deadline)
+}
+
+// carryOut evicts and kills. A refused eviction is tried again; it does not keep the others.
+func (r *Nodes) carryOut(ctx context.Context, node *corev1.Node, next drain, deadline time.Time) (time.Duration, error) {
+	var errs []error
+	again := next.again
+	for _, k := range next.kill {
+		errs = append(errs, r.kill(ctx, k))
+	}
+	for _, pod := range next.evict {
+		err := r.evict(ctx, pod)
+		if errors.Is(err, errRefused) {
+			r.Events.Emitf(node, observe.FailedDraining, "Pod %s/%s cannot be evicted yet: a PodDisruptionBudget does not allow it.", pod.Namespace, pod.Name)
+			again = retryEviction
+			continue
+		}
+		errs = append(errs, err)
+	}
+	if !deadline.IsZero() {
+		r.Events.Emitf(node, observe.TerminationGracePeriodExpires, "What is left on the node is deleted at %s.", deadline.UTC().Format(time.RFC3339))
+	}
+	if again == 0 {
+		again = stuckAfter // pods that go are seen; this only catches what is not
+	}
+	return again, errors.Join(errs...)
+}
+
+// volumes waits until the drained pods' volumes are detached, so that they can be attached elsewhere.
+func (r *Nodes) volumes(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, pods []*corev1.Pod, deadline time.Time) (time.Duration, error) {
+	var list storagev1.VolumeAttachmentList
+	if err := r.Client.List(ctx, &list); err != nil {
+		return 0, fmt.Errorf("listing volume attachments: %w", err)
+	}
+	kept, err := r.keptVolumes(ctx, pods)
+	if err != nil {
+		return 0, err
+	}
+	attached := 0
+	for i := range list.Items {
+		pv := list.Items[i].Spec.Source.PersistentVolumeName
+		if list.Items[i].Spec.NodeName == node.Name && pv != nil && !kept[*pv] {
+			attached++
+		}
+	}
+	switch {
+	case attached == 0:
+		return 0, r.came(ctx, claim, karpenterv1.ConditionVolumesDetached)
+	case !deadline.IsZero() && !r.Clock.Now().Before(deadline):
+		return 0, r.report(ctx, claim, karpenterv1.ConditionVolumesDetached, karpenterv1.ReasonTerminationGracePeriodElapsed, "the termination grace period is over")
+	}
+	message := fmt.Sprintf("%d volumes are still attached", attached)
+	r.Events.Emit(node, observe.AwaitingVolumeDetachment, message)
+	return pollVolumes, r.report(ctx, claim, karpenterv1.ConditionVolumesDetached, karpenterv1.ReasonAwaitingVolumeDetachment, message)
+}
+
+// keptVolumes are those of pods that are not drained: they stay attached to the end.
+func (r *Nodes) keptVolumes(ctx context.Context, pods []*corev1.Pod) (map[string]bool, error) {
+	kept := map[string]bool{}
+	now := r.Clock.Now()
+	for _, pod := range pods {
+		if holdsUp(pod, now) || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		for _, volume := range pod.Spec.Volumes {
+			if volume.PersistentVolumeClaim == nil {
+				continue
+			}
+			pvc := &corev1.PersistentVolumeClaim{}
+			err := r.Client.Get(ctx, client.ObjectKey{Namespace: pod.Namespace, Name: volume.PersistentVolumeClaim.ClaimName}, pvc)
+			if client.IgnoreNotFound(err) != nil {
+				return nil, fmt.Errorf("reading volume claim %s of pod %s/%s: %w", volume.PersistentVolumeClaim.ClaimName, pod.Namespace, pod.Name, err)
+			}
+			kept[pvc.Spec.VolumeName] = true
+		}
+	}
+	return kept, nil
+}

@@ -1,0 +1,91 @@
+package terminate
+
+import (
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+)
+
+// stuckAfter is how long past the end of its grace period a pod holds up the drain. Its kubelet is
+// gone then, and nothing but the node's end will remove it.
+const stuckAfter = time.Minute
+
+// tier orders the drain: a tier is touched only when all before it are gone.
+type tier int
+
+const (
+	ordinary tier = iota
+	ordinaryDaemon
+	critical
+	criticalDaemon
+	tiers // how many there are
+)
+
+// tierOf puts what the cluster itself needs last, and what serves other pods on the node behind these.
+func tierOf(pod *corev1.Pod) tier {
+	t := ordinary
+	if pod.Spec.PriorityClassName == "system-cluster-critical" || pod.Spec.PriorityClassName == "system-node-critical" {
+		t = critical
+	}
+	if owner := metav1.GetControllerOf(pod); owner != nil && owner.Kind == "DaemonSet" {
+		t++
+	}
+	return t
+}
+
+// holdsUp reports whether the drain has to wait for a pod. It does not for pods that have finished, mirrors of the
+// node's own manifests, pods that tolerate the disrupted taint (they want to stay to the end), and pods stuck in deletion.
+func holdsUp(pod *corev1.Pod, now time.Time) bool {
+	switch {
+	case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed,
+		pod.Annotations[corev1.MirrorPodAnnotationKey] != "",
+		staysToTheEnd(pod),
+		!pod.DeletionTimestamp.IsZero() && now.Sub(pod.DeletionTimestamp.Time) > stuckAfter:
+		return false
+	}
+	return true
+}
+
+func staysToTheEnd(pod *corev1.Pod) bool {
+	disrupted := karpenterv1.DisruptedTaint()
+	return slices.ContainsFunc(pod.Spec.Tolerations, func(t corev1.Toleration) bool {
+		switch {
+		case t.Effect != "" && t.Effect != disrupted.Effect, t.Key != "" && t.Key != disrupted.Key:
+			return false
+		case t.Operator == corev1.TolerationOpExists:
+			return true
+		default:
+			return t.Key == disrupted.Key && t.Value == disrupted.Value
+		}
+	})
+}
+
+// protected reports whether do-not-disrupt keeps the pod where it is: for ever, or until a time.
+func protected(pod *corev1.Pod, now time.Time) (until time.Time, ok bool) {
+	text, has := pod.Annotations[karpenterv1.DoNotDisruptAnnotationKey]
+	if !has {
+		return time.Time{}, false
+	}
+	if text == "true" {
+		return time.Time{}, true
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || pod.Status.StartTime == nil {
+		return time.Time{}, false
+	}
+	until = pod.Status.StartTime.Add(d)
+	return until, until.After(now)
+}
+
+// grace is how long the pod asked to be given to stop.
+func grace(pod *corev1.Pod) time.Duration {
+	const kubernetesDefault = 30 * time.Second
+	if pod.Spec.TerminationGracePeriodSeconds == nil {
+		return kubernetesDefault
+	}
+	return time.Duration(*pod.Spec.TerminationGracePeriodSeconds) * time.Second
+}

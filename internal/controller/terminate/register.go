@@ -1,0 +1,85 @@
+package terminate
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+)
+
+// workers is how many nodes are emptied at once: most of the time each of them waits.
+const workers = 50
+
+// Register adds the index of pods by node, and has the manager call both Reconcilers.
+func Register(ctx context.Context, m manager.Manager, nodes *Nodes, claims *Claims) error {
+	err := m.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, PodsOnNode, func(o client.Object) []string {
+		if pod, ok := o.(*corev1.Pod); ok && pod.Spec.NodeName != "" {
+			return []string{pod.Spec.NodeName}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("indexing pods by node: %w", err)
+	}
+	many := controller.Options{MaxConcurrentReconciles: workers}
+	err = builder.ControllerManagedBy(m).Named("node.termination").WithOptions(many).
+		For(&corev1.Node{}, builder.WithPredicates(leaving())).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(nodeOf), builder.WithPredicates(gone())).
+		Complete(nodes)
+	if err != nil {
+		return fmt.Errorf("registering the termination of nodes: %w", err)
+	}
+	err = builder.ControllerManagedBy(m).Named("nodeclaim.termination").WithOptions(many).
+		For(&karpenterv1.NodeClaim{}, builder.WithPredicates(leaving())).
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(claims.ofNode), builder.WithPredicates(gone())).
+		Complete(claims)
+	if err != nil {
+		return fmt.Errorf("registering the termination of NodeClaims: %w", err)
+	}
+	return nil
+}
+
+// leaving lets through objects that are being deleted.
+func leaving() predicate.Predicate {
+	return predicate.NewPredicateFuncs(func(o client.Object) bool { return !o.GetDeletionTimestamp().IsZero() })
+}
+
+// gone lets through the end of an object.
+func gone() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		UpdateFunc:  func(event.UpdateEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+func nodeOf(_ context.Context, o client.Object) []reconcile.Request {
+	pod, ok := o.(*corev1.Pod)
+	if !ok || pod.Spec.NodeName == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: pod.Spec.NodeName}}}
+}
+
+func (r *Claims) ofNode(ctx context.Context, o client.Object) []reconcile.Request {
+	node, ok := o.(*corev1.Node)
+	if !ok {
+		return nil
+	}
+	claim, err := claimOf(ctx, r.Client, node)
+	if claim == nil || err != nil {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(claim)}}
+}
