@@ -1,0 +1,117 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-logr/logr"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/dovetail-sh/dovetail/internal/config"
+	"github.com/dovetail-sh/dovetail/internal/controller/collect"
+	"github.com/dovetail-sh/dovetail/internal/controller/consolidatable"
+	"github.com/dovetail-sh/dovetail/internal/controller/expire"
+	"github.com/dovetail-sh/dovetail/internal/controller/lifecycle"
+	"github.com/dovetail-sh/dovetail/internal/controller/nodeclass"
+	"github.com/dovetail-sh/dovetail/internal/controller/nodepool"
+	"github.com/dovetail-sh/dovetail/internal/controller/podevents"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+// kit is what the parts are made from.
+type kit struct {
+	config  config.Config
+	manager manager.Manager
+	client  client.Client
+	cloud   provider.Cloud
+	clock   clock.Clock
+	events  *observe.Recorder
+	metrics *observe.Metrics
+	log     logr.Logger
+	classes []client.Object
+}
+
+// cloudFor is the cloud, with its calls counted for a controller.
+func (k *kit) cloudFor(controller string) provider.Cloud {
+	return metered{Cloud: k.cloud, controller: controller, metrics: k.metrics.Cloud, clock: k.clock}
+}
+
+// atOnce is how many objects a controller whose work is mostly waiting handles at once: so many for
+// each core that it requests, within what memory and the API server bear.
+func (k *kit) atOnce(perCore int) int {
+	return min(max(perCore*k.config.CPURequests/1000, perCore/2), 1000)
+}
+
+// addParts makes the cloud and everything that works for it, and adds it to the manager.
+func (d *Daemon) addParts(ctx context.Context, o Options) error {
+	k := &kit{
+		config: d.config, manager: d.manager, client: d.manager.GetClient(), clock: o.Clock,
+		metrics: d.metrics, log: o.Log, classes: classesOf(d.config),
+	}
+	//nolint:staticcheck // the new events API has no source component, which users filter by
+	k.events = observe.NewRecorder(d.manager.GetEventRecorderFor(observe.Component), o.Clock)
+	if o.Cloud == nil {
+		o.Cloud = newCloud
+	}
+	var err error
+	k.cloud, err = o.Cloud(CloudDeps{
+		Config: d.config, Kube: d.manager.GetConfig(), Client: k.client, Live: d.manager.GetAPIReader(),
+		Clock: o.Clock, Events: k.events, Log: o.Log.WithName("cloud"),
+	})
+	if err != nil {
+		return fmt.Errorf("preparing the %s cloud: %w", d.config.Cloud, err)
+	}
+	for _, t := range k.cloud.Tasks() {
+		if err := d.manager.Add(&task{Task: t, clock: o.Clock, log: o.Log}); err != nil {
+			return fmt.Errorf("adding task %s: %w", t.Name, err)
+		}
+	}
+	return errors.Join(k.addClaims(ctx), k.addPools(), k.addDisruption())
+}
+
+// addClaims adds what brings claims to life and to their end.
+func (k *kit) addClaims(context.Context) error {
+	alive, err := lifecycle.New(lifecycle.Deps{
+		Client: k.client, Cloud: k.cloudFor("nodeclaim.lifecycle"), Clock: k.clock, Events: k.events, Metrics: k.metrics,
+		Limits: lifecycle.Limits{
+			Launch: k.config.Lifecycle.Launch, Registration: k.config.Lifecycle.Registration, Initialization: k.config.Lifecycle.Initialization,
+		},
+		Delete: k.retire,
+	})
+	if err != nil {
+		return err
+	}
+	expired := &expire.Reconciler{Deps: expire.Deps{Client: k.client, Clock: k.clock, Delete: k.retire}}
+	return errors.Join(
+		alive.Register(k.manager, k.atOnce(200)),
+		expired.Register(k.manager),
+		k.manager.Add(&collect.Collector{Deps: collect.Deps{
+			Client: k.manager.GetAPIReader(), Writer: k.client, Cloud: k.cloudFor("nodeclaim.garbagecollection"),
+			Clock: k.clock, Log: k.log, Delete: k.retire,
+		}}),
+	)
+}
+
+// addPools adds what keeps NodePools and node classes current.
+func (k *kit) addPools() error {
+	pools, err := nodepool.New(nodepool.Deps{Client: k.client, Cloud: k.cloudFor("nodepool"), Clock: k.clock, Metrics: k.metrics})
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		pools.Register(k.manager, k.classes...),
+		nodeclass.Register(k.manager, k.cloudFor("nodeclass"), k.classes...),
+	)
+}
+
+// addDisruption adds what gives nodes up by choice.
+func (k *kit) addDisruption() error {
+	return errors.Join(
+		(&podevents.Reconciler{Client: k.client, Clock: k.clock}).Register(k.manager),
+		(&consolidatable.Reconciler{Client: k.client, Clock: k.clock}).Register(k.manager),
+	)
+}
