@@ -1,0 +1,158 @@
+package translate
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// PodView is one pod as the planner sees it, with what its node must know of it.
+type PodView struct {
+	shape.Pod
+
+	// DaemonSet names the pod's owner if that is a DaemonSet, else it is zero.
+	DaemonSet types.NamespacedName
+
+	// Held pods must not be disrupted, whatever their role.
+	Held bool
+
+	// Until is when Held ends by itself; zero for never.
+	Until time.Time
+}
+
+// Pod translates one pod. The error is that of Class; the view is usable all the same.
+func (in *Interner) Pod(pod *corev1.Pod, now time.Time) (PodView, error) {
+	class, err := in.Class(pod)
+	v := PodView{Pod: shape.Pod{
+		ID:           IDOf(pod),
+		Class:        class,
+		Created:      pod.CreationTimestamp.Time,
+		EvictionCost: evictionCost(pod),
+	}}
+	var owner *metav1.OwnerReference
+	for i := range pod.OwnerReferences {
+		if o := &pod.OwnerReferences[i]; o.Controller != nil && *o.Controller {
+			owner = o
+		}
+	}
+	if owner != nil && owner.Kind == "DaemonSet" {
+		v.DaemonSet = types.NamespacedName{Namespace: pod.Namespace, Name: owner.Name}
+	}
+	v.Held, v.Until = held(pod, now)
+	switch {
+	case isStatic(pod, owner):
+		v.Role = shape.Static
+	case v.DaemonSet.Name != "":
+		v.Role = shape.Daemon
+	case pod.DeletionTimestamp != nil:
+		v.Role = shape.Ending
+	case v.Held:
+		v.Role = shape.Pinned
+	}
+	return v, err
+}
+
+// IDOf is a pod's namespace and name.
+func IDOf(pod *corev1.Pod) shape.PodID { return shape.PodID(pod.Namespace + "/" + pod.Name) }
+
+func isStatic(pod *corev1.Pod, owner *metav1.OwnerReference) bool {
+	if owner != nil && owner.Kind == "Node" {
+		return true
+	}
+	_, mirrored := pod.Annotations[corev1.MirrorPodAnnotationKey]
+	return mirrored
+}
+
+// held reports whether a pod must not be disrupted just now, and when that ends by itself.
+func held(pod *corev1.Pod, now time.Time) (held bool, until time.Time) {
+	value, ok := pod.Annotations[karpenterv1.DoNotDisruptAnnotationKey]
+	if !ok {
+		return false, time.Time{}
+	}
+	forever, after, err := DoNotDisrupt(value)
+	switch {
+	case err != nil:
+		return false, time.Time{}
+	case forever:
+		return true, time.Time{}
+	case after == 0:
+		return false, time.Time{}
+	}
+	start := pod.CreationTimestamp.Time
+	if pod.Status.StartTime != nil {
+		start = pod.Status.StartTime.Time
+	}
+	if end := start.Add(after); now.Before(end) {
+		return true, end
+	}
+	return false, time.Time{}
+}
+
+// DoNotDisrupt reads the value of annotation karpenter.sh/do-not-disrupt on a pod: "true", "false", or for
+// how long after its start the pod must be left alone.
+func DoNotDisrupt(value string) (forever bool, after time.Duration, err error) {
+	switch value {
+	case "true":
+		return true, 0, nil
+	case "false", "":
+		return false, 0, nil
+	}
+	after, err = time.ParseDuration(value)
+	if err != nil || after <= 0 {
+		return false, 0, fmt.Errorf("annotation %s is %q; want \"true\" or a duration such as \"30m\"",
+			karpenterv1.DoNotDisruptAnnotationKey, value)
+	}
+	return false, after, nil
+}
+
+// evictionCost is in thousandths of an ordinary pod's: 1000, more or less by the pod's deletion cost
+// (2^27 is one more) and priority (2^25 is one more), within ten times either way. Equal to what
+// Karpenter counts, so that the same annotations have the same weight.
+func evictionCost(pod *corev1.Pod) int32 {
+	cost := 1.0
+	if text, ok := pod.Annotations[corev1.PodDeletionCost]; ok {
+		if n, err := strconv.ParseInt(text, 10, 32); err == nil {
+			cost += float64(n) / (1 << 27)
+		}
+	}
+	cost += float64(priorityOf(&pod.Spec)) / (1 << 25)
+	return int32(math.Round(1000 * min(max(cost, -10), 10)))
+}
+
+// Finished pods hold no room any more.
+func Finished(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// Provisionable reports whether nodes should be found for a pod: kube-scheduler has tried and
+// found none, and nothing else will run or make room for it.
+func Provisionable(pod *corev1.Pod) bool {
+	if pod.Spec.NodeName != "" || pod.DeletionTimestamp != nil || Finished(pod) || !unschedulable(pod) {
+		return false
+	}
+	for i := range pod.OwnerReferences {
+		if o := &pod.OwnerReferences[i]; o.Controller != nil && *o.Controller && (o.Kind == "DaemonSet" || o.Kind == "Node") {
+			return false
+		}
+	}
+	_, mirrored := pod.Annotations[corev1.MirrorPodAnnotationKey]
+	return !mirrored
+}
+
+func unschedulable(pod *corev1.Pod) bool {
+	for i := range pod.Status.Conditions {
+		c := &pod.Status.Conditions[i]
+		if c.Type == corev1.PodScheduled {
+			return c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable
+		}
+	}
+	return false
+}
