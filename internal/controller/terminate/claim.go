@@ -13,6 +13,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/lookup"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -103,15 +104,16 @@ func (r *Claims) machinesOf(ctx context.Context, claim *karpenterv1.NodeClaim) (
 
 // deleteNodes has the claim's nodes deleted and says how many are still there.
 func (r *Claims) deleteNodes(ctx context.Context, ids map[string]bool) (left int, err error) {
-	var nodes corev1.NodeList
-	if err := r.Client.List(ctx, &nodes); err != nil {
-		return 0, fmt.Errorf("listing nodes: %w", err)
-	}
-	for i := range nodes.Items {
-		node := &nodes.Items[i]
-		if !ids[node.Spec.ProviderID] {
-			continue
+	var nodes []corev1.Node
+	for id := range ids {
+		found, err := lookup.Nodes(ctx, r.Client, id)
+		if err != nil {
+			return 0, err
 		}
+		nodes = append(nodes, found...)
+	}
+	for i := range nodes {
+		node := &nodes[i]
 		if !controllerutil.ContainsFinalizer(node, karpenterv1.TerminationFinalizer) && node.DeletionTimestamp.IsZero() {
 			// It joined and was never registered. It must be drained all the same.
 			if err := r.hold(ctx, node); err != nil {

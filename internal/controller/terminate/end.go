@@ -77,20 +77,6 @@ func (d Deps) write(ctx context.Context, claim, before *karpenterv1.NodeClaim) e
 	return nil
 }
 
-// claimOf finds the claim of a node, nil if there is none.
-func claimOf(ctx context.Context, c client.Reader, node *corev1.Node) (*karpenterv1.NodeClaim, error) {
-	var claims karpenterv1.NodeClaimList
-	if err := c.List(ctx, &claims); err != nil {
-		return nil, fmt.Errorf("listing claims for node %s: %w", node.Name, err)
-	}
-	for i := range claims.Items {
-		if id := claims.Items[i].Status.ProviderID; id != "" && id == node.Spec.ProviderID {
-			return &claims.Items[i], nil
-		}
-	}
-	return nil, nil
-}
-
 // deadlineOf is when the claim's node goes whatever is on it, zero for never.
 func deadlineOf(claim *karpenterv1.NodeClaim) (time.Time, error) {
 	text, has := claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey]

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/lookup"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -28,9 +28,6 @@ const (
 	// pollVolumes bounds the wait for an attachment to go if its deletion is not seen.
 	pollVolumes = 5 * time.Second
 )
-
-// PodsOnNode is the index of pods by spec.nodeName that Client must have.
-const PodsOnNode = "spec.nodeName"
 
 // machines is the part of a cloud that termination needs.
 type machines interface {
@@ -70,7 +67,7 @@ func (r *Nodes) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 	if node.DeletionTimestamp.IsZero() || !controllerutil.ContainsFinalizer(node, karpenterv1.TerminationFinalizer) {
 		return reconcile.Result{}, nil
 	}
-	claim, err := claimOf(ctx, r.Client, node)
+	claim, err := lookup.Claim(ctx, r.Client, node.Spec.ProviderID)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -123,13 +120,13 @@ func (r *Nodes) cordon(ctx context.Context, node *corev1.Node) error {
 
 // empty drains pods and waits for volumes. again is 0 once there is nothing to wait for.
 func (r *Nodes) empty(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, deadline time.Time) (again time.Duration, err error) {
-	var list corev1.PodList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{PodsOnNode: node.Name}); err != nil {
-		return 0, fmt.Errorf("listing pods of node %s: %w", node.Name, err)
+	list, err := lookup.Pods(ctx, r.Client, node.Name)
+	if err != nil {
+		return 0, err
 	}
-	pods := make([]*corev1.Pod, 0, len(list.Items))
-	for i := range list.Items {
-		pods = append(pods, &list.Items[i])
+	pods := make([]*corev1.Pod, 0, len(list))
+	for i := range list {
+		pods = append(pods, &list[i])
 	}
 	now := r.Clock.Now()
 	next := nextDrain(pods, deadline, now)
@@ -181,18 +178,17 @@ func (r *Nodes) carryOut(ctx context.Context, node *corev1.Node, next drain, dea
 
 // volumes waits until the drained pods' volumes are detached, so that they can be attached elsewhere.
 func (r *Nodes) volumes(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, pods []*corev1.Pod, deadline time.Time) (time.Duration, error) {
-	var list storagev1.VolumeAttachmentList
-	if err := r.Client.List(ctx, &list); err != nil {
-		return 0, fmt.Errorf("listing volume attachments: %w", err)
+	attachments, err := lookup.Attachments(ctx, r.Client, node.Name)
+	if err != nil {
+		return 0, err
 	}
 	kept, err := r.keptVolumes(ctx, pods)
 	if err != nil {
 		return 0, err
 	}
 	attached := 0
-	for i := range list.Items {
-		pv := list.Items[i].Spec.Source.PersistentVolumeName
-		if list.Items[i].Spec.NodeName == node.Name && pv != nil && !kept[*pv] {
+	for i := range attachments {
+		if pv := attachments[i].Spec.Source.PersistentVolumeName; pv != nil && !kept[*pv] {
 			attached++
 		}
 	}

@@ -16,24 +16,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/lookup"
 )
 
 // workers is how many nodes are emptied at once: most of the time each of them waits.
 const workers = 50
 
-// Register adds the index of pods by node, and has the manager call both Reconcilers.
-func Register(ctx context.Context, m manager.Manager, nodes *Nodes, claims *Claims) error {
-	err := m.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, PodsOnNode, func(o client.Object) []string {
-		if pod, ok := o.(*corev1.Pod); ok && pod.Spec.NodeName != "" {
-			return []string{pod.Spec.NodeName}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("indexing pods by node: %w", err)
-	}
+// Register has the manager call both Reconcilers. The manager's cache must have lookup's indexes.
+func Register(m manager.Manager, nodes *Nodes, claims *Claims) error {
 	many := controller.Options{MaxConcurrentReconciles: workers}
-	err = builder.ControllerManagedBy(m).Named("node.termination").WithOptions(many).
+	err := builder.ControllerManagedBy(m).Named("node.termination").WithOptions(many).
 		For(&corev1.Node{}, builder.WithPredicates(leaving())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(nodeOf), builder.WithPredicates(gone())).
 		Complete(nodes)
@@ -77,7 +69,7 @@ func (r *Claims) ofNode(ctx context.Context, o client.Object) []reconcile.Reques
 	if !ok {
 		return nil
 	}
-	claim, err := claimOf(ctx, r.Client, node)
+	claim, err := lookup.Claim(ctx, r.Client, node.Spec.ProviderID)
 	if claim == nil || err != nil {
 		return nil
 	}
