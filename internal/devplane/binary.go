@@ -13,11 +13,23 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 )
 
-// binary returns the path of the playground's binary and builds it if needed,
-// once per process.
+// Binary returns the path of the playground's binary, for tests of its command
+// line. It builds the binary if its sources changed.
+func Binary(t testing.TB) string {
+	t.Helper()
+	skipIfAsked(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatalf("devplane: %v", err)
+	}
+	return path
+}
+
+// binary does the work of Binary, once per process.
 var binary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("DOVETAIL_PLAYGROUND"); path != "" {
 		if _, err := os.Stat(path); err != nil {
