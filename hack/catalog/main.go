@@ -6,8 +6,8 @@
 // amazon-vpc-resource-controller-k8s for network limits. What neither states
 // is added from the tables in known.go. Equal inputs give equal files.
 //
-//	go run . -out ../../catalog/data          # write
-//	go run . -out ../../catalog/data -check   # fail if the files would change
+//	go run . -out ../../catalog          # write
+//	go run . -out ../../catalog -check   # fail if the files would change
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	out := flag.String("out", "../../catalog/data", "folder of the generated files")
+	out := flag.String("out", "../../catalog", "folder of package catalog; the files go into its data folder")
 	check := flag.Bool("check", false, "compare with the files there instead of writing them")
 	flag.Parse()
 	if err := run(*out, *check); err != nil {
@@ -40,7 +40,7 @@ func run(out string, check bool) error {
 		"offerings.csv": offeringsCSV(published, types),
 	}
 	for name, want := range files {
-		path := filepath.Join(out, name)
+		path := filepath.Join(out, "data", name)
 		if !check {
 			if err := os.WriteFile(path, want, 0o644); err != nil {
 				return fmt.Errorf("writing %s: %w", path, err)

@@ -1,0 +1,193 @@
+package awssim
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dovetail-sh/dovetail/awssim/world"
+	"github.com/dovetail-sh/dovetail/catalog"
+)
+
+// AdminPath is where the API lives that AWS does not have.
+const AdminPath = "/_awssim/"
+
+// Status is the answer of GET /_awssim/status.
+type Status struct {
+	Region    string           `json:"region"`
+	Cluster   string           `json:"cluster"`
+	Endpoint  string           `json:"clusterEndpoint"`
+	Now       time.Time        `json:"now"`
+	Calls     int              `json:"calls"`
+	Templates int              `json:"launchTemplates"`
+	Instances []InstanceStatus `json:"instances"`
+	Capacity  []Capacity       `json:"capacity"`
+}
+
+// InstanceStatus is one machine in Status.
+type InstanceStatus struct {
+	ID       string    `json:"id"`
+	Type     string    `json:"type"`
+	Zone     string    `json:"zone"`
+	Capacity string    `json:"capacityType"`
+	State    string    `json:"state"`
+	Launched time.Time `json:"launched"`
+	// Price is in micro-dollars an hour.
+	Price int64  `json:"price"`
+	Node  string `json:"node,omitempty"`
+	// BootFailure says why the machine never joined.
+	BootFailure string `json:"bootFailure,omitempty"`
+}
+
+// Capacity says how many more instances a pool can launch; nil is without end.
+type Capacity struct {
+	Type      string `json:"type"`
+	Zone      string `json:"zone"`
+	Capacity  string `json:"capacityType"`
+	Available *int   `json:"available"`
+}
+
+// handler serves the admin API beside AWS's.
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", s.mux)
+	mux.HandleFunc("GET "+AdminPath+"status", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Status(), nil) })
+	mux.HandleFunc("GET "+AdminPath+"calls", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Calls(), nil) })
+	mux.HandleFunc("POST "+AdminPath+"capacity", post(s.SetCapacity))
+	mux.HandleFunc("POST "+AdminPath+"quota", post(s.SetQuota))
+	mux.HandleFunc("POST "+AdminPath+"interrupt", post(s.Interrupt))
+	mux.HandleFunc(AdminPath, func(w http.ResponseWriter, r *http.Request) {
+		reply(w, nil, fmt.Errorf("%s %s: know GET status, GET calls, POST capacity, POST quota, POST interrupt", r.Method, r.URL.Path))
+	})
+	return mux
+}
+
+// post decodes a request's body for act.
+func post[T any](act func(T) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in T
+		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
+		decoder.DisallowUnknownFields()
+		err := decoder.Decode(&in)
+		if err == nil {
+			err = act(in)
+		}
+		reply(w, struct{}{}, err)
+	}
+}
+
+func reply(w http.ResponseWriter, out any, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		out = map[string]string{"error": err.Error()}
+	}
+	_ = json.NewEncoder(w).Encode(out) // the client hung up; there is nobody to tell
+}
+
+// Status returns a picture of the account.
+func (s *Server) Status() Status {
+	out := Status{Calls: len(s.Calls()), Instances: []InstanceStatus{}, Capacity: []Capacity{}}
+	_ = s.world.Do(func(st *world.State) error {
+		out.Region, out.Cluster, out.Endpoint, out.Now = st.Region.Name, st.Cluster.Name, st.Cluster.Endpoint, st.Now
+		out.Templates = len(st.Templates)
+		for _, in := range st.Instances {
+			pool := in.Pool()
+			price, _ := st.Price(pool)
+			out.Instances = append(out.Instances, InstanceStatus{
+				ID: in.ID, Type: in.Type.Name, Zone: pool.Zone, Capacity: pool.Capacity, State: in.State(st.Now).String(),
+				Launched: in.Launched, Price: price, Node: in.Node, BootFailure: in.BootFailure,
+			})
+		}
+		for pool, left := range st.Pools {
+			out.Capacity = append(out.Capacity, Capacity{pool.Type, pool.Zone, pool.Capacity, &left})
+		}
+		return nil
+	})
+	slices.SortFunc(out.Capacity, func(a, b Capacity) int {
+		return strings.Compare(a.Type+a.Zone+a.Capacity, b.Type+b.Zone+b.Capacity)
+	})
+	return out
+}
+
+// SetCapacity sets how many more instances a pool can launch. A type or zone
+// of "*" means all.
+func (s *Server) SetCapacity(c Capacity) error {
+	if c.Capacity != world.OnDemand && c.Capacity != world.Spot {
+		return fmt.Errorf("capacityType is %q, want %s or %s", c.Capacity, world.OnDemand, world.Spot)
+	}
+	if c.Available != nil && *c.Available < 0 {
+		return fmt.Errorf("available is %d, want 0 or more, or null for no limit", *c.Available)
+	}
+	return s.world.Do(func(st *world.State) error {
+		found := false
+		for _, t := range catalog.Offered(st.Region.Name) {
+			for _, zone := range st.Zones {
+				if (c.Type != "*" && c.Type != t.Name) || (c.Zone != "*" && c.Zone != zone.Name) || !st.Offered(t, zone) {
+					continue
+				}
+				found = true
+				pool := world.Pool{Type: t.Name, Zone: zone.Name, Capacity: c.Capacity}
+				if c.Available == nil {
+					delete(st.Pools, pool)
+				} else {
+					st.Pools[pool] = *c.Available
+				}
+			}
+		}
+		if !found {
+			return fmt.Errorf("no type %q is offered in a zone %q of %s", c.Type, c.Zone, st.Region.Name)
+		}
+		return nil
+	})
+}
+
+// VCPUs is an account quota; nil is without end.
+type VCPUs struct {
+	Bucket   string `json:"bucket"` // "standard", "g", "p", "inf", "trn", "x", "f", "dl", "hpc", "u"
+	Capacity string `json:"capacityType"`
+	VCPUs    *int   `json:"vcpus"`
+}
+
+// SetQuota limits how many vCPUs may run of a group of families.
+func (s *Server) SetQuota(q VCPUs) error {
+	return s.world.Do(func(st *world.State) error {
+		quota := world.Quota{Bucket: q.Bucket, Capacity: q.Capacity}
+		if q.VCPUs == nil {
+			delete(st.Quotas, quota)
+		} else {
+			st.Quotas[quota] = *q.VCPUs
+		}
+		return nil
+	})
+}
+
+// Target names an instance, by its id or its node's name.
+type Target struct {
+	Instance string `json:"instance,omitempty"`
+	Node     string `json:"node,omitempty"`
+}
+
+// Interrupt gives a spot instance its two minutes' notice, in the queue, and
+// terminates it when they are over.
+func (s *Server) Interrupt(t Target) error {
+	return s.world.Do(func(st *world.State) error {
+		for _, in := range st.Instances {
+			if (t.Instance == "" || in.ID != t.Instance) && (t.Node == "" || in.Node != t.Node) {
+				continue
+			}
+			if state := in.State(st.Now); state != world.Running && state != world.Pending {
+				return fmt.Errorf("instance %s is %s: only a running one can be interrupted", in.ID, state)
+			}
+			if !in.Spot {
+				return fmt.Errorf("instance %s is on demand: only spot instances are interrupted", in.ID)
+			}
+			st.Interrupt(in)
+			return nil
+		}
+		return fmt.Errorf("no instance %q and no node %q: see GET %sstatus", t.Instance, t.Node, AdminPath)
+	})
+}

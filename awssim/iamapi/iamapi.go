@@ -1,0 +1,265 @@
+// Package iamapi answers the part of the IAM API about instance profiles from
+// a world. Roles exist but are not made here.
+package iamapi
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dovetail-sh/dovetail/awssim/apierror"
+	"github.com/dovetail-sh/dovetail/awssim/launchspec"
+	"github.com/dovetail-sh/dovetail/awssim/wire"
+	"github.com/dovetail-sh/dovetail/awssim/world"
+)
+
+type api struct{ world *world.World }
+
+// New returns IAM's actions.
+func New(w *world.World) wire.Service {
+	a := &api{w}
+	return wire.Service{
+		"CreateInstanceProfile":         wire.Handle(a.create),
+		"GetInstanceProfile":            wire.Handle(a.get),
+		"DeleteInstanceProfile":         wire.Handle(a.delete),
+		"ListInstanceProfiles":          wire.Handle(a.list),
+		"AddRoleToInstanceProfile":      wire.Handle(a.addRole),
+		"RemoveRoleFromInstanceProfile": wire.Handle(a.removeRole),
+		"TagInstanceProfile":            wire.Handle(a.tag),
+		"UntagInstanceProfile":          wire.Handle(a.untag),
+		"ListInstanceProfileTags":       wire.Handle(a.listTags),
+		"GetRole":                       wire.Handle(a.getRole),
+	}
+}
+
+// tag is IAM's tag, which has capitals where EC2's has none.
+type tag struct{ Key, Value string }
+
+func fromTags(tags []tag) []launchspec.Tag {
+	var out []launchspec.Tag
+	for _, t := range tags {
+		out = append(out, launchspec.Tag{Key: t.Key, Value: t.Value})
+	}
+	return launchspec.SetTags(nil, out)
+}
+
+func toTags(tags []launchspec.Tag) []tag {
+	var out []tag
+	for _, t := range tags {
+		out = append(out, tag{t.Key, t.Value})
+	}
+	return out
+}
+
+type role struct {
+	Path       string
+	RoleName   string
+	RoleID     string `xml:"RoleId"`
+	Arn        string
+	CreateDate string
+	Trust      string `xml:"AssumeRolePolicyDocument"`
+}
+
+// trust lets EC2 assume the role, in the URL encoding that IAM answers with.
+const trust = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22ec2.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D"
+
+func roleXML(s *world.State, r *world.Role) role {
+	return role{r.Path, r.Name, r.ID, s.RoleARN(r), r.Created.UTC().Format(time.RFC3339), trust}
+}
+
+type profile struct {
+	Path       string
+	Name       string `xml:"InstanceProfileName"`
+	ID         string `xml:"InstanceProfileId"`
+	Arn        string
+	CreateDate string
+	Roles      []role `xml:"Roles>member"`
+	Tags       []tag  `xml:"Tags>member,omitempty"`
+}
+
+func profileXML(s *world.State, p *world.Profile) profile {
+	out := profile{Path: p.Path, Name: p.Name, ID: p.ID, Arn: s.ProfileARN(p), CreateDate: p.Created.UTC().Format(time.RFC3339), Tags: toTags(p.Tags)}
+	for _, r := range p.Roles {
+		out.Roles = append(out.Roles, roleXML(s, r))
+	}
+	return out
+}
+
+type profileOut struct {
+	Profile profile `xml:"InstanceProfile"`
+}
+
+type createIn struct {
+	Name string `query:"InstanceProfileName"`
+	Path string
+	Tags []tag
+}
+
+var validName = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
+
+func (a *api) create(_ context.Context, _ *wire.Call, in *createIn) (*profileOut, error) {
+	if !validName.MatchString(in.Name) {
+		return nil, apierror.New("ValidationError", "The specified value for instanceProfileName is invalid. It must contain only "+
+			"alphanumeric characters and/or the following: +=,.@_- and have at most 128 of them")
+	}
+	if in.Path == "" {
+		in.Path = "/"
+	}
+	if !strings.HasPrefix(in.Path, "/") || !strings.HasSuffix(in.Path, "/") || len(in.Path) > 512 {
+		return nil, apierror.New("ValidationError", "The specified value for path is invalid. It must begin and end with / and contain at most 512 characters")
+	}
+	out := &profileOut{}
+	return out, a.world.Do(func(s *world.State) error {
+		p, err := s.CreateProfile(in.Name, in.Path, fromTags(in.Tags))
+		if err == nil {
+			out.Profile = profileXML(s, p)
+		}
+		return err
+	})
+}
+
+type named struct {
+	Name string `query:"InstanceProfileName"`
+}
+
+// with runs act on the profile that a call names.
+func (a *api) with(name string, act func(*world.State, *world.Profile) error) error {
+	return a.world.Do(func(s *world.State) error {
+		p, err := s.Profile(name)
+		if err != nil {
+			return err
+		}
+		return act(s, p)
+	})
+}
+
+func (a *api) get(_ context.Context, _ *wire.Call, in *named) (*profileOut, error) {
+	out := &profileOut{}
+	return out, a.with(in.Name, func(s *world.State, p *world.Profile) error {
+		out.Profile = profileXML(s, p)
+		return nil
+	})
+}
+
+func (a *api) delete(_ context.Context, _ *wire.Call, in *named) (any, error) {
+	return nil, a.with(in.Name, func(s *world.State, p *world.Profile) error { return s.DeleteProfile(p) })
+}
+
+type roleIn struct {
+	Name string `query:"InstanceProfileName"`
+	Role string `query:"RoleName"`
+}
+
+func (a *api) addRole(_ context.Context, _ *wire.Call, in *roleIn) (any, error) {
+	return nil, a.with(in.Name, func(s *world.State, p *world.Profile) error { return s.AddRole(p, in.Role) })
+}
+
+func (a *api) removeRole(_ context.Context, _ *wire.Call, in *roleIn) (any, error) {
+	return nil, a.with(in.Name, func(s *world.State, p *world.Profile) error { return s.RemoveRole(p, in.Role) })
+}
+
+type tagIn struct {
+	Name string `query:"InstanceProfileName"`
+	Tags []tag
+}
+
+func (a *api) tag(_ context.Context, _ *wire.Call, in *tagIn) (any, error) {
+	return nil, a.with(in.Name, func(s *world.State, p *world.Profile) error {
+		p.Tags = launchspec.SetTags(p.Tags, fromTags(in.Tags))
+		return nil
+	})
+}
+
+type untagIn struct {
+	Name string   `query:"InstanceProfileName"`
+	Keys []string `query:"TagKeys"`
+}
+
+func (a *api) untag(_ context.Context, _ *wire.Call, in *untagIn) (any, error) {
+	return nil, a.with(in.Name, func(s *world.State, p *world.Profile) error {
+		p.Tags = slices.DeleteFunc(p.Tags, func(t launchspec.Tag) bool { return slices.Contains(in.Keys, t.Key) })
+		return nil
+	})
+}
+
+type tagsOut struct {
+	Tags        []tag `xml:"Tags>member"`
+	IsTruncated bool
+}
+
+func (a *api) listTags(_ context.Context, _ *wire.Call, in *named) (*tagsOut, error) {
+	out := &tagsOut{}
+	return out, a.with(in.Name, func(_ *world.State, p *world.Profile) error {
+		out.Tags = toTags(p.Tags)
+		return nil
+	})
+}
+
+type listIn struct {
+	PathPrefix string
+	Marker     string
+	MaxItems   *int
+}
+
+type listOut struct {
+	Profiles    []profile `xml:"InstanceProfiles>member"`
+	IsTruncated bool
+	Marker      string `xml:",omitempty"`
+}
+
+func (a *api) list(_ context.Context, _ *wire.Call, in *listIn) (*listOut, error) {
+	most := 100
+	if in.MaxItems != nil {
+		most = *in.MaxItems
+	}
+	if most < 1 || most > 1000 {
+		return nil, apierror.New("ValidationError", "MaxItems must be from 1 to 1000, got %d", most)
+	}
+	after, err := base64.RawURLEncoding.DecodeString(in.Marker)
+	if err != nil {
+		return nil, apierror.New("ValidationError", "Invalid Marker: %s", in.Marker)
+	}
+	out := &listOut{}
+	return out, a.world.Do(func(s *world.State) error {
+		var names []string
+		for name, p := range s.Profiles {
+			if strings.HasPrefix(p.Path, in.PathPrefix) && name > string(after) {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		if len(names) > most {
+			names = names[:most]
+			out.IsTruncated = true
+			out.Marker = base64.RawURLEncoding.EncodeToString([]byte(names[most-1]))
+		}
+		for _, name := range names {
+			p := profileXML(s, s.Profiles[name])
+			p.Tags = nil // as in IAM: a list has no tags
+			out.Profiles = append(out.Profiles, p)
+		}
+		return nil
+	})
+}
+
+type getRoleIn struct{ RoleName string }
+
+type getRoleOut struct {
+	Role role
+}
+
+func (a *api) getRole(_ context.Context, _ *wire.Call, in *getRoleIn) (*getRoleOut, error) {
+	out := &getRoleOut{}
+	return out, a.world.Do(func(s *world.State) error {
+		r := s.Roles[in.RoleName]
+		if r == nil {
+			return apierror.WithStatus(http.StatusNotFound, "NoSuchEntity", "The role with name %s cannot be found.", in.RoleName)
+		}
+		out.Role = roleXML(s, r)
+		return nil
+	})
+}

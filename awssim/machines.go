@@ -1,0 +1,195 @@
+package awssim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/dovetail-sh/dovetail/awssim/boot"
+	"github.com/dovetail-sh/dovetail/awssim/world"
+)
+
+// carryOut does what the world wants done outside. Messages are sent at once,
+// to keep their order; what speaks to the cluster runs beside.
+func (s *Server) carryOut(ctx context.Context, e world.Effect) {
+	switch e.Kind {
+	case world.EffectState:
+		s.events.Send(s.stateChange(e), 0)
+		if e.State == world.Terminated {
+			s.beside(ctx, func() { s.silence(ctx, e) })
+		}
+	case world.EffectInterruption:
+		s.events.Send(s.spotInterruption(e), 0)
+	case world.EffectBoot:
+		s.beside(ctx, func() { s.boot(ctx, e) })
+	case world.EffectGone:
+		if s.options.CloudNodeLifecycle {
+			s.beside(ctx, func() { s.deleteNode(ctx, e) })
+		}
+	}
+}
+
+// beside runs do in its own goroutine. Close waits for it. At most
+// besideLimit run at once.
+func (s *Server) beside(ctx context.Context, do func()) {
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	s.running.Go(func() {
+		defer func() { <-s.slots }()
+		do()
+	})
+}
+
+// besideLimit bounds how many machines speak to the API server at once.
+const besideLimit = 64
+
+// retryEvery is how often a machine tries again to register while the API
+// server does not answer, as a kubelet does.
+const retryEvery = 2 * time.Second
+
+// boot plays one machine from reading its user data to registering.
+func (s *Server) boot(ctx context.Context, e world.Effect) {
+	node, nodes, err := s.prepare(e)
+	if err == nil && nodes == nil {
+		err = errors.New("no cluster was given to the simulated AWS")
+	}
+	for err == nil {
+		registering := nodes.Register(ctx, node)
+		if registering == nil {
+			s.booted(e.Instance, node.Name, "")
+			return
+		}
+		if apierrors.IsInvalid(registering) || apierrors.IsForbidden(registering) {
+			err = fmt.Errorf("registering the node: %w", registering)
+			break
+		}
+		slog.Debug("registering a simulated node", "instance", e.Instance.ID, "error", registering)
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.options.Clock.After(retryEvery):
+		}
+		if !s.alive(e.Instance) {
+			return
+		}
+	}
+	s.booted(e.Instance, "", err.Error())
+}
+
+func (s *Server) booted(in *world.Instance, node, failure string) {
+	if failure != "" {
+		slog.Info("a simulated machine does not join", "instance", in.ID, "reason", failure)
+	}
+	_ = s.world.Do(func(st *world.State) error {
+		st.Booted(in, node, failure)
+		return nil
+	})
+}
+
+func (s *Server) alive(in *world.Instance) bool {
+	alive := false
+	_ = s.world.Do(func(st *world.State) error {
+		alive = in.State(st.Now) == world.Running || in.State(st.Now) == world.Pending
+		return nil
+	})
+	return alive
+}
+
+// prepare reads the machine's user data and makes its Node, or says why it
+// never joins.
+func (s *Server) prepare(e world.Effect) (*corev1.Node, NodeRegistrar, error) {
+	in := e.Instance
+	var cluster world.Cluster
+	var nodes NodeRegistrar
+	machine := boot.Machine{InstanceID: in.ID, Type: in.Type, Family: in.Image.Family, Version: in.Image.Version, Address: e.Address.String()}
+	_ = s.world.Do(func(st *world.State) error {
+		cluster, nodes = st.Cluster, s.nodes
+		machine.Region, machine.Zone, machine.ZoneID = st.Region.Name, in.Subnet.Zone.Name, in.Subnet.Zone.ID
+		machine.Name = st.PrivateDNSName(e.Address)
+		return nil
+	})
+	machine.DiskGiB, machine.EFAs = podDiskGiB(in), efas(in)
+	kubelet, err := boot.Read(in.Data.UserData, in.Image.Family)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := kubelet.Check(boot.Cluster{Name: cluster.Name, Endpoint: cluster.Endpoint, CA: cluster.CA}); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case e.Role == "":
+		return nil, nil, errors.New("the instance has no role: its launch named no instance profile, or an empty one")
+	case !slices.Contains(cluster.NodeRoles, e.Role):
+		return nil, nil, fmt.Errorf("the cluster does not know the role %s: Unauthorized", e.Role)
+	}
+	node, err := kubelet.Node(machine)
+	return node, nodes, err
+}
+
+// podDiskGiB is the size of the volume that holds pods' storage.
+func podDiskGiB(in *world.Instance) int {
+	device := in.Image.RootDevice
+	if in.Image.Family == world.Bottlerocket {
+		device = "/dev/xvdb"
+	}
+	for _, d := range in.Data.BlockDevices {
+		if d.DeviceName == device && d.Ebs != nil && d.Ebs.VolumeSize != nil {
+			return *d.Ebs.VolumeSize
+		}
+	}
+	return in.Image.SizeGiB
+}
+
+func efas(in *world.Instance) int {
+	count := 0
+	for _, ni := range in.Data.NetworkInterfaces {
+		if ni.InterfaceType == "efa" || ni.InterfaceType == "efa-only" {
+			count++
+		}
+	}
+	return count
+}
+
+// silence stops the heartbeats of a machine that is gone.
+func (s *Server) silence(ctx context.Context, e world.Effect) {
+	nodes := s.registrar()
+	if e.Node == "" || nodes == nil {
+		return
+	}
+	if err := nodes.Silence(ctx, e.Node); err != nil {
+		slog.Debug("silencing a simulated node", "node", e.Node, "error", err)
+	}
+}
+
+// deleteNode does the work of the cloud's node controller, until it is done.
+func (s *Server) deleteNode(ctx context.Context, e world.Effect) {
+	nodes := s.registrar()
+	if e.Node == "" || nodes == nil {
+		return
+	}
+	for nodes.Delete(ctx, e.Node) != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.options.Clock.After(retryEvery):
+		}
+	}
+}
+
+func (s *Server) registrar() NodeRegistrar {
+	var nodes NodeRegistrar
+	_ = s.world.Do(func(*world.State) error {
+		nodes = s.nodes
+		return nil
+	})
+	return nodes
+}

@@ -1,0 +1,124 @@
+package awssim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dovetail-sh/dovetail/awssim/ec2api"
+	"github.com/dovetail-sh/dovetail/awssim/eksapi"
+	"github.com/dovetail-sh/dovetail/awssim/iamapi"
+	"github.com/dovetail-sh/dovetail/awssim/pricingapi"
+	"github.com/dovetail-sh/dovetail/awssim/queue"
+	"github.com/dovetail-sh/dovetail/awssim/sqsapi"
+	"github.com/dovetail-sh/dovetail/awssim/ssmapi"
+	"github.com/dovetail-sh/dovetail/awssim/stsapi"
+	"github.com/dovetail-sh/dovetail/awssim/wire"
+	"github.com/dovetail-sh/dovetail/awssim/world"
+)
+
+// Server is a running simulated AWS.
+type Server struct {
+	options Options
+	world   *world.World
+	mux     *wire.Mux
+	events  *queue.Queue
+	nodes   NodeRegistrar // nil: machines never join
+
+	slots    chan struct{} // one is held by each machine that speaks to the cluster
+	ids      atomic.Uint64 // of requests and events, apart from the world's dice
+	listener net.Listener
+	http     *http.Server
+	stop     context.CancelFunc
+	running  sync.WaitGroup // the goroutines of New and beside
+}
+
+// queueRetention is that of the interruption queue in Karpenter's stack.
+const queueRetention = 5 * time.Minute
+
+// New starts an AWS. It serves until Close.
+func New(o Options) (*Server, error) {
+	o = o.withDefaults()
+	config, err := o.config()
+	if err != nil {
+		return nil, fmt.Errorf("starting the simulated AWS: %w", err)
+	}
+	s := &Server{options: o, world: world.New(config), nodes: o.Nodes, slots: make(chan struct{}, besideLimit)}
+	if s.nodes == nil && o.Kubeconfig != nil {
+		if s.nodes, err = newClusterNodes(o.Kubeconfig); err != nil {
+			return nil, fmt.Errorf("starting the simulated AWS: %w", err)
+		}
+	}
+	account := sqsapi.NewAccount(o.AccountID, o.Region, o.Clock)
+	s.events = account.Create(o.InterruptionQueue, queueRetention)
+	s.mux = wire.NewMux(map[string]wire.Service{
+		wire.EC2: ec2api.New(s.world), wire.IAM: iamapi.New(s.world), wire.STS: stsapi.New(s.world, s.accessKey()),
+		wire.SSM: ssmapi.New(s.world), wire.EKS: eksapi.New(s.world), wire.Pricing: pricingapi.New(), wire.SQS: sqsapi.New(account),
+	}, o.AccessKeys, o.Clock.Now, s.newID)
+	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
+		return nil, fmt.Errorf("starting the simulated AWS: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	s.http = &http.Server{
+		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	s.running.Go(func() { s.world.Run(ctx, s.carryOut) })
+	s.running.Go(func() {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			slog.Error("serving the simulated AWS", "error", err)
+		}
+	})
+	return s, nil
+}
+
+// accessKey is the key id of credentials that STS hands out.
+func (s *Server) accessKey() string {
+	if len(s.options.AccessKeys) > 0 {
+		return s.options.AccessKeys[0]
+	}
+	return "ASIASIMULATED0000000"
+}
+
+// newID makes the id of a request or an event. They have their own counter, so
+// that how many calls were made changes no resource's id.
+func (s *Server) newID() string {
+	n := s.ids.Add(1)
+	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", uint32(s.options.Seed), n>>48&0xffff, n>>36&0xfff, n>>24&0xfff, n)
+}
+
+// URL is what AWS_ENDPOINT_URL must be set to.
+func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+
+// Close stops serving and waits for what is under way. Nodes stay.
+func (s *Server) Close() error {
+	s.stop()
+	err := s.http.Close()
+	s.running.Wait()
+	return err
+}
+
+// SetCluster tells where the cluster's API server is, once that is known, and
+// how machines register there. nodes may be nil to keep what New was given.
+func (s *Server) SetCluster(endpoint string, ca []byte, nodes NodeRegistrar) {
+	_ = s.world.Do(func(st *world.State) error {
+		st.Cluster.Endpoint, st.Cluster.CA = endpoint, ca
+		if nodes != nil {
+			s.nodes = nodes
+		}
+		return nil
+	})
+}
+
+// Calls returns the API calls made so far, oldest first.
+func (s *Server) Calls() []wire.Record { return s.mux.Calls() }
+
+// World gives tests and the admin API the account itself.
+func (s *Server) World() *world.World { return s.world }

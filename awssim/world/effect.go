@@ -1,0 +1,65 @@
+package world
+
+import (
+	"net/netip"
+	"time"
+)
+
+// EffectKind says what must happen outside the world.
+type EffectKind int
+
+const (
+	// EffectBoot: the machine reads its user data now.
+	EffectBoot EffectKind = iota
+	// EffectState: the instance changed its state; AWS would publish it.
+	EffectState
+	// EffectGone: the machine has been gone for a while; the cloud's node
+	// controller would notice.
+	EffectGone
+	// EffectInterruption: the two-minute notice of a spot interruption.
+	EffectInterruption
+)
+
+// Effect is one thing to do, with a copy of what the doer needs to know.
+type Effect struct {
+	Kind     EffectKind
+	At       time.Time
+	Instance *Instance // only its fields that never change may be read
+	State    InstanceState
+	// Address is the instance's at the time of the effect.
+	Address netip.Addr
+	// Role is the name of the role its instance profile carries, for boots.
+	Role string
+	Node string
+}
+
+func (s *State) effect(in *Instance, kind EffectKind) {
+	e := Effect{Kind: kind, At: s.Now, Instance: in, State: in.State(s.Now), Address: in.Address, Node: in.Node}
+	if p := s.Profiles[in.Profile]; p != nil && len(p.Roles) > 0 {
+		e.Role = p.Roles[0].Name
+	}
+	s.effects = append(s.effects, e)
+}
+
+// effectIf raises an effect only while the instance is in a state. Booting
+// machines may still be pending in EC2's eyes.
+func (s *State) effectIf(in *Instance, state InstanceState, kind EffectKind) {
+	now := in.State(s.Now)
+	if now == state || (kind == EffectBoot && now == Pending) {
+		s.effect(in, kind)
+	}
+}
+
+// Interrupt gives a spot instance its two minutes' notice.
+func (s *State) Interrupt(in *Instance) {
+	s.effect(in, EffectInterruption)
+	s.after(InterruptionNotice, func() { s.Terminate(in, ReasonSpot) })
+}
+
+// InterruptionNotice is how long a spot instance has from notice to end.
+const InterruptionNotice = 2 * time.Minute
+
+// Booted notes how an instance's boot ended.
+func (s *State) Booted(in *Instance, node, failure string) {
+	in.Node, in.BootFailure = node, failure
+}

@@ -1,0 +1,240 @@
+package world
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/dovetail-sh/dovetail/awssim/apierror"
+	"github.com/dovetail-sh/dovetail/awssim/launchspec"
+	"github.com/dovetail-sh/dovetail/catalog"
+)
+
+// InstanceState is EC2's state of an instance. The numbers are EC2's codes.
+type InstanceState int
+
+const (
+	Pending      InstanceState = 0
+	Running      InstanceState = 16
+	ShuttingDown InstanceState = 32
+	Terminated   InstanceState = 48
+)
+
+func (st InstanceState) String() string {
+	switch st {
+	case Pending:
+		return "pending"
+	case Running:
+		return "running"
+	case ShuttingDown:
+		return "shutting-down"
+	default:
+		return "terminated"
+	}
+}
+
+// Instance is one machine. What all launches of a template version share is
+// behind pointers, so that ten thousand instances stay small.
+type Instance struct {
+	ID      string
+	Order   uint64 // ascending with launches; the cursor of paging
+	Type    *catalog.Type
+	Image   *Image
+	Data    *launchspec.Data // what it was launched with; never changed
+	Subnet  *Subnet
+	Address netip.Addr // invalid once it is terminated
+	Spot    bool
+	Tags    []launchspec.Tag // ascending by key
+
+	Launched    time.Time
+	ReadyAt     time.Time // when pending becomes running
+	StoppedAt   time.Time // when termination began; zero until then
+	GoneAt      time.Time // when shutting-down becomes terminated
+	StateReason string    // code and message with ": " between; empty while it runs
+
+	Reservation string
+	SpotRequest string
+	Token       string
+	Profile     string // name of its instance profile; empty without one
+
+	// Boot says how joining the cluster went: empty until the user data has
+	// been read, then the node's name or the reason there is none.
+	Node, BootFailure string
+}
+
+// State is what EC2 says of the instance at a time.
+func (in *Instance) State(now time.Time) InstanceState {
+	switch {
+	case !in.GoneAt.IsZero() && !now.Before(in.GoneAt):
+		return Terminated
+	case !in.StoppedAt.IsZero():
+		return ShuttingDown
+	case now.Before(in.ReadyAt):
+		return Pending
+	default:
+		return Running
+	}
+}
+
+func (in *Instance) capacity() string {
+	if in.Spot {
+		return Spot
+	}
+	return OnDemand
+}
+
+// Pool is where the instance's capacity came from.
+func (in *Instance) Pool() Pool { return Pool{in.Type.Name, in.Subnet.Zone.Name, in.capacity()} }
+
+// Name returns the value of the tag Name.
+func (in *Instance) Name() string {
+	for _, t := range in.Tags {
+		if t.Key == "Name" {
+			return t.Value
+		}
+	}
+	return ""
+}
+
+// order is what is asked of one launch.
+type order struct {
+	Type        *catalog.Type
+	Image       *Image
+	Data        *launchspec.Data
+	Subnet      *Subnet
+	Spot        bool
+	Tags        []launchspec.Tag
+	Token       string
+	Reservation string
+}
+
+// launch makes one instance, or says why it can not be.
+func (s *State) launch(o order) (*Instance, error) {
+	if err := s.checkLaunch(o); err != nil {
+		return nil, err
+	}
+	profile, err := s.launchProfile(o.Data.IamInstanceProfile)
+	if err != nil {
+		return nil, err
+	}
+	pool := Pool{o.Type.Name, o.Subnet.Zone.Name, OnDemand}
+	if o.Spot {
+		pool.Capacity = Spot
+	}
+	if err := s.checkQuota(o.Type, pool.Capacity); err != nil {
+		return nil, err
+	}
+	if o.Subnet.Free() == 0 {
+		_, err := o.Subnet.take() // the refusal, before capacity is drawn
+		return nil, err
+	}
+	if err := s.draw(pool); err != nil {
+		return nil, err
+	}
+	addr, err := o.Subnet.take()
+	if err != nil {
+		return nil, err
+	}
+	s.lastOrder++
+	in := &Instance{
+		ID: s.id("i"), Order: s.lastOrder, Type: o.Type, Image: o.Image, Data: o.Data, Subnet: o.Subnet, Address: addr,
+		Spot: o.Spot, Tags: o.Tags, Launched: s.Now, ReadyAt: s.Now.Add(s.PendingDelay),
+		Reservation: o.Reservation, Token: o.Token, Profile: profile,
+	}
+	if o.Spot {
+		in.SpotRequest = fmt.Sprintf("sir-%08x", uint32(s.dice.Uint64()))
+	}
+	s.Instances = append(s.Instances, in)
+	s.instanceByID[in.ID] = in
+	s.effect(in, EffectState)
+	s.after(s.PendingDelay, func() { s.effectIf(in, Running, EffectState) })
+	s.after(s.BootDelay, func() { s.effectIf(in, Running, EffectBoot) })
+	return in, nil
+}
+
+// checkLaunch refuses what EC2 would, apart from capacity.
+func (s *State) checkLaunch(o order) error {
+	zone := o.Subnet.Zone
+	switch {
+	case o.Image.Arch != o.Type.Arch:
+		return apierror.Invalid("The architecture '%s' of the specified instance type does not match the architecture '%s' of the specified AMI. "+
+			"Specify an instance type and an AMI that have matching architectures, and try again.", o.Type.Arch, o.Image.Arch)
+	case !s.Offered(o.Type, zone):
+		return apierror.New("Unsupported", "Your requested instance type (%s) is not supported in your requested Availability Zone (%s). "+
+			"Please retry your request by not specifying an Availability Zone or choosing another.", o.Type.Name, zone.Name)
+	}
+	for _, id := range o.Data.Groups() {
+		if _, err := s.Group(id); err != nil {
+			return err
+		}
+	}
+	return checkUserData(o.Data.UserData)
+}
+
+// maxUserData is EC2's limit on user data in bytes before base64.
+const maxUserData = 16384
+
+func checkUserData(encoded string) error {
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return apierror.New("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")
+	}
+	if len(raw) > maxUserData {
+		return apierror.New("InvalidUserData.Malformed", "User data is limited to %d bytes", maxUserData)
+	}
+	return nil
+}
+
+// Terminate begins to end an instance. One that is ending already is left as
+// it is, as EC2 does.
+func (s *State) Terminate(in *Instance, reason string) {
+	if !in.StoppedAt.IsZero() {
+		return
+	}
+	in.StoppedAt, in.GoneAt = s.Now, s.Now.Add(s.StopDelay)
+	in.StateReason = reason
+	s.effect(in, EffectState)
+	s.after(s.StopDelay, func() { s.vanish(in) })
+}
+
+// Reasons for termination, as EC2 words them.
+const (
+	ReasonUser = "Client.UserInitiatedShutdown: User initiated shutdown"
+	ReasonSpot = "Server.SpotInstanceTermination: Spot instance termination"
+)
+
+// vanish gives back what the instance held.
+func (s *State) vanish(in *Instance) {
+	s.effect(in, EffectState)
+	in.Subnet.giveBack(in.Address)
+	in.Address = netip.Addr{}
+	if left, limited := s.Pools[in.Pool()]; limited {
+		s.Pools[in.Pool()] = left + 1
+	}
+	s.after(s.NodeGoneDelay, func() { s.effect(in, EffectGone) })
+	s.after(s.Retention, func() { s.forget(in) })
+}
+
+// forget drops terminated instances that are described no longer.
+func (s *State) forget(in *Instance) {
+	delete(s.instanceByID, in.ID)
+	for i, other := range s.Instances {
+		if other == in {
+			s.Instances = append(s.Instances[:i:i], s.Instances[i+1:]...)
+			return
+		}
+	}
+}
+
+// Instance finds an instance by id.
+func (s *State) Instance(id string) (*Instance, error) {
+	if in := s.instanceByID[id]; in != nil {
+		return in, nil
+	}
+	if rest, ok := strings.CutPrefix(id, "i-"); !ok || strings.Trim(rest, "0123456789abcdef") != "" || (len(rest) != 8 && len(rest) != 17) {
+		return nil, apierror.New("InvalidInstanceID.Malformed", "Invalid id: \"%s\"", id)
+	}
+	return nil, apierror.New("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", id)
+}

@@ -1,0 +1,116 @@
+package world
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/dovetail-sh/dovetail/awssim/apierror"
+	"github.com/dovetail-sh/dovetail/awssim/launchspec"
+)
+
+// maxTags is EC2's limit on tags of one resource.
+const maxTags = 50
+
+// Tagged is a resource's tags, with what EC2 calls its kind.
+type Tagged struct {
+	ID, Kind string
+	Tags     *[]launchspec.Tag
+}
+
+// kinds maps an id's prefix to EC2's name of the resource.
+var kinds = map[string]string{
+	"i": "instance", "lt": "launch-template", "subnet": "subnet", "sg": "security-group", "ami": "image", "vpc": "vpc",
+}
+
+// Tagged finds the tags of any resource by id.
+func (s *State) Tagged(id string) (Tagged, error) {
+	prefix, _, _ := strings.Cut(id, "-")
+	kind, known := kinds[prefix]
+	if !known {
+		return Tagged{}, apierror.New("InvalidID", "The ID '%s' is not valid", id)
+	}
+	out := Tagged{ID: id, Kind: kind}
+	var err error
+	switch prefix {
+	case "i":
+		var in *Instance
+		if in, err = s.Instance(id); err == nil {
+			out.Tags = &in.Tags
+		}
+	case "lt":
+		var t *Template
+		if t, err = s.Template(id, ""); err == nil {
+			out.Tags = &t.Tags
+		}
+	case "subnet":
+		var n *Subnet
+		if n, err = s.Subnet(id); err == nil {
+			out.Tags = &n.Tags
+		}
+	case "sg":
+		var g *SecurityGroup
+		if g, err = s.Group(id); err == nil {
+			out.Tags = &g.Tags
+		}
+	case "ami":
+		var im *Image
+		if im, err = s.Image(id); err == nil {
+			out.Tags = &im.Tags
+		}
+	default:
+		out.Tags = &s.VPC.Tags
+	}
+	return out, err
+}
+
+// AllTagged lists every resource that can have tags, ascending by id.
+func (s *State) AllTagged() []Tagged {
+	out := []Tagged{{s.VPC.ID, "vpc", &s.VPC.Tags}}
+	for _, in := range s.Instances {
+		out = append(out, Tagged{in.ID, "instance", &in.Tags})
+	}
+	for _, t := range s.Templates {
+		out = append(out, Tagged{t.ID, "launch-template", &t.Tags})
+	}
+	for _, n := range s.Subnets {
+		out = append(out, Tagged{n.ID, "subnet", &n.Tags})
+	}
+	for _, g := range s.Groups {
+		out = append(out, Tagged{g.ID, "security-group", &g.Tags})
+	}
+	for _, im := range s.Images {
+		out = append(out, Tagged{im.ID, "image", &im.Tags})
+	}
+	slices.SortFunc(out, func(a, b Tagged) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// Tag lays tags over a resource's own. The slice is made anew: it may be
+// shared with the launch that gave it.
+func (t Tagged) Tag(tags []launchspec.Tag) error {
+	for _, tag := range tags {
+		switch {
+		case tag.Key == "" || len(tag.Key) > 128:
+			return apierror.Invalid("Tag keys must have 1 to 128 characters, got %q", tag.Key)
+		case len(tag.Value) > 256:
+			return apierror.Invalid("Tag value exceeds the maximum length of 256 characters")
+		case strings.HasPrefix(tag.Key, "aws:"):
+			return apierror.Invalid("Value ( %s ) for parameter key is invalid. Tag keys starting with 'aws:' are reserved for internal use", tag.Key)
+		}
+	}
+	merged := launchspec.SetTags(*t.Tags, tags)
+	if len(merged) > maxTags {
+		return apierror.New("TagLimitExceeded", "The maximum number of Tags for a resource has been reached: %d", maxTags)
+	}
+	*t.Tags = merged
+	return nil
+}
+
+// Untag removes tags. A tag with a value is removed only if the value is the
+// same; nil means any.
+func (t Tagged) Untag(key string, value *string) {
+	*t.Tags = slices.DeleteFunc(slices.Clone(*t.Tags), func(tag launchspec.Tag) bool {
+		return tag.Key == key && (value == nil || *value == tag.Value)
+	})
+}

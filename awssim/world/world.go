@@ -1,0 +1,195 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/dovetail-sh/dovetail/awssim/launchspec"
+	"github.com/dovetail-sh/dovetail/catalog"
+)
+
+// Config is what a world is made from. New fills in nothing: the caller gives
+// every field but the ones marked optional.
+type Config struct {
+	Seed    uint64
+	Clock   clock.Clock
+	Region  catalog.Region
+	Account string // 12 digits
+	Cluster Cluster
+	Tags    []launchspec.Tag // discovery tags on private subnets and the cluster's security group
+
+	PendingDelay  time.Duration // pending to running
+	BootDelay     time.Duration // launch to the moment user data is read
+	StopDelay     time.Duration // shutting-down to terminated
+	NodeGoneDelay time.Duration // terminated to EffectGone
+	Retention     time.Duration // terminated to no longer described
+}
+
+// Cluster is the EKS cluster that instances may join.
+type Cluster struct {
+	Name        string
+	Version     string // "1.36"
+	Endpoint    string // "https://127.0.0.1:6443"; empty until it is known
+	CA          []byte // PEM; empty until it is known
+	ServiceCIDR string
+	NodeRoles   []string // names of the IAM roles that may join as nodes
+}
+
+// World guards the state with a lock and moves it with the clock.
+type World struct {
+	clock clock.Clock
+	wake  chan struct{} // has room for one: the schedule or the effects changed
+
+	mu    sync.Mutex // guards state
+	state *State
+}
+
+// State is everything that is. It is read and changed only inside Do.
+type State struct {
+	Config
+	Now time.Time
+
+	Zones      []*Zone // ascending by name
+	VPC        VPC
+	Subnets    []*Subnet
+	Groups     []*SecurityGroup
+	Images     []*Image // ascending by id
+	Parameters map[string]Parameter
+	Templates  map[string]*Template // by id
+	Roles      map[string]*Role
+	Profiles   map[string]*Profile // by name
+	Pools      map[Pool]int        // how many more a pool can launch; absent is without end
+	Quotas     map[Quota]int       // vCPUs; absent is without end
+	Instances  []*Instance         // in order of launch, those still described
+
+	instanceByID map[string]*Instance
+	templateName map[string]*Template
+	tokens       map[string]remembered
+	dice         *rand.Rand
+	lastOrder    uint64
+	events       schedule
+	effects      []Effect
+}
+
+// New builds the account: network, images, roles. No instance exists yet.
+func New(c Config) *World {
+	s := &State{
+		Config: c, Now: c.Clock.Now(),
+		Parameters: map[string]Parameter{}, Templates: map[string]*Template{},
+		Roles: map[string]*Role{}, Profiles: map[string]*Profile{},
+		Pools: map[Pool]int{}, Quotas: map[Quota]int{},
+		instanceByID: map[string]*Instance{}, templateName: map[string]*Template{}, tokens: map[string]remembered{},
+		dice: rand.New(rand.NewPCG(c.Seed, 0x646f766574)),
+	}
+	s.buildNetwork()
+	s.buildImages()
+	s.buildRoles()
+	return &World{clock: c.Clock, wake: make(chan struct{}, 1), state: s}
+}
+
+// Do runs f on the state at the clock's time. f must not keep the state, nor
+// call out.
+func (w *World) Do(f func(*State) error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state.advance(w.clock.Now())
+	err := f(w.state)
+	w.poke()
+	return err
+}
+
+// Run carries the world forward until ctx ends: it waits for the next
+// scheduled moment and gives each effect to handle, one at a time.
+func (w *World) Run(ctx context.Context, handle func(context.Context, Effect)) {
+	for {
+		var effects []Effect
+		wait := time.Hour
+		_ = w.Do(func(s *State) error {
+			effects, s.effects = s.effects, nil
+			if next, ok := s.events.next(); ok {
+				wait = max(0, next.Sub(s.Now))
+			}
+			return nil
+		})
+		for _, e := range effects {
+			handle(ctx, e)
+		}
+		if len(effects) > 0 {
+			continue
+		}
+		timer := w.clock.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C():
+		case <-w.wake:
+			timer.Stop()
+		}
+	}
+}
+
+// poke tells Run to look again, unless it is told already. w.mu is held.
+func (w *World) poke() {
+	if len(w.state.effects) == 0 && !w.state.events.changed {
+		return
+	}
+	w.state.events.changed = false
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// id makes a resource id of EC2's form: prefix and 17 hexadecimal digits.
+func (s *State) id(prefix string) string {
+	return fmt.Sprintf("%s-0%016x", prefix, s.dice.Uint64())
+}
+
+// UUID makes an id of the form that requests, fleets and messages have.
+func (s *State) UUID() string {
+	a, b := s.dice.Uint64(), s.dice.Uint64()
+	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>48&0x3fff|0x8000, b&0xffffffffffff)
+}
+
+// fate is a number that depends on the seed and the words alone, so that what
+// it decides stays the same in every run and every order of calls.
+func (s *State) fate(words ...string) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d", s.Seed)
+	for _, w := range words {
+		fmt.Fprintf(h, "\x00%s", w)
+	}
+	v := h.Sum64()
+	v ^= v >> 33 // FNV's high bits mix poorly on short words
+	v *= 0xff51afd7ed558ccd
+	return v ^ v>>33
+}
+
+// fixedID is an id that depends on the seed and the words alone.
+func (s *State) fixedID(prefix string, words ...string) string {
+	return fmt.Sprintf("%s-0%016x", prefix, s.fate(append(words, prefix)...))
+}
+
+// ARN makes a resource name in this account.
+func (s *State) ARN(service, resource string) string {
+	region := s.Region.Name
+	if service == "iam" {
+		region = ""
+	}
+	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", s.Partition(), service, region, s.Account, resource)
+}
+
+// Partition is "aws", or "aws-us-gov".
+func (s *State) Partition() string {
+	if len(s.Region.Name) > 6 && s.Region.Name[:7] == "us-gov-" {
+		return "aws-us-gov"
+	}
+	return "aws"
+}
