@@ -1,5 +1,5 @@
 // Package lookup finds objects in the daemon's cache by what they refer to: nodes and
-// claims by their machine.
+// claims by their machine, pods by their node.
 //
 // It only reads. The indexes must be added, with Index, before the cache starts.
 package lookup
@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -18,6 +19,8 @@ import (
 const (
 	nodeProviderID  = "spec.providerID"
 	claimProviderID = "status.providerID"
+	podNode         = "spec.nodeName"
+	attachmentNode  = "spec.nodeName"
 )
 
 // Indexed is one index.
@@ -32,6 +35,8 @@ func Indexes() []Indexed {
 	return []Indexed{
 		{&corev1.Node{}, nodeProviderID, func(o client.Object) []string { return one(o.(*corev1.Node).Spec.ProviderID) }},
 		{&karpenterv1.NodeClaim{}, claimProviderID, func(o client.Object) []string { return one(o.(*karpenterv1.NodeClaim).Status.ProviderID) }},
+		{&corev1.Pod{}, podNode, func(o client.Object) []string { return one(o.(*corev1.Pod).Spec.NodeName) }},
+		{&storagev1.VolumeAttachment{}, attachmentNode, func(o client.Object) []string { return one(o.(*storagev1.VolumeAttachment).Spec.NodeName) }},
 	}
 }
 
@@ -81,4 +86,22 @@ func Claim(ctx context.Context, c client.Reader, providerID string) (*karpenterv
 		}
 	}
 	return oldest, nil
+}
+
+// Pods are the pods that are bound to a node, finished ones included.
+func Pods(ctx context.Context, c client.Reader, node string) ([]corev1.Pod, error) {
+	var list corev1.PodList
+	if err := c.List(ctx, &list, client.MatchingFields{podNode: node}); err != nil {
+		return nil, fmt.Errorf("listing pods of node %s: %w", node, err)
+	}
+	return list.Items, nil
+}
+
+// Attachments are the volumes that are attached to a node, or are being attached.
+func Attachments(ctx context.Context, c client.Reader, node string) ([]storagev1.VolumeAttachment, error) {
+	var list storagev1.VolumeAttachmentList
+	if err := c.List(ctx, &list, client.MatchingFields{attachmentNode: node}); err != nil {
+		return nil, fmt.Errorf("listing volume attachments of node %s: %w", node, err)
+	}
+	return list.Items, nil
 }
