@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+	"encoding/binary"
 	"slices"
 	"strconv"
 
@@ -14,66 +16,109 @@ import (
 // open writes down the new nodes.
 func (a *assembler) open(bins []pack.Bin) {
 	slack := newSlack(a.table, bins)
+	a.launches = map[string]*launch{}
 	for i := range bins {
 		b := &bins[i]
-		options := b.Options(a.table)
-		slack.narrow(b, options)
-		a.settle(b, options)
-		n := a.newNode(b, options)
+		n := a.newNode(b, a.launch(b, slack.narrow(b, b.Columns)))
 		n.ID = "n" + strconv.Itoa(i+1)
 		a.decision.Open = append(a.decision.Open, n)
 		a.decision.Price += n.Price
 	}
 }
 
-func (a *assembler) newNode(b *pack.Bin, options bitset.Set) NewNode {
+// launch is what new nodes with the same choice of columns and the same wishes share.
+type launch struct {
+	first        int // the cheapest column
+	options      []Option
+	requirements []shape.Requirement
+}
+
+// launch settles from which columns a bin may be launched, once for all bins that are alike in it.
+func (a *assembler) launch(b *pack.Bin, columns bitset.Set) *launch {
+	wheres := a.wheres(b)
+	key := make([]byte, 0, 8*len(columns)+64)
+	for _, set := range []bitset.Set{{uint64(b.Pool)}, columns, b.Free} {
+		for _, word := range set {
+			key = binary.LittleEndian.AppendUint64(key, word)
+		}
+	}
+	for _, w := range wheres {
+		key = append(append(key, w.Text()...), 0)
+	}
+	if l := a.launches[string(key)]; l != nil {
+		return l
+	}
+	options := columns.Clone()
+	a.settle(b, options)
+	l := &launch{first: options.Next(0), options: a.options(options)}
+	l.requirements = a.requirements(b, wheres, l.options)
+	a.launches[string(key)] = l
+	return l
+}
+
+// wheres lists what the bin's pods want of its labels, without repeats, in a fixed order.
+func (a *assembler) wheres(b *pack.Bin) []*feasible.Where {
+	var out []*feasible.Where
+	for _, e := range b.Entries {
+		w := a.table.Classes[a.items[e.Item].Class].Where
+		if w.Text() != "" && !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	slices.SortFunc(out, func(x, y *feasible.Where) int { return cmp.Compare(x.Text(), y.Text()) })
+	return out
+}
+
+func (a *assembler) newNode(b *pack.Bin, l *launch) NewNode {
 	pool := a.table.Pools[b.Pool]
-	n := NewNode{Pool: pool.Name}
+	n := NewNode{Pool: pool.Name, Options: l.options, Requirements: l.requirements, Price: l.options[0].Price}
 	sum := slices.Clone(b.Load)
-	first := options.Next(0)
-	for d, room := range pool.Room(first) {
-		sum[d] += a.table.Columns[first].Allocatable(d) - room // the daemons there
+	for d, room := range pool.Room(l.first) {
+		sum[d] += a.table.Columns[l.first].Allocatable(d) - room // the daemons there
 	}
 	n.Requests = a.table.Vector(sum)
 	for _, e := range b.Entries {
 		n.Pods = append(n.Pods, a.take(a.items[e.Item].Class, e.Count)...)
 	}
 	slices.Sort(n.Pods)
+	return n
+}
+
+// options lists the columns of the cheapest types, as many types as the policy allows.
+func (a *assembler) options(columns bitset.Set) []Option {
+	out := make([]Option, 0, columns.Count())
 	types := map[string]bool{}
-	for i := first; i >= 0; i = options.Next(i + 1) {
+	for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
 		c := &a.table.Columns[i]
-		if !types[c.Type.Name] && a.policy.MaxInstanceTypes > 0 && len(types) == a.policy.MaxInstanceTypes {
-			continue
+		if !types[c.Type.Name] {
+			if a.policy.MaxInstanceTypes > 0 && len(types) == a.policy.MaxInstanceTypes {
+				continue
+			}
+			types[c.Type.Name] = true
 		}
-		types[c.Type.Name] = true
-		n.Options = append(n.Options, Option{
+		out = append(out, Option{
 			Type: c.Type.Name, Zone: c.Offering.Zone, CapacityType: c.Offering.CapacityType,
 			Reservation: c.Offering.Reservation, Price: c.Price(),
 		})
 	}
-	n.Price = n.Options[0].Price
-	n.Requirements = a.requirements(b, n.Options)
-	return n
+	return out
 }
 
 // requirements are what the NodeClaim asks for: the pool's wishes, narrowed to the options and
 // to what the pods settled about the labels that only the pool gives.
-func (a *assembler) requirements(b *pack.Bin, options []Option) []shape.Requirement {
+func (a *assembler) requirements(b *pack.Bin, wheres []*feasible.Where, options []Option) []shape.Requirement {
 	pool := a.table.Pools[b.Pool]
 	set := pool.Wishes
-	for _, e := range b.Entries {
+	for _, w := range wheres {
 		// Offerings satisfy the selector already; it is repeated for what they leave open.
-		set = set.And(a.table.Classes[a.items[e.Item].Class].Where.Selector())
+		set = set.And(w.Selector())
 	}
 	for i := range pool.Free {
 		f := &pool.Free[i]
 		values, absent := f.FreeValues(b.Free)
-		switch now := set.Get(f.Key); {
-		case absent || len(values) == 0:
-		case len(values) < len(f.Values) || !now.HasAbsent():
-			if _, listed := now.List(); listed || len(values) < len(f.Values) {
-				set = set.Without(f.Key).With(require.Of(shape.Requirement{Key: f.Key, Values: values, MinValues: now.MinValues()}))
-			}
+		_, listed := set.Get(f.Key).List()
+		if !absent && len(values) > 0 && (listed || len(values) < len(f.Values)) {
+			set = set.Without(f.Key).With(require.Of(shape.Requirement{Key: f.Key, Values: values, MinValues: set.Get(f.Key).MinValues()}))
 		}
 	}
 	set = narrowTo(set, shape.LabelInstanceType, options, func(o *Option) string { return o.Type })
@@ -85,7 +130,7 @@ func (a *assembler) requirements(b *pack.Bin, options []Option) []shape.Requirem
 func narrowTo(set require.Set, key string, options []Option, value func(*Option) string) require.Set {
 	var values []string
 	for i := range options {
-		if v := value(&options[i]); v != "" {
+		if v := value(&options[i]); v != "" && (len(values) == 0 || values[len(values)-1] != v) {
 			values = append(values, v)
 		}
 	}
@@ -162,8 +207,12 @@ func use(t *feasible.Table, column int, resource string) int64 {
 }
 
 // narrow drops options with which the pool could exceed a limit, whatever is launched for its other bins.
-func (s *slack) narrow(b *pack.Bin, options bitset.Set) {
+func (s *slack) narrow(b *pack.Bin, columns bitset.Set) bitset.Set {
 	pool := s.table.Pools[b.Pool]
+	if len(pool.Limits) == 0 {
+		return columns
+	}
+	options := columns.Clone()
 	for l, limit := range pool.Limits {
 		planned, most := use(s.table, b.Column, limit.Resource), int64(0)
 		share := max(s.left[b.Pool][l], 0) / int64(s.bins[b.Pool])
@@ -178,4 +227,5 @@ func (s *slack) narrow(b *pack.Bin, options bitset.Set) {
 		s.left[b.Pool][l] -= most
 	}
 	s.bins[b.Pool]--
+	return options
 }

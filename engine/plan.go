@@ -40,6 +40,7 @@ type assembler struct {
 	items    []pack.Item
 	policy   Policy
 	next     []int // by class: how many of its pods have been given out, oldest first
+	launches map[string]*launch
 	decision Decision
 }
 

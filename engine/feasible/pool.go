@@ -27,8 +27,9 @@ type Pool struct {
 	freeBits int
 	freeFull bitset.Set
 
-	dims int
-	room []int64 // by column
+	dims    int
+	room    []int64  // by column
+	ladders []ladder // by dimension, built when first asked
 }
 
 // FreeLabel is one free label. Its values are members from to upto-1 of an Alternative's Free.

@@ -2,6 +2,7 @@ package feasible
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
@@ -52,7 +53,8 @@ func (c *Column) Price() shape.Money { return c.Offering.Price }
 type Class struct {
 	*shape.Class
 	Pods  []int32 // indexes into Snapshot.Pods, oldest first
-	Need  []int64 // by Table.Resources
+	Need  []int64 // by Table.Resources; equal Needs are one slice
+	Size  int32   // numbers the distinct Needs
 	Where *Where
 
 	// Source is the class's index in Snapshot.Classes.
@@ -73,8 +75,14 @@ func Compile(s *shape.Snapshot) *Table {
 	t := &Table{snapshot: s, keys: map[string]*keyIndex{}, wheres: map[string]*Where{}}
 	t.collectClasses()
 	t.nameResources()
+	sizes := map[string]*Class{}
 	for _, c := range t.Classes {
-		c.Need = t.Flat(c.Requests)
+		c.Need, c.Size = t.Flat(c.Requests), int32(len(sizes))
+		if same := sizes[numbersText(c.Need)]; same != nil {
+			c.Need, c.Size = same.Need, same.Size
+		} else {
+			sizes[numbersText(c.Need)] = c
+		}
 		c.Where = t.where(c.Class)
 	}
 	for _, d := range t.snapshot.DaemonSets { // before pools, which list what anyone may ask of a free label
@@ -137,6 +145,15 @@ func (t *Table) collectClasses() {
 			return cmp.Or(s.Pods[a].Created.Compare(s.Pods[b].Created), cmp.Compare(s.Pods[a].ID, s.Pods[b].ID))
 		})
 	}
+}
+
+// numbersText is a map key for a vector.
+func numbersText(v []int64) string {
+	out := make([]byte, 0, 8*len(v))
+	for _, n := range v {
+		out = binary.LittleEndian.AppendUint64(out, uint64(n))
+	}
+	return string(out)
 }
 
 func (t *Table) nameResources() {

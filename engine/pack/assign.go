@@ -19,7 +19,7 @@ type Item struct {
 // Assign places what fits on existing nodes, and returns what needs new ones and how many pods
 // of each class cannot have a domain at all. Classes are taken in the Table's order.
 func Assign(b *board.Board) (items []Item, stuck []int) {
-	a := &assigner{b: b, cells: map[string][]*spread.Cell{}}
+	a := &assigner{b: b, cells: map[string][]*spread.Cell{}, costs: map[costKey]float64{}}
 	stuck = make([]int, len(b.Table.Classes))
 	for class, c := range b.Table.Classes {
 		switch {
@@ -40,6 +40,14 @@ type assigner struct {
 	b     *board.Board
 	items []Item
 	cells map[string][]*spread.Cell
+	costs map[costKey]float64
+}
+
+// costKey is what the cost of a pod on a new node depends on.
+type costKey struct {
+	where *feasible.Where
+	cell  *spread.Cell
+	size  int32
 }
 
 // anywhere fills existing nodes in order and returns how many pods are left.
@@ -188,6 +196,11 @@ func (a *assigner) cellsOf(keys []int32) []*spread.Cell {
 func (a *assigner) opens(class int, cell *spread.Cell) (cost float64, ok bool) {
 	t := a.b.Table
 	c := t.Classes[class]
+	key := costKey{c.Where, cell, c.Size}
+	if cost, known := a.costs[key]; known {
+		return cost, !math.IsInf(cost, 1)
+	}
+	defer func() { a.costs[key] = cost }()
 	cost = math.Inf(1)
 	for p, part := range cell.Parts {
 		if part.Columns == nil {

@@ -11,7 +11,7 @@ type Bin struct {
 	Pool   int // index into feasible.Table.Pools
 	Column int // the column it is planned for: the cheapest of Columns that holds Load
 
-	// Columns suit all its pods by labels; not all of them are large enough.
+	// Columns can hold its pods: whoever launches it may take any of them. Bins may share the set.
 	Columns bitset.Set
 	Free    bitset.Set // see feasible.Pool.Free
 
@@ -23,18 +23,6 @@ type Bin struct {
 type Entry struct {
 	Item  int
 	Count int
-}
-
-// Options is the set of columns that can hold the bin's pods.
-func (b *Bin) Options(t *feasible.Table) bitset.Set {
-	p := t.Pools[b.Pool]
-	out := bitset.New(len(t.Columns))
-	for i := b.Columns.Next(0); i >= 0; i = b.Columns.Next(i + 1) {
-		if feasible.Holds(b.Load, p.Room(i)) {
-			out.Add(i)
-		}
-	}
-	return out
 }
 
 // Price is what the bin costs as planned.

@@ -187,3 +187,14 @@ func takes(c *feasible.Column, resource string) int64 {
 	}
 	return c.Type.Capacity.Get(resource)
 }
+
+// pick finds an alternative that has the kind's column and goes with what the bin's labels are so far.
+func (m *mask) pick(pool *feasible.Pool, k *kind, free bitset.Set) *feasible.Alternative {
+	for i := range m.alts[k.pool] {
+		a := &m.alts[k.pool][i]
+		if a.Columns.Has(k.column) && (len(pool.Free) == 0 || pool.FreeLeft(a.Free.And(free))) {
+			return a
+		}
+	}
+	return nil
+}

@@ -1,0 +1,300 @@
+package pack
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/spread"
+)
+
+// row is items that are interchangeable while packing: the same requests, the same places,
+// the same part in hostname rules.
+type row struct {
+	need   []int64
+	mask   int
+	class  int // of any of its items, for hostname rules
+	rules  []hostRule
+	adds   []int32 // hostname tallies that its pods grow
+	scarce bool    // hostname rules, not resources, decide how many nodes its pods need
+	items  []int   // in plan order; those before next are used up
+	next   int
+	left   int // pods
+	worth  float64
+}
+
+// hostRule is a hostname rule with what the innermost loop asks of it.
+type hostRule struct {
+	kind  spread.RuleKind
+	self  bool
+	first bool // no pod is counted anywhere yet: one that counts itself may be the first
+	max   int32
+	tally int32
+}
+
+// room is how many more pods a node with this count may take, at most n.
+func (r *hostRule) room(have, n int32) int32 {
+	switch r.kind {
+	case spread.Skew:
+		// A new node could always be made, and would be empty: the minimum is 0.
+		if r.self {
+			return min(n, r.max-have)
+		}
+		if have > r.max {
+			return 0
+		}
+	case spread.Near:
+		if have == 0 && !(r.self && r.first) {
+			return 0
+		}
+	case spread.Apart:
+		if have > 0 {
+			return 0
+		}
+		if r.self {
+			return min(n, 1)
+		}
+	}
+	return n
+}
+
+// bucket is rows with the same requests and places, so that how many fit is worked out once.
+type bucket struct {
+	need []int64
+	mask int
+	rows []int
+	left int
+
+	// scarce rows come first: one of them is what makes another node worth its money.
+	scarce bool
+}
+
+// buildRows groups the items.
+func (s *solver) buildRows() {
+	at := map[string]int{}
+	var key []byte
+	for i, it := range s.items {
+		c := s.table.Classes[it.Class]
+		key = binary.LittleEndian.AppendUint32(key[:0], uint32(c.Size))
+		key = binary.LittleEndian.AppendUint32(key, uint32(s.maskOf[i]))
+		key = s.appendHosts(key, it.Class)
+		r, ok := at[string(key)]
+		if !ok {
+			r = len(s.rows)
+			at[string(key)] = r
+			s.rows = append(s.rows, row{need: c.Need, mask: s.maskOf[i], class: it.Class})
+			s.bindHosts(&s.rows[r])
+		}
+		s.rows[r].items = append(s.rows[r].items, i)
+		s.rows[r].left += it.Count
+	}
+}
+
+// bindHosts compiles a row's hostname rules.
+func (s *solver) bindHosts(r *row) {
+	own := &s.spread.Classes[r.class]
+	for i := range own.Rules {
+		if rule := &own.Rules[i]; s.spread.Keys[rule.Key].Host {
+			r.rules = append(r.rules, hostRule{kind: rule.Kind, self: rule.Self, first: s.spread.Tallies[rule.Tally].Total == 0, max: rule.MaxSkew, tally: rule.Tally})
+		}
+	}
+	for _, tally := range own.Adds {
+		if s.spread.Keys[s.spread.Tallies[tally].Key].Host {
+			r.adds = append(r.adds, tally)
+		}
+	}
+}
+
+// buildBuckets groups the rows.
+func (s *solver) buildBuckets() {
+	s.buckets = s.buckets[:0]
+	buckets := map[[2]int32]int{}
+	for r := range s.rows {
+		if s.rows[r].left == 0 {
+			continue
+		}
+		k := [2]int32{s.table.Classes[s.rows[r].class].Size, int32(s.rows[r].mask) << 1}
+		if s.rows[r].scarce {
+			k[1]++
+		}
+		b, ok := buckets[k]
+		if !ok {
+			b = len(s.buckets)
+			buckets[k] = b
+			s.buckets = append(s.buckets, bucket{need: s.rows[r].need, mask: s.rows[r].mask, scarce: s.rows[r].scarce})
+		}
+		s.buckets[b].rows = append(s.buckets[b].rows, r)
+		s.buckets[b].left += s.rows[r].left
+	}
+}
+
+// appendHosts describes which part a class has in hostname rules.
+func (s *solver) appendHosts(key []byte, class int) []byte {
+	own := &s.spread.Classes[class]
+	if !own.Hosts {
+		return key
+	}
+	for i := range own.Rules {
+		if r := &own.Rules[i]; s.spread.Keys[r.Key].Host {
+			key = fmt.Appendf(key, "r%d %d %d %v", r.Kind, r.Tally, r.MaxSkew, r.Self)
+		}
+	}
+	for _, tally := range own.Adds {
+		if s.spread.Keys[s.spread.Tallies[tally].Key].Host {
+			key = fmt.Appendf(key, "a%d", tally)
+		}
+	}
+	return key
+}
+
+// filling is what one machine would take: scratch that is filled again and again.
+type filling struct {
+	kind    *kind
+	entries []Entry // Item is a row
+	room    []int64
+	load    []int64
+	free    bitset.Set
+	columns bitset.Set // that suit all rows in it
+	masks   []bool
+	touched []int
+	host    []int32 // by tally
+	hosted  []int32
+
+	column int // the cheapest of columns that holds load
+	price  float64
+	value  float64
+}
+
+func (s *solver) newFilling() *filling {
+	d := len(s.table.Resources)
+	return &filling{room: make([]int64, d), load: make([]int64, d), columns: bitset.New(len(s.table.Columns)), masks: make([]bool, len(s.masks)), host: make([]int32, len(s.spread.Tallies))}
+}
+
+func (f *filling) reset(s *solver, k *kind) {
+	f.kind, f.entries, f.value = k, f.entries[:0], 0
+	copy(f.room, k.room)
+	clear(f.load)
+	pool := s.table.Pools[k.pool]
+	f.free = append(f.free[:0], s.allFree[k.pool]...)
+	copy(f.columns, pool.Usable)
+	for _, m := range f.touched {
+		f.masks[m] = false
+	}
+	for _, t := range f.hosted {
+		f.host[t] = 0
+	}
+	f.touched, f.hosted = f.touched[:0], f.hosted[:0]
+}
+
+// add puts up to n pods of a row in, as many as hostname rules and free labels allow.
+func (f *filling) add(s *solver, r, n int) int {
+	row := &s.rows[r]
+	for i := range row.rules {
+		rule := &row.rules[i]
+		if n = int(rule.room(f.host[rule.tally], int32(n))); n <= 0 {
+			return 0
+		}
+	}
+	if !f.masks[row.mask] {
+		alt := s.masks[row.mask].pick(s.table.Pools[f.kind.pool], f.kind, f.free)
+		if alt == nil {
+			return 0
+		}
+		f.masks[row.mask] = true
+		f.touched = append(f.touched, row.mask)
+		f.columns.Keep(alt.Columns)
+		f.free.Keep(alt.Free)
+	}
+	for _, tally := range row.adds {
+		f.host[tally] += int32(n)
+		f.hosted = append(f.hosted, tally)
+	}
+	for d, need := range row.need {
+		f.room[d] -= need * int64(n)
+		f.load[d] += need * int64(n)
+	}
+	f.entries = append(f.entries, Entry{r, n})
+	f.value += row.worth * float64(n)
+	return n
+}
+
+// finish finds the cheapest column for what is in; false if there is none.
+func (f *filling) finish(s *solver) bool {
+	if len(f.entries) == 0 {
+		return false
+	}
+	s.table.Pools[f.kind.pool].Holding(f.load, f.columns)
+	for i := f.columns.Next(0); i >= 0; i = f.columns.Next(i + 1) {
+		if s.machines(f.kind.pool, i) > 0 {
+			f.column, f.price = i, float64(s.table.Columns[i].Price()+s.nodePrice)
+			return true
+		}
+	}
+	return false
+}
+
+// density is worth for money.
+func (f *filling) density() float64 { return f.value / max(f.price, 1) }
+
+// fill fills a machine bucket by bucket, in order.
+func (f *filling) fill(s *solver, k *kind, order []int) bool {
+	f.reset(s, k)
+	for _, b := range order {
+		bk := &s.buckets[b]
+		if bk.left == 0 || !k.takes.Has(bk.mask) {
+			continue
+		}
+		n := fits(bk.need, f.room, bk.left)
+		for i := 0; n > 0 && i < len(bk.rows); i++ {
+			r := bk.rows[i]
+			if left := s.rows[r].left; left > 0 {
+				n -= f.add(s, r, min(n, left))
+			}
+		}
+	}
+	return f.finish(s)
+}
+
+// fits is feasible.Fits for the innermost loop.
+func fits(need, room []int64, limit int) int {
+	for d, want := range need {
+		if want > room[d] && want > 0 {
+			return 0
+		}
+	}
+	n := int64(limit)
+	for d, want := range need {
+		if want > 0 && want*n > room[d] {
+			n = room[d] / want
+		}
+	}
+	return int(n)
+}
+
+// bulkFirst orders buckets by their dominant share of an average machine, largest first.
+func (s *solver) bulkFirst(scale []float64) []int {
+	order := make([]int, len(s.buckets))
+	share := make([]float64, len(s.buckets))
+	for b := range s.buckets {
+		order[b] = b
+		for d, n := range s.buckets[b].need {
+			share[b] = max(share[b], float64(n)*scale[d])
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(scarceFirst(&s.buckets[a], &s.buckets[b]), cmp.Compare(share[b], share[a]))
+	})
+	return order
+}
+
+func scarceFirst(a, b *bucket) int {
+	switch {
+	case a.scarce == b.scarce:
+		return 0
+	case a.scarce:
+		return -1
+	}
+	return 1
+}
