@@ -1,0 +1,68 @@
+package provision
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+// Batch collects triggers into batches.
+type Batch struct {
+	idle, longest time.Duration
+	clock         clock.Clock
+	triggers      chan struct{} // holds one: a trigger during a pass begins the next batch
+}
+
+// NewBatch makes batches that end when no trigger has come for idle, and after longest at the latest.
+func NewBatch(idle, longest time.Duration, c clock.Clock) *Batch {
+	return &Batch{idle: idle, longest: longest, clock: c, triggers: make(chan struct{}, 1)}
+}
+
+// Trigger says that something is to be planned. It never waits.
+func (b *Batch) Trigger() {
+	select {
+	case b.triggers <- struct{}{}:
+	default:
+	}
+}
+
+// Wait returns true at the end of a batch. It returns false when no trigger came within patience (0: wait
+// for ever), or the context ended.
+func (b *Batch) Wait(ctx context.Context, patience time.Duration) bool {
+	var tired <-chan time.Time
+	if patience > 0 {
+		timer := b.clock.NewTimer(patience)
+		defer timer.Stop()
+		tired = timer.C()
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-tired:
+		return false
+	case <-b.triggers:
+	}
+	end := b.clock.NewTimer(b.longest)
+	defer end.Stop()
+	quiet := b.clock.NewTimer(b.idle)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-end.C():
+			return true
+		case <-quiet.C():
+			return true
+		case <-b.triggers:
+			if !quiet.Stop() {
+				select {
+				case <-quiet.C():
+				default:
+				}
+			}
+			quiet.Reset(b.idle)
+		}
+	}
+}
