@@ -79,7 +79,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Daemon, error) {
 	if err := lookup.Index(ctx, d.manager.GetFieldIndexer()); err != nil {
 		return nil, err
 	}
-	if err := d.addParts(ctx, o); err != nil {
+	if err := d.addParts(o); err != nil {
 		return nil, err
 	}
 	if err := d.addServers(); err != nil {

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/nodeclass"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodepool"
 	"github.com/dovetail-sh/dovetail/internal/controller/podevents"
+	"github.com/dovetail-sh/dovetail/internal/controller/terminate"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -47,7 +47,7 @@ func (k *kit) atOnce(perCore int) int {
 }
 
 // addParts makes the cloud and everything that works for it, and adds it to the manager.
-func (d *Daemon) addParts(ctx context.Context, o Options) error {
+func (d *Daemon) addParts(o Options) error {
 	k := &kit{
 		config: d.config, manager: d.manager, client: d.manager.GetClient(), clock: o.Clock,
 		metrics: d.metrics, log: o.Log, classes: classesOf(d.config),
@@ -70,11 +70,11 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 			return fmt.Errorf("adding task %s: %w", t.Name, err)
 		}
 	}
-	return errors.Join(k.addClaims(ctx), k.addPools(), k.addDisruption())
+	return errors.Join(k.addClaims(), k.addPools(), k.addDisruption())
 }
 
 // addClaims adds what brings claims to life and to their end.
-func (k *kit) addClaims(context.Context) error {
+func (k *kit) addClaims() error {
 	alive, err := lifecycle.New(lifecycle.Deps{
 		Client: k.client, Cloud: k.cloudFor("nodeclaim.lifecycle"), Clock: k.clock, Events: k.events, Metrics: k.metrics,
 		Limits: lifecycle.Limits{
@@ -85,9 +85,21 @@ func (k *kit) addClaims(context.Context) error {
 	if err != nil {
 		return err
 	}
+	ends := terminate.Deps{
+		Client: k.client, Cloud: k.cloudFor("node.termination"), Clock: k.clock, Events: k.events, Metrics: k.metrics,
+	}
+	endNodes, err := terminate.NewNodes(ends)
+	if err != nil {
+		return err
+	}
+	endClaims, err := terminate.NewClaims(ends)
+	if err != nil {
+		return err
+	}
 	expired := &expire.Reconciler{Deps: expire.Deps{Client: k.client, Clock: k.clock, Delete: k.retire}}
 	return errors.Join(
 		alive.Register(k.manager, k.atOnce(200)),
+		terminate.Register(k.manager, endNodes, endClaims),
 		expired.Register(k.manager),
 		k.manager.Add(&collect.Collector{Deps: collect.Deps{
 			Client: k.manager.GetAPIReader(), Writer: k.client, Cloud: k.cloudFor("nodeclaim.garbagecollection"),
