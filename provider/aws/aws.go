@@ -1,0 +1,211 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/pricing"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"golang.org/x/sync/singleflight"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
+	"github.com/dovetail-sh/dovetail/provider/aws/image"
+	"github.com/dovetail-sh/dovetail/provider/aws/inventory"
+	"github.com/dovetail-sh/dovetail/provider/aws/kept"
+	"github.com/dovetail-sh/dovetail/provider/aws/launchtemplate"
+	"github.com/dovetail-sh/dovetail/provider/aws/offering"
+	"github.com/dovetail-sh/dovetail/provider/aws/price"
+	"github.com/dovetail-sh/dovetail/provider/aws/profile"
+	"github.com/dovetail-sh/dovetail/provider/aws/securitygroup"
+	"github.com/dovetail-sh/dovetail/provider/aws/subnet"
+)
+
+// Intervals of Tasks.
+const (
+	pricesEvery    = 12 * time.Hour
+	inventoryEvery = 12 * time.Hour
+	templatesEvery = time.Hour
+)
+
+// validationFor is how long a passed dry run is trusted while its inputs stay the same.
+const validationFor = 30 * time.Minute
+
+// Deps is what the cloud needs. All but Live and KubernetesVersion are required.
+type Deps struct {
+	// Config is where credentials, region and endpoint come from. Without a region the
+	// instance metadata service is asked.
+	Config awssdk.Config
+
+	Client client.Client
+
+	// Live reads past any cache; it finds the cluster's DNS service. nil means Client.
+	Live client.Reader
+
+	Clock clock.PassiveClock
+
+	// KubernetesVersion tells the API server's version, such as "1.36". nil means to ask EKS.
+	KubernetesVersion func(context.Context) (string, error)
+
+	Settings Settings
+}
+
+// Cloud is the provider.Cloud.
+type Cloud struct {
+	settings Settings
+	client   client.Client
+	clock    clock.PassiveClock
+	region   string
+	started  time.Time
+
+	ec2     *ec2.Client
+	pricing *pricing.Client
+
+	cluster   *cluster
+	subnets   *subnet.Finder
+	groups    *securitygroup.Finder
+	images    *image.Finder
+	inventory *inventory.Store
+	prices    *price.Book
+	shortage  *offering.Shortage
+	templates *launchtemplate.Store
+	profiles  *profile.Store
+	validated *kept.Answers[string, verdict]
+
+	launching singleflight.Group // by token
+
+	mu       sync.Mutex // guards the fields below
+	offers   map[string]offers
+	attempts map[string]attempt
+}
+
+var _ provider.Cloud = (*Cloud)(nil)
+
+// New checks the settings and that AWS answers, and finds out about the cluster. The error
+// names what to correct.
+func New(ctx context.Context, d Deps) (*Cloud, error) {
+	if d.Client == nil || d.Clock == nil {
+		return nil, errors.New("making the AWS cloud: Client and Clock are required")
+	}
+	if err := d.Settings.Validate(); err != nil {
+		return nil, fmt.Errorf("checking the AWS settings: %w", err)
+	}
+	if d.Live == nil {
+		d.Live = d.Client
+	}
+	if err := findRegion(ctx, &d.Config); err != nil {
+		return nil, err
+	}
+	c := assemble(d)
+	if err := c.reach(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.cluster.discover(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func findRegion(ctx context.Context, config *awssdk.Config) error {
+	if config.Region != "" {
+		return nil
+	}
+	out, err := imds.NewFromConfig(*config).GetRegion(ctx, &imds.GetRegionInput{})
+	if err != nil {
+		return fmt.Errorf("finding the AWS region from the instance metadata service: set AWS_REGION: %w", err)
+	}
+	config.Region = out.Region
+	return nil
+}
+
+func assemble(d Deps) *Cloud {
+	s := d.Settings.withDefaults()
+	region := d.Config.Region
+	api := ec2.NewFromConfig(d.Config)
+	c := &Cloud{
+		settings: s, client: d.Client, clock: d.Clock, region: region, started: d.Clock.Now(),
+		ec2: api,
+		pricing: pricing.NewFromConfig(d.Config, func(o *pricing.Options) {
+			o.Region = price.PricingRegion(region)
+		}),
+		subnets:   subnet.New(api, d.Clock, s.SubnetRefreshInterval),
+		groups:    securitygroup.New(api, d.Clock),
+		images:    image.New(api, ssm.NewFromConfig(d.Config), d.Clock, s.AMIRefreshInterval),
+		inventory: inventory.New(api),
+		prices:    price.New(region),
+		shortage:  offering.NewShortage(d.Clock),
+		templates: launchtemplate.New(api, d.Clock, s.ClusterName),
+		profiles:  profile.New(iam.NewFromConfig(d.Config), d.Clock, region, s.ClusterName),
+		validated: kept.New[string, verdict](d.Clock, validationFor),
+		offers:    map[string]offers{},
+		attempts:  map[string]attempt{},
+	}
+	c.cluster = newCluster(s, region, eks.NewFromConfig(d.Config), d.Live, d.Clock, d.KubernetesVersion)
+	return c
+}
+
+// reach checks that EC2 answers and that the credentials allow to read.
+func (c *Cloud) reach(ctx context.Context) error {
+	_, err := c.ec2.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{DryRun: awssdk.Bool(true)})
+	switch {
+	case err == nil || awserror.IsDryRunPassed(err):
+		return nil
+	case awserror.IsUnauthorized(err):
+		return fmt.Errorf("asking EC2 in %s: the credentials do not allow ec2:DescribeInstanceTypes; check the controller's IAM role: %w", c.region, err)
+	default:
+		return fmt.Errorf("asking EC2 in %s: check credentials, region and network: %w", c.region, err)
+	}
+}
+
+// Name is "aws".
+func (c *Cloud) Name() string { return "aws" }
+
+// ClassKinds is EC2NodeClass.
+func (c *Cloud) ClassKinds() []schema.GroupKind {
+	return []schema.GroupKind{{Group: awsv1.Group, Kind: classKind}}
+}
+
+// RepairPolicies are the conditions of the kubelet and of EKS's node monitoring agent.
+func (c *Cloud) RepairPolicies() []provider.RepairPolicy {
+	long, short := 30*time.Minute, 10*time.Minute
+	return []provider.RepairPolicy{
+		{Condition: corev1.NodeReady, Status: corev1.ConditionFalse, After: long},
+		{Condition: corev1.NodeReady, Status: corev1.ConditionUnknown, After: long},
+		{Condition: "AcceleratedHardwareReady", Status: corev1.ConditionFalse, After: short},
+		{Condition: "StorageReady", Status: corev1.ConditionFalse, After: long},
+		{Condition: "NetworkingReady", Status: corev1.ConditionFalse, After: long},
+		{Condition: "KernelReady", Status: corev1.ConditionFalse, After: long},
+		{Condition: "ContainerRuntimeReady", Status: corev1.ConditionFalse, After: long},
+	}
+}
+
+// Tasks refresh prices and instance types, and remove launch templates that nobody uses.
+func (c *Cloud) Tasks() []provider.Task {
+	return []provider.Task{
+		{Name: "providers.pricing", Every: pricesEvery, Run: c.refreshPrices},
+		{Name: "providers.instancetype", Every: inventoryEvery, Run: c.inventory.Refresh},
+		{Name: "launchtemplate.garbagecollection", Every: templatesEvery, Run: c.templates.Collect},
+	}
+}
+
+func (c *Cloud) refreshPrices(ctx context.Context) error {
+	var errs []error
+	if !c.settings.IsolatedVPC && price.HasPricingAPI(c.region) {
+		errs = append(errs, c.prices.RefreshOnDemand(ctx, c.pricing))
+	}
+	errs = append(errs, c.prices.RefreshSpot(ctx, c.ec2, c.clock.Now()))
+	return errors.Join(errs...)
+}

@@ -1,0 +1,189 @@
+// Package awserror says what an error of AWS means: whether the thing is not there, not to
+// be had, not allowed, or worth another attempt, and in which words a user is told.
+//
+// It looks at error codes only; texts change without notice. The few exceptions say why.
+package awserror
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+)
+
+// Reasons for the Launched condition, as Karpenter's users know them.
+const (
+	ReasonLaunchFailed             = "LaunchFailed"
+	ReasonUnauthorized             = "Unauthorized"
+	ReasonSpotSLR                  = "SpotSLRCreationFailed"
+	ReasonAMIUnauthorized          = "AMIAuthorizationFailure"
+	ReasonVPCMismatch              = "SecurityGroupSubnetVPCMismatch"
+	ReasonInstanceProfileName      = "InstanceProfileNameInvalid"
+	ReasonLaunchTemplateNotFound   = "LaunchTemplateNotFound"
+	ReasonUserDataSize             = "UserDataSizeLimitExceeded"
+	ReasonInvalidAMI               = "InvalidAMIID"
+	ReasonAMINotFound              = "AMINotFound"
+	ReasonRateLimited              = "RequestLimitExceeded"
+	ReasonInternalError            = "InternalError"
+	ReasonFreeTier                 = "FreeTierIneligible"
+	ReasonFleetQuota               = "FleetQuotaExceeded"
+	ReasonAccountPending           = "AccountPendingVerification"
+	ReasonSpotQuota                = "SpotQuotaExceeded"
+	ReasonVCPULimit                = "VCPULimitExceeded"
+	ReasonFreeAddresses            = "InsufficientFreeAddressesInSubnet"
+	ReasonSubnetResolution         = "SubnetResolutionFailed"
+	codeServiceLinkedRole          = "AuthFailure.ServiceLinkedRoleCreationNotPermitted"
+	codeFreeAddresses              = "InsufficientFreeAddressesInSubnet"
+	codeLaunchTemplateNameNotFound = "InvalidLaunchTemplateName.NotFoundException"
+	codeLaunchTemplateIDNotFound   = "InvalidLaunchTemplateId.NotFound"
+)
+
+// noCapacity are the codes with which a fleet says that there is none of this just now.
+var noCapacity = []string{
+	"InsufficientInstanceCapacity", "MaxSpotInstanceCountExceeded", "VcpuLimitExceeded",
+	"UnfulfillableCapacity", "Unsupported", codeFreeAddresses, "MaxFleetCountExceeded",
+	"ReservationCapacityExceeded", "InsufficientReservedInstanceCapacity", codeServiceLinkedRole,
+}
+
+var notFound = []string{
+	"InvalidCapacityReservationId.NotFound", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed",
+	codeLaunchTemplateNameNotFound, codeLaunchTemplateIDNotFound,
+	"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "NoSuchEntity", "NoSuchEntityException",
+	"ParameterNotFound", "InvalidAMIID.NotFound", "InvalidSubnetID.NotFound", "InvalidGroup.NotFound", "ResourceNotFoundException",
+}
+
+var throttled = []string{
+	"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestThrottled",
+}
+
+var unauthorized = []string{
+	"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthFailure", "InvalidClientTokenId",
+	"SignatureDoesNotMatch", "ExpiredToken", "UnrecognizedClientException",
+}
+
+// Code is AWS's error code, or "" for other errors.
+func Code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// IsNotFound reports that what was asked for does not exist.
+func IsNotFound(err error) bool { return slices.Contains(notFound, Code(err)) }
+
+// IsAlreadyExists reports that what was to be made is there already.
+func IsAlreadyExists(err error) bool {
+	return slices.Contains([]string{"EntityAlreadyExists", "EntityAlreadyExistsException",
+		"InvalidLaunchTemplateName.AlreadyExistsException"}, Code(err))
+}
+
+// IsLaunchTemplateNotFound reports that a launch template has gone since it was made.
+func IsLaunchTemplateNotFound(err error) bool {
+	return slices.Contains([]string{codeLaunchTemplateNameNotFound, codeLaunchTemplateIDNotFound}, Code(err))
+}
+
+// IsTokenReused reports that the client token was used before, with other parameters.
+func IsTokenReused(err error) bool {
+	return slices.Contains([]string{"IdempotentParameterMismatch", "IdempotentParameterMismatchException"}, Code(err))
+}
+
+// IsThrottled reports that AWS refused because of the rate of requests. Nothing was done.
+func IsThrottled(err error) bool { return slices.Contains(throttled, Code(err)) }
+
+// IsUnauthorized reports that the credentials do not allow the call. Nothing was done.
+func IsUnauthorized(err error) bool { return slices.Contains(unauthorized, Code(err)) }
+
+// IsDryRunPassed reports that the call would have come through.
+func IsDryRunPassed(err error) bool { return Code(err) == "DryRunOperation" }
+
+// IsDefinite reports that AWS has refused for certain, so nothing was done. Time-outs, broken
+// connections and server errors are not: the work may have been done and the answer lost.
+func IsDefinite(err error) bool {
+	if IsThrottled(err) {
+		return true
+	}
+	var network net.Error
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) {
+		return false
+	}
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) {
+		return response.HTTPStatusCode() < http.StatusInternalServerError && Code(err) != ""
+	}
+	return false
+}
+
+// IsNoCapacity reports that a fleet's error code means: none of this just now.
+func IsNoCapacity(code string) bool { return slices.Contains(noCapacity, code) }
+
+// IsServiceLinkedRole reports that the account may not use spot instances at all.
+func IsServiceLinkedRole(code string) bool { return code == codeServiceLinkedRole }
+
+// IsFreeAddresses reports that the subnet, not the instance type, has run out.
+func IsFreeAddresses(code string) bool { return code == codeFreeAddresses }
+
+// reasons for codes, in the order of the table in EC2's documentation of errors.
+var reasons = map[string]string{
+	codeServiceLinkedRole:          ReasonSpotSLR,
+	"UnauthorizedOperation":        ReasonUnauthorized,
+	"AccessDenied":                 ReasonUnauthorized,
+	"AccessDeniedException":        ReasonUnauthorized,
+	"AuthFailure":                  ReasonUnauthorized,
+	"InvalidAMIID.Malformed":       ReasonInvalidAMI,
+	"InvalidAMIID.Unavailable":     ReasonInvalidAMI,
+	"InvalidAMIID.NotFound":        ReasonAMINotFound,
+	codeLaunchTemplateNameNotFound: ReasonLaunchTemplateNotFound,
+	codeLaunchTemplateIDNotFound:   ReasonLaunchTemplateNotFound,
+	"RequestLimitExceeded":         ReasonRateLimited,
+	"Throttling":                   ReasonRateLimited,
+	"InternalError":                ReasonInternalError,
+	"InternalFailure":              ReasonInternalError,
+	"ServiceUnavailable":           ReasonInternalError,
+	"Unavailable":                  ReasonInternalError,
+	"MaxFleetCountExceeded":        ReasonFleetQuota,
+	"PendingVerification":          ReasonAccountPending,
+	"MaxSpotInstanceCountExceeded": ReasonSpotQuota,
+	"VcpuLimitExceeded":            ReasonVCPULimit,
+	codeFreeAddresses:              ReasonFreeAddresses,
+	"InvalidUserData.Malformed":    ReasonUserDataSize,
+}
+
+// Reason is the reason for the Launched condition that a code and its text stand for.
+// InvalidParameter and InvalidParameterValue cover so much that the text has to tell.
+func Reason(code, text string) string {
+	text = strings.ToLower(text)
+	switch {
+	case strings.Contains(text, "free tier"):
+		return ReasonFreeTier
+	case code == "AuthFailure" && strings.Contains(text, "image"):
+		return ReasonAMIUnauthorized
+	case code == "InvalidParameter" && strings.Contains(text, "belong to different networks"):
+		return ReasonVPCMismatch
+	case strings.Contains(text, "iaminstanceprofile.name") || strings.Contains(text, "invalid iam instance profile"):
+		return ReasonInstanceProfileName
+	}
+	if reason, ok := reasons[code]; ok {
+		return reason
+	}
+	return ReasonLaunchFailed
+}
+
+// Text is what AWS says about an error, without the SDK's account of the request, whose ID
+// differs each time. Errors that are not AWS's are told as they are.
+func Text(err error) string {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return err.Error()
+	}
+	if message := strings.TrimSpace(api.ErrorMessage()); message != "" {
+		return api.ErrorCode() + ": " + message
+	}
+	return api.ErrorCode()
+}

@@ -1,0 +1,144 @@
+package aws
+
+import (
+	"cmp"
+	"slices"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/instancetype"
+)
+
+// maxTypes is how many instance types one fleet is offered. CreateFleet's request has a limit
+// of size, and more types than this make no launch likelier.
+const maxTypes = 60
+
+// rounds groups candidates by capacity type, in the order in which to try them: the group
+// with the cheapest candidate first. Each keeps maxTypes types at most.
+func rounds(claim *karpenterv1.NodeClaim, candidates []provider.Candidate) [][]provider.Candidate {
+	wide := minValues(claim)
+	if len(wide) == 0 {
+		candidates = dropExotic(dropDearSpot(candidates))
+	}
+	var order []string
+	groups := map[string][]provider.Candidate{}
+	for _, c := range candidates {
+		ct := c.Offering.CapacityType
+		if groups[ct] == nil {
+			order = append(order, ct)
+		}
+		groups[ct] = append(groups[ct], c)
+	}
+	out := make([][]provider.Candidate, len(order))
+	for i, ct := range order {
+		out[i] = narrow(groups[ct], wide)
+	}
+	return out
+}
+
+// minValues are the wishes for breadth among a claim's requirements, by key.
+func minValues(claim *karpenterv1.NodeClaim) map[string]int {
+	out := map[string]int{}
+	if claim.Annotations[karpenterv1.NodeClaimMinValuesRelaxedAnnotationKey] == "true" {
+		return out
+	}
+	for _, r := range claim.Spec.Requirements {
+		if r.MinValues != nil {
+			key := karpenterv1.NormalizeLabel(r.Key)
+			out[key] = max(out[key], *r.MinValues)
+		}
+	}
+	return out
+}
+
+// dropDearSpot leaves out spot offerings that cost more than the cheapest on demand.
+func dropDearSpot(candidates []provider.Candidate) []provider.Candidate {
+	limit := shape.Money(-1)
+	for _, c := range candidates {
+		if c.Offering.CapacityType == shape.OnDemand && (limit < 0 || c.Offering.Price < limit) {
+			limit = c.Offering.Price
+		}
+	}
+	if limit < 0 {
+		return candidates
+	}
+	return keep(candidates, func(c provider.Candidate) bool {
+		return c.Offering.CapacityType != shape.Spot || c.Offering.Price <= limit
+	})
+}
+
+// dropExotic leaves out accelerated and metal types if others remain: a fleet that may choose
+// should not choose those for a pod that did not ask.
+func dropExotic(candidates []provider.Candidate) []provider.Candidate {
+	plain := keep(candidates, func(c provider.Candidate) bool { return !instancetype.Exotic(c.Type) })
+	if len(plain) == 0 {
+		return candidates
+	}
+	return plain
+}
+
+func keep(candidates []provider.Candidate, ok func(provider.Candidate) bool) []provider.Candidate {
+	var out []provider.Candidate
+	for _, c := range candidates {
+		if ok(c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// narrow keeps the candidates of maxTypes types: first the cheapest that are needed for
+// breadth, then the cheapest of the rest.
+func narrow(candidates []provider.Candidate, wide map[string]int) []provider.Candidate {
+	var types []*shape.InstanceType // cheapest first, as the candidates are
+	for _, c := range candidates {
+		if !slices.Contains(types, c.Type) {
+			types = append(types, c.Type)
+		}
+	}
+	if len(types) <= maxTypes {
+		return candidates
+	}
+	kept := broad(types, wide)
+	for _, t := range types {
+		if len(kept) < maxTypes && !slices.Contains(kept, t) {
+			kept = append(kept, t)
+		}
+	}
+	return keep(candidates, func(c provider.Candidate) bool { return slices.Contains(kept, c.Type) })
+}
+
+// broad picks the cheapest types that bring a new value of a label until each has enough.
+func broad(types []*shape.InstanceType, wide map[string]int) []*shape.InstanceType {
+	var out []*shape.InstanceType
+	seen := map[shape.Label]bool{}
+	count := map[string]int{}
+	for _, t := range types {
+		if len(out) == maxTypes {
+			break
+		}
+		brings := false
+		for key, want := range wide {
+			for _, value := range valuesOf(t, key) {
+				l := shape.Label{Key: key, Value: value}
+				if count[key] < want && !seen[l] {
+					seen[l], brings = true, true
+					count[key]++
+				}
+			}
+		}
+		if brings {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func valuesOf(t *shape.InstanceType, key string) []string {
+	i, ok := slices.BinarySearchFunc(t.Requirements, key, func(r shape.Requirement, k string) int { return cmp.Compare(r.Key, k) })
+	if !ok || t.Requirements[i].Operator != shape.In {
+		return nil
+	}
+	return t.Requirements[i].Values
+}

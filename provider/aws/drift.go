@@ -1,0 +1,97 @@
+package aws
+
+import (
+	"context"
+	"slices"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider/aws/image"
+)
+
+// Reasons of drift.
+const (
+	DriftNodeClass     = "NodeClassDrift"
+	DriftAMI           = "AMIDrift"
+	DriftSubnet        = "SubnetDrift"
+	DriftSecurityGroup = "SecurityGroupDrift"
+)
+
+// Drift compares an instance with its EC2NodeClass as it is now. While the class is not
+// ready only the spec is compared: an empty status is no reason to replace nodes.
+func (c *Cloud) Drift(ctx context.Context, claim *karpenterv1.NodeClaim) (string, error) {
+	if claim.Spec.NodeClassRef == nil || claim.Status.ProviderID == "" {
+		return "", nil
+	}
+	class, err := c.class(ctx, *claim.Spec.NodeClassRef)
+	if err != nil {
+		return "", err
+	}
+	if c.specDrifted(class, claim) {
+		return DriftNodeClass, nil
+	}
+	if !ready(class) {
+		return "", nil
+	}
+	drifted, err := c.imageDrifted(ctx, class, claim)
+	if err != nil {
+		return "", err
+	}
+	if drifted {
+		return DriftAMI, nil
+	}
+	return c.networkDrift(ctx, class, claim)
+}
+
+// specDrifted compares hashes. Hashes of different versions say nothing.
+func (c *Cloud) specDrifted(class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim) bool {
+	now := c.stamp(class)
+	then, ok := claim.Annotations[awsv1.AnnotationEC2NodeClassHash]
+	return ok &&
+		claim.Annotations[awsv1.AnnotationEC2NodeClassHashVersion] == now[awsv1.AnnotationEC2NodeClassHashVersion] &&
+		then != now[awsv1.AnnotationEC2NodeClassHash]
+}
+
+// imageDrifted reports whether a new instance of the same type would start from another image.
+func (c *Cloud) imageDrifted(ctx context.Context, class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim) (bool, error) {
+	if claim.Status.ImageID == "" {
+		return false, nil
+	}
+	types, err := c.offersOf(ctx, class)
+	if err != nil {
+		return false, err
+	}
+	i := slices.IndexFunc(types, func(t *shape.InstanceType) bool { return t.Name == claim.Labels[shape.LabelInstanceType] })
+	if i < 0 {
+		return false, nil
+	}
+	ami, ok := image.For(class.Status.AMIs, types[i])
+	return !ok || ami.ID != claim.Status.ImageID, nil
+}
+
+// networkDrift compares what EC2 says of the instance's network with the class's status.
+func (c *Cloud) networkDrift(ctx context.Context, class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim) (string, error) {
+	i, err := c.instance(ctx, claim.Status.ProviderID)
+	if err != nil {
+		return "", err
+	}
+	if id := awssdk.ToString(i.SubnetId); id != "" && !slices.ContainsFunc(class.Status.Subnets, func(s awsv1.Subnet) bool { return s.ID == id }) {
+		return DriftSubnet, nil
+	}
+	var have, want []string
+	for _, g := range i.SecurityGroups {
+		have = append(have, awssdk.ToString(g.GroupId))
+	}
+	for _, g := range class.Status.SecurityGroups {
+		want = append(want, g.ID)
+	}
+	slices.Sort(have)
+	slices.Sort(want)
+	if !slices.Equal(have, want) {
+		return DriftSecurityGroup, nil
+	}
+	return "", nil
+}

@@ -1,0 +1,60 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+)
+
+// waitForClaims is how long until a class that is still in use is looked at again. The
+// deletion of a claim brings the class back sooner.
+const waitForClaims = 10 * time.Second
+
+// finalize lets a class go once no claim refers to it, with all that was made for it.
+func (c *Cloud) finalize(ctx context.Context, class *awsv1.EC2NodeClass) (time.Duration, error) {
+	if !controllerutil.ContainsFinalizer(class, awsv1.TerminationFinalizer) {
+		return 0, nil
+	}
+	used, err := c.inUse(ctx, class)
+	if err != nil {
+		return 0, err
+	}
+	if used {
+		return waitForClaims, nil
+	}
+	if class.Spec.Role != "" && !c.settings.IsolatedVPC {
+		if err := c.profiles.DeleteOf(ctx, class); err != nil {
+			return 0, err
+		}
+	}
+	if err := c.templates.DeleteOf(ctx, class.Name); err != nil {
+		return 0, err
+	}
+	before := class.DeepCopy()
+	controllerutil.RemoveFinalizer(class, awsv1.TerminationFinalizer)
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := client.IgnoreNotFound(c.client.Patch(ctx, class, patch)); err != nil {
+		return 0, fmt.Errorf("removing the finalizer of EC2NodeClass %s: %w", class.Name, err)
+	}
+	return 0, nil
+}
+
+func (c *Cloud) inUse(ctx context.Context, class *awsv1.EC2NodeClass) (bool, error) {
+	claims := &karpenterv1.NodeClaimList{}
+	if err := c.client.List(ctx, claims); err != nil {
+		return false, fmt.Errorf("listing the NodeClaims of EC2NodeClass %s: %w", class.Name, err)
+	}
+	for i := range claims.Items {
+		ref := claims.Items[i].Spec.NodeClassRef
+		if ref != nil && ref.GroupKind() == c.ClassKinds()[0] && ref.Name == class.Name {
+			return true, nil
+		}
+	}
+	return false, nil
+}

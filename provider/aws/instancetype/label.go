@@ -1,0 +1,179 @@
+package instancetype
+
+import (
+	"cmp"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	corev1 "k8s.io/api/core/v1"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/catalog"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// typeName splits names like m5.large, u-6tb1.metal and im4gn.xlarge into category letters,
+// an optional amount of memory, and generation.
+var typeName = regexp.MustCompile(`^([a-z]+)(?:-[0-9]+tb)?([0-9]+).*\.`)
+
+// windowsBuild is the build of Windows that each family runs.
+var windowsBuild = map[string]string{
+	awsv1.AMIFamilyWindows2019: awsv1.Windows2019Build,
+	awsv1.AMIFamilyWindows2022: awsv1.Windows2022Build,
+	awsv1.AMIFamilyWindows2025: awsv1.Windows2025Build,
+}
+
+// labelsOf lists what is known of the type's labels, one requirement for each key, ascending.
+// Labels that do not apply are there as DoesNotExist, so that a wish for them is refused.
+func labelsOf(info ec2types.InstanceTypeInfo, s Setup) []shape.Requirement {
+	set := map[string]string{}
+	for _, add := range []func(ec2types.InstanceTypeInfo, map[string]string){nameLabels, machineLabels, gpuLabels, acceleratorLabels} {
+		add(info, set)
+	}
+	set[corev1.LabelTopologyRegion] = s.Region
+	set[corev1.LabelOSStable] = string(corev1.Linux)
+	if build, ok := windowsBuild[s.Family]; ok {
+		set[corev1.LabelOSStable] = string(corev1.Windows)
+		set[corev1.LabelWindowsBuild] = build
+	}
+	set[awsv1.LabelInstanceTenancy] = awsv1.TenancyDefault
+
+	var out []shape.Requirement
+	for key := range awsv1.LabelRules().WellKnown.Insert(corev1.LabelInstanceTypeStable, corev1.LabelArchStable,
+		corev1.LabelOSStable, corev1.LabelTopologyRegion, corev1.LabelWindowsBuild) {
+		if key == awsv1.LabelTopologyZoneID {
+			continue
+		}
+		r := shape.Requirement{Key: key, Operator: shape.DoesNotExist}
+		if value := set[key]; value != "" {
+			r = shape.Requirement{Key: key, Operator: shape.In, Values: []string{value}}
+		}
+		out = append(out, r)
+	}
+	slices.SortFunc(out, func(a, b shape.Requirement) int { return cmp.Compare(a.Key, b.Key) })
+	return out
+}
+
+func nameLabels(info ec2types.InstanceTypeInfo, set map[string]string) {
+	name := string(info.InstanceType)
+	set[corev1.LabelInstanceTypeStable] = name
+	if m := typeName.FindStringSubmatch(name); m != nil {
+		set[awsv1.LabelInstanceCategory], set[awsv1.LabelInstanceGeneration] = m[1], m[2]
+	}
+	family := familyOf(name)
+	set[awsv1.LabelInstanceFamily] = family
+	set[awsv1.LabelInstanceSize] = strings.TrimPrefix(name, family+".")
+	set[awsv1.LabelInstanceCapabilityFlex] = strconv.FormatBool(strings.Contains(family, "-flex"))
+}
+
+func familyOf(name string) string {
+	family, _, _ := strings.Cut(name, ".")
+	return family
+}
+
+func isMetal(size string) bool { return strings.HasPrefix(size, "metal") }
+
+func machineLabels(info ec2types.InstanceTypeInfo, set map[string]string) {
+	set[corev1.LabelArchStable] = arch(info)
+	set[awsv1.LabelInstanceHypervisor] = string(info.Hypervisor)
+	set[awsv1.LabelInstanceCPU] = strconv.Itoa(int(vcpus(info)))
+	set[awsv1.LabelInstanceMemory] = strconv.FormatInt(nominalMiB(info), 10)
+	if p := info.ProcessorInfo; p != nil {
+		set[awsv1.LabelInstanceCPUManufacturer] = strings.ToLower(deref(p.Manufacturer))
+		if ghz := deref(p.SustainedClockSpeedInGhz); ghz > 0 {
+			set[awsv1.LabelInstanceCPUSustainedClockSpeedMhz] = strconv.Itoa(int(math.Round(ghz * 1000)))
+		}
+	}
+	encrypted := info.NetworkInfo != nil && deref(info.NetworkInfo.EncryptionInTransitSupported)
+	set[awsv1.LabelInstanceEncryptionInTransitSupported] = strconv.FormatBool(encrypted)
+	if mbps := ebsMbps(info); mbps > 0 {
+		set[awsv1.LabelInstanceEBSBandwidth] = strconv.Itoa(int(mbps))
+	}
+	if mbps := networkMbps(info); mbps > 0 {
+		set[awsv1.LabelInstanceNetworkBandwidth] = strconv.Itoa(mbps)
+	}
+	if gb := nvmeGB(info); gb > 0 {
+		set[awsv1.LabelInstanceLocalNVME] = strconv.FormatInt(gb, 10)
+	}
+}
+
+// arch is the architecture as Kubernetes spells it. Types that run both are amd64.
+func arch(info ec2types.InstanceTypeInfo) string {
+	if info.ProcessorInfo == nil {
+		return ""
+	}
+	switch supported := info.ProcessorInfo.SupportedArchitectures; {
+	case slices.Contains(supported, ec2types.ArchitectureTypeX8664):
+		return karpenterv1.ArchitectureAmd64
+	case slices.Contains(supported, ec2types.ArchitectureTypeArm64):
+		return karpenterv1.ArchitectureArm64
+	}
+	return ""
+}
+
+func ebsMbps(info ec2types.InstanceTypeInfo) int32 {
+	e := info.EbsInfo
+	if e == nil || e.EbsOptimizedInfo == nil || e.EbsOptimizedSupport == ec2types.EbsOptimizedSupportUnsupported {
+		return 0
+	}
+	return deref(e.EbsOptimizedInfo.MaximumBandwidthInMbps)
+}
+
+// networkMbps is the bandwidth that lasts. EC2 tells it for each card; where it does not,
+// the catalogue does.
+func networkMbps(info ec2types.InstanceTypeInfo) int {
+	sum := 0.0
+	if info.NetworkInfo != nil {
+		for _, card := range info.NetworkInfo.NetworkCards {
+			sum += deref(card.BaselineBandwidthInGbps)
+		}
+	}
+	if sum > 0 {
+		return int(math.Round(sum * 1000))
+	}
+	if t, ok := catalog.Lookup(string(info.InstanceType)); ok {
+		return t.Network.BaselineMbps
+	}
+	return 0
+}
+
+// gpuLabels are set when the type has GPUs of one kind.
+func gpuLabels(info ec2types.InstanceTypeInfo, set map[string]string) {
+	if info.GpuInfo == nil || len(info.GpuInfo.Gpus) != 1 {
+		return
+	}
+	g := info.GpuInfo.Gpus[0]
+	set[awsv1.LabelInstanceGPUName] = kebab(deref(g.Name))
+	set[awsv1.LabelInstanceGPUManufacturer] = kebab(deref(g.Manufacturer))
+	set[awsv1.LabelInstanceGPUCount] = strconv.Itoa(int(deref(g.Count)))
+	if g.MemoryInfo != nil {
+		set[awsv1.LabelInstanceGPUMemory] = strconv.Itoa(int(deref(g.MemoryInfo.SizeInMiB)))
+	}
+}
+
+func acceleratorLabels(info ec2types.InstanceTypeInfo, set map[string]string) {
+	name, maker, count := "", "AWS", int32(0)
+	switch {
+	case info.NeuronInfo != nil && len(info.NeuronInfo.NeuronDevices) == 1:
+		d := info.NeuronInfo.NeuronDevices[0]
+		name, count = deref(d.Name), deref(d.Count)
+	case info.InferenceAcceleratorInfo != nil && len(info.InferenceAcceleratorInfo.Accelerators) == 1:
+		a := info.InferenceAcceleratorInfo.Accelerators[0]
+		name, maker, count = deref(a.Name), deref(a.Manufacturer), deref(a.Count)
+	default:
+		return
+	}
+	set[awsv1.LabelInstanceAcceleratorName] = kebab(name)
+	set[awsv1.LabelInstanceAcceleratorManufacturer] = kebab(maker)
+	set[awsv1.LabelInstanceAcceleratorCount] = strconv.Itoa(int(count))
+}
+
+// kebab is a product's name as a label's value.
+func kebab(name string) string {
+	return strings.ToLower(strings.Join(strings.Fields(name), "-"))
+}

@@ -1,0 +1,256 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
+	"github.com/dovetail-sh/dovetail/provider/aws/fleet"
+	"github.com/dovetail-sh/dovetail/provider/aws/image"
+	"github.com/dovetail-sh/dovetail/provider/aws/subnet"
+)
+
+// Launch buys the claim's instance: under the capacity type of the cheapest candidate, and if
+// EC2 has none of that, under the next. Calls for one token at once become one.
+func (c *Cloud) Launch(ctx context.Context, order provider.Order) (provider.Machine, error) {
+	if order.Claim == nil || order.Claim.Spec.NodeClassRef == nil || order.Token == "" {
+		return provider.Machine{}, errors.New("launching: the order needs a claim with a node class, and a token")
+	}
+	got, err, _ := c.launching.Do(order.Token, func() (any, error) { return c.launch(ctx, order) })
+	m, _ := got.(provider.Machine) // the zero Machine when there is an error
+	return m, err
+}
+
+func (c *Cloud) launch(ctx context.Context, order provider.Order) (provider.Machine, error) {
+	class, err := c.readyClass(ctx, *order.Claim.Spec.NodeClassRef)
+	if err != nil {
+		return provider.Machine{}, err
+	}
+	if order.Claim.CreationTimestamp.Time.Before(c.started) && !order.Claim.CreationTimestamp.IsZero() {
+		// The process before this one may have launched it.
+		if m, found, err := c.launched(ctx, class, order); found || err != nil {
+			return m, err
+		}
+	}
+	var short []string
+	for _, round := range rounds(order.Claim, order.Candidates) {
+		m, err := c.buy(ctx, class, order, round)
+		if !errors.Is(err, provider.ErrNoCapacity) {
+			return m, err
+		}
+		short = append(short, err.Error())
+	}
+	if len(short) == 0 {
+		return provider.Machine{}, fmt.Errorf("no candidates were given: %w", provider.ErrNoCapacity)
+	}
+	return provider.Machine{}, noCapacity{strings.Join(short, "; ")}
+}
+
+// noCapacity is ErrNoCapacity with the account of every round.
+type noCapacity struct{ detail string }
+
+func (n noCapacity) Error() string { return n.detail }
+func (n noCapacity) Unwrap() error { return provider.ErrNoCapacity }
+
+// buy tries the candidates of one capacity type. ErrNoCapacity if EC2 has none of them.
+func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, round []provider.Candidate) (provider.Machine, error) {
+	capacityType := round[0].Offering.CapacityType
+	for retried := false; ; retried = true {
+		offers, err := c.fleetOffers(ctx, class, order, round)
+		if err != nil {
+			return provider.Machine{}, err
+		}
+		if len(offers) == 0 {
+			return provider.Machine{}, noCapacity{capacityType + ": no subnet of the EC2NodeClass has a free address in the zones asked for, or no AMI suits the instance types"}
+		}
+		answer, adopted, err := c.ask(ctx, class, order, capacityType, offers)
+		switch {
+		case adopted != nil:
+			return *adopted, nil
+		case awserror.IsLaunchTemplateNotFound(err) && !retried:
+			for _, o := range offers {
+				c.templates.Forget(o.Template)
+			}
+			continue
+		case err != nil:
+			return provider.Machine{}, c.refusal(capacityType, err)
+		}
+		c.learn(capacityType, offers, answer.Failures)
+		if answer.Bought == nil {
+			return provider.Machine{}, explain(capacityType, answer.Failures)
+		}
+		bought := answer.Bought
+		chosen := candidateOf(round, bought.Offer.InstanceType, bought.Offer.Zone)
+		c.subnets.Take(bought.Offer.Subnet, int32(min(chosen.Type.Capacity.Pods, 1<<10)))
+		return c.machineFrom(class, order, chosen, bought.InstanceID, bought.Offer.ImageID), nil
+	}
+}
+
+// fleetOffers pairs each candidate with a subnet and a launch template. Candidates whose zone
+// has no subnet with free addresses are noted as short and left out.
+func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, round []provider.Candidate) ([]fleet.Offer, error) {
+	subnets := c.subnets.ByZone(c.subnetsOf(ctx, class))
+	wantsEFA := !order.Claim.Spec.Resources.Requests.Name(corev1.ResourceName(awsv1.ResourceEFA), "").IsZero()
+	templates := map[variant]string{}
+	var out []fleet.Offer
+	for _, candidate := range round {
+		where, ok := subnets[candidate.Offering.Zone]
+		if !ok {
+			c.shortage.Note(candidate.Offering.CapacityType, candidate.Type.Name, candidate.Offering.Zone)
+			continue
+		}
+		ami, ok := image.For(class.Status.AMIs, candidate.Type)
+		if !ok {
+			continue
+		}
+		v := variant{imageID: ami.ID, maxPods: candidate.Type.Capacity.Pods}
+		if wantsEFA {
+			v.efas = int(candidate.Type.Capacity.Get(string(awsv1.ResourceEFA)))
+		}
+		if templates[v] == "" {
+			name, err := c.template(ctx, class, order, v)
+			if err != nil {
+				return nil, err
+			}
+			templates[v] = name
+		}
+		out = append(out, fleet.Offer{
+			InstanceType: candidate.Type.Name, Zone: candidate.Offering.Zone, Subnet: where.ID,
+			ImageID: ami.ID, Template: templates[v], Price: candidate.Offering.Price,
+		})
+	}
+	return out, nil
+}
+
+func (c *Cloud) template(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, v variant) (string, error) {
+	content, err := c.content(ctx, class, order.Claim, v)
+	if err != nil {
+		return "", &provider.LaunchError{Reason: awserror.ReasonLaunchFailed, Message: "Writing user data for EC2NodeClass " + class.Name, Err: err}
+	}
+	name, err := c.templates.Ensure(ctx, content)
+	if err != nil {
+		return "", &provider.LaunchError{
+			Reason:  awserror.Reason(awserror.Code(err), awserror.Text(err)),
+			Message: "AWS made no launch template: " + sentence(awserror.Text(err)), Err: err,
+		}
+	}
+	return name, nil
+}
+
+// subnetsOf are the class's subnets with their free addresses. When AWS does not tell, those
+// of the status are taken to have some.
+func (c *Cloud) subnetsOf(ctx context.Context, class *awsv1.EC2NodeClass) []subnet.Subnet {
+	if found, err := c.subnets.Find(ctx, class.Spec.SubnetSelectorTerms); err == nil {
+		return found
+	}
+	out := make([]subnet.Subnet, len(class.Status.Subnets))
+	for i, s := range class.Status.Subnets {
+		out[i] = subnet.Subnet{ID: s.ID, Zone: s.Zone, ZoneID: s.ZoneID, Free: 1}
+	}
+	return out
+}
+
+// learn remembers what EC2 had none of. A failure that names no type speaks of all offers.
+func (c *Cloud) learn(capacityType string, offers []fleet.Offer, failures []fleet.Failure) {
+	for _, f := range failures {
+		switch {
+		case awserror.IsServiceLinkedRole(f.Code):
+			c.shortage.NoteCapacityType(capacityType)
+		case awserror.IsFreeAddresses(f.Code) && f.Subnet != "":
+			c.subnets.RanOut(f.Subnet)
+		case awserror.IsNoCapacity(f.Code):
+			for _, o := range offers {
+				if (f.InstanceType == "" || f.InstanceType == o.InstanceType) && (f.Zone == "" || f.Zone == o.Zone) {
+					c.shortage.Note(capacityType, o.InstanceType, o.Zone)
+				}
+			}
+		}
+	}
+}
+
+// explain says why a fleet bought nothing: no capacity if that is all there is, else the
+// first other reason.
+func explain(capacityType string, failures []fleet.Failure) error {
+	for _, f := range failures {
+		if !awserror.IsNoCapacity(f.Code) {
+			return &provider.LaunchError{
+				Reason:  awserror.Reason(f.Code, f.Message),
+				Message: sentence(fmt.Sprintf("EC2 launched no %s instance: %s: %s", capacityType, f.Code, f.Message)),
+			}
+		}
+	}
+	codes := map[string]int{}
+	for _, f := range failures {
+		codes[f.Code]++
+	}
+	var parts []string
+	for code, n := range codes {
+		parts = append(parts, fmt.Sprintf("%s (%d)", code, n))
+	}
+	slices.Sort(parts)
+	if len(parts) == 0 {
+		parts = []string{"EC2 gave no reason"}
+	}
+	return noCapacity{capacityType + ": " + strings.Join(parts, ", ")}
+}
+
+// refusal turns an error of the API into one for the claim's condition.
+func (c *Cloud) refusal(capacityType string, err error) error {
+	var launch *provider.LaunchError
+	if errors.As(err, &launch) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	if awserror.IsServiceLinkedRole(awserror.Code(err)) {
+		c.shortage.NoteCapacityType(capacityType)
+		return noCapacity{capacityType + ": " + awserror.Text(err)}
+	}
+	if awserror.IsNoCapacity(awserror.Code(err)) {
+		return noCapacity{capacityType + ": " + awserror.Text(err)}
+	}
+	return &provider.LaunchError{
+		Reason:  awserror.Reason(awserror.Code(err), awserror.Text(err)),
+		Message: sentence("EC2 launched nothing: " + awserror.Text(err)),
+		Err:     err,
+	}
+}
+
+func candidateOf(candidates []provider.Candidate, instanceType, zone string) provider.Candidate {
+	i := slices.IndexFunc(candidates, func(c provider.Candidate) bool {
+		return c.Type.Name == instanceType && c.Offering.Zone == zone
+	})
+	return candidates[i] // the offers that EC2 chose from were made of these
+}
+
+// machineFrom describes an instance that was just launched.
+func (c *Cloud) machineFrom(class *awsv1.EC2NodeClass, order provider.Order, chosen provider.Candidate, instanceID, imageID string) provider.Machine {
+	labels := chosen.Labels()
+	labels[awsv1.LabelNodeClass] = class.Name
+	return provider.Machine{
+		ProviderID:   providerID(chosen.Offering.Zone, instanceID),
+		State:        provider.Pending,
+		Launched:     c.clock.Now(),
+		Claim:        order.Claim.Name,
+		Pool:         order.Claim.Labels[shape.LabelNodePool],
+		InstanceType: chosen.Type.Name,
+		Zone:         chosen.Offering.Zone,
+		CapacityType: chosen.Offering.CapacityType,
+		Reservation:  chosen.Offering.Reservation,
+		ImageID:      imageID,
+		Labels:       labels,
+		Annotations: map[string]string{
+			awsv1.AnnotationInstanceProfile: class.Status.InstanceProfile,
+			// All tags are on the instance from the first moment.
+			awsv1.AnnotationInstanceTagged: "true",
+		},
+		Capacity:    provider.ResourceListOf(chosen.Type.Capacity),
+		Allocatable: provider.ResourceListOf(chosen.Allocatable()),
+	}
+}

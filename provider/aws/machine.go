@@ -1,0 +1,167 @@
+package aws
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
+	"github.com/dovetail-sh/dovetail/provider/aws/selector"
+)
+
+// instancesPage is what DescribeInstances is asked for at once; AWS's upper limit.
+const instancesPage = 1000
+
+// States of instances that are not gone, and of those that have a future.
+var (
+	aliveStates  = []string{"pending", "running", "stopping", "stopped", "shutting-down"}
+	comingStates = []string{"pending", "running"}
+)
+
+// idPattern is how the kubelet writes the ID of an EC2 instance.
+var idPattern = regexp.MustCompile(`^aws:///([a-z0-9-]+)/(i-[0-9a-f]+)$`)
+
+func providerID(zone, instanceID string) string { return fmt.Sprintf("aws:///%s/%s", zone, instanceID) }
+
+// instanceOf reads a provider ID. Others than EC2's belong to no machine of ours.
+func instanceOf(id string) (string, error) {
+	m := idPattern.FindStringSubmatch(id)
+	if m == nil {
+		return "", fmt.Errorf("machine %q is no EC2 instance: %w", id, provider.ErrNotFound)
+	}
+	return m[2], nil
+}
+
+// Machine finds one instance.
+func (c *Cloud) Machine(ctx context.Context, id string) (provider.Machine, error) {
+	i, err := c.instance(ctx, id)
+	if err != nil {
+		return provider.Machine{}, err
+	}
+	return machineOf(i), nil
+}
+
+// Machines lists the cluster's instances, ascending by provider ID.
+func (c *Cloud) Machines(ctx context.Context) ([]provider.Machine, error) {
+	instances, err := c.describe(ctx,
+		selector.One("tag-key", awsv1.NodePoolTagKey),
+		selector.One("tag-key", awsv1.NodeClassTagKey),
+		selector.One("tag:"+awsv1.EKSClusterNameTagKey, c.settings.ClusterName),
+		selector.One("instance-state-name", aliveStates...))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]provider.Machine, len(instances))
+	for i, instance := range instances {
+		out[i] = machineOf(instance)
+	}
+	slices.SortFunc(out, func(a, b provider.Machine) int { return cmp.Compare(a.ProviderID, b.ProviderID) })
+	return out, nil
+}
+
+// Terminate ends an instance. One that is shutting down already is left to it.
+func (c *Cloud) Terminate(ctx context.Context, id string) error {
+	i, err := c.instance(ctx, id)
+	if err != nil {
+		return err
+	}
+	if i.State != nil && i.State.Name == ec2types.InstanceStateNameShuttingDown {
+		return nil
+	}
+	_, err = c.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{awssdk.ToString(i.InstanceId)}})
+	if awserror.IsNotFound(err) {
+		return fmt.Errorf("instance %s: %w", id, provider.ErrNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("terminating instance %s: %w", id, err)
+	}
+	return nil
+}
+
+// instance finds one that is not gone.
+func (c *Cloud) instance(ctx context.Context, id string) (ec2types.Instance, error) {
+	instanceID, err := instanceOf(id)
+	if err != nil {
+		return ec2types.Instance{}, err
+	}
+	found, err := c.describe(ctx, selector.One("instance-id", instanceID), selector.One("instance-state-name", aliveStates...))
+	if err != nil {
+		return ec2types.Instance{}, err
+	}
+	if len(found) == 0 {
+		return ec2types.Instance{}, fmt.Errorf("instance %s: %w", id, provider.ErrNotFound)
+	}
+	return found[0], nil
+}
+
+// describe lists instances, ascending by ID.
+func (c *Cloud) describe(ctx context.Context, filters ...ec2types.Filter) ([]ec2types.Instance, error) {
+	var out []ec2types.Instance
+	pages := ec2.NewDescribeInstancesPaginator(c.ec2, &ec2.DescribeInstancesInput{Filters: filters, MaxResults: awssdk.Int32(instancesPage)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describing instances: %w", err)
+		}
+		for _, r := range page.Reservations {
+			out = append(out, r.Instances...)
+		}
+	}
+	slices.SortFunc(out, func(a, b ec2types.Instance) int { return cmp.Compare(deref(a.InstanceId), deref(b.InstanceId)) })
+	return out, nil
+}
+
+// machineOf reads a machine off EC2's description.
+func machineOf(i ec2types.Instance) provider.Machine {
+	tags := map[string]string{}
+	for _, t := range i.Tags {
+		tags[awssdk.ToString(t.Key)] = awssdk.ToString(t.Value)
+	}
+	zone := ""
+	if i.Placement != nil {
+		zone = awssdk.ToString(i.Placement.AvailabilityZone)
+	}
+	capacityType := shape.OnDemand
+	if i.InstanceLifecycle == ec2types.InstanceLifecycleTypeSpot {
+		capacityType = shape.Spot
+	}
+	return provider.Machine{
+		ProviderID:   providerID(zone, awssdk.ToString(i.InstanceId)),
+		State:        stateOf(i),
+		Launched:     awssdk.ToTime(i.LaunchTime),
+		Claim:        tags[awsv1.NodeClaimTagKey],
+		Pool:         tags[awsv1.NodePoolTagKey],
+		InstanceType: string(i.InstanceType),
+		Zone:         zone,
+		CapacityType: capacityType,
+		Reservation:  awssdk.ToString(i.CapacityReservationId),
+		ImageID:      awssdk.ToString(i.ImageId),
+		Labels: map[string]string{
+			shape.LabelInstanceType: string(i.InstanceType),
+			shape.LabelZone:         zone,
+			shape.LabelCapacityType: capacityType,
+		},
+	}
+}
+
+func stateOf(i ec2types.Instance) provider.State {
+	if i.State == nil {
+		return provider.Pending
+	}
+	switch i.State.Name {
+	case ec2types.InstanceStateNamePending:
+		return provider.Pending
+	case ec2types.InstanceStateNameRunning:
+		return provider.Running
+	}
+	return provider.Stopping
+}

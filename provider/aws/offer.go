@@ -1,0 +1,114 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider/aws/image"
+	"github.com/dovetail-sh/dovetail/provider/aws/instancetype"
+	"github.com/dovetail-sh/dovetail/provider/aws/inventory"
+	"github.com/dovetail-sh/dovetail/provider/aws/launchtemplate"
+	"github.com/dovetail-sh/dovetail/provider/aws/offering"
+	"github.com/dovetail-sh/dovetail/provider/aws/selector"
+)
+
+// offers is what can be launched from a class. It holds for as long as key stays the same.
+type offers struct {
+	key   string
+	types []*shape.InstanceType
+}
+
+// InstanceTypes lists what the region sells, as nodes of the class. It is worked out again
+// only when the class, the prices, the inventory or what is sold out has changed.
+func (c *Cloud) InstanceTypes(ctx context.Context, ref karpenterv1.NodeClassReference) ([]*shape.InstanceType, error) {
+	class, err := c.readyClass(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return c.offersOf(ctx, class)
+}
+
+func (c *Cloud) offersOf(ctx context.Context, class *awsv1.EC2NodeClass) ([]*shape.InstanceType, error) {
+	sold, err := c.inventory.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key := c.offersKey(class, sold)
+	c.mu.Lock()
+	old := c.offers[class.Name]
+	c.mu.Unlock()
+	if old.key == key {
+		return old.types, nil
+	}
+	types := c.work(class, sold)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offers[class.Name] = offers{key, types}
+	return types, nil
+}
+
+// offersKey holds everything that work depends on.
+func (c *Cloud) offersKey(class *awsv1.EC2NodeClass, sold *inventory.List) string {
+	return fmt.Sprintf("%s/%d/%d/%d/%d/%s", class.UID, class.Generation, sold.Revision, c.prices.Revision(), c.shortage.Revision(),
+		selector.Key([]any{class.Status.AMIs, zoneIDs(class)}))
+}
+
+func (c *Cloud) work(class *awsv1.EC2NodeClass, sold *inventory.List) []*shape.InstanceType {
+	setup := c.setup(class)
+	market := offering.Market{ZoneIDs: zoneIDs(class), Sold: sold.Zones, Prices: c.prices, Shortage: c.shortage}
+	out := make([]*shape.InstanceType, 0, len(sold.Types))
+	for _, info := range sold.Types {
+		it := instancetype.New(info, setup)
+		_, hasImage := image.For(class.Status.AMIs, it)
+		market.Put(it, info.SupportedUsageClasses, hasImage && instancetype.Supported(info, class))
+		if len(it.Offerings) > 0 {
+			out = append(out, it)
+		}
+	}
+	return out
+}
+
+func (c *Cloud) setup(class *awsv1.EC2NodeClass) instancetype.Setup {
+	return instancetype.Setup{
+		Region:            c.region,
+		Family:            class.AMIFamily(),
+		Kubelet:           class.Spec.Kubelet,
+		BlockDevices:      blockDevices(class),
+		InstanceStore:     class.Spec.InstanceStorePolicy,
+		NetworkInterfaces: class.Spec.NetworkInterfaces,
+		ReservedENIs:      c.settings.ReservedENIs,
+		MemoryOverhead:    c.settings.VMMemoryOverheadPercent,
+	}
+}
+
+// zoneIDs are the zones with a subnet, by name.
+func zoneIDs(class *awsv1.EC2NodeClass) map[string]string {
+	out := map[string]string{}
+	for _, s := range class.Status.Subnets {
+		out[s.Zone] = s.ZoneID
+	}
+	return out
+}
+
+// blockDevices are the class's disks, else those that its images need.
+func blockDevices(class *awsv1.EC2NodeClass) []awsv1.BlockDeviceMapping {
+	if len(class.Spec.BlockDeviceMappings) > 0 {
+		return class.Spec.BlockDeviceMappings
+	}
+	return launchtemplate.DefaultBlockDevices(class.AMIFamily())
+}
+
+// infoOf finds what EC2 says of a type.
+func infoOf(sold *inventory.List, name string) (ec2types.InstanceTypeInfo, bool) {
+	for _, info := range sold.Types {
+		if string(info.InstanceType) == name {
+			return info, true
+		}
+	}
+	return ec2types.InstanceTypeInfo{}, false
+}

@@ -1,0 +1,156 @@
+package price
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/pricing"
+	pricingtypes "github.com/aws/aws-sdk-go-v2/service/pricing/types"
+
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// Page sizes; AWS's upper limits as far as they are known.
+const (
+	productsPage = 100
+	historyPage  = 1000
+)
+
+// PricingRegion is where the Pricing API for a region is served.
+func PricingRegion(region string) string {
+	switch {
+	case strings.HasPrefix(region, "ap-"):
+		return "ap-south-1"
+	case strings.HasPrefix(region, "cn-"):
+		return "cn-northwest-1"
+	case strings.HasPrefix(region, "eu-"):
+		return "eu-central-1"
+	}
+	return "us-east-1"
+}
+
+// HasPricingAPI is false where on-demand prices can only come from the catalogue.
+func HasPricingAPI(region string) bool { return !strings.HasPrefix(region, "us-gov-") }
+
+// RefreshOnDemand asks the Pricing API.
+func (b *Book) RefreshOnDemand(ctx context.Context, api pricing.GetProductsAPIClient) error {
+	prices := map[string]shape.Money{}
+	for _, kind := range []struct{ tenancy, family string }{{"Shared", "Compute Instance"}, {"Dedicated", "Compute Instance (bare metal)"}} {
+		if err := b.products(ctx, api, kind.tenancy, kind.family, prices); err != nil {
+			return err
+		}
+	}
+	if len(prices) == 0 {
+		return fmt.Errorf("getting on-demand prices of %s: the answer is empty", b.region)
+	}
+	b.SetOnDemand(prices)
+	return nil
+}
+
+func (b *Book) products(ctx context.Context, api pricing.GetProductsAPIClient, tenancy, family string, into map[string]shape.Money) error {
+	term := func(field, value string) pricingtypes.Filter {
+		return pricingtypes.Filter{Field: awssdk.String(field), Type: pricingtypes.FilterTypeTermMatch, Value: awssdk.String(value)}
+	}
+	pages := pricing.NewGetProductsPaginator(api, &pricing.GetProductsInput{
+		ServiceCode: awssdk.String("AmazonEC2"),
+		MaxResults:  awssdk.Int32(productsPage),
+		Filters: []pricingtypes.Filter{
+			term("regionCode", b.region), term("serviceCode", "AmazonEC2"), term("preInstalledSw", "NA"),
+			term("operatingSystem", "Linux"), term("capacitystatus", "Used"), term("marketoption", "OnDemand"),
+			term("tenancy", tenancy), term("productFamily", family),
+		},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("getting on-demand prices of %s: %w", b.region, err)
+		}
+		for _, text := range page.PriceList {
+			if name, price, ok := readProduct(text); ok {
+				into[name] = price
+			}
+		}
+	}
+	return nil
+}
+
+// product is the part of a price list entry that we read.
+type product struct {
+	Product struct {
+		Attributes struct {
+			InstanceType string `json:"instanceType"`
+		} `json:"attributes"`
+	} `json:"product"`
+	Terms struct {
+		OnDemand map[string]struct {
+			PriceDimensions map[string]struct {
+				PricePerUnit map[string]string `json:"pricePerUnit"`
+			} `json:"priceDimensions"`
+		} `json:"OnDemand"`
+	} `json:"terms"`
+}
+
+// readProduct finds a type's price per hour, in dollars or, in China, in yuan. Entries
+// without a price, and those we cannot read, are skipped.
+func readProduct(text string) (name string, price shape.Money, ok bool) {
+	var p product
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return "", 0, false
+	}
+	for _, term := range p.Terms.OnDemand {
+		for _, dimension := range term.PriceDimensions {
+			for _, currency := range []string{"USD", "CNY"} {
+				perHour, err := strconv.ParseFloat(dimension.PricePerUnit[currency], 64)
+				if err == nil && perHour > 0 {
+					return p.Product.Attributes.InstanceType, shape.Dollars(perHour), true
+				}
+			}
+		}
+	}
+	return "", 0, false
+}
+
+// RefreshSpot asks for the market's prices of now.
+func (b *Book) RefreshSpot(ctx context.Context, api ec2.DescribeSpotPriceHistoryAPIClient, now time.Time) error {
+	prices, newest := map[place]shape.Money{}, map[place]time.Time{}
+	pages := ec2.NewDescribeSpotPriceHistoryPaginator(api, &ec2.DescribeSpotPriceHistoryInput{
+		ProductDescriptions: []string{"Linux/UNIX", "Linux/UNIX (Amazon VPC)"},
+		StartTime:           awssdk.Time(now),
+		MaxResults:          awssdk.Int32(historyPage),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("getting spot prices of %s: %w", b.region, err)
+		}
+		for _, h := range page.SpotPriceHistory {
+			take(h, prices, newest)
+		}
+	}
+	if len(prices) == 0 {
+		return errors.New("getting spot prices of " + b.region + ": the answer is empty")
+	}
+	b.setSpot(prices)
+	return nil
+}
+
+// take notes one price of the history unless a newer one is known.
+func take(h ec2types.SpotPrice, prices map[place]shape.Money, newest map[place]time.Time) {
+	perHour, err := strconv.ParseFloat(awssdk.ToString(h.SpotPrice), 64)
+	if err != nil || perHour <= 0 {
+		return
+	}
+	where, at := place{string(h.InstanceType), awssdk.ToString(h.AvailabilityZone)}, awssdk.ToTime(h.Timestamp)
+	if old, ok := newest[where]; ok && !at.After(old) {
+		return
+	}
+	prices[where], newest[where] = shape.Dollars(perHour), at
+}

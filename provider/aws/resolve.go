@@ -1,0 +1,205 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/api/condition"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
+	"github.com/dovetail-sh/dovetail/provider/aws/image"
+	"github.com/dovetail-sh/dovetail/provider/aws/profile"
+)
+
+// Reasons of conditions that Karpenter has no name for.
+const (
+	reasonRoleNotFound  = "RoleNotFound"
+	reasonNotResolved   = "ResolutionFailed"
+	reasonUserDataWrong = "UserDataMalformed"
+)
+
+// ResolveClass works out what the class's selectors come down to, makes its instance
+// profile, checks it by dry runs, and writes all that into its status.
+//
+// When AWS does not answer, what was known before stays; the error makes the caller come again.
+func (c *Cloud) ResolveClass(ctx context.Context, ref karpenterv1.NodeClassReference) (time.Duration, error) {
+	class, err := c.class(ctx, ref)
+	if err != nil {
+		return 0, err
+	}
+	if class.DeletionTimestamp != nil {
+		return c.finalize(ctx, class)
+	}
+	if err := c.adopt(ctx, class); err != nil {
+		return 0, err
+	}
+	before := class.DeepCopy()
+	var errs []error
+	for _, step := range []func(context.Context, *awsv1.EC2NodeClass) error{
+		c.resolveSubnets, c.resolveSecurityGroups, c.resolveAMIs, c.resolveInstanceProfile, c.resolvePlacementGroup,
+		c.validate,
+	} {
+		errs = append(errs, step(ctx, class))
+	}
+	condition.RollUpReady(class, c.clock.Now())
+	if !equality.Semantic.DeepEqual(before.Status, class.Status) {
+		errs = append(errs, c.writeStatus(ctx, before, class))
+	}
+	return c.settings.SubnetRefreshInterval, errors.Join(errs...)
+}
+
+// adopt puts our finalizer and the hash on the class.
+func (c *Cloud) adopt(ctx context.Context, class *awsv1.EC2NodeClass) error {
+	before := class.DeepCopy()
+	controllerutil.AddFinalizer(class, awsv1.TerminationFinalizer)
+	for key, value := range c.stamp(class) {
+		metav1.SetMetaDataAnnotation(&class.ObjectMeta, key, value)
+	}
+	if equality.Semantic.DeepEqual(before.ObjectMeta, class.ObjectMeta) {
+		return nil
+	}
+	if err := c.client.Patch(ctx, class, client.MergeFrom(before)); err != nil {
+		return fmt.Errorf("writing annotations of EC2NodeClass %s: %w", class.Name, err)
+	}
+	return nil
+}
+
+func (c *Cloud) writeStatus(ctx context.Context, before, class *awsv1.EC2NodeClass) error {
+	// Conditions are a list, which a merge patch replaces whole: it must not overwrite another's.
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := c.client.Status().Patch(ctx, class, patch); err != nil {
+		return fmt.Errorf("writing status of EC2NodeClass %s: %w", class.Name, err)
+	}
+	return nil
+}
+
+// unresolved notes that AWS gave no answer. What was true of this spec stays true: one
+// throttled call must not stop launches.
+func (c *Cloud) unresolved(class *awsv1.EC2NodeClass, conditionType string, err error) error {
+	if old := condition.Get(class, conditionType); old != nil && old.Status == metav1.ConditionTrue && old.ObservedGeneration == class.Generation {
+		return err
+	}
+	condition.Unknown(class, c.clock.Now(), conditionType, reasonNotResolved, "AWS did not answer: "+awserror.Text(err))
+	return err
+}
+
+func (c *Cloud) resolveSubnets(ctx context.Context, class *awsv1.EC2NodeClass) error {
+	found, err := c.subnets.Find(ctx, class.Spec.SubnetSelectorTerms)
+	if err != nil {
+		return c.unresolved(class, awsv1.ConditionSubnetsReady, err)
+	}
+	class.Status.Subnets = nil
+	if len(found) == 0 {
+		condition.False(class, c.clock.Now(), awsv1.ConditionSubnetsReady, awsv1.ReasonSubnetsNotFound,
+			"No subnet matches spec.subnetSelectorTerms; tag the cluster's subnets or correct the terms.")
+		return nil
+	}
+	for _, s := range found {
+		class.Status.Subnets = append(class.Status.Subnets, awsv1.Subnet{ID: s.ID, Zone: s.Zone, ZoneID: s.ZoneID})
+	}
+	condition.True(class, c.clock.Now(), awsv1.ConditionSubnetsReady)
+	return nil
+}
+
+func (c *Cloud) resolveSecurityGroups(ctx context.Context, class *awsv1.EC2NodeClass) error {
+	found, err := c.groups.Find(ctx, class.Spec.SecurityGroupSelectorTerms)
+	if err != nil {
+		return c.unresolved(class, awsv1.ConditionSecurityGroupsReady, err)
+	}
+	class.Status.SecurityGroups = found
+	if len(found) == 0 {
+		condition.False(class, c.clock.Now(), awsv1.ConditionSecurityGroupsReady, awsv1.ReasonSecurityGroupsNotFound,
+			"No security group matches spec.securityGroupSelectorTerms; tag the nodes' security groups or correct the terms.")
+		return nil
+	}
+	condition.True(class, c.clock.Now(), awsv1.ConditionSecurityGroupsReady)
+	return nil
+}
+
+func (c *Cloud) resolveAMIs(ctx context.Context, class *awsv1.EC2NodeClass) error {
+	version, err := c.cluster.version(ctx)
+	if err != nil {
+		return c.unresolved(class, awsv1.ConditionAMIsReady, err)
+	}
+	found, err := c.images.Find(ctx, class, version)
+	var unsupported image.Unsupported
+	if errors.As(err, &unsupported) {
+		class.Status.AMIs = nil
+		condition.False(class, c.clock.Now(), awsv1.ConditionAMIsReady, awsv1.ReasonUnsupportedAlias, sentence(unsupported.Message))
+		return nil
+	}
+	if err != nil {
+		return c.unresolved(class, awsv1.ConditionAMIsReady, err)
+	}
+	class.Status.AMIs = found
+	if len(found) == 0 {
+		condition.False(class, c.clock.Now(), awsv1.ConditionAMIsReady, awsv1.ReasonAMINotFound, noAMI(class, version))
+		return nil
+	}
+	condition.True(class, c.clock.Now(), awsv1.ConditionAMIsReady)
+	return nil
+}
+
+func noAMI(class *awsv1.EC2NodeClass, version string) string {
+	if alias, ok := class.Alias(); ok {
+		return fmt.Sprintf("No AMI is published as %s for Kubernetes %s; use another version, or latest.", alias, version)
+	}
+	return "No available AMI for amd64 or arm64 matches spec.amiSelectorTerms; correct the terms, or check that the AMI is shared with this account and in this region."
+}
+
+func (c *Cloud) resolveInstanceProfile(ctx context.Context, class *awsv1.EC2NodeClass) error {
+	if class.Spec.Role == "" {
+		class.Status.InstanceProfile = deref(class.Spec.InstanceProfile)
+		condition.True(class, c.clock.Now(), awsv1.ConditionInstanceProfileReady)
+		return nil
+	}
+	name, err := c.profiles.Ensure(ctx, class)
+	var missing profile.RoleNotFound
+	if errors.As(err, &missing) {
+		class.Status.InstanceProfile = ""
+		condition.False(class, c.clock.Now(), awsv1.ConditionInstanceProfileReady, reasonRoleNotFound, sentence(missing.Error()))
+		return nil
+	}
+	if err != nil {
+		return c.unresolved(class, awsv1.ConditionInstanceProfileReady, err)
+	}
+	class.Status.InstanceProfile = name
+	condition.True(class, c.clock.Now(), awsv1.ConditionInstanceProfileReady)
+	return nil
+}
+
+// resolvePlacementGroup is for classes without one. Placement groups are refused, since a
+// launch outside of the group would break what the user counts on.
+func (c *Cloud) resolvePlacementGroup(_ context.Context, class *awsv1.EC2NodeClass) error {
+	if class.Spec.PlacementGroupSelector != nil {
+		condition.False(class, c.clock.Now(), awsv1.ConditionPlacementGroupReady, awsv1.ReasonPlacementGroupResolutionFailed,
+			"Placement groups are not supported yet; remove spec.placementGroupSelector.")
+		return nil
+	}
+	condition.True(class, c.clock.Now(), awsv1.ConditionPlacementGroupReady)
+	return nil
+}
+
+// sentence ends a message with a full stop.
+func sentence(text string) string {
+	if text == "" || text[len(text)-1] == '.' {
+		return text
+	}
+	return text + "."
+}
+
+func deref[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

@@ -1,0 +1,82 @@
+package aws
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// minRefresh is how often AMIs and subnets may be looked up at most.
+const minRefresh = time.Minute
+
+// Settings are what Karpenter's users set by flag or environment.
+type Settings struct {
+	// ClusterName is required.
+	ClusterName string
+
+	// ClusterEndpoint is the API server's URL as nodes reach it. Empty means to ask EKS.
+	ClusterEndpoint string
+
+	// ClusterCABundle is what nodes trust the API server by, base64. Empty means to ask EKS.
+	ClusterCABundle string
+
+	// IsolatedVPC is for networks that reach neither the Pricing API nor IAM.
+	IsolatedVPC bool
+
+	// EKSControlPlane asks EKS for the version of Kubernetes instead of the API server.
+	EKSControlPlane bool
+
+	// VMMemoryOverheadPercent is the share of the nominal memory that a machine does not
+	// have, 0 to 1. New does not change it: 0 means none.
+	VMMemoryOverheadPercent float64
+
+	// InterruptionQueue is the SQS queue's name; empty for none.
+	InterruptionQueue string
+
+	// ReservedENIs are network interfaces kept free of pods on every node.
+	ReservedENIs int
+
+	// AMIRefreshInterval and SubnetRefreshInterval are how long what AWS said is used: at
+	// least a minute, 0 for a minute.
+	AMIRefreshInterval, SubnetRefreshInterval time.Duration
+
+	// DisableDryRun skips the dry runs that check an EC2NodeClass.
+	DisableDryRun bool
+}
+
+// Validate reports everything that is wrong, with the flags' names.
+func (s Settings) Validate() error {
+	var errs []error
+	if s.ClusterName == "" {
+		errs = append(errs, errors.New("cluster-name is required"))
+	}
+	if s.VMMemoryOverheadPercent < 0 || s.VMMemoryOverheadPercent >= 1 {
+		errs = append(errs, fmt.Errorf("vm-memory-overhead-percent is %v, must be from 0 to below 1", s.VMMemoryOverheadPercent))
+	}
+	if s.ReservedENIs < 0 {
+		errs = append(errs, fmt.Errorf("reserved-enis is %d, must not be negative", s.ReservedENIs))
+	}
+	if _, err := base64.StdEncoding.DecodeString(s.ClusterCABundle); err != nil {
+		errs = append(errs, fmt.Errorf("cluster-ca-bundle is not base64: %w", err))
+	}
+	for _, i := range []struct {
+		flag  string
+		value time.Duration
+	}{{"ami-refresh-interval", s.AMIRefreshInterval}, {"subnet-refresh-interval", s.SubnetRefreshInterval}} {
+		if i.value != 0 && i.value < minRefresh {
+			errs = append(errs, fmt.Errorf("%s is %s, must be at least %s", i.flag, i.value, minRefresh))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s Settings) withDefaults() Settings {
+	if s.AMIRefreshInterval == 0 {
+		s.AMIRefreshInterval = minRefresh
+	}
+	if s.SubnetRefreshInterval == 0 {
+		s.SubnetRefreshInterval = minRefresh
+	}
+	return s
+}

@@ -1,0 +1,131 @@
+package aws
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
+	"github.com/dovetail-sh/dovetail/provider/aws/fleet"
+	"github.com/dovetail-sh/dovetail/provider/aws/selector"
+)
+
+const (
+	// settleFor is how long an instance may stay hidden from DescribeInstances after its launch.
+	settleFor = 15 * time.Second
+	// attemptsFor is how long what was tried for a token is remembered. A claim is given up
+	// long before.
+	attemptsFor = time.Hour
+)
+
+// reasonLaunchUnclear is for a launch of which we do not know yet whether it came through.
+const reasonLaunchUnclear = "LaunchUnclear"
+
+// attempt counts the calls of CreateFleet for a token that EC2 has answered with nothing.
+// EC2 repeats its answer to a client token, so the next call needs another.
+type attempt struct {
+	number int
+	// reused is when EC2 first said that the client token was used with other parameters.
+	reused time.Time
+	at     time.Time
+}
+
+// clientToken is what makes one attempt idempotent.
+func clientToken(token, capacityType string, number int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d", token, capacityType, number))
+	return hex.EncodeToString(sum[:20])
+}
+
+// ask buys through a fleet, once. When EC2 says that the client token was used for something
+// else, an instance may be there already: it is looked for by its tag and, if found, adopted.
+func (c *Cloud) ask(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, capacityType string, offers []fleet.Offer) (fleet.Answer, *provider.Machine, error) {
+	key := order.Token + "/" + capacityType
+	for {
+		tried := c.attempt(key)
+		answer, err := fleet.Buy(ctx, c.ec2, fleet.Request{
+			CapacityType: capacityType,
+			Offers:       offers,
+			Token:        clientToken(order.Token, capacityType, tried.number),
+			Tags:         c.instanceTags(class, order.Claim, order.Token),
+			Context:      class.Spec.Context,
+		})
+		switch {
+		case err == nil && answer.Bought == nil:
+			c.note(key, attempt{number: tried.number + 1})
+			return answer, nil, nil
+		case !awserror.IsTokenReused(err):
+			return answer, nil, err
+		}
+		m, found, lookErr := c.launched(ctx, class, order)
+		if found || lookErr != nil {
+			return fleet.Answer{}, &m, lookErr
+		}
+		if tried.reused.IsZero() {
+			tried.reused = c.clock.Now()
+			c.note(key, tried)
+		}
+		if c.clock.Since(tried.reused) < settleFor {
+			return fleet.Answer{}, nil, &provider.LaunchError{
+				Reason:  reasonLaunchUnclear,
+				Message: "An earlier launch with other parameters may still come to light; waiting before launching again.",
+			}
+		}
+		c.note(key, attempt{number: tried.number + 1})
+	}
+}
+
+func (c *Cloud) attempt(key string) attempt {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.attempts[key]
+}
+
+// note remembers an attempt and forgets those that are long past.
+func (c *Cloud) note(key string, a attempt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.clock.Now()
+	for k, old := range c.attempts {
+		if now.Sub(old.at) >= attemptsFor {
+			delete(c.attempts, k)
+		}
+	}
+	a.at = now
+	c.attempts[key] = a
+}
+
+// launched finds the instance that an order's token bought, and describes it as Launch does.
+func (c *Cloud) launched(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order) (provider.Machine, bool, error) {
+	instances, err := c.describe(ctx, selector.One("tag:"+tokenTagKey, order.Token), selector.One("instance-state-name", comingStates...))
+	if err != nil || len(instances) == 0 {
+		return provider.Machine{}, false, err
+	}
+	i := instances[0]
+	m := machineOf(i)
+	types, err := c.offersOf(ctx, class)
+	if err != nil {
+		return provider.Machine{}, false, err
+	}
+	for _, t := range types {
+		if t.Name != m.InstanceType {
+			continue
+		}
+		for k := range t.Offerings {
+			o := &t.Offerings[k]
+			if o.Zone == m.Zone && o.CapacityType == m.CapacityType {
+				full := c.machineFrom(class, order, provider.Candidate{Type: t, Offering: o}, deref(i.InstanceId), m.ImageID)
+				full.State, full.Launched = m.State, m.Launched
+				return full, true, nil
+			}
+		}
+	}
+	// Its zone or type has left the class since; what EC2 says has to do.
+	m.Labels[awsv1.LabelNodeClass] = class.Name
+	m.Labels[shape.LabelNodePool] = m.Pool
+	return m, true, nil
+}

@@ -1,0 +1,146 @@
+package userdata
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// al2023 hands nodeadm the user's parts, then ours. It merges NodeConfigs in order, so ours
+// wins.
+func al2023(o Options) (string, error) {
+	var parts []part
+	switch {
+	case strings.TrimSpace(o.User) == "":
+	case isMultipart(o.User):
+		own, err := split(o.User)
+		if err != nil {
+			return "", err
+		}
+		parts = own
+	default:
+		own, err := plainPart(o.User)
+		if err != nil {
+			return "", err
+		}
+		parts = []part{own}
+	}
+	config, err := yaml.Marshal(nodeConfigOf(o))
+	if err != nil {
+		return "", fmt.Errorf("writing user data: %w", err)
+	}
+	return join(append(parts, part{nodeConfigType, string(config)}))
+}
+
+const nodeConfigKind = "NodeConfig"
+
+var (
+	looksLikeNodeConfig = regexp.MustCompile(`(?m)^apiVersion:\s*["']?node\.eks\.aws/`)
+	yamlLine            = regexp.MustCompile(`line (\d+)`)
+)
+
+// plainPart tells a NodeConfig from a script.
+func plainPart(text string) (part, error) {
+	if !looksLikeNodeConfig.MatchString(text) {
+		return part{shellType, text}, nil
+	}
+	var head struct {
+		Kind string `json:"kind"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &head); err != nil {
+		line := 0
+		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+			line, _ = strconv.Atoi(m[1]) // digits only
+		}
+		return part{}, &Malformed{Line: line, Detail: fmt.Sprintf("the NodeConfig is not YAML: %v", err)}
+	}
+	if head.Kind != nodeConfigKind {
+		return part{}, &Malformed{Line: lineOf(text, "kind:"), Detail: fmt.Sprintf("kind is %q, want %s", head.Kind, nodeConfigKind)}
+	}
+	return part{nodeConfigType, text}, nil
+}
+
+// nodeConfig is nodeadm's configuration, as far as we set it.
+type nodeConfig struct {
+	APIVersion string         `json:"apiVersion"`
+	Kind       string         `json:"kind"`
+	Spec       nodeConfigSpec `json:"spec"`
+}
+
+type nodeConfigSpec struct {
+	Cluster  clusterDetails   `json:"cluster"`
+	Kubelet  kubeletOptions   `json:"kubelet"`
+	Instance *instanceOptions `json:"instance,omitempty"`
+}
+
+type clusterDetails struct {
+	Name                 string `json:"name"`
+	APIServerEndpoint    string `json:"apiServerEndpoint"`
+	CertificateAuthority string `json:"certificateAuthority"`
+	CIDR                 string `json:"cidr"`
+}
+
+type kubeletOptions struct {
+	Config map[string]any `json:"config"`
+	Flags  []string       `json:"flags"`
+}
+
+type instanceOptions struct {
+	LocalStorage localStorage `json:"localStorage"`
+}
+
+type localStorage struct {
+	Strategy string `json:"strategy"`
+}
+
+func nodeConfigOf(o Options) nodeConfig {
+	out := nodeConfig{APIVersion: "node.eks.aws/v1alpha1", Kind: nodeConfigKind, Spec: nodeConfigSpec{
+		Cluster: clusterDetails{Name: o.ClusterName, APIServerEndpoint: o.Endpoint, CertificateAuthority: o.CABundle, CIDR: o.ServiceCIDR},
+		Kubelet: kubeletOptions{Config: kubeletConfig(o), Flags: []string{"--node-labels=" + pairs(o.nodeLabels(), "=")}},
+	}}
+	if o.RAID0 {
+		out.Spec.Instance = &instanceOptions{localStorage{"RAID0"}}
+	}
+	return out
+}
+
+// kubeletConfig is the kubelet's configuration file, as far as we set it.
+func kubeletConfig(o Options) map[string]any {
+	out := map[string]any{"maxPods": o.MaxPods, "registerWithTaints": taintObjects(o.nodeTaints())}
+	put := func(key string, value any, set bool) {
+		if set {
+			out[key] = value
+		}
+	}
+	put("clusterDNS", o.dns(), len(o.dns()) > 0)
+	k := o.Kubelet
+	if k == nil {
+		return out
+	}
+	put("podsPerCore", k.PodsPerCore, k.PodsPerCore != nil)
+	put("systemReserved", k.SystemReserved, len(k.SystemReserved) > 0)
+	put("kubeReserved", k.KubeReserved, len(k.KubeReserved) > 0)
+	put("evictionHard", k.EvictionHard, len(k.EvictionHard) > 0)
+	put("evictionSoft", k.EvictionSoft, len(k.EvictionSoft) > 0)
+	put("evictionSoftGracePeriod", gracePeriods(k), len(k.EvictionSoftGracePeriod) > 0)
+	put("evictionMaxPodGracePeriod", k.EvictionMaxPodGracePeriod, k.EvictionMaxPodGracePeriod != nil)
+	put("imageGCHighThresholdPercent", k.ImageGCHighThresholdPercent, k.ImageGCHighThresholdPercent != nil)
+	put("imageGCLowThresholdPercent", k.ImageGCLowThresholdPercent, k.ImageGCLowThresholdPercent != nil)
+	put("cpuCFSQuota", k.CPUCFSQuota, k.CPUCFSQuota != nil)
+	return out
+}
+
+func taintObjects(taints []corev1.Taint) []map[string]string {
+	out := make([]map[string]string, len(taints))
+	for i, t := range taints {
+		out[i] = map[string]string{"key": t.Key, "effect": string(t.Effect)}
+		if t.Value != "" {
+			out[i]["value"] = t.Value
+		}
+	}
+	return out
+}

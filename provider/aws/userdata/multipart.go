@@ -1,0 +1,96 @@
+package userdata
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/mail"
+	"net/textproto"
+	"strings"
+)
+
+// boundary between parts; fixed, so that equal input gives equal output.
+const boundary = "//"
+
+// Content types of parts.
+const (
+	shellType      = "text/x-shellscript; charset=\"us-ascii\""
+	nodeConfigType = "application/node.eks.aws"
+)
+
+// part is one part of multipart user data.
+type part struct{ contentType, body string }
+
+// isMultipart reports whether the user wrote MIME rather than a script.
+func isMultipart(text string) bool {
+	head := strings.ToLower(strings.TrimLeft(text, " \t\r\n"))
+	return strings.HasPrefix(head, "mime-version:") || strings.HasPrefix(head, "content-type: multipart/")
+}
+
+// split reads multipart user data.
+func split(text string) ([]part, error) {
+	message, err := mail.ReadMessage(strings.NewReader(strings.TrimLeft(text, " \t\r\n")))
+	if err != nil {
+		return nil, &Malformed{Detail: fmt.Sprintf("the MIME header does not read: %v", err)}
+	}
+	kind, params, err := mime.ParseMediaType(message.Header.Get("Content-Type"))
+	if err != nil || !strings.HasPrefix(kind, "multipart/") || params["boundary"] == "" {
+		return nil, &Malformed{Line: lineOf(text, "content-type:"), Detail: `the header needs a Content-Type like: multipart/mixed; boundary="//"`}
+	}
+	var out []part
+	reader := multipart.NewReader(message.Body, params["boundary"])
+	for {
+		p, err := reader.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, &Malformed{Detail: fmt.Sprintf("part %d does not read: %v; each part begins with --%s and the last line is --%s--", len(out)+1, err, params["boundary"], params["boundary"])}
+		}
+		body, err := io.ReadAll(p)
+		if err != nil {
+			return nil, &Malformed{Detail: fmt.Sprintf("part %d does not end: the last line must be --%s--", len(out)+1, params["boundary"])}
+		}
+		out = append(out, part{contentType: p.Header.Get("Content-Type"), body: string(body)})
+	}
+}
+
+// lineOf is the line on which a text first stands, whatever its case, from 1; 0 if nowhere.
+func lineOf(text, want string) int {
+	i := strings.Index(strings.ToLower(text), want)
+	if i < 0 {
+		return 0
+	}
+	return 1 + strings.Count(text[:i], "\n")
+}
+
+// join writes parts as one MIME document.
+func join(parts []part) (string, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=%q\n\n", boundary)
+	w := multipart.NewWriter(&b)
+	if err := w.SetBoundary(boundary); err != nil {
+		return "", fmt.Errorf("writing user data: %w", err)
+	}
+	for _, p := range parts {
+		contentType := p.contentType
+		if contentType == "" {
+			contentType = shellType
+		}
+		pw, err := w.CreatePart(textproto.MIMEHeader{"Content-Type": {contentType}})
+		if err != nil {
+			return "", fmt.Errorf("writing user data: %w", err)
+		}
+		if _, err := io.WriteString(pw, p.body); err != nil {
+			return "", fmt.Errorf("writing user data: %w", err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return "", fmt.Errorf("writing user data: %w", err)
+	}
+	// cloud-init keeps carriage returns, and bash trips over them.
+	return strings.ReplaceAll(b.String(), "\r", ""), nil
+}
