@@ -1,0 +1,87 @@
+package drift
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/require"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// settledAfter is how old a claim must be before an instance type that the cloud does not
+// list makes it drift: lists of types flicker when a cloud's service does.
+const settledAfter = time.Hour
+
+// cause is why a claim has drifted; the zero cause is that it has not.
+type cause struct{ reason, message string }
+
+// poolDrift compares a claim with its pool: first the template's hash, then the requirements.
+func poolDrift(claim *karpenterv1.NodeClaim, pool *karpenterv1.NodePool) cause {
+	if made := claim.Annotations[karpenterv1.NodePoolHashAnnotationKey]; made != "" &&
+		claim.Annotations[karpenterv1.NodePoolHashVersionAnnotationKey] == karpenterv1.NodePoolHashVersion && made != pool.Hash() {
+		return cause{karpenterv1.ReasonNodePoolDrifted, fmt.Sprintf("The template of NodePool %s has changed since the node was made.", pool.Name)}
+	}
+	for _, r := range pool.Spec.Template.Spec.Requirements {
+		if problem := unmet(claim, r); problem != "" {
+			return cause{karpenterv1.ReasonRequirementsDrifted, fmt.Sprintf("NodePool %s now wants %s, and the node %s.", pool.Name, describe(r), problem)}
+		}
+	}
+	return cause{}
+}
+
+// unmet says how a claim's labels break a requirement, or nothing.
+func unmet(claim *karpenterv1.NodeClaim, r karpenterv1.Requirement) string {
+	op, ok := shape.OperatorOf(string(r.Operator))
+	if !ok {
+		return ""
+	}
+	key := karpenterv1.NormalizeLabel(r.Key)
+	allowed := require.Of(shape.Requirement{Key: key, Operator: op, Values: sorted(r.Values)})
+	value, has := claim.Labels[key]
+	switch {
+	case has && !allowed.Has(value):
+		return "has " + value
+	case !has && !allowed.HasAbsent() && !mentions(claim, key):
+		return "has no such label"
+	}
+	return ""
+}
+
+// mentions reports whether the claim was launched under a requirement on the label: then the
+// choice was the cloud's, and a label that it did not set is no sign of drift.
+func mentions(claim *karpenterv1.NodeClaim, key string) bool {
+	return slices.ContainsFunc(claim.Spec.Requirements, func(r karpenterv1.Requirement) bool { return karpenterv1.NormalizeLabel(r.Key) == key })
+}
+
+func describe(r karpenterv1.Requirement) string {
+	if len(r.Values) == 0 {
+		return fmt.Sprintf("%s %s", r.Key, r.Operator)
+	}
+	return fmt.Sprintf("%s %s %v", r.Key, r.Operator, r.Values)
+}
+
+func sorted(values []string) []string {
+	out := slices.Clone(values)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// typeDrift looks for what was launched among what the cloud sells now, sold out or not.
+func typeDrift(claim *karpenterv1.NodeClaim, types []*shape.InstanceType, now time.Time) cause {
+	if len(types) == 0 || now.Sub(claim.CreationTimestamp.Time) < settledAfter {
+		return cause{}
+	}
+	name, zone, capacity := claim.Labels[shape.LabelInstanceType], claim.Labels[shape.LabelZone], claim.Labels[shape.LabelCapacityType]
+	sold := slices.ContainsFunc(types, func(t *shape.InstanceType) bool {
+		return t.Name == name && slices.ContainsFunc(t.Offerings, func(o shape.Offering) bool {
+			// An on-demand machine may run in a reservation and the other way round: the cloud's own drift tells.
+			return o.Zone == zone && (o.CapacityType == capacity || capacity == shape.Reserved)
+		})
+	})
+	if sold {
+		return cause{}
+	}
+	return cause{karpenterv1.ReasonInstanceTypeNotFound, fmt.Sprintf("Instance type %s is no longer offered as %s in %s.", name, capacity, zone)}
+}
