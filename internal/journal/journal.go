@@ -5,189 +5,234 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
-	"time"
 
-	"github.com/dovetail-sh/dovetail/engine"
-	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/go-logr/logr"
 )
 
-// Record is one plan with all that it was made from. Planning its Snapshot under its Policy again gives its Decision.
-type Record struct {
-	At       time.Time       `json:"at"`
-	Snapshot shape.Snapshot  `json:"snapshot"`
-	Policy   engine.Policy   `json:"policy"`
-	Decision engine.Decision `json:"decision"`
-}
-
-// Entry is what can be known of a Record without unpacking it.
-type Entry struct {
-	Number   int // ascending from 1 in the life of the daemon
-	At       time.Time
-	Revision uint64
-	Pods     int // that were to be placed
-	Opened   int
-	Unplaced int
-	Bytes    int // packed
-}
-
-// Options bound a Journal. Zero fields take their defaults.
+// Options bound a Journal. Zero values mean the defaults.
 type Options struct {
-	MaxRecords int    // 64
-	MaxBytes   int    // of packed records, 64 MiB
-	Dir        string // also written here, one file a record, as many as are remembered; empty for nowhere
+	Records int    // at most so many; default 256
+	Bytes   int    // at most so many, compressed; default 32 MiB. One record that is larger is dropped.
+	Dir     string // where records are written to as well; empty means nowhere. The same bounds hold there.
+	Log     logr.Logger
 }
 
-// Journal remembers Records.
+const (
+	defaultRecords = 256
+	defaultBytes   = 32 << 20
+
+	// waiting is how many plans may wait for being written before they are dropped.
+	waiting = 16
+
+	// suffix is that of the files of a journal's directory.
+	suffix = ".plan.json.gz"
+)
+
+// ErrNotFound means that there is no such record, or not any more.
+var ErrNotFound = errors.New("record not found")
+
+// Journal is a bounded list of records.
 type Journal struct {
 	options Options
-	inbox   chan Record
+	queue   chan Record
 
 	mu      sync.Mutex // guards the fields below
-	entries []packed   // oldest first
+	entries []Entry    // ascending by number
+	texts   map[uint64][]byte
 	bytes   int
-	number  int
-	dropped int
+	number  uint64
+	dropped uint64
 }
 
-type packed struct {
-	Entry
-	data []byte
-	file string
-}
-
-// New makes an empty journal. Run must be running for Records to be kept.
+// New makes an empty Journal. The directory is made if need be; files of earlier journals in it count for its bounds.
 func New(o Options) (*Journal, error) {
-	if o.MaxRecords <= 0 {
-		o.MaxRecords = 64
+	if o.Records <= 0 {
+		o.Records = defaultRecords
 	}
-	if o.MaxBytes <= 0 {
-		o.MaxBytes = 64 << 20
+	if o.Bytes <= 0 {
+		o.Bytes = defaultBytes
 	}
 	if o.Dir != "" {
 		if err := os.MkdirAll(o.Dir, 0o750); err != nil {
 			return nil, fmt.Errorf("making the journal's directory: %w", err)
 		}
 	}
-	return &Journal{options: o, inbox: make(chan Record, 1)}, nil
+	return &Journal{options: o, queue: make(chan Record, waiting), texts: map[uint64][]byte{}}, nil
 }
 
-// Add hands over a Record, which must not change any more. It never waits: while an earlier one is still being packed and another
-// one is queued, the Record is dropped and counted.
+// Add hands a record over. It returns at once; when too many wait already, the record is dropped.
 func (j *Journal) Add(r Record) {
 	select {
-	case j.inbox <- r:
+	case j.queue <- r:
 	default:
-		j.mu.Lock()
-		j.dropped++
-		j.mu.Unlock()
+		j.drop()
 	}
 }
 
-// Run packs Records until the context ends.
-func (j *Journal) Run(ctx context.Context) error {
+// Start writes records until the context ends.
+func (j *Journal) Start(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case r := <-j.inbox:
-			if err := j.keep(r); err != nil {
-				return err
+		case r := <-j.queue:
+			if err := j.Keep(r); err != nil {
+				j.options.Log.Error(err, "keeping a plan in the journal")
 			}
 		}
 	}
 }
 
-// Dropped is how many Records came too fast to be kept.
-func (j *Journal) Dropped() int {
+// NeedLeaderElection is false: the journal of a standby is empty, but ready.
+func (j *Journal) NeedLeaderElection() bool { return false }
+
+// Keep compresses a record and keeps it, before it returns.
+func (j *Journal) Keep(r Record) error {
+	text, err := encode(r)
+	if err != nil {
+		j.drop()
+		return fmt.Errorf("writing plan of revision %d: %w", r.Revision, err)
+	}
+	if len(text) > j.options.Bytes {
+		j.drop()
+		return fmt.Errorf("plan of revision %d has %d bytes, the journal holds %d", r.Revision, len(text), j.options.Bytes)
+	}
+	entry := j.append(r, text)
+	if j.options.Dir == "" {
+		return nil
+	}
+	name := fmt.Sprintf("%s-%06d%s", r.At.UTC().Format("20060102T150405.000"), entry.Number, suffix)
+	if err := os.WriteFile(filepath.Join(j.options.Dir, name), text, 0o640); err != nil {
+		return fmt.Errorf("writing the journal's file: %w", err)
+	}
+	return j.sweep()
+}
+
+func (j *Journal) append(r Record, text []byte) Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.number++
+	entry := Entry{
+		Number: j.number, At: r.At, Revision: r.Revision, Pods: len(r.Snapshot.Pods),
+		Opened: len(r.Decision.Open), Unplaced: len(r.Decision.Unplaced), Bytes: len(text),
+	}
+	j.entries = append(j.entries, entry)
+	j.texts[entry.Number] = text
+	j.bytes += len(text)
+	for len(j.entries) > j.options.Records || j.bytes > j.options.Bytes {
+		oldest := j.entries[0]
+		j.entries = slices.Delete(j.entries, 0, 1)
+		j.bytes -= oldest.Bytes
+		delete(j.texts, oldest.Number)
+	}
+	return entry
+}
+
+// sweep removes the oldest files until the rest is within bounds.
+func (j *Journal) sweep() error {
+	list, err := os.ReadDir(j.options.Dir) // ascending by name, which is by time
+	if err != nil {
+		return fmt.Errorf("listing the journal's directory: %w", err)
+	}
+	type file struct {
+		name string
+		size int
+	}
+	var files []file
+	total := 0
+	for _, e := range list {
+		info, err := e.Info()
+		if err != nil || !strings.HasSuffix(e.Name(), suffix) {
+			continue // gone meanwhile, or not ours
+		}
+		files = append(files, file{e.Name(), int(info.Size())})
+		total += int(info.Size())
+	}
+	for len(files) > j.options.Records || total > j.options.Bytes {
+		if err := os.Remove(filepath.Join(j.options.Dir, files[0].name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing the journal's oldest file: %w", err)
+		}
+		total -= files[0].size
+		files = files[1:]
+	}
+	return nil
+}
+
+func (j *Journal) drop() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.dropped++
+}
+
+// Dropped is how many records could not be kept.
+func (j *Journal) Dropped() uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.dropped
 }
 
-// Entries lists what is remembered, oldest first.
+// Entries lists what the journal holds, oldest first.
 func (j *Journal) Entries() []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	out := make([]Entry, 0, len(j.entries))
-	for _, p := range j.entries {
-		out = append(out, p.Entry)
-	}
-	return out
+	return slices.Clone(j.entries)
 }
 
-// Load unpacks one Record. ok is false if it is not remembered any more.
-func (j *Journal) Load(number int) (r Record, ok bool, err error) {
+// Read reads one record. ErrNotFound if it is not there any more.
+func (j *Journal) Read(number uint64) (Record, error) {
 	j.mu.Lock()
-	i := slices.IndexFunc(j.entries, func(p packed) bool { return p.Number == number })
-	var data []byte
-	if i >= 0 {
-		data = j.entries[i].data
-	}
+	text, ok := j.texts[number]
 	j.mu.Unlock()
-	if i < 0 {
-		return Record{}, false, nil
+	if !ok {
+		return Record{}, fmt.Errorf("reading record %d of the journal: %w", number, ErrNotFound)
 	}
-	r, err = Read(bytes.NewReader(data))
-	return r, true, err
+	return Decode(bytes.NewReader(text))
 }
 
-// Read unpacks a Record, such as a file of a journal's directory.
-func Read(from io.Reader) (Record, error) {
-	unzipped, err := gzip.NewReader(from)
+// Last reads the newest record. ErrNotFound if there is none.
+func (j *Journal) Last() (Record, error) {
+	j.mu.Lock()
+	number := j.number
+	j.mu.Unlock()
+	return j.Read(number)
+}
+
+func encode(r Record) ([]byte, error) {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	if err := json.NewEncoder(z).Encode(r); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// Decode reads a record as a file of the journal holds it, or as plain JSON.
+func Decode(from io.Reader) (Record, error) {
+	text, err := io.ReadAll(from)
 	if err != nil {
-		return Record{}, fmt.Errorf("unpacking a journal record: %w", err)
+		return Record{}, fmt.Errorf("reading a plan: %w", err)
+	}
+	var source io.Reader = bytes.NewReader(text)
+	if bytes.HasPrefix(text, []byte{0x1f, 0x8b}) {
+		if source, err = gzip.NewReader(source); err != nil {
+			return Record{}, fmt.Errorf("unpacking a plan: %w", err)
+		}
 	}
 	var r Record
-	if err := json.NewDecoder(unzipped).Decode(&r); err != nil {
-		return Record{}, fmt.Errorf("reading a journal record: %w", err)
+	if err := json.NewDecoder(source).Decode(&r); err != nil {
+		return Record{}, fmt.Errorf("reading a plan: %w", err)
 	}
 	return r, nil
-}
-
-func (j *Journal) keep(r Record) error {
-	var buffer bytes.Buffer
-	zipped := gzip.NewWriter(&buffer)
-	if err := json.NewEncoder(zipped).Encode(r); err != nil {
-		return fmt.Errorf("packing a journal record: %w", err)
-	}
-	if err := zipped.Close(); err != nil {
-		return fmt.Errorf("packing a journal record: %w", err)
-	}
-	p := packed{data: buffer.Bytes(), Entry: Entry{
-		At: r.At, Revision: r.Snapshot.Revision, Pods: len(r.Snapshot.Pods),
-		Opened: len(r.Decision.Open), Unplaced: len(r.Decision.Unplaced), Bytes: buffer.Len(),
-	}}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.number++
-	p.Number = j.number
-	if j.options.Dir != "" {
-		p.file = filepath.Join(j.options.Dir, fmt.Sprintf("%s-%06d.json.gz", r.At.UTC().Format("20060102T150405Z"), p.Number))
-		if err := os.WriteFile(p.file, p.data, 0o600); err != nil {
-			return fmt.Errorf("writing a journal record: %w", err)
-		}
-	}
-	j.entries, j.bytes = append(j.entries, p), j.bytes+p.Bytes
-	return j.forgetLocked()
-}
-
-// forgetLocked drops the oldest Records beyond the bounds, but never the newest. j.mu is held.
-func (j *Journal) forgetLocked() error {
-	for len(j.entries) > 1 && (len(j.entries) > j.options.MaxRecords || j.bytes > j.options.MaxBytes) {
-		oldest := j.entries[0]
-		j.entries, j.bytes = slices.Delete(j.entries, 0, 1), j.bytes-oldest.Bytes
-		if oldest.file == "" {
-			continue
-		}
-		if err := os.Remove(oldest.file); err != nil && !os.IsNotExist(err) {
-			return fmt.Errorf("removing an old journal record: %w", err)
-		}
-	}
-	return nil
 }

@@ -1,97 +1,126 @@
-package journal
+package journal_test
 
 import (
-	"context"
+	"errors"
 	"os"
+	"path/filepath"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/journal"
 )
 
-func record(revision uint64) Record {
-	s := shape.Snapshot{
-		Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Revision: revision,
-		Classes: []*shape.Class{{Namespace: "default", Requests: shape.Vector{CPU: 1000, Pods: 1}}},
-		Pods:    []shape.Pod{{ID: "default/a"}},
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func record(revision uint64) journal.Record {
+	return journal.Record{
+		At: noon.Add(time.Duration(revision) * time.Second), Revision: revision,
+		Snapshot: shape.Snapshot{
+			Now: noon, Revision: revision,
+			Classes:    []*shape.Class{{Namespace: "default", Requests: shape.Vector{CPU: 100, Pods: 1}}},
+			Profiles:   []*shape.Profile{},
+			Pods:       []shape.Pod{{ID: "default/a", Created: noon}},
+			Nodes:      []*shape.Node{},
+			Pools:      []*shape.Pool{},
+			Types:      []*shape.InstanceType{},
+			DaemonSets: []shape.DaemonSet{},
+		},
+		Policy:   engine.DefaultPolicy(),
+		Decision: engine.Decision{Open: []engine.NewNode{{ID: "n1", Pool: "p"}}},
 	}
-	return Record{At: s.Now, Snapshot: s, Policy: engine.DefaultPolicy(), Decision: engine.Plan(s, engine.DefaultPolicy())}
 }
 
-func TestARecordCanBeReplayed(t *testing.T) {
+func TestARecordComesBackAsItWas(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		j, err := New(Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		run(t, j)
-		j.Add(record(7))
-		synctest.Wait()
-		got, ok, err := j.Load(1)
-		if err != nil || !ok {
-			t.Fatalf("loading the record: %v, %v", ok, err)
-		}
-		again := engine.Plan(got.Snapshot, got.Policy)
-		if diff := cmp.Diff(got.Decision, again, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("planning again: -recorded +again\n%s", diff)
-		}
-	})
-}
-
-func TestTheOldestGoFirstInMemoryAndOnDisk(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		j, err := New(Options{MaxRecords: 2, Dir: dir})
-		if err != nil {
-			t.Fatal(err)
-		}
-		run(t, j)
-		for revision := range uint64(4) {
-			j.Add(record(revision))
-			synctest.Wait()
-		}
-		var revisions []uint64
-		for _, e := range j.Entries() {
-			revisions = append(revisions, e.Revision)
-		}
-		if diff := cmp.Diff([]uint64{2, 3}, revisions); diff != "" {
-			t.Errorf("-want +got\n%s", diff)
-		}
-		if files, _ := os.ReadDir(dir); len(files) != 2 {
-			t.Errorf("%d files are left, want 2", len(files))
-		}
-	})
-}
-
-func TestAddNeverWaits(t *testing.T) {
-	t.Parallel()
-	j, err := New(Options{})
+	dir := t.TempDir()
+	j, err := journal.New(journal.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 5 { // nobody runs it
-		j.Add(record(1))
+	if err := j.Keep(record(7)); err != nil {
+		t.Fatal(err)
 	}
-	if got := j.Dropped(); got != 4 {
-		t.Errorf("%d records were dropped, want 4: one waits", got)
+	got, err := j.Last()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(record(7), got); diff != "" {
+		t.Errorf("from memory: -want +got\n%s", diff)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.plan.json.gz"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files %v, %v; want one", files, err)
+	}
+	f, err := os.Open(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	got, err = journal.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(record(7), got); diff != "" {
+		t.Errorf("from the file: -want +got\n%s", diff)
 	}
 }
 
-func run(t *testing.T, j *Journal) {
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- j.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("running the journal: %v", err)
+func TestTheOldestGoWhenThereAreTooMany(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j, err := journal.New(journal.Options{Records: 3, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := uint64(1); i <= 5; i++ {
+		if err := j.Keep(record(i)); err != nil {
+			t.Fatal(err)
 		}
-	})
+	}
+	var kept []uint64
+	for _, e := range j.Entries() {
+		kept = append(kept, e.Revision)
+	}
+	if diff := cmp.Diff([]uint64{3, 4, 5}, kept); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if _, err := j.Read(1); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("reading a record that is gone: %v", err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) != 3 {
+		t.Errorf("files %v, %v; want three", files, err)
+	}
+}
+
+func TestBytesAreBounded(t *testing.T) {
+	t.Parallel()
+	j, err := journal.New(journal.Options{Bytes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Keep(record(1)); err == nil {
+		t.Error("a record larger than the journal was kept")
+	}
+	if len(j.Entries()) != 0 || j.Dropped() != 1 {
+		t.Errorf("%d entries, %d dropped; want none and one", len(j.Entries()), j.Dropped())
+	}
+}
+
+func TestAddNeverBlocks(t *testing.T) {
+	t.Parallel()
+	j, err := journal.New(journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(1000) { // nobody reads
+		j.Add(record(i))
+	}
+	if j.Dropped() == 0 {
+		t.Error("nothing was dropped although nobody writes")
+	}
 }

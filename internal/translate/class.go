@@ -281,6 +281,7 @@ func (in *Interner) namespacesOf(at *field.Path, pod *corev1.Pod, t *corev1.PodA
 	}
 	names = slices.Clone(t.Namespaces)
 	if t.NamespaceSelector != nil {
+		in.selectsNamespaces = true
 		if _, err := selectorOf(at, t.NamespaceSelector); err != nil {
 			return nil, false, err
 		}

@@ -39,6 +39,8 @@ type Interner struct {
 	known   []exemplar       // by class
 	byHash  map[uint64]int32 // the newest class of each digest; older ones by exemplar.next
 
+	selectsNamespaces bool
+
 	profiles  []*shape.Profile
 	byProfile map[uint64][]int32
 }
@@ -74,6 +76,9 @@ func (in *Interner) Profiles() []*shape.Profile {
 
 // Reset forgets which pods make which class. Classes given out stay valid as values.
 func (in *Interner) Reset() { clear(in.byHash) }
+
+// SelectsNamespaces reports whether some class depends on the labels of namespaces.
+func (in *Interner) SelectsNamespaces() bool { return in.selectsNamespaces }
 
 // Observe notes which labels a pod's selectors look at, and reports whether any is new.
 func (in *Interner) Observe(spec *corev1.PodSpec) (grew bool) {

@@ -1,0 +1,137 @@
+package mirror
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// Expect notes a claim that is about to be created, and which pods are planned onto it: it counts as
+// a node on its way, against its pool's limits too, before any informer shows it. The claim needs its
+// name. Forget takes it back when it cannot be created.
+func (m *Mirror) Expect(claim *karpenterv1.NodeClaim, pods []shape.PodID) {
+	now := m.clock.Now()
+	claim = claim.DeepCopy()
+	if claim.CreationTimestamp.IsZero() {
+		claim.CreationTimestamp = metav1.NewTime(now)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rev++
+	if m.claims[claim.Name] == nil {
+		m.expected[claim.Name] = now.Add(believeFor)
+		m.timer(now.Add(believeFor))
+		m.putClaim(claim)
+	}
+	m.nominate(claim.Name, pods, time.Time{})
+}
+
+// Forget notes that an expected claim does not come. One that an informer has shown stays.
+func (m *Mirror) Forget(claim string) {
+	m.mu.Lock()
+	var change Change
+	if _, ok := m.expected[claim]; ok {
+		delete(m.expected, claim)
+		m.rev++
+		change = m.dropClaim(claim)
+	}
+	m.mu.Unlock()
+	m.watch.tell(change)
+}
+
+// Nominate notes that pods are planned onto a node or claim: their room there is taken until they
+// are bound, or go, or until some time after the node is ready.
+func (m *Mirror) Nominate(target string, pods []shape.PodID) {
+	now := m.clock.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rev++
+	m.nominate(target, pods, now.Add(m.nomination))
+}
+
+func (p *picture) nominate(target string, pods []shape.PodID, until time.Time) {
+	slot := p.slotNamed(target)
+	if slot == "" {
+		return
+	}
+	if s := p.slots[slot]; s.view.Node == nil || s.view.Stage < shape.Ready {
+		until = time.Time{} // begins once it is ready
+	}
+	for _, id := range pods {
+		rec := p.pods[id]
+		if rec == nil || rec.object.Spec.NodeName != "" {
+			continue
+		}
+		p.unindex(rec)
+		p.nominated[id] = nomination{target, until}
+		p.index(id, rec)
+		p.place(id, rec)
+	}
+	if !until.IsZero() {
+		p.timer(until)
+	}
+}
+
+// denominate forgets nominations to something that is gone.
+func (p *picture) denominate(target string) {
+	if p.slotNamed(target) != "" {
+		return
+	}
+	for _, id := range podIDs(p.refs[target]) {
+		if p.nominated[id].target == target {
+			p.cancel(id)
+		}
+	}
+}
+
+// cancel forgets where a pod was planned.
+func (p *picture) cancel(id shape.PodID) Change {
+	rec := p.pods[id]
+	if rec == nil {
+		delete(p.nominated, id)
+		return 0
+	}
+	p.unindex(rec)
+	delete(p.nominated, id)
+	p.index(id, rec)
+	return p.place(id, rec)
+}
+
+// expire ends what ends by itself: expectations, nominations, and annotations that hold pods for a while.
+func (p *picture) expire(now time.Time) {
+	if p.nextTimer.IsZero() || now.Before(p.nextTimer) {
+		return
+	}
+	p.nextTimer = time.Time{}
+	for claim, until := range p.expected {
+		if now.Before(until) {
+			p.timer(until)
+			continue
+		}
+		delete(p.expected, claim)
+		p.dropClaim(claim)
+	}
+	for id, n := range p.nominated {
+		switch {
+		case n.until.IsZero():
+		case now.Before(n.until):
+			p.timer(n.until)
+		default:
+			p.cancel(id)
+		}
+	}
+	for id := range p.timed {
+		rec := p.pods[id]
+		if now.Before(rec.view.Until) {
+			p.timer(rec.view.Until)
+			continue
+		}
+		delete(p.timed, id)
+		if rec.slot != "" {
+			p.dirtySlots[rec.slot] = struct{}{}
+		}
+	}
+}

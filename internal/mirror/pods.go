@@ -1,0 +1,210 @@
+package mirror
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/translate"
+)
+
+func (p *picture) putPod(object *corev1.Pod) Change {
+	id := translate.IDOf(object)
+	if translate.Finished(object) {
+		return p.dropPod(id)
+	}
+	rec := p.pods[id]
+	if rec == nil {
+		rec = &pod{}
+		p.pods[id] = rec
+	} else {
+		p.unindex(rec)
+		if rec.object.UID != object.UID {
+			delete(p.nominated, id) // another pod of the same name
+		}
+	}
+	rec.object = object
+	p.index(id, rec)
+	if p.in.Observe(&object.Spec) {
+		p.stale.classes = true
+	}
+	if object.Spec.NodeName != "" {
+		delete(p.nominated, id)
+	}
+	p.translate(rec)
+	return p.place(id, rec)
+}
+
+func (p *picture) dropPod(id shape.PodID) Change {
+	rec := p.pods[id]
+	if rec == nil {
+		return 0
+	}
+	p.unindex(rec)
+	delete(p.nominated, id)
+	delete(p.pods, id)
+	delete(p.timed, id)
+	p.loosen(id, nil)
+	if rec.slot == "" {
+		return 0
+	}
+	p.leave(id, rec)
+	return Room
+}
+
+// translate makes the planner's view of a pod. Whether it is held is judged when nodes are made:
+// the zero time is before the end of every hold.
+func (p *picture) translate(rec *pod) {
+	// Errors are in the class, as the reason why the pod is refused.
+	rec.view, _ = p.in.Pod(rec.object, time.Time{})
+	if rec.view.Until.IsZero() {
+		delete(p.timed, rec.view.ID)
+	} else {
+		p.timed[rec.view.ID] = struct{}{}
+		p.timer(rec.view.Until)
+	}
+}
+
+// retranslate makes a pod's view anew and passes it on to where the pod is.
+func (p *picture) retranslate(rec *pod) {
+	if rec == nil {
+		return
+	}
+	p.translate(rec)
+	if rec.slot != "" {
+		p.dirtySlots[rec.slot] = struct{}{}
+	}
+	if _, ok := p.loose[rec.view.ID]; ok {
+		p.loosen(rec.view.ID, rec)
+	}
+}
+
+// named lists what a pod says about its place: nodes and claims.
+func (p *picture) named(id shape.PodID, rec *pod) [3]string {
+	return [3]string{rec.object.Spec.NodeName, rec.object.Status.NominatedNodeName, p.nominated[id].target}
+}
+
+func (p *picture) index(id shape.PodID, rec *pod) {
+	for _, name := range p.named(id, rec) {
+		if name != "" {
+			addTo(p.refs, name, id)
+		}
+	}
+	for _, claim := range translate.VolumeClaims(rec.object) {
+		addTo(p.users, types.NamespacedName{Namespace: rec.object.Namespace, Name: claim}, id)
+	}
+}
+
+func (p *picture) unindex(rec *pod) {
+	id := translate.IDOf(rec.object)
+	for _, name := range p.named(id, rec) {
+		if name != "" {
+			removeFrom(p.refs, name, id)
+		}
+	}
+	for _, claim := range translate.VolumeClaims(rec.object) {
+		removeFrom(p.users, types.NamespacedName{Namespace: rec.object.Namespace, Name: claim}, id)
+	}
+}
+
+// place puts a pod where it belongs now.
+func (p *picture) place(id shape.PodID, rec *pod) Change {
+	slot := p.slotFor(id, rec)
+	if rec.slot != "" && rec.slot != slot {
+		p.leave(id, rec)
+	}
+	var change Change
+	wanted := slot == "" && translate.Provisionable(rec.object)
+	if wanted {
+		if _, already := p.loose[id]; !already {
+			change |= Wanted
+		}
+		p.loosen(id, rec)
+	} else {
+		p.loosen(id, nil)
+	}
+	if slot == "" {
+		return change
+	}
+	if rec.slot == "" {
+		rec.slot = slot
+		p.slots[slot].pods[id] = struct{}{}
+	}
+	p.dirtySlots[slot] = struct{}{}
+	if p.slots[slot].leaving() {
+		change |= Wanted
+	}
+	return change
+}
+
+// slotFor is where a pod holds room, empty for nowhere.
+func (p *picture) slotFor(id shape.PodID, rec *pod) string {
+	if name := rec.object.Spec.NodeName; name != "" {
+		if p.nodes[name] == nil {
+			return ""
+		}
+		return name
+	}
+	if rec.object.DeletionTimestamp != nil {
+		return ""
+	}
+	for _, name := range []string{rec.object.Status.NominatedNodeName, p.nominated[id].target} {
+		if slot := p.slotNamed(name); slot != "" && !p.slots[slot].leaving() {
+			return slot
+		}
+	}
+	return ""
+}
+
+// slotNamed is the slot of a node, or else of a claim.
+func (p *picture) slotNamed(name string) string {
+	if name == "" {
+		return ""
+	}
+	if p.nodes[name] != nil {
+		return name
+	}
+	return p.slotOf[name]
+}
+
+func (p *picture) leave(id shape.PodID, rec *pod) {
+	if s := p.slots[rec.slot]; s != nil {
+		delete(s.pods, id)
+		p.dirtySlots[rec.slot] = struct{}{}
+	}
+	rec.slot = ""
+}
+
+// loosen notes whether a pod is to be placed; rec is nil if it is not.
+func (p *picture) loosen(id shape.PodID, rec *pod) {
+	if rec == nil {
+		if _, ok := p.loose[id]; !ok {
+			return
+		}
+		delete(p.loose, id)
+	} else {
+		sp := rec.view.Pod
+		sp.Role = shape.Movable
+		p.loose[id] = sp
+	}
+	p.dirtyLoose[id] = struct{}{}
+}
+
+// replace puts all pods that name a node or claim where they belong now.
+func (p *picture) replace(name string) (change Change) {
+	for _, id := range podIDs(p.refs[name]) {
+		if rec := p.pods[id]; rec != nil {
+			change |= p.place(id, rec)
+		}
+	}
+	return change
+}
+
+// timer notes that something ends by itself.
+func (p *picture) timer(at time.Time) {
+	if p.nextTimer.IsZero() || at.Before(p.nextTimer) {
+		p.nextTimer = at
+	}
+}
