@@ -27,6 +27,8 @@ type Cluster struct {
 	prober    *prober
 	lock      *os.File
 
+	controlPlane time.Duration // from Start until the parts were healthy; set by Start
+
 	stopOnce sync.Once
 	stopErr  error
 
@@ -79,6 +81,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := c.startRest(ctx); err != nil {
 		return err
 	}
+	c.controlPlane = time.Since(c.state.StartedAt)
 	for _, program := range c.options.Programs {
 		if err := c.startProgram(ctx, program); err != nil {
 			return err
@@ -247,7 +250,7 @@ func (c *Cluster) startPart(name string) *child {
 
 // startProgram starts a further program and waits until it is healthy.
 func (c *Cluster) startProgram(ctx context.Context, p Program) error {
-	args, err := p.Args(c)
+	args, err := p.Args(ctx, c)
 	if err != nil {
 		return fmt.Errorf("preparing %s: %w", p.Name, err)
 	}
@@ -284,15 +287,15 @@ func (c *Cluster) note(e Event) {
 
 // saveLocked writes the state file. c.mu is held.
 func (c *Cluster) saveLocked() error {
-	c.state.Parts = nil
-	for _, child := range c.children {
-		c.state.Parts = append(c.state.Parts, child.state())
-	}
+	c.state.Parts = c.partsLocked()
 	return c.state.write()
 }
 
 // Endpoint is the API server's address.
 func (c *Cluster) Endpoint() string { return c.layout.url(APIServer) }
+
+// ControlPlaneAfter is how long it took from Start until all parts were healthy, programs not counted.
+func (c *Cluster) ControlPlaneAfter() time.Duration { return c.controlPlane }
 
 // Dir is the directory that holds everything.
 func (c *Cluster) Dir() string { return c.layout.dir }
@@ -300,16 +303,45 @@ func (c *Cluster) Dir() string { return c.layout.dir }
 // Kubeconfig is the path of the administrator's kubeconfig.
 func (c *Cluster) Kubeconfig() string { return c.layout.file("kubeconfig") }
 
+// Address is where something of this name listens or is to listen: a part, or
+// whatever a Program wants an address for. It is the same for the whole life
+// of the cluster, such as "127.0.0.1:21234".
+func (c *Cluster) Address(name string) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.layout.ports[name] == 0 {
+		ports, err := freePorts(1)
+		if err != nil {
+			return "", err
+		}
+		c.layout.ports[name] = ports[0]
+	}
+	return c.layout.address(name), nil
+}
+
+// Authority is the path of the certificate authority's certificate, PEM.
+func (c *Cluster) Authority() string { return c.layout.pki("ca.crt") }
+
 // State returns what is known of the parts now.
 func (c *Cluster) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	state := c.state
-	state.Parts = nil
-	for _, child := range c.children {
-		state.Parts = append(state.Parts, child.state())
-	}
+	state.Parts = c.partsLocked()
 	return state
+}
+
+// partsLocked asks every child. c.mu is held.
+func (c *Cluster) partsLocked() []PartState {
+	var parts []PartState
+	for _, child := range c.children {
+		state := child.state()
+		if c.layout.ports[child.name] != 0 {
+			state.Address = c.layout.address(child.name)
+		}
+		parts = append(parts, state)
+	}
+	return parts
 }
 
 // KubeconfigOf mints a kubeconfig in which user acts, in groups, writes it

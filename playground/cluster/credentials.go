@@ -18,7 +18,7 @@ import (
 
 // serviceAddress is the first address of serviceRange: where Kubernetes puts
 // the Service "kubernetes".
-const serviceAddress = "10.96.0.1"
+const serviceAddress = "10.100.0.1"
 
 // mintKubeconfig returns a kubeconfig in which user acts, in groups.
 func mintKubeconfig(a *authority, endpoint, user string, groups ...string) ([]byte, error) {

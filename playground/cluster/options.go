@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -55,12 +56,13 @@ type Options struct {
 type Program struct {
 	// Name is unique in the cluster and names the log file.
 	Name string
-	// Args is called once, when the parts are healthy, and returns the arguments for
-	// Options.Binary, beginning with the part's name.
-	Args func(*Cluster) ([]string, error)
+	// Args is called once, when the parts and the programs before this one are healthy,
+	// and returns the arguments for Options.Binary, beginning with the part's name.
+	// It may also prepare what the program needs, in the cluster or in its directory.
+	Args func(context.Context, *Cluster) ([]string, error)
 	// Env returns additional environment variables, as "NAME=value"; nil means none.
 	Env func(*Cluster) []string
-	// Healthy is a plain HTTP address that answers 200 when the program is ready.
+	// Healthy is an address that answers 200 when the program is ready.
 	// nil means that a program which runs is ready.
 	Healthy func(*Cluster) string
 }

@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// serviceRange is where Services get their addresses. Nothing routes there: no
-// kube-proxy runs, as nothing behind a Service does.
-const serviceRange = "10.96.0.0/16"
+// serviceRange is where Services get their addresses: EKS's choice, which the
+// user data of its nodes repeats. Nothing routes there: no kube-proxy runs, as
+// nothing behind a Service does.
+const serviceRange = "10.100.0.0/16"
 
 // frontProxyUser is who the API server is to servers of aggregated APIs.
 const frontProxyUser = "playground:front-proxy"

@@ -27,9 +27,10 @@ const (
 type PartState struct {
 	Name     string `json:"name"`
 	Status   Status `json:"status"`
-	PID      int    `json:"pid,omitempty"` // zero when there is no process
-	Restarts int    `json:"restarts"`      // how often it was started again
-	Log      string `json:"log"`           // path
+	PID      int    `json:"pid,omitempty"`     // zero when there is no process
+	Restarts int    `json:"restarts"`          // how often it was started again
+	Log      string `json:"log"`               // path
+	Address  string `json:"address,omitempty"` // host and port on which it listens, if it does
 }
 
 // State is what a cluster writes down, so that other processes can find it.

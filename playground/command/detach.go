@@ -75,14 +75,24 @@ func superviseDetached(ctx context.Context, cmd *exec.Cmd, flags upFlags, out io
 	defer stopWaiting()
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err != nil {
-		// It ended before it was ready, and said why.
+		// It ended before it was ready, and said why. The file is gone with the
+		// directory, but not while we hold it open.
 		_ = cmd.Wait()
-		said, readErr := os.ReadFile(logPath)
-		return errors.Join(fmt.Errorf("starting the cluster in the background: %s", strings.TrimSpace(string(said))), readErr)
+		_, seekErr := log.Seek(0, io.SeekStart)
+		said, readErr := io.ReadAll(log)
+		return errors.Join(errors.New(complaint(string(said))), seekErr, readErr)
 	}
 	var state cluster.State
 	if err := json.Unmarshal(line, &state); err != nil {
 		return fmt.Errorf("reading the new cluster's state: %w", err)
 	}
 	return announce(out, state, flags)
+}
+
+// complaint is the error that Run printed at the end of what a process said.
+func complaint(said string) string {
+	if _, after, found := strings.Cut("\n"+said, "\n"+errorPrefix); found {
+		said = after
+	}
+	return strings.TrimSpace(said)
 }

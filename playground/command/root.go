@@ -13,6 +13,9 @@ import (
 	"github.com/dovetail-sh/dovetail/playground/part"
 )
 
+// errorPrefix begins what is printed when a command fails.
+const errorPrefix = "playground: "
+
 // New returns the whole command line.
 func New() *cobra.Command {
 	root := &cobra.Command{
@@ -44,7 +47,7 @@ func Run(args []string) int {
 	root := New()
 	root.SetArgs(args)
 	if err := root.Execute(); err != nil {
-		fmt.Fprintf(os.Stderr, "playground: %v\n", err)
+		fmt.Fprintf(os.Stderr, "%s%v\n", errorPrefix, err)
 		return 1
 	}
 	return 0

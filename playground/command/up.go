@@ -45,7 +45,7 @@ func newUp() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&flags.dir, "dir", "", "directory for everything the cluster writes; empty or from an earlier cluster (default a new temporary one)")
 	cmd.Flags().StringSliceVar(&flags.parts, "parts", nil, "parts to run: etcd, apiserver, controller-manager, scheduler, kwok (default all)")
-	cmd.Flags().StringSliceVar(&flags.with, "with", nil, "programs to run beside Kubernetes: "+strings.Join(programNames(), ", "))
+	cmd.Flags().StringSliceVar(&flags.with, "with", nil, "programs to run beside Kubernetes: "+strings.Join(programNames, ", "))
 	cmd.Flags().BoolVar(&flags.keep, "keep", false, "leave the directory in place after the cluster ends, so that it can be looked at or continued")
 	cmd.Flags().BoolVar(&flags.detach, "detach", false, "return when the cluster is ready and leave it running; stop it with `playground down`")
 	cmd.Flags().StringVarP(&flags.output, "output", "o", "text", "what to print when the cluster is ready: text, or json on one line")

@@ -24,6 +24,8 @@ var Table = []Part{
 	{Name: "kube-scheduler", About: "binds pods to nodes", Run: kubeScheduler},
 	{Name: "kube-controller-manager", About: "Kubernetes' own controllers", Run: kubeControllerManager},
 	{Name: "kwok", About: "pretend kubelets", Run: kwok},
+	{Name: "awssim", About: "a simulated AWS", Run: simulatedAWS},
+	{Name: "dovetail", About: "Dovetail's own command line", Run: dovetail},
 }
 
 // Find returns the part of that name.

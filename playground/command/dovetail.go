@@ -1,0 +1,119 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/dovetail-sh/dovetail/api/crd"
+	"github.com/dovetail-sh/dovetail/playground/cluster"
+)
+
+// What dovetail listens on, by the names under which the cluster keeps addresses.
+const (
+	metricsOfDovetail = withDovetail
+	healthOfDovetail  = "dovetail-health"
+)
+
+// dovetailArgs is dovetail's command line. It also installs the CRDs.
+func dovetailArgs(ctx context.Context, c *cluster.Cluster, aws bool) ([]string, error) {
+	if err := installCRDs(ctx, c.Kubeconfig()); err != nil {
+		return nil, err
+	}
+	// An administrator, until there is a chart whose role could be granted instead.
+	kubeconfig, err := c.KubeconfigOf("system:serviceaccount:kube-system:dovetail", "system:masters")
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := port(c, metricsOfDovetail)
+	if err != nil {
+		return nil, err
+	}
+	health, err := port(c, healthOfDovetail)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{
+		withDovetail, "controller", "--kubeconfig=" + kubeconfig,
+		"--metrics-port=" + metrics, "--health-probe-port=" + health,
+		// There is only this one, and after a crash it is not to wait for its own lease.
+		"--disable-leader-election",
+		"--kube-client-qps=1000", "--kube-client-burst=2000",
+	}
+	if !aws {
+		return append(args, "--cloud=kwok"), nil
+	}
+	return append(args, "--cloud=aws", "--cluster-name="+clusterName, "--interruption-queue="+clusterName), nil
+}
+
+func port(c *cluster.Cluster, name string) (string, error) {
+	address, err := c.Address(name)
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", fmt.Errorf("reading the address of %s: %w", name, err)
+	}
+	return port, nil
+}
+
+// installCRDs creates or updates Dovetail's CRDs and waits until they are served.
+func installCRDs(ctx context.Context, kubeconfig string) error {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	client, err := apiextensions.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("making a client: %w", err)
+	}
+	crds := client.ApiextensionsV1().CustomResourceDefinitions()
+	for _, definition := range crd.All() {
+		_, err := crds.Create(ctx, definition, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			var old *apiextensionsv1.CustomResourceDefinition
+			if old, err = crds.Get(ctx, definition.Name, metav1.GetOptions{}); err == nil {
+				definition.ResourceVersion = old.ResourceVersion
+				_, err = crds.Update(ctx, definition, metav1.UpdateOptions{})
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("installing CRD %s: %w", definition.Name, err)
+		}
+	}
+	for _, definition := range crd.All() {
+		err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+			now, err := crds.Get(ctx, definition.Name, metav1.GetOptions{})
+			if err != nil {
+				return false, err
+			}
+			return established(now), nil
+		})
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("waiting for CRD %s: it is not served; its conditions say why", definition.Name)
+		}
+		if err != nil {
+			return fmt.Errorf("waiting for CRD %s: %w", definition.Name, err)
+		}
+	}
+	return nil
+}
+
+func established(definition *apiextensionsv1.CustomResourceDefinition) bool {
+	for _, condition := range definition.Status.Conditions {
+		if condition.Type == apiextensionsv1.Established {
+			return condition.Status == apiextensionsv1.ConditionTrue
+		}
+	}
+	return false
+}
