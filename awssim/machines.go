@@ -87,7 +87,7 @@ func (s *Server) boot(ctx context.Context, e world.Effect) {
 
 func (s *Server) booted(in *world.Instance, node, failure string) {
 	if failure != "" {
-		slog.Debug("a simulated machine does not join", "instance", in.ID, "reason", failure)
+		slog.Warn("a simulated machine does not join", "instance", in.ID, "reason", failure)
 	}
 	_ = s.world.Do(func(st *world.State) error {
 		st.Booted(in, node, failure)
