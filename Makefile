@@ -24,7 +24,7 @@ test: playground-binary ## Run every test, with the race detector, against a rea
 
 .PHONY: playground
 playground: playground-binary ## Start a whole cluster with a simulated AWS and leave it up
-	@bin/playground up --with awssim,dovetail --keep
+	@bin/playground up --with awssim,dovetail --detach
 
 ##@ Building
 

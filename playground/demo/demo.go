@@ -23,8 +23,8 @@ type Setting struct {
 	// Variables are the tutorials' shell variables: CLUSTER_NAME, ARM_AMI_ID, AMD_AMI_ID.
 	Variables map[string]string
 
-	// Price is what a machine costs now, in dollars an hour.
-	Price func(instanceType, zone, capacityType string) float64
+	// Prices are what machines cost now, in dollars an hour by provider ID.
+	Prices func(context.Context) (map[string]float64, error)
 
 	// ControlPlane is how long the cluster took from start to a ready API server.
 	ControlPlane time.Duration
@@ -46,7 +46,7 @@ func Run(ctx context.Context, setting Setting, say *Narrator) error {
 	if err != nil {
 		return fmt.Errorf("reaching the cluster: %w", err)
 	}
-	s := &stage{client: cluster, say: say, variables: setting.Variables, price: setting.Price, patience: patience, began: time.Now()}
+	s := &stage{client: cluster, say: say, variables: setting.Variables, prices: setting.Prices, patience: patience, began: time.Now()}
 
 	for _, story := range []func(context.Context) error{s.openfaas, s.spot} {
 		if err := story(ctx); err != nil {

@@ -66,9 +66,16 @@ func (s *stage) look(ctx context.Context) (fleet, error) {
 		return fleet{}, fmt.Errorf("listing pods: %w", err)
 	}
 
+	prices, err := s.prices(ctx)
+	if err != nil {
+		return fleet{}, fmt.Errorf("reading prices: %w", err)
+	}
+
 	f := fleet{zones: map[string]int{}}
 	for i := range claims.Items {
-		f.machines = append(f.machines, s.describe(&claims.Items[i], nodes.Items))
+		m := describe(&claims.Items[i], nodes.Items)
+		m.price = prices[claims.Items[i].Status.ProviderID]
+		f.machines = append(f.machines, m)
 	}
 	slices.SortFunc(f.machines, func(a, b machine) int { return cmp.Compare(a.claim, b.claim) })
 	for i := range pods.Items {
@@ -77,7 +84,7 @@ func (s *stage) look(ctx context.Context) (fleet, error) {
 	return f, nil
 }
 
-func (s *stage) describe(claim *karpenterv1.NodeClaim, nodes []corev1.Node) machine {
+func describe(claim *karpenterv1.NodeClaim, nodes []corev1.Node) machine {
 	m := machine{
 		claim:        claim.Name,
 		node:         claim.Status.NodeName,
@@ -93,9 +100,6 @@ func (s *stage) describe(claim *karpenterv1.NodeClaim, nodes []corev1.Node) mach
 			m.cpu, m.memory = nodes[i].Status.Allocatable[corev1.ResourceCPU], nodes[i].Status.Allocatable[corev1.ResourceMemory]
 			m.ready = meta.IsStatusConditionTrue(claim.Status.Conditions, karpenterv1.ConditionInitialized)
 		}
-	}
-	if m.launched {
-		m.price = s.price(m.instanceType, m.zone, m.kind)
 	}
 	return m
 }

@@ -15,7 +15,7 @@ type stage struct {
 	client    client.Client
 	say       *Narrator
 	variables map[string]string
-	price     func(instanceType, zone, capacityType string) float64
+	prices    func(context.Context) (map[string]float64, error)
 
 	patience time.Duration   // how long one wait may take
 	reaction []time.Duration // from a Deployment's change to the last launched claim it caused
