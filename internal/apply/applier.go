@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -22,31 +24,43 @@ type classes interface {
 type Deps struct {
 	Client  client.Client
 	Cloud   classes
+	Mirror  *mirror.Mirror
 	Metrics *observe.Metrics
 	Log     logr.Logger
-
-	// Expect tells the picture of the cluster of a claim that was just made, so that the next plan
-	// counts it before the API server's watch has told of it.
-	Expect func(*karpenterv1.NodeClaim)
 }
 
 // Applier creates and deletes NodeClaims.
-type Applier struct{ Deps }
+type Applier struct {
+	Deps
+
+	// reserving is held from looking at limits until what is taken of them is in the mirror.
+	reserving sync.Mutex
+}
 
 // New checks that nothing is missing.
 func New(d Deps) (*Applier, error) {
-	if d.Client == nil || d.Cloud == nil || d.Metrics == nil || d.Expect == nil {
+	if d.Client == nil || d.Cloud == nil || d.Mirror == nil || d.Metrics == nil {
 		return nil, errors.New("apply: a dependency is missing")
 	}
-	return &Applier{d}, nil
+	return &Applier{Deps: d}, nil
 }
 
-// stamp is what the cloud wants on a new claim of a pool.
-func (a *Applier) stamp(ctx context.Context, pool *karpenterv1.NodePool) (map[string]string, error) {
+// look finds out whether a pool can still launch, and what its cloud wants on new claims.
+func (a *Applier) look(ctx context.Context, name string) (stamp map[string]string, err error) {
+	pool := a.Mirror.Pool(name)
+	if pool == nil || !pool.DeletionTimestamp.IsZero() {
+		return nil, ErrPoolGone
+	}
 	ref := pool.Spec.Template.Spec.NodeClassRef
+	if ref == nil {
+		return nil, errors.New("it has no spec.template.spec.nodeClassRef")
+	}
 	class, err := a.Cloud.Class(ctx, *ref)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s %s: %w", ref.Kind, ref.Name, err)
+	}
+	if class.Deleting || !class.Ready {
+		return nil, fmt.Errorf("%s %s: %w", ref.Kind, ref.Name, provider.ErrClassNotReady)
 	}
 	return class.Stamp, nil
 }

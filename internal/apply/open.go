@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
-	"k8s.io/apimachinery/pkg/types"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/rand"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
@@ -16,32 +19,50 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
-// atOnce is how many claims are created in parallel: enough to use the API client's burst.
-const atOnce = 50
+const (
+	// atOnce is how many claims are created in parallel: enough to use the API client's burst.
+	atOnce = 50
+
+	// createWithin is how long the creation of one claim may take.
+	createWithin = 30 * time.Second
+
+	// newNames is how many names are tried when one is taken.
+	newNames = 3
+
+	// nameRoom is how much of a pool's name goes into its claims' names, so that they stay valid label values.
+	nameRoom = 57
+)
 
 // ErrPoolGone means that a NodePool was deleted after the plan was made.
-var ErrPoolGone = errors.New("the NodePool is being deleted")
+var ErrPoolGone = errors.New("the NodePool is gone or being deleted")
+
+// order is a claim that is ready to be created.
+type order struct {
+	node  engine.NewNode
+	claim *karpenterv1.NodeClaim
+}
 
 // Open creates a claim for every new node of a decision, for a reason as metrics name it, and returns the claims by
-// the nodes' IDs. A node that cannot be opened does not stop the others; the error names each of them.
+// the nodes' IDs. The pods of each keep their place there. A node that cannot be opened does not stop the others;
+// the error names the pools.
 func (a *Applier) Open(ctx context.Context, nodes []engine.NewNode, reason string) (map[string]*karpenterv1.NodeClaim, error) {
+	orders, errs := a.reserve(ctx, nodes)
 	var (
 		mu     sync.Mutex // guards opened and errs
-		opened = make(map[string]*karpenterv1.NodeClaim, len(nodes))
-		errs   []error
+		opened = make(map[string]*karpenterv1.NodeClaim, len(orders))
 	)
 	var group errgroup.Group
 	group.SetLimit(atOnce)
-	for _, node := range nodes {
+	for _, o := range orders {
 		group.Go(func() error {
-			claim, err := a.open(ctx, node, reason)
+			claim, err := a.create(ctx, o, reason)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				errs = append(errs, fmt.Errorf("opening a node of NodePool %s for %d pods: %w", node.Pool, len(node.Pods), err))
+				errs = append(errs, openingError(o.node.Pool, err))
 				return nil
 			}
-			opened[node.ID] = claim
+			opened[o.node.ID] = claim
 			return nil
 		})
 	}
@@ -49,26 +70,80 @@ func (a *Applier) Open(ctx context.Context, nodes []engine.NewNode, reason strin
 	return opened, errors.Join(errs...)
 }
 
-func (a *Applier) open(ctx context.Context, node engine.NewNode, reason string) (*karpenterv1.NodeClaim, error) {
-	pool := &karpenterv1.NodePool{}
-	if err := a.Client.Get(ctx, types.NamespacedName{Name: node.Pool}, pool); err != nil {
-		return nil, fmt.Errorf("reading the pool: %w", err)
+func openingError(pool string, err error) error {
+	return fmt.Errorf("opening a node of NodePool %s: %w", pool, err)
+}
+
+// reserve makes the claims that limits have room for, and enters them into the mirror, where they count
+// from then on.
+func (a *Applier) reserve(ctx context.Context, nodes []engine.NewNode) (orders []order, errs []error) {
+	var pools []string
+	byPool := map[string][]engine.NewNode{}
+	for _, n := range nodes {
+		if byPool[n.Pool] == nil {
+			pools = append(pools, n.Pool)
+		}
+		byPool[n.Pool] = append(byPool[n.Pool], n)
 	}
-	if !pool.DeletionTimestamp.IsZero() {
-		return nil, ErrPoolGone
+	stamps := map[string]map[string]string{}
+	for _, pool := range pools {
+		stamp, err := a.look(ctx, pool)
+		if err != nil {
+			errs = append(errs, openingError(pool, err))
+			delete(byPool, pool)
+		}
+		stamps[pool] = stamp
 	}
-	stamp, err := a.stamp(ctx, pool)
-	if err != nil {
-		return nil, err
+	a.reserving.Lock()
+	defer a.reserving.Unlock()
+	for _, pool := range pools {
+		fitting, short := within(a.Mirror.Limits(pool), a.Mirror.Offered(pool), slices.Clone(byPool[pool]))
+		if short != nil {
+			errs = append(errs, openingError(pool, short))
+		}
+		object := a.Mirror.Pool(pool)
+		for _, n := range fitting {
+			if object == nil {
+				break // gone since it was looked at
+			}
+			claim := translate.NodeClaim(object, n, stamps[pool])
+			claim.Name = newName(pool)
+			a.Mirror.Expect(claim, n.Pods)
+			orders = append(orders, order{n, claim})
+		}
 	}
-	claim := translate.NodeClaim(pool, node, stamp)
-	if err := a.Client.Create(ctx, claim); err != nil {
-		return nil, fmt.Errorf("creating the claim: %w", err)
+	return orders, errs
+}
+
+// newName is a claim's name. It is chosen here and not by the API server, so that the claim can be in the
+// mirror before it exists.
+func newName(pool string) string {
+	return pool[:min(len(pool), nameRoom)] + "-" + rand.String(5)
+}
+
+// create creates one claim that the mirror expects already.
+func (a *Applier) create(ctx context.Context, o order, reason string) (*karpenterv1.NodeClaim, error) {
+	ctx, cancel := context.WithTimeout(ctx, createWithin)
+	defer cancel()
+	claim := o.claim
+	for try := 1; ; try++ {
+		err := a.Client.Create(ctx, claim)
+		if err == nil {
+			break
+		}
+		if !apierrors.IsAlreadyExists(err) || try == newNames {
+			a.Mirror.Forget(claim.Name)
+			return nil, fmt.Errorf("creating NodeClaim %s: %w", claim.Name, err)
+		}
+		taken := claim.Name
+		claim = claim.DeepCopy()
+		claim.Name = newName(o.node.Pool)
+		a.Mirror.Expect(claim, o.node.Pods)
+		a.Mirror.Forget(taken)
 	}
-	a.Expect(claim)
-	a.Metrics.Claims.Created.WithLabelValues(reason, pool.Name, strconv.FormatBool(node.Relaxed)).Inc()
-	a.Log.Info("created nodeclaim", observe.LogNodePool, pool.Name, observe.LogNodeClaim, claim.Name,
-		observe.LogRequests, claim.Spec.Resources.Requests, observe.LogInstanceTypes, typeNames(node.Options), observe.LogPodCount, len(node.Pods))
+	a.Metrics.Claims.Created.WithLabelValues(reason, o.node.Pool, strconv.FormatBool(o.node.Relaxed)).Inc()
+	a.Log.Info("created nodeclaim", observe.LogNodePool, o.node.Pool, observe.LogNodeClaim, claim.Name,
+		observe.LogRequests, claim.Spec.Resources.Requests, observe.LogInstanceTypes, typeNames(o.node.Options), observe.LogPodCount, len(o.node.Pods))
 	return claim, nil
 }
 

@@ -256,13 +256,23 @@ func (m *Mirror) Pools() []*karpenterv1.NodePool {
 	return out
 }
 
-// Room is what the limits of a pool still allow: machines, and for each resource with a limit the
-// amount left, which may be negative. limited says which resources have one.
-func (m *Mirror) Room(name string) (limits []shape.Limit) {
+// Limits are the limits of a pool with what is used of them, claims that are on their way included;
+// nil if it has none.
+func (m *Mirror) Limits(pool string) []shape.Limit {
 	for _, p := range m.Snapshot().Pools {
-		if p.Name == name {
+		if p.Name == pool {
 			return p.Limits
 		}
+	}
+	return nil
+}
+
+// Offered is what a cloud last offered to a pool; nil if nobody has asked.
+func (m *Mirror) Offered(pool string) *translate.Offer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.pools[pool]; p != nil {
+		return p.offer
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (m *Mirror) Forget(claim string) {
 
 // Nominate notes that pods are planned onto a node or claim: their room there is taken until they
 // are bound, or go, or until some time after the node is ready.
-func (m *Mirror) Nominate(target string, pods []shape.PodID) {
+func (m *Mirror) Nominate(pods []shape.PodID, target string) {
 	now := m.clock.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()

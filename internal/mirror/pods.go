@@ -166,7 +166,13 @@ func (p *picture) slotNamed(name string) string {
 	if p.nodes[name] != nil {
 		return name
 	}
-	return p.slotOf[name]
+	if slot, ok := p.slotOf[name]; ok {
+		return slot
+	}
+	if p.slots[name] != nil { // a claim under its longer name, see translate.ClaimOnlyName
+		return name
+	}
+	return ""
 }
 
 func (p *picture) leave(id shape.PodID, rec *pod) {

@@ -166,8 +166,10 @@ func (b *builder) join() {
 		p.Offer = b.objects.Offers[c.Labels[karpenterv1.NodePoolLabelKey]]
 		b.target[c.Name] = p.Name
 	}
-	for _, n := range nodes {
-		b.target[n.Name] = n.Name
+	for name := range b.nodes {
+		if _, taken := b.target[name]; !taken || b.nodes[name].Node != nil {
+			b.target[name] = name
+		}
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/journal"
+	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/observe"
-	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // Reason is why claims are created here, as metrics name it.
@@ -24,14 +24,6 @@ const Reason = "provisioned"
 // not every change that helps them is seen as one. Karpenter's figure.
 const lookAgain = 10 * time.Second
 
-// picture is the part of the mirror that provisioning needs.
-type picture interface {
-	// Snapshot cuts the cluster as it is known now. Problems are objects that cannot be read.
-	Snapshot(now time.Time) (shape.Snapshot, []translate.Problem)
-	// Nominate remembers that pods are planned onto a Node or NodeClaim.
-	Nominate(pods []shape.PodID, onto string)
-}
-
 // opener creates claims.
 type opener interface {
 	Open(ctx context.Context, nodes []engine.NewNode, reason string) (map[string]*karpenterv1.NodeClaim, error)
@@ -39,7 +31,8 @@ type opener interface {
 
 // Deps are what a Provisioner needs; all are required.
 type Deps struct {
-	Mirror  picture
+	Mirror  *mirror.Mirror
+	Cloud   seller
 	Apply   opener
 	Journal *journal.Journal
 	Tell    *Teller
@@ -55,7 +48,7 @@ type Provisioner struct{ Deps }
 
 // New checks that nothing is missing.
 func New(d Deps) (*Provisioner, error) {
-	if d.Mirror == nil || d.Apply == nil || d.Journal == nil || d.Tell == nil || d.Batch == nil || d.Clock == nil || d.Metrics == nil {
+	if d.Mirror == nil || d.Cloud == nil || d.Apply == nil || d.Journal == nil || d.Tell == nil || d.Batch == nil || d.Clock == nil || d.Metrics == nil {
 		return nil, errors.New("provisioner: a dependency is missing")
 	}
 	return &Provisioner{d}, nil
@@ -66,6 +59,7 @@ func (p *Provisioner) NeedLeaderElection() bool { return true }
 
 // Start plans until the context ends.
 func (p *Provisioner) Start(ctx context.Context) error {
+	p.Mirror.Hear(func(mirror.Change) { p.Batch.Trigger() })
 	p.Batch.Trigger() // pods may have been waiting for a leader
 	var patience time.Duration
 	for ctx.Err() == nil {
@@ -90,10 +84,8 @@ func (p *Provisioner) Start(ctx context.Context) error {
 func (p *Provisioner) Pass(ctx context.Context) (open bool, err error) {
 	// See.
 	began := p.Clock.Now()
-	snapshot, problems := p.Mirror.Snapshot(began)
-	for _, problem := range problems {
-		p.Log.V(1).Info("leaving out an object that cannot be read", "problem", problem.Error())
-	}
+	Refresh(ctx, p.Mirror, p.Cloud)
+	snapshot := p.Mirror.Snapshot()
 	p.Metrics.Scheduler.QueueDepth.WithLabelValues(controllerName, "").Set(float64(len(snapshot.Pods)))
 	if len(snapshot.Pods) == 0 {
 		p.Metrics.Scheduler.Unplaced.WithLabelValues(controllerName).Set(0)
@@ -107,31 +99,27 @@ func (p *Provisioner) Pass(ctx context.Context) (open bool, err error) {
 	p.Metrics.Scheduler.Unplaced.WithLabelValues(controllerName).Set(float64(len(decision.Unplaced)))
 	p.Log.Info("planned pods", observe.LogPodCount, len(snapshot.Pods), "placed", len(decision.Place), "new-nodes", len(decision.Open),
 		"unplaced", len(decision.Unplaced), "price-per-hour", decision.Price.String(), observe.LogDuration, took.String())
-	p.Journal.Add(journal.Record{At: began, Snapshot: snapshot, Policy: p.Policy, Decision: decision})
+	p.Journal.Add(journal.Record{At: began, Revision: snapshot.Revision, Took: took, Snapshot: snapshot, Policy: p.Policy, Decision: decision})
 
 	// Act.
 	claims, err := p.Apply.Open(ctx, decision.Open, Reason)
 	if err != nil {
 		err = fmt.Errorf("opening nodes: %w", err)
 	}
-	p.nominate(decision, claims)
+	p.nominate(decision.Place)
 	p.Tell.All(ctx, decision, claims)
 	return true, err
 }
 
-// nominate remembers where pods were planned, so that the next plan leaves the room to them.
-func (p *Provisioner) nominate(d engine.Decision, claims map[string]*karpenterv1.NodeClaim) {
+// nominate remembers where pods were planned, so that the next plan leaves the room to them. Those
+// planned onto new nodes are remembered when their claims are made.
+func (p *Provisioner) nominate(list []engine.Placement) {
 	onto := map[string][]shape.PodID{}
-	for _, placement := range d.Place {
+	for _, placement := range list {
 		onto[placement.Node] = append(onto[placement.Node], placement.Pod)
 	}
 	for node, pods := range onto {
 		p.Mirror.Nominate(pods, node)
-	}
-	for _, node := range d.Open {
-		if claim := claims[node.ID]; claim != nil {
-			p.Mirror.Nominate(node.Pods, claim.Name)
-		}
 	}
 }
 
