@@ -12,22 +12,29 @@ type Batch struct {
 	idle, longest time.Duration
 	clock         clock.Clock
 	triggers      chan struct{} // holds one: a trigger during a pass begins the next batch
+	nudges        chan struct{} // holds one
 }
 
 // NewBatch makes batches that end when no trigger has come for idle, and after longest at the latest.
 func NewBatch(idle, longest time.Duration, c clock.Clock) *Batch {
-	return &Batch{idle: idle, longest: longest, clock: c, triggers: make(chan struct{}, 1)}
+	return &Batch{idle: idle, longest: longest, clock: c, triggers: make(chan struct{}, 1), nudges: make(chan struct{}, 1)}
 }
 
-// Trigger says that something is to be planned. It never waits.
-func (b *Batch) Trigger() {
+// Trigger says that something more is to be planned, and that more may follow. It never waits.
+func (b *Batch) Trigger() { say(b.triggers) }
+
+// Nudge says that what is to be planned may fare better now. It begins a batch but, unlike Trigger, does not
+// draw one out: in a busy cluster such news never ends. It never waits.
+func (b *Batch) Nudge() { say(b.nudges) }
+
+func say(to chan struct{}) {
 	select {
-	case b.triggers <- struct{}{}:
+	case to <- struct{}{}:
 	default:
 	}
 }
 
-// Wait returns true at the end of a batch. It returns false when no trigger came within patience (0: wait
+// Wait returns true at the end of a batch. It returns false when nothing came within patience (0: wait
 // for ever), or the context ended.
 func (b *Batch) Wait(ctx context.Context, patience time.Duration) bool {
 	var tired <-chan time.Time
@@ -42,7 +49,13 @@ func (b *Batch) Wait(ctx context.Context, patience time.Duration) bool {
 	case <-tired:
 		return false
 	case <-b.triggers:
+	case <-b.nudges:
 	}
+	return b.collect(ctx)
+}
+
+// collect waits for the end of a batch that has begun.
+func (b *Batch) collect(ctx context.Context) bool {
 	end := b.clock.NewTimer(b.longest)
 	defer end.Stop()
 	quiet := b.clock.NewTimer(b.idle)
@@ -55,6 +68,7 @@ func (b *Batch) Wait(ctx context.Context, patience time.Duration) bool {
 			return true
 		case <-quiet.C():
 			return true
+		case <-b.nudges: // this batch is what it asks for
 		case <-b.triggers:
 			if !quiet.Stop() {
 				select {

@@ -21,6 +21,7 @@ func TestABatchEndsWhenItIsQuietOrLongEnough(t *testing.T) {
 		"Following":  {"Each pod begins the quiet second again.", []time.Duration{0, 900 * time.Millisecond, 1800 * time.Millisecond}, 0, 2800 * time.Millisecond, true},
 		"Stream":     {"A stream of pods is cut after ten seconds.", stream(500*time.Millisecond, 40), 0, 10 * time.Second, true},
 		"NothingYet": {"The batch begins with the first pod.", []time.Duration{5 * time.Second}, 0, 6 * time.Second, true},
+		"Nudged":     {"News begins a batch but does not draw it out.", nil, 0, time.Second, true},
 		"Tired":      {"Without a pod the caller gets its turn.", nil, 3 * time.Second, 3 * time.Second, false},
 	}
 	for name, tc := range cases {
@@ -30,6 +31,11 @@ func TestABatchEndsWhenItIsQuietOrLongEnough(t *testing.T) {
 				b := NewBatch(time.Second, 10*time.Second, clock.RealClock{})
 				for _, at := range tc.triggers {
 					time.AfterFunc(at, b.Trigger)
+				}
+				if name == "Nudged" {
+					for _, at := range stream(500*time.Millisecond, 40) {
+						time.AfterFunc(at, b.Nudge)
+					}
 				}
 				start := time.Now()
 				planned := b.Wait(t.Context(), tc.patience)

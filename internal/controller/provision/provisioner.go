@@ -3,7 +3,7 @@ package provision
 import (
 	"context"
 	"errors"
-	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -23,6 +23,9 @@ const Reason = "provisioned"
 // lookAgain is how soon pods are planned again that found no room, or that were planned and have not been bound:
 // not every change that helps them is seen as one. Karpenter's figure.
 const lookAgain = 10 * time.Second
+
+// syncAgain is how soon it is looked again whether the mirror has seen the whole cluster.
+const syncAgain = 50 * time.Millisecond
 
 // opener creates claims.
 type opener interface {
@@ -44,14 +47,19 @@ type Deps struct {
 }
 
 // Provisioner plans batches of pods.
-type Provisioner struct{ Deps }
+type Provisioner struct {
+	Deps
+
+	rests rests       // of the one goroutine that makes passes
+	open  atomic.Bool // some pods have found no place, so far
+}
 
 // New checks that nothing is missing.
 func New(d Deps) (*Provisioner, error) {
 	if d.Mirror == nil || d.Cloud == nil || d.Apply == nil || d.Journal == nil || d.Tell == nil || d.Batch == nil || d.Clock == nil || d.Metrics == nil {
 		return nil, errors.New("provisioner: a dependency is missing")
 	}
-	return &Provisioner{d}, nil
+	return &Provisioner{Deps: d, rests: rests{}}, nil
 }
 
 // NeedLeaderElection is true: two planners would buy everything twice.
@@ -59,37 +67,50 @@ func (p *Provisioner) NeedLeaderElection() bool { return true }
 
 // Start plans until the context ends.
 func (p *Provisioner) Start(ctx context.Context) error {
-	p.Mirror.Hear(func(mirror.Change) { p.Batch.Trigger() })
+	p.Mirror.Hear(p.hear)
 	p.Batch.Trigger() // pods may have been waiting for a leader
-	var patience time.Duration
+	patience := lookAgain
 	for ctx.Err() == nil {
 		p.Batch.Wait(ctx, patience)
 		if ctx.Err() != nil {
 			return nil
 		}
-		open, err := p.Pass(ctx)
-		if err != nil && ctx.Err() == nil {
-			p.Log.Error(err, "carrying out the plan; what is left is planned again")
-			open = true
+		if !p.Mirror.Synced() {
+			patience = syncAgain
+			continue
 		}
-		patience = 0
-		if open {
-			patience = lookAgain
+		var err error
+		if patience, err = p.Pass(ctx); err != nil && ctx.Err() == nil {
+			p.Log.Error(err, "carrying out the plan; what is left is planned again")
 		}
 	}
 	return nil
 }
 
-// Pass plans all pods that need a place now, once. open is true while some of them have none yet.
-func (p *Provisioner) Pass(ctx context.Context) (open bool, err error) {
+// hear turns news from the mirror into batches.
+func (p *Provisioner) hear(c mirror.Change) {
+	switch {
+	case c&mirror.Wanted != 0:
+		p.Batch.Trigger()
+	case p.open.Load():
+		p.Batch.Nudge()
+	}
+}
+
+// Pass plans all pods that need a place now, once, and says how long the next one may wait if there is no news.
+// An error means that part of the plan could not be carried out.
+func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err error) {
 	// See.
 	began := p.Clock.Now()
 	Refresh(ctx, p.Mirror, p.Cloud)
 	snapshot := p.Mirror.Snapshot()
+	var due time.Time
+	snapshot.Pools, due = p.rests.apply(snapshot.Pools, began)
 	p.Metrics.Scheduler.QueueDepth.WithLabelValues(controllerName, "").Set(float64(len(snapshot.Pods)))
 	if len(snapshot.Pods) == 0 {
+		p.open.Store(false)
 		p.Metrics.Scheduler.Unplaced.WithLabelValues(controllerName).Set(0)
-		return false, nil
+		return lookAgain, nil
 	}
 
 	// Decide.
@@ -102,13 +123,17 @@ func (p *Provisioner) Pass(ctx context.Context) (open bool, err error) {
 	p.Journal.Add(journal.Record{At: began, Revision: snapshot.Revision, Took: took, Snapshot: snapshot, Policy: p.Policy, Decision: decision})
 
 	// Act.
-	claims, err := p.Apply.Open(ctx, decision.Open, Reason)
-	if err != nil {
-		err = fmt.Errorf("opening nodes: %w", err)
-	}
 	p.nominate(decision.Place)
+	claims, err := p.Apply.Open(ctx, decision.Open, Reason)
+	now := p.Clock.Now()
+	p.rests.note(decision.Open, claims, now)
+	p.open.Store(len(decision.Unplaced) > 0 || len(claims) < len(decision.Open))
 	p.Tell.All(ctx, decision, claims)
-	return true, err
+	patience = lookAgain
+	if !due.IsZero() {
+		patience = min(patience, max(due.Sub(now), time.Millisecond))
+	}
+	return patience, err
 }
 
 // nominate remembers where pods were planned, so that the next plan leaves the room to them. Those
