@@ -59,6 +59,8 @@ func up(ctx context.Context, flags upFlags, out, progress io.Writer) error {
 	if err := lifeline.Watch(stop); err != nil {
 		return err
 	}
+	// Whoever reads our output may be gone when we tidy up after it.
+	signal.Ignore(syscall.SIGPIPE)
 	programs, err := programsNamed(flags.with)
 	if err != nil {
 		return err
