@@ -4,18 +4,22 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
 	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws"
 	"github.com/dovetail-sh/dovetail/provider/kwok"
 )
 
@@ -31,13 +35,51 @@ type CloudDeps struct {
 }
 
 // newCloud makes the cloud that the configuration names.
-func newCloud(d CloudDeps) (provider.Cloud, error) {
-	switch d.Config.Cloud {
-	case config.CloudKWOK:
+func newCloud(ctx context.Context, d CloudDeps) (provider.Cloud, error) {
+	if d.Config.Cloud == config.CloudKWOK {
 		return newKWOK(d)
-	default:
-		return nil, fmt.Errorf("there is no cloud %q", d.Config.Cloud)
 	}
+	return newAWS(ctx, d)
+}
+
+func newAWS(ctx context.Context, d CloudDeps) (provider.Cloud, error) {
+	found, err := aws.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := d.Config.AWS
+	return aws.New(ctx, aws.Deps{
+		Config: found, Client: d.Client, Live: d.Live, Clock: d.Clock, KubernetesVersion: versionOf(d.Kube),
+		Settings: aws.Settings{
+			ClusterName: s.ClusterName, ClusterEndpoint: s.ClusterEndpoint, ClusterCABundle: s.ClusterCABundle,
+			IsolatedVPC: s.IsolatedVPC, EKSControlPlane: s.EKSControlPlane,
+			VMMemoryOverheadPercent: s.VMMemoryOverheadPercent, InterruptionQueue: s.InterruptionQueue, ReservedENIs: s.ReservedENIs,
+			AMIRefreshInterval: s.AMIRefreshInterval, SubnetRefreshInterval: s.SubnetRefreshInterval, DisableDryRun: s.DisableDryRun,
+		},
+	})
+}
+
+// versionOf asks the API server for its version, such as "1.36".
+func versionOf(kube *rest.Config) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) {
+		ask, err := discovery.NewDiscoveryClientForConfig(kube)
+		if err != nil {
+			return "", fmt.Errorf("reading the client configuration: %w", err)
+		}
+		v, err := ask.ServerVersion()
+		if err != nil {
+			return "", fmt.Errorf("asking the API server for its version: %w", err)
+		}
+		return v.Major + "." + strings.TrimRight(v.Minor, "+"), nil
+	}
+}
+
+// rulesOf are the label rules of the configured cloud.
+func rulesOf(c config.Config) []karpenterv1.LabelRules {
+	if c.Cloud == config.CloudAWS {
+		return []karpenterv1.LabelRules{awsv1.LabelRules()}
+	}
+	return nil
 }
 
 func newKWOK(d CloudDeps) (provider.Cloud, error) {

@@ -39,7 +39,7 @@ type Options struct {
 	RestConfig *rest.Config
 
 	// Cloud makes the cloud; nil means the one that Config names.
-	Cloud func(CloudDeps) (provider.Cloud, error)
+	Cloud func(context.Context, CloudDeps) (provider.Cloud, error)
 
 	// WrapClient may put something between the controllers and the API server, such as faults.
 	WrapClient func(client.Client) client.Client
@@ -79,7 +79,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Daemon, error) {
 	if err := lookup.Index(ctx, d.manager.GetFieldIndexer()); err != nil {
 		return nil, err
 	}
-	if err := d.addParts(o); err != nil {
+	if err := d.addParts(ctx, o); err != nil {
 		return nil, err
 	}
 	if err := d.addServers(); err != nil {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -9,15 +10,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/dovetail-sh/dovetail/internal/apply"
 	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/controller/collect"
+	"github.com/dovetail-sh/dovetail/internal/controller/consistency"
 	"github.com/dovetail-sh/dovetail/internal/controller/consolidatable"
+	"github.com/dovetail-sh/dovetail/internal/controller/disrupt"
+	"github.com/dovetail-sh/dovetail/internal/controller/drift"
 	"github.com/dovetail-sh/dovetail/internal/controller/expire"
 	"github.com/dovetail-sh/dovetail/internal/controller/lifecycle"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodeclass"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodepool"
 	"github.com/dovetail-sh/dovetail/internal/controller/podevents"
 	"github.com/dovetail-sh/dovetail/internal/controller/terminate"
+	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -33,6 +39,8 @@ type kit struct {
 	metrics *observe.Metrics
 	log     logr.Logger
 	classes []client.Object
+	mirror  *mirror.Mirror
+	apply   *apply.Applier
 }
 
 // cloudFor is the cloud, with its calls counted for a controller.
@@ -47,7 +55,7 @@ func (k *kit) atOnce(perCore int) int {
 }
 
 // addParts makes the cloud and everything that works for it, and adds it to the manager.
-func (d *Daemon) addParts(o Options) error {
+func (d *Daemon) addParts(ctx context.Context, o Options) error {
 	k := &kit{
 		config: d.config, manager: d.manager, client: d.manager.GetClient(), clock: o.Clock,
 		metrics: d.metrics, log: o.Log, classes: classesOf(d.config),
@@ -58,7 +66,7 @@ func (d *Daemon) addParts(o Options) error {
 		o.Cloud = newCloud
 	}
 	var err error
-	k.cloud, err = o.Cloud(CloudDeps{
+	k.cloud, err = o.Cloud(ctx, CloudDeps{
 		Config: d.config, Kube: d.manager.GetConfig(), Client: k.client, Live: d.manager.GetAPIReader(),
 		Clock: o.Clock, Events: k.events, Log: o.Log.WithName("cloud"),
 	})
@@ -70,7 +78,17 @@ func (d *Daemon) addParts(o Options) error {
 			return fmt.Errorf("adding task %s: %w", t.Name, err)
 		}
 	}
-	return errors.Join(k.addClaims(), k.addPools(), k.addDisruption())
+	k.mirror = mirror.New(mirror.Options{Clock: o.Clock, Nomination: nomination(d.config.Planning.BatchMax)})
+	if err := k.mirror.Follow(ctx, d.manager.GetCache()); err != nil {
+		return err
+	}
+	k.apply, err = apply.New(apply.Deps{
+		Client: k.client, Cloud: k.cloudFor("provisioner"), Mirror: k.mirror, Metrics: k.metrics, Log: k.log,
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(k.addProvisioning(), k.addClaims(), k.addPools(), k.addDisruption())
 }
 
 // addClaims adds what brings claims to life and to their end.
@@ -80,7 +98,7 @@ func (k *kit) addClaims() error {
 		Limits: lifecycle.Limits{
 			Launch: k.config.Lifecycle.Launch, Registration: k.config.Lifecycle.Registration, Initialization: k.config.Lifecycle.Initialization,
 		},
-		Delete: k.retire,
+		Delete: k.apply.Retire,
 	})
 	if err != nil {
 		return err
@@ -96,21 +114,21 @@ func (k *kit) addClaims() error {
 	if err != nil {
 		return err
 	}
-	expired := &expire.Reconciler{Deps: expire.Deps{Client: k.client, Clock: k.clock, Delete: k.retire}}
+	expired := &expire.Reconciler{Deps: expire.Deps{Client: k.client, Clock: k.clock, Delete: k.apply.Retire}}
 	return errors.Join(
 		alive.Register(k.manager, k.atOnce(200)),
 		terminate.Register(k.manager, endNodes, endClaims),
 		expired.Register(k.manager),
 		k.manager.Add(&collect.Collector{Deps: collect.Deps{
 			Client: k.manager.GetAPIReader(), Writer: k.client, Cloud: k.cloudFor("nodeclaim.garbagecollection"),
-			Clock: k.clock, Log: k.log, Delete: k.retire,
+			Clock: k.clock, Log: k.log, Delete: k.apply.Retire,
 		}}),
 	)
 }
 
 // addPools adds what keeps NodePools and node classes current.
 func (k *kit) addPools() error {
-	pools, err := nodepool.New(nodepool.Deps{Client: k.client, Cloud: k.cloudFor("nodepool"), Clock: k.clock, Metrics: k.metrics})
+	pools, err := nodepool.New(nodepool.Deps{Client: k.client, Cloud: k.cloudFor("nodepool"), Clock: k.clock, Metrics: k.metrics, Rules: rulesOf(k.config)})
 	if err != nil {
 		return err
 	}
@@ -122,7 +140,17 @@ func (k *kit) addPools() error {
 
 // addDisruption adds what gives nodes up by choice.
 func (k *kit) addDisruption() error {
+	empty, err := disrupt.New(disrupt.Deps{
+		Client: k.client, Clock: k.clock, Events: k.events, Delete: k.apply.Retire,
+		Nodes: k.mirror.Nodes,
+	})
+	if err != nil {
+		return err
+	}
 	return errors.Join(
+		empty.Register(k.manager),
+		(&drift.Reconciler{Client: k.client, Cloud: k.cloudFor("nodeclaim.disruption"), Clock: k.clock}).Register(k.manager, k.classes...),
+		(&consistency.Reconciler{Client: k.client, Clock: k.clock, Events: k.events}).Register(k.manager),
 		(&podevents.Reconciler{Client: k.client, Clock: k.clock}).Register(k.manager),
 		(&consolidatable.Reconciler{Client: k.client, Clock: k.clock}).Register(k.manager),
 	)

@@ -1,0 +1,84 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/config"
+	"github.com/dovetail-sh/dovetail/internal/controller/provision"
+	"github.com/dovetail-sh/dovetail/internal/journal"
+	"github.com/dovetail-sh/dovetail/internal/mirror"
+)
+
+// addProvisioning adds what plans pods and opens nodes for them.
+func (k *kit) addProvisioning() error {
+	record, err := journal.New(journal.Options{Dir: k.config.Planning.JournalDir})
+	if err != nil {
+		return err
+	}
+	batch := provision.NewBatch(k.config.Planning.BatchIdle, k.config.Planning.BatchMax, k.clock)
+	planner, err := provision.New(provision.Deps{
+		Mirror:  k.mirror,
+		Cloud:   k.cloudFor("provisioner"),
+		Apply:   k.apply,
+		Journal: record,
+		Tell:    &provision.Teller{Client: k.client, Events: k.events},
+		Batch:   batch,
+		Policy:  policyOf(k.config.Planning),
+		Clock:   k.clock, Metrics: k.metrics, Log: k.log.WithName("provisioner"),
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(k.manager.Add(record), k.manager.Add(whenSynced{k.mirror, planner}))
+}
+
+// policyOf is what the planner is told of the configuration.
+func policyOf(c config.Planning) engine.Policy {
+	p := engine.DefaultPolicy()
+	p.Effort = c.Effort
+	p.NodePrice = shape.Dollars(c.NodePrice)
+	if c.Preferences == "Ignore" {
+		p.Preferences = engine.IgnorePreferences
+	}
+	if c.MinValues == "BestEffort" {
+		p.MinValues = engine.MinValuesBestEffort
+	}
+	return p
+}
+
+// leastNomination is how long a planned pod keeps its place at least.
+const leastNomination = 10 * time.Second
+
+// nomination is how long a planned pod keeps its place on a ready node. Karpenter's rule.
+func nomination(batchMax time.Duration) time.Duration { return max(2*batchMax, leastNomination) }
+
+// whenSynced runs on the leader, once the mirror has seen the whole cluster: planning for
+// half a cluster buys what is there already.
+type whenSynced struct {
+	mirror *mirror.Mirror
+	run    manager.Runnable
+}
+
+// syncPause is how often the mirror is asked whether it has seen the whole cluster.
+const syncPause = 10 * time.Millisecond
+
+// NeedLeaderElection is true.
+func (w whenSynced) NeedLeaderElection() bool { return true }
+
+// Start waits, and then runs.
+func (w whenSynced) Start(ctx context.Context) error {
+	for !w.mirror.Synced() {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(syncPause):
+		}
+	}
+	return w.run.Start(ctx)
+}
