@@ -163,7 +163,7 @@ func TestLaunchesThatEC2Refuses(t *testing.T) {
 	}{
 		"ArmTypeX86Image": {fleet{template: "good", types: []ec2types.InstanceType{"m6g.large"}, zones: zones, count: 1}, "InvalidParameterValue"},
 		"UnknownType":     {fleet{template: "good", types: []ec2types.InstanceType{"m5.huge"}, zones: zones, count: 1}, "InvalidParameterValue"},
-		"NotInThisZone":   {fleet{template: "good", types: []ec2types.InstanceType{"m5.large"}, zones: []string{"us-east-1c"}, count: 1}, "Unsupported"},
+		"NotInThisZone":   {fleet{template: "good", types: []ec2types.InstanceType{"trn1.2xlarge"}, zones: zones, count: 1}, "Unsupported"},
 		"MissingProfile":  {fleet{template: "no-profile", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}, "InvalidParameterValue"},
 		"MissingGroup":    {fleet{template: "no-group", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}, "InvalidGroup.NotFound"},
 		"MissingImage":    {fleet{template: "no-image", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}, "InvalidAMIID.NotFound"},

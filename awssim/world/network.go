@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -88,10 +89,18 @@ type SecurityGroup struct {
 // clusterZones is how many zones the cluster's subnets span, as eksctl does.
 const clusterZones = 3
 
+// withoutEKS are the zones in which EKS takes no subnets: old ones, with few
+// types. Each account has its own letters for zones; here these come last.
+var withoutEKS = []string{"use1-az3", "usw1-az2", "cac1-az3"}
+
 // buildNetwork makes a VPC as eksctl would: a large private and a smaller
 // public subnet in each of three zones.
 func (s *State) buildNetwork() {
-	for i, id := range s.Region.ZoneIDs {
+	ids := slices.Clone(s.Region.ZoneIDs)
+	slices.SortStableFunc(ids, func(a, b string) int {
+		return cmp.Compare(b2i(slices.Contains(withoutEKS, a)), b2i(slices.Contains(withoutEKS, b)))
+	})
+	for i, id := range ids {
 		s.Zones = append(s.Zones, &Zone{Name: s.Region.Name + string(rune('a'+i)), ID: id})
 	}
 	name := s.Cluster.Name
