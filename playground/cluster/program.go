@@ -175,6 +175,8 @@ func (l layout) kwok() []string {
 		// The kubelet's own lease duration.
 		"--node-lease-duration-seconds=40",
 		"--server-address=" + l.address(Kwok),
+		// kwok's own default has room for 254 pods.
+		"--cidr=10.244.0.1/16",
 	}
 }
 
