@@ -1,0 +1,198 @@
+package mirror
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
+	clocktesting "k8s.io/utils/clock/testing"
+	"pgregory.net/rapid"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/translate"
+)
+
+// TestAnyHistoryEqualsTranslatingWhatIsLeftOfIt is the mirror's contract.
+func TestAnyHistoryEqualsTranslatingWhatIsLeftOfIt(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		clock := clocktesting.NewFakePassiveClock(noon)
+		m := New(Options{Clock: clock})
+		m.compactAt = rapid.SampledFrom([]int{3, compactSlack}).Draw(t, "compact at")
+		objects := map[string]client.Object{}
+		offers := map[string]*translate.Offer{}
+		for range rapid.IntRange(1, 40).Draw(t, "events") {
+			step(t, m, clock, objects, offers)
+			if rapid.IntRange(0, 3).Draw(t, "look") == 0 {
+				compare(t, m, objects, offers)
+			}
+		}
+		compare(t, m, objects, offers)
+	})
+}
+
+// step makes one thing happen, to the mirror and to the objects.
+func step(t *rapid.T, m *Mirror, clock *clocktesting.FakePassiveClock, objects map[string]client.Object, offers map[string]*translate.Offer) {
+	switch rapid.IntRange(0, 12).Draw(t, "event") {
+	case 0, 1:
+		keys := slices.Sorted(maps.Keys(objects))
+		if len(keys) == 0 {
+			return
+		}
+		key := rapid.SampledFrom(keys).Draw(t, "dropped")
+		m.Drop(objects[key])
+		delete(objects, key)
+	case 2:
+		pool := pick(t, "pool", "q0", "q1")
+		if m.Pool(pool) != nil {
+			offers[pool] = drawOffer(t)
+			m.Offer(pool, offers[pool])
+		}
+	case 3:
+		namespace, name := podKey(t)
+		m.Nominate([]shape.PodID{shape.PodID(namespace + "/" + name)}, pick(t, "onto", "n0", "n1", "c0", "c1"))
+	case 4:
+		namespace, name := podKey(t)
+		claim := drawClaim(t).(*karpenterv1.NodeClaim)
+		claim.DeletionTimestamp = nil
+		m.Expect(claim, []shape.PodID{shape.PodID(namespace + "/" + name)})
+	case 5:
+		m.Forget(claimName(t))
+	case 6:
+		clock.SetTime(clock.Now().Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "seconds")) * time.Second))
+	default:
+		o := rapid.SampledFrom(draws).Draw(t, "kind")(t)
+		m.Put(o)
+		objects[fmt.Sprintf("%T %s/%s", o, o.GetNamespace(), o.GetName())] = o
+	}
+}
+
+// compare translates everything at once and wants the same. Pods that are finished are not the mirror's any more; offers
+// belong to pools that exist.
+func compare(t *rapid.T, m *Mirror, objects map[string]client.Object, offers map[string]*translate.Offer) {
+	got := m.Snapshot()
+	var o translate.Objects
+	for _, key := range slices.Sorted(maps.Keys(objects)) {
+		collect(&o, objects[key])
+	}
+	// What only the mirror knows.
+	for name := range m.expected {
+		o.NodeClaims = append(o.NodeClaims, m.claims[name])
+	}
+	o.Offers, o.Nominated = map[string]*translate.Offer{}, map[shape.PodID]string{}
+	for name, p := range m.pools {
+		o.Offers[name] = p.offer
+	}
+	for id, n := range m.nominated {
+		o.Nominated[id] = n.target
+	}
+	want, _ := translate.Snapshot(o, got.Now)
+	want.Revision = got.Revision
+	if diff := cmp.Diff(resolve(want), resolve(got), cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("-translated at once +mirrored\n%s", diff)
+	}
+}
+
+func collect(o *translate.Objects, object client.Object) {
+	put(&o.Pods, object)
+	put(&o.Nodes, object)
+	put(&o.NodeClaims, object)
+	put(&o.NodePools, object)
+	put(&o.DaemonSets, object)
+	put(&o.Namespaces, object)
+	put(&o.Claims, object)
+	put(&o.Volumes, object)
+	put(&o.StorageClasses, object)
+	put(&o.CSINodes, object)
+}
+
+func put[T client.Object](list *[]T, object client.Object) {
+	if o, ok := object.(T); ok {
+		*list = append(*list, o)
+	}
+}
+
+// resolved is a Snapshot without its tables: indexes depend on history, what they point to must not.
+type resolved struct {
+	shape.Snapshot
+	PodClasses  []shape.Class
+	NodeClasses map[string][]shape.Class
+	Profiles    map[string]shape.Profile
+	Daemons     []shape.Class
+	PoolTypes   map[string][]shape.InstanceType
+}
+
+func resolve(s shape.Snapshot) resolved {
+	out := resolved{Snapshot: s, NodeClasses: map[string][]shape.Class{}, Profiles: map[string]shape.Profile{}, PoolTypes: map[string][]shape.InstanceType{}}
+	out.Classes, out.Snapshot.Profiles, out.Types = nil, nil, nil
+	out.Pods = slices.Clone(s.Pods)
+	for i := range out.Pods {
+		out.PodClasses = append(out.PodClasses, classOf(s, out.Pods[i].Class))
+		out.Pods[i].Class = 0
+	}
+	out.Nodes = nil
+	for _, n := range s.Nodes {
+		c := *n
+		c.Pods = slices.Clone(n.Pods)
+		out.Profiles[n.Name] = *s.Profiles[n.Profile]
+		c.Profile = 0
+		for i := range c.Pods {
+			out.NodeClasses[n.Name] = append(out.NodeClasses[n.Name], classOf(s, c.Pods[i].Class))
+			c.Pods[i].Class = 0
+		}
+		out.Nodes = append(out.Nodes, &c)
+	}
+	out.DaemonSets = slices.Clone(s.DaemonSets)
+	for i := range out.DaemonSets {
+		out.Daemons = append(out.Daemons, classOf(s, out.DaemonSets[i].Class))
+		out.DaemonSets[i].Class = 0
+	}
+	out.Pools = nil
+	for _, p := range s.Pools {
+		c := *p
+		for _, i := range p.Types {
+			out.PoolTypes[p.Name] = append(out.PoolTypes[p.Name], *s.Types[i])
+		}
+		c.Types = nil
+		out.Pools = append(out.Pools, &c)
+	}
+	return out
+}
+
+// classOf leaves labels out: the mirror may hold some that nothing looks at any more.
+func classOf(s shape.Snapshot, i int32) shape.Class {
+	c := *s.Classes[i]
+	c.Labels = nil
+	return c
+}
+
+func TestLabelsThatASelectorLooksAtAreInTheClass(t *testing.T) {
+	t.Parallel()
+	m := New(Options{})
+	plain := &corev1.Pod{}
+	plain.Namespace, plain.Name, plain.Labels = "a", "plain", map[string]string{"app": "x", "unseen": "z"}
+	plain.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+	m.Put(plain)
+	s := m.Snapshot()
+	if got := s.Classes[s.Pods[0].Class].Labels; len(got) != 0 {
+		t.Errorf("labels %v although nothing looks at them", got)
+	}
+	picky := plain.DeepCopy()
+	picky.Name = "picky"
+	picky.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule,
+		LabelSelector: selectorFor("app", "x")}}
+	m.Put(picky)
+	s = m.Snapshot()
+	for _, p := range s.Pods {
+		if diff := cmp.Diff([]shape.Label{{Key: "app", Value: "x"}}, s.Classes[p.Class].Labels); diff != "" {
+			t.Errorf("labels of %s: -want +got\n%s", p.ID, diff)
+		}
+	}
+}
