@@ -106,6 +106,8 @@ func New(ctx context.Context, d Deps) (*Cloud, error) {
 	if d.Live == nil {
 		d.Live = d.Client
 	}
+	d.Config = d.Config.Copy()
+	d.Config.HTTPClient = httpClient(d.Config.HTTPClient)
 	if err := findRegion(ctx, &d.Config); err != nil {
 		return nil, err
 	}

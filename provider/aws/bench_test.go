@@ -5,8 +5,6 @@ import (
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -72,7 +70,7 @@ func newBenchWith(t *testing.T, settings Settings, objects ...client.Object) *be
 		Config: awssdk.Config{
 			Region: "us-east-1", BaseEndpoint: awssdk.String(b.sim.URL()),
 			Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
-			Retryer:     retryAtOnce,
+			Retryer:     func() awssdk.Retryer { return awssdk.NopRetryer{} },
 		},
 		Client: b.kube, Clock: b.clock, Settings: settings,
 	}
@@ -85,16 +83,6 @@ func newBenchWith(t *testing.T, settings Settings, objects ...client.Object) *be
 		}
 	}
 	return b
-}
-
-// retryAtOnce is the SDK's own retryer without its waits. Over loopback a server may answer
-// before the SDK has closed the request's body; that breaks the connection, and the SDK tries again.
-func retryAtOnce() awssdk.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 4
-		o.RateLimiter = ratelimit.None
-		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
-	})
 }
 
 // restart forgets everything that a process remembers.
