@@ -156,21 +156,30 @@ func TestLaunchesThatEC2Refuses(t *testing.T) {
 	a.template(t, "no-profile", func(d *ec2types.RequestLaunchTemplateData) { d.IamInstanceProfile.Name = aws.String("nobody") })
 	a.template(t, "no-group", func(d *ec2types.RequestLaunchTemplateData) { d.NetworkInterfaces[0].Groups = []string{"sg-0123"} })
 	a.template(t, "no-image", func(d *ec2types.RequestLaunchTemplateData) { d.ImageId = aws.String("ami-00000000000000000") })
+	a.template(t, "reserved", func(d *ec2types.RequestLaunchTemplateData) {
+		d.CapacityReservationSpecification = &ec2types.LaunchTemplateCapacityReservationSpecificationRequest{
+			CapacityReservationTarget: &ec2types.CapacityReservationTarget{CapacityReservationId: aws.String("cr-0123")},
+		}
+	})
+	a.template(t, "grouped", func(d *ec2types.RequestLaunchTemplateData) {
+		d.Placement = &ec2types.LaunchTemplatePlacementRequest{GroupName: aws.String("close")}
+	})
 	zones := []string{"us-east-1a"}
 	cases := map[string]struct {
 		fleet fleet
 		code  string // of the fleet's only error
 	}{
-		"ArmTypeX86Image": {fleet{template: "good", types: []ec2types.InstanceType{"m6g.large"}, zones: zones, count: 1}, "InvalidParameterValue"},
-		"UnknownType":     {fleet{template: "good", types: []ec2types.InstanceType{"m5.huge"}, zones: zones, count: 1}, "InvalidParameterValue"},
-		"NotInThisZone":   {fleet{template: "good", types: []ec2types.InstanceType{"trn1.2xlarge"}, zones: zones, count: 1}, "Unsupported"},
-		"MissingProfile":  {fleet{template: "no-profile", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}, "InvalidParameterValue"},
-		"MissingGroup":    {fleet{template: "no-group", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}, "InvalidGroup.NotFound"},
-		"MissingImage":    {fleet{template: "no-image", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}, "InvalidAMIID.NotFound"},
+		"ArmTypeX86Image":    {fleet{template: "good", types: []ec2types.InstanceType{"m6g.large"}, zones: zones, count: 1}, "InvalidParameterValue"},
+		"UnknownType":        {fleet{template: "good", types: []ec2types.InstanceType{"m5.huge"}, zones: zones, count: 1}, "InvalidParameterValue"},
+		"NotInThisZone":      {fleet{template: "good", types: []ec2types.InstanceType{"trn1.2xlarge"}, zones: zones, count: 1}, "Unsupported"},
+		"MissingProfile":     {fleet{template: "no-profile", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}, "InvalidParameterValue"},
+		"MissingGroup":       {fleet{template: "no-group", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}, "InvalidGroup.NotFound"},
+		"MissingReservation": {fleet{template: "reserved", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}, "InvalidCapacityReservationId.NotFound"},
+		"MissingPlacement":   {fleet{template: "grouped", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}, "InvalidPlacementGroup.Unknown"},
+		"MissingImage":       {fleet{template: "no-image", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}, "InvalidAMIID.NotFound"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			out := a.launch(t, tc.fleet)
 			if len(out.Instances) != 0 || len(out.Errors) != 1 || aws.ToString(out.Errors[0].ErrorCode) != tc.code {
 				t.Errorf("instances %+v, errors %+v; want only %s", out.Instances, out.Errors, tc.code)
@@ -179,6 +188,18 @@ func TestLaunchesThatEC2Refuses(t *testing.T) {
 	}
 	_, err := a.ec2.CreateFleet(t.Context(), a.input(t, fleet{template: "missing", types: []ec2types.InstanceType{"m5.large"}, zones: zones, count: 1}))
 	wantCode(t, err, "InvalidLaunchTemplateName.NotFoundException")
+}
+
+func TestProtectedInstancesStay(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	a.template(t, "lt-a", func(d *ec2types.RequestLaunchTemplateData) { d.DisableApiTermination = aws.Bool(true) })
+	id := a.one(t, "lt-a", false)
+	_, err := a.ec2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{id}})
+	wantCode(t, err, "OperationNotPermitted")
+	if got := a.describe(t, id).State.Name; got != ec2types.InstanceStateNamePending {
+		t.Errorf("a protected instance is %s", got)
+	}
 }
 
 func TestQuotaAndAddressesRunOut(t *testing.T) {

@@ -330,6 +330,12 @@ func (a *api) terminateInstances(_ context.Context, _ *wire.Call, in *terminateI
 			return err
 		}
 		for _, one := range doomed {
+			if keep := one.Data.DisableAPITermination; keep != nil && *keep {
+				return apierror.New("OperationNotPermitted", "The instance '%s' may not be terminated. "+
+					"Modify its 'disableApiTermination' instance attribute and try again.", one.ID)
+			}
+		}
+		for _, one := range doomed {
 			before := one.State(s.Now)
 			s.Terminate(one, world.ReasonUser)
 			out.Changes = append(out.Changes, stateChange{one.ID, stateOf(one.State(s.Now)), stateOf(before)})

@@ -1,9 +1,11 @@
 package world
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -170,7 +172,35 @@ func (s *State) checkLaunch(o order) error {
 			return err
 		}
 	}
+	if err := checkModelled(o.Data); err != nil {
+		return err
+	}
 	return checkUserData(o.Data.UserData)
+}
+
+// checkModelled refuses launches into what the account does not have:
+// reservations, placement groups, hosts and capacity blocks.
+func checkModelled(d *launchspec.Data) error {
+	if m := d.InstanceMarketOptions; m != nil && m.MarketType != "" && m.MarketType != Spot {
+		return apierror.New("Unsupported", "The market type %s is not simulated.", m.MarketType)
+	}
+	if r := d.CapacityReservationSpecification; r != nil {
+		if r.Target != nil && r.Target.ID != "" {
+			return apierror.New("InvalidCapacityReservationId.NotFound", "The capacity reservation ID '%s' does not exist", r.Target.ID)
+		}
+		if r.Preference == "capacity-reservations-only" || r.Target != nil {
+			return apierror.New("ReservationCapacityExceeded", "The requested reservation does not have sufficient compatible and available capacity for this request.")
+		}
+	}
+	if p := d.Placement; p != nil {
+		if name := cmp.Or(p.GroupName, p.GroupID); name != "" {
+			return apierror.New("InvalidPlacementGroup.Unknown", "The Placement Group '%s' is unknown.", name)
+		}
+		if p.Tenancy == "host" || p.HostID != "" {
+			return apierror.New("Unsupported", "Dedicated hosts are not simulated.")
+		}
+	}
+	return nil
 }
 
 // maxUserData is EC2's limit on user data in bytes before base64.
@@ -220,11 +250,8 @@ func (s *State) vanish(in *Instance) {
 // forget drops terminated instances that are described no longer.
 func (s *State) forget(in *Instance) {
 	delete(s.instanceByID, in.ID)
-	for i, other := range s.Instances {
-		if other == in {
-			s.Instances = append(s.Instances[:i:i], s.Instances[i+1:]...)
-			return
-		}
+	if i := slices.Index(s.Instances, in); i >= 0 {
+		s.Instances = slices.Delete(s.Instances, i, i+1)
 	}
 }
 
