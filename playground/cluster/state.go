@@ -112,6 +112,15 @@ func Find(dir string) (State, error) {
 	}
 }
 
+// Down says whether the cluster of s has ended and tidied up after itself.
+func (s State) Down() bool {
+	if _, err := os.Stat(s.Dir); errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	_, running, err := Read(s.Dir)
+	return err == nil && !running // a directory without a state is still being removed
+}
+
 // write replaces the state in one step, so that no reader sees half of it.
 func (s State) write() error {
 	data, err := json.MarshalIndent(s, "", "  ")

@@ -15,7 +15,8 @@ func (c *Cluster) Stop() error {
 	c.stopOnce.Do(func() {
 		c.stopAll()
 		if !c.options.Keep {
-			c.stopErr = os.RemoveAll(c.layout.dir)
+			// The state goes first: a directory without it is one that is being removed.
+			c.stopErr = errors.Join(os.RemoveAll(c.layout.file(stateFile)), os.RemoveAll(c.layout.dir))
 		} else {
 			c.mu.Lock()
 			c.state.Ready = false

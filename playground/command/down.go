@@ -47,7 +47,7 @@ func down(ctx context.Context, dir string, out io.Writer) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if _, running, err := cluster.Read(s.Dir); err != nil || !running {
+		if s.Down() {
 			_, err := fmt.Fprintf(out, "The playground in %s is down.\n", s.Dir)
 			return err
 		}
