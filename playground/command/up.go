@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -92,7 +93,10 @@ func announce(out io.Writer, s cluster.State, flags upFlags) error {
 	if s.Keep {
 		after += "\nIts directory stays when it ends (--keep)."
 	}
-	_, err := fmt.Fprintf(out, "\nThe cluster is ready after %s at %s, in %s.\n\n  export KUBECONFIG=%s\n  kubectl get nodes\n\n%s\n",
-		s.ReadyAfter, s.Endpoint, s.Dir, s.Kubeconfig, after)
+	reach := "  export KUBECONFIG=" + s.Kubeconfig + "\n  kubectl get nodes\n"
+	if slices.Contains(flags.with, withAWS) {
+		reach += "  source " + awsEnvFile(s.Dir) + "   # leads the AWS command line to the simulated account\n"
+	}
+	_, err := fmt.Fprintf(out, "\nThe cluster is ready after %s at %s, in %s.\n\n%s\n%s\n", s.ReadyAfter, s.Endpoint, s.Dir, reach, after)
 	return err
 }
