@@ -42,7 +42,7 @@ type Options struct {
 	Cloud func(context.Context, CloudDeps) (provider.Cloud, error)
 
 	// WrapClient may put something between the controllers and the API server, such as faults.
-	WrapClient func(client.Client) client.Client
+	WrapClient func(client.WithWatch) client.Client
 
 	Log   logr.Logger // the zero Logger is silent
 	Clock clock.Clock // nil means the real one
@@ -119,12 +119,12 @@ func newManager(kube *rest.Config, c config.Config, o Options) (manager.Manager,
 }
 
 // wrapped makes the client that reads from the cache, with wrap around it.
-func wrapped(wrap func(client.Client) client.Client) client.NewClientFunc {
+func wrapped(wrap func(client.WithWatch) client.Client) client.NewClientFunc {
 	if wrap == nil {
 		return nil
 	}
 	return func(kube *rest.Config, o client.Options) (client.Client, error) {
-		c, err := client.New(kube, o)
+		c, err := client.NewWithWatch(kube, o)
 		if err != nil {
 			return nil, err
 		}

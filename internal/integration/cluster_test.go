@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
@@ -33,6 +35,7 @@ type cluster struct {
 // newCluster starts the control plane with our definitions and a node class "default". No daemon runs yet.
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
+	quietLibraries()
 	plane := devplane.Start(t, devplane.Full())
 	installDefinitions(t, plane.Config())
 	c, err := client.New(plane.Config(), client.Options{Scheme: daemon.Scheme()})
@@ -45,6 +48,9 @@ func newCluster(t *testing.T) *cluster {
 	cl.create(t, class)
 	return cl
 }
+
+// quietLibraries keeps what libraries log out of the tests' output.
+var quietLibraries = sync.OnceFunc(func() { logf.SetLogger(logr.Discard()) })
 
 // settings are a daemon's, without ports and with a short batch window.
 func settings() config.Config {

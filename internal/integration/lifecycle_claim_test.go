@@ -55,16 +55,6 @@ func (c *cluster) gone(t *testing.T, o client.Object) {
 	})
 }
 
-func TestStandaloneClaims(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t)
-	c.run(t, settings())
-	t.Run("LiveAndDie", func(t *testing.T) { standaloneLivesAndDies(t, c) })
-	t.Run("DeletedThroughItsNode", func(t *testing.T) { standaloneGoesWithItsNode(t, c) })
-	t.Run("MissingClass", func(t *testing.T) { standaloneWithoutClassIsGivenUp(t, c) })
-	t.Run("NothingFits", func(t *testing.T) { standaloneThatNothingFitsIsGivenUp(t, c) })
-}
-
 func standaloneLivesAndDies(t *testing.T, c *cluster) {
 	claim := standalone("one", func(n *karpenterv1.NodeClaim) {
 		n.Labels = map[string]string{"team": "blue"}

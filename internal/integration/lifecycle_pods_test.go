@@ -109,16 +109,6 @@ func (c *cluster) remove(t *testing.T, objects ...client.Object) {
 	c.quiet(t)
 }
 
-func TestPodsGetNodesAndNodesGo(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t)
-	c.run(t, settings())
-	t.Run("OnePod", func(t *testing.T) { onePodGetsOneNode(t, c) })
-	t.Run("BadPool", func(t *testing.T) { poolWithoutClassSaysSo(t, c) })
-	t.Run("NothingSuits", func(t *testing.T) { podThatNothingSuitsSaysWhy(t, c) })
-	t.Run("BudgetOfEmptiness", func(t *testing.T) { budgetHoldsWhenNodesAreEmpty(t, c) })
-}
-
 func onePodGetsOneNode(t *testing.T, c *cluster) {
 	pool, deployment := general(), web("one", 1, "500m")
 	c.create(t, pool)

@@ -41,8 +41,13 @@ func (r *Claims) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 		return reconcile.Result{}, err
 	}
 	left, err := r.deleteNodes(ctx, ids)
-	if left > 0 || err != nil {
-		return reconcile.Result{}, err // the node's own end is seen
+	switch {
+	case err != nil:
+		return reconcile.Result{}, err
+	case left > 0 && claim.Status.ProviderID == "":
+		return reconcile.Result{RequeueAfter: pollMachine}, nil // nothing leads from the node to this claim
+	case left > 0:
+		return reconcile.Result{}, nil // the node's own end is seen
 	}
 	for id := range ids {
 		err := r.Cloud.Terminate(ctx, id)
