@@ -84,7 +84,7 @@ func machineLabels(info ec2types.InstanceTypeInfo, set map[string]string) {
 	set[awsv1.LabelInstanceCPU] = strconv.Itoa(int(vcpus(info)))
 	set[awsv1.LabelInstanceMemory] = strconv.FormatInt(nominalMiB(info), 10)
 	if p := info.ProcessorInfo; p != nil {
-		set[awsv1.LabelInstanceCPUManufacturer] = strings.ToLower(deref(p.Manufacturer))
+		set[awsv1.LabelInstanceCPUManufacturer] = kebab(deref(p.Manufacturer))
 		if ghz := deref(p.SustainedClockSpeedInGhz); ghz > 0 {
 			set[awsv1.LabelInstanceCPUSustainedClockSpeedMhz] = strconv.Itoa(int(math.Round(ghz * 1000)))
 		}

@@ -17,9 +17,9 @@ func al2(o Options) (string, error) {
 		}
 		parts = own
 	default:
-		parts = []part{{shellType, o.User}}
+		parts = []part{newPart(shellType, o.User)}
 	}
-	return join(append(parts, part{shellType, bootstrapScript(o)}))
+	return join(append(parts, newPart(shellType, bootstrapScript(o))))
 }
 
 func bootstrapScript(o Options) string {

@@ -33,7 +33,7 @@ func al2023(o Options) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("writing user data: %w", err)
 	}
-	return join(append(parts, part{nodeConfigType, string(config)}))
+	return join(append(parts, newPart(nodeConfigType, string(config))))
 }
 
 const nodeConfigKind = "NodeConfig"
@@ -46,7 +46,7 @@ var (
 // plainPart tells a NodeConfig from a script.
 func plainPart(text string) (part, error) {
 	if !looksLikeNodeConfig.MatchString(text) {
-		return part{shellType, text}, nil
+		return newPart(shellType, text), nil
 	}
 	var head struct {
 		Kind string `json:"kind"`
@@ -61,7 +61,7 @@ func plainPart(text string) (part, error) {
 	if head.Kind != nodeConfigKind {
 		return part{}, &Malformed{Line: lineOf(text, "kind:"), Detail: fmt.Sprintf("kind is %q, want %s", head.Kind, nodeConfigKind)}
 	}
-	return part{nodeConfigType, text}, nil
+	return newPart(nodeConfigType, text), nil
 }
 
 // nodeConfig is nodeadm's configuration, as far as we set it.

@@ -21,8 +21,15 @@ const (
 	nodeConfigType = "application/node.eks.aws"
 )
 
-// part is one part of multipart user data.
-type part struct{ contentType, body string }
+// part is one part of multipart user data. The body stays encoded as the header says.
+type part struct {
+	header textproto.MIMEHeader
+	body   string
+}
+
+func newPart(contentType, body string) part {
+	return part{textproto.MIMEHeader{"Content-Type": {contentType}}, body}
+}
 
 // isMultipart reports whether the user wrote MIME rather than a script.
 func isMultipart(text string) bool {
@@ -54,7 +61,7 @@ func split(text string) ([]part, error) {
 		if err != nil {
 			return nil, &Malformed{Detail: fmt.Sprintf("part %d does not end: the last line must be --%s--", len(out)+1, params["boundary"])}
 		}
-		out = append(out, part{contentType: p.Header.Get("Content-Type"), body: string(body)})
+		out = append(out, part{p.Header, string(body)})
 	}
 }
 
@@ -76,11 +83,10 @@ func join(parts []part) (string, error) {
 		return "", fmt.Errorf("writing user data: %w", err)
 	}
 	for _, p := range parts {
-		contentType := p.contentType
-		if contentType == "" {
-			contentType = shellType
+		if p.header.Get("Content-Type") == "" {
+			p = newPart(shellType, p.body)
 		}
-		pw, err := w.CreatePart(textproto.MIMEHeader{"Content-Type": {contentType}})
+		pw, err := w.CreatePart(p.header)
 		if err != nil {
 			return "", fmt.Errorf("writing user data: %w", err)
 		}
