@@ -175,7 +175,7 @@ func typeXML(t *catalog.Type) instanceType {
 		Name: t.Name, Current: t.Current, FreeTier: t.Name == "t3.micro" || t.Name == "t2.micro",
 		UsageClasses: []string{"on-demand"}, RootDevices: []string{"ebs"}, Virtual: []string{"hvm"},
 		Bare: t.Bare, Hypervisor: t.Hyper,
-		Processor:  processor{[]string{t.Arch}, float64(t.ClockMHz) / 1000, map[bool]string{true: "Amazon Web Services", false: t.Maker}[t.Maker == "AWS"]},
+		Processor:  processor{[]string{t.Arch}, float64(t.ClockMHz) / 1000, t.Maker},
 		VCPU:       vcpu{t.VCPU, cpu.Cores, cpu.Threads},
 		Memory:     size{t.MemoryMiB},
 		HasStorage: t.Disk.Count > 0,

@@ -22,7 +22,7 @@ func problems(claim *karpenterv1.NodeClaim, node *corev1.Node) []string {
 	slices.Sort(names)
 	for _, name := range names {
 		expected, found := claim.Status.Capacity[name], node.Status.Capacity[name]
-		if expected.IsZero() {
+		if expected.IsZero() || !certain(name, claim) {
 			continue
 		}
 		if percent := found.AsApproximateFloat64() / expected.AsApproximateFloat64() * 100; percent < leastPercent {
@@ -35,4 +35,15 @@ func problems(claim *karpenterv1.NodeClaim, node *corev1.Node) []string {
 		}
 	}
 	return out
+}
+
+// certain reports whether a node must have a resource. Devices that nobody on the node asked for may have no plugin
+// in this cluster that would register them.
+func certain(name corev1.ResourceName, claim *karpenterv1.NodeClaim) bool {
+	switch name {
+	case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourcePods, corev1.ResourceEphemeralStorage:
+		return true
+	}
+	_, requested := claim.Spec.Resources.Requests[name]
+	return requested
 }

@@ -38,3 +38,17 @@ func TestProblems(t *testing.T) {
 		})
 	}
 }
+
+func TestADeviceThatNobodyAskedForMayBeMissing(t *testing.T) {
+	t.Parallel()
+	const device = corev1.ResourceName("vpc.amazonaws.com/pod-eni")
+	claim, node := &karpenterv1.NodeClaim{}, &corev1.Node{}
+	claim.Status.Capacity = corev1.ResourceList{device: resource.MustParse("9")}
+	if got := problems(claim, node); len(got) != 0 {
+		t.Errorf("no plugin registers the device: %v", got)
+	}
+	claim.Spec.Resources.Requests = claim.Status.Capacity
+	if got := problems(claim, node); len(got) != 1 {
+		t.Errorf("the claim asked for the device and the node has none: %v", got)
+	}
+}
