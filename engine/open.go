@@ -19,7 +19,7 @@ func (a *assembler) open(bins []pack.Bin) {
 	a.launches = map[string]*launch{}
 	for i := range bins {
 		b := &bins[i]
-		n := a.newNode(b, a.launch(b, slack.narrow(b, b.Columns)))
+		n := a.newNode(b, a.launch(b, a.reserve(b, slack.narrow(b, b.Columns))))
 		n.ID = "n" + strconv.Itoa(i+1)
 		a.decision.Open = append(a.decision.Open, n)
 		a.decision.Price += n.Price
@@ -31,6 +31,23 @@ type launch struct {
 	first        int // the cheapest column
 	options      []Option
 	requirements []shape.Requirement
+	relaxed      bool
+}
+
+// reserve keeps a bin that was planned for a capacity reservation to that one, and all others away
+// from reservations: their machines are counted.
+func (a *assembler) reserve(b *pack.Bin, columns bitset.Set) bitset.Set {
+	name := a.table.Columns[b.Column].Offering.Reservation
+	if name == "" && !a.table.Reserved {
+		return columns
+	}
+	out := columns.Clone()
+	for i := out.Next(0); i >= 0; i = out.Next(i + 1) {
+		if a.table.Columns[i].Offering.Reservation != name {
+			out.Remove(i)
+		}
+	}
+	return out
 }
 
 // launch settles from which columns a bin may be launched, once for all bins that are alike in it.
@@ -52,6 +69,7 @@ func (a *assembler) launch(b *pack.Bin, columns bitset.Set) *launch {
 	a.settle(b, options)
 	l := &launch{first: options.Next(0), options: a.options(options)}
 	l.requirements = a.requirements(b, wheres, l.options)
+	l.relaxed = a.relax(options, l.requirements)
 	a.launches[string(key)] = l
 	return l
 }
@@ -71,7 +89,7 @@ func (a *assembler) wheres(b *pack.Bin) []*feasible.Where {
 
 func (a *assembler) newNode(b *pack.Bin, l *launch) NewNode {
 	pool := a.table.Pools[b.Pool]
-	n := NewNode{Pool: pool.Name, Options: l.options, Requirements: l.requirements, Price: l.options[0].Price}
+	n := NewNode{Pool: pool.Name, Options: l.options, Requirements: l.requirements, Relaxed: l.relaxed, Price: l.options[0].Price}
 	sum := slices.Clone(b.Load)
 	for d, room := range pool.Room(l.first) {
 		sum[d] += a.table.Columns[l.first].Allocatable(d) - room // the daemons there
@@ -125,6 +143,19 @@ func (a *assembler) requirements(b *pack.Bin, wheres []*feasible.Where, options 
 	set = narrowTo(set, shape.LabelZone, options, func(o *Option) string { return o.Zone })
 	set = narrowTo(set, shape.LabelCapacityType, options, func(o *Option) string { return o.CapacityType })
 	return set.Requirements()
+}
+
+// relax lowers minValues to what the options keep, and reports whether it had to.
+func (a *assembler) relax(options bitset.Set, reqs []shape.Requirement) bool {
+	relaxed := false
+	for i := range reqs {
+		if r := &reqs[i]; r.MinValues > 0 {
+			if have := a.table.Variety(r.Key, options); have < r.MinValues {
+				r.MinValues, relaxed = have, true
+			}
+		}
+	}
+	return relaxed
 }
 
 func narrowTo(set require.Set, key string, options []Option, value func(*Option) string) require.Set {

@@ -16,20 +16,16 @@ import (
 //
 // A pod whose Class index is out of range, which no correct Snapshot has, is refused.
 func Plan(s shape.Snapshot, p Policy) Decision {
-	t := feasible.Compile(&s)
+	t := feasible.Compile(&s, p.Preferences == RespectPreferences)
 	st := spread.New(t)
 	b := board.New(t, st)
-	items, stuck := pack.Assign(b)
-	result := pack.Solve(pack.Task{Table: t, Spread: st, Items: items, NodePrice: p.NodePrice, Effort: p.Effort})
+	result := pack.Pack(b, pack.Task{NodePrice: p.NodePrice, Effort: p.Effort, Strict: p.MinValues == MinValuesStrict})
 
-	a := &assembler{table: t, board: b, items: items, policy: p, next: make([]int, len(t.Classes))}
+	a := &assembler{table: t, board: b, items: result.Items, policy: p, next: make([]int, len(t.Classes))}
 	a.decision.Counters = Counters{Pods: len(s.Pods), Classes: len(t.Classes), Columns: len(t.Columns), Steps: result.Steps}
 	a.place()
 	a.open(result.Bins)
-	for i, n := range result.Left {
-		stuck[items[i].Class] += n
-	}
-	a.refuse(stuck)
+	a.refuse(result.Stuck)
 	return a.decision
 }
 
@@ -46,6 +42,7 @@ type assembler struct {
 
 // take gives out the next n pods of a class.
 func (a *assembler) take(class, n int) []shape.PodID {
+	class = int(a.table.Classes[class].Base)
 	pods := a.table.Classes[class].Pods[a.next[class] : a.next[class]+n]
 	a.next[class] += n
 	out := make([]shape.PodID, n)

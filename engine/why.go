@@ -70,6 +70,9 @@ func (a *assembler) whyNode(class, n int) feasible.Reason {
 
 func (a *assembler) ruleReason(r *spread.Rule, domain int32) feasible.Reason {
 	key := a.board.Spread.Keys[r.Key].Name
+	if r.Port != "" {
+		return feasible.Reason{Kind: feasible.PortTaken, Key: r.Port}
+	}
 	switch r.Kind {
 	case spread.Skew:
 		out := feasible.Reason{Kind: feasible.Spread, Key: key, Have: int64(r.MaxSkew)}
@@ -139,6 +142,12 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 			return a.ruleReason(r, -1)
 		}
 	}
+	if few, ok := a.tooFew(c, pool, i); !ok {
+		return feasible.Reason{Kind: feasible.TooFewTypes, Key: few.Key, Need: int64(few.Need), Have: int64(few.Have)}
+	}
+	if t.Columns[i].Offering.Reservation != "" {
+		return feasible.Reason{Kind: feasible.Unavailable} // others took what the reservation held
+	}
 	return feasible.Reason{Kind: feasible.TooSmall}
 }
 
@@ -151,4 +160,16 @@ func (a *assembler) planned(n *NewNode, resource string) int64 {
 		return c.Type.Name == n.Options[0].Type
 	})
 	return a.table.Columns[i].Type.Capacity.Get(resource)
+}
+
+// tooFew reports whether a node for one pod alone could keep the pool's minValues.
+func (a *assembler) tooFew(c *feasible.Class, pool *feasible.Pool, column int) (feasible.TooFew, bool) {
+	for _, alt := range a.table.Alternatives(c.Where, pool) {
+		if alt.Columns.Has(column) {
+			columns := alt.Columns.And(pool.Usable)
+			pool.Holding(c.Need, columns)
+			return a.table.Enough(pool, columns)
+		}
+	}
+	return feasible.TooFew{}, true
 }

@@ -1,6 +1,158 @@
 package enginetest
 
-// neighbours holds the decision against topology spread, affinity and anti-affinity.
+import (
+	"fmt"
+
+	"github.com/dovetail-sh/dovetail/engine/require"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// seat is one pod with where it is in the end.
+type seat struct {
+	id    shape.PodID
+	class *shape.Class
+	node  string
+	label []shape.Label
+	fresh bool // placed by this decision
+}
+
+// neighbours holds the outcome against required affinity and anti-affinity, and host ports. Topology
+// spread is checked where all counted pods carry the constraint themselves: else the outcome
+// depends on the order in which pods arrive.
 func (c *checker) neighbours() error {
+	seats := c.seats()
+	for i := range seats {
+		for k := range seats[i].class.Affinity {
+			if term := &seats[i].class.Affinity[k]; term.Weight == 0 {
+				if err := c.term(seats, &seats[i], term); err != nil {
+					return err
+				}
+			}
+		}
+		for j := range seats[:i] {
+			if seats[i].node == seats[j].node && (seats[i].fresh || seats[j].fresh) && portsCollide(seats[i].class, seats[j].class) {
+				return fmt.Errorf("%s and %s use the same host port on %s", seats[i].id, seats[j].id, seats[i].node)
+			}
+		}
+		for k := range seats[i].class.Spread {
+			if sp := &seats[i].class.Spread[k]; sp.Hard && seats[i].fresh {
+				if err := c.skew(seats, &seats[i], sp); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (c *checker) seats() []seat {
+	var out []seat
+	labels := map[string][]shape.Label{}
+	moving := map[shape.PodID]bool{}
+	for _, p := range c.s.Pods {
+		moving[p.ID] = p.From != ""
+	}
+	for _, n := range c.s.Nodes {
+		labels[n.Name] = labelMap(append([]shape.Label{{Key: shape.LabelHostname, Value: n.Hostname}}, c.s.Profiles[n.Profile].Labels...))
+		for _, p := range n.Pods {
+			if !moving[p.ID] {
+				out = append(out, seat{p.ID, c.s.Classes[p.Class], n.Name, labels[n.Name], false})
+			}
+		}
+	}
+	for _, p := range c.d.Place {
+		out = append(out, seat{p.Pod, c.pods[p.Pod], p.Node, labels[p.Node], true})
+	}
+	for _, n := range c.d.Open {
+		p := c.pool(n.Pool)
+		it, off := c.offering(p, n.Options[0])
+		l := c.labels(p, it, off, n)
+		for _, id := range n.Pods {
+			out = append(out, seat{id, c.pods[id], n.ID, l, true})
+		}
+	}
+	return out
+}
+
+func counts(namespace string, term *shape.PodTerm, other *shape.Class) bool {
+	in := term.AllNamespaces || len(term.Namespaces) == 0 && other.Namespace == namespace
+	for _, n := range term.Namespaces {
+		in = in || n == other.Namespace
+	}
+	return in && require.Selects(term.Selector, other.Labels)
+}
+
+func (c *checker) term(seats []seat, own *seat, term *shape.PodTerm) error {
+	domain, ok := shape.LabelValue(own.label, term.Key)
+	if !ok && !term.Anti && own.fresh {
+		return fmt.Errorf("%s needs a node with %s", own.id, term.Key)
+	}
+	found, anywhere := false, false
+	for j := range seats {
+		if &seats[j] == own || !counts(own.class.Namespace, term, seats[j].class) {
+			continue
+		}
+		// A pod that counts itself may be the first; others that are counted may have come later.
+		d, has := shape.LabelValue(seats[j].label, term.Key)
+		anywhere = anywhere || has && (!seats[j].fresh || seats[j].class == own.class)
+		if has && ok && d == domain {
+			found = true
+			if term.Anti && (own.fresh || seats[j].fresh) {
+				return fmt.Errorf("%s must keep away from %s, both are in %s", own.id, seats[j].id, domain)
+			}
+		}
+	}
+	self := counts(own.class.Namespace, term, own.class)
+	if !term.Anti && own.fresh && !found && !(self && !anywhere) {
+		return fmt.Errorf("%s needs a pod near it by %s and has none in %s", own.id, term.Key, domain)
+	}
+	return nil
+}
+
+func portsCollide(a, b *shape.Class) bool {
+	for _, p := range a.HostPorts {
+		for _, q := range b.HostPorts {
+			if p.Collides(q) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c *checker) skew(seats []seat, own *seat, sp *shape.Spread) error {
+	count := map[string]int32{}
+	for j := range seats {
+		if seats[j].class.Namespace != own.class.Namespace || !require.Selects(sp.Selector, seats[j].class.Labels) {
+			continue
+		}
+		if seats[j].class != own.class {
+			return nil
+		}
+		if d, ok := shape.LabelValue(seats[j].label, sp.Key); ok {
+			count[d]++
+		}
+	}
+	if sp.IgnoreAffinity || sp.HonorTaints || len(own.class.NodeSelector)+len(own.class.NodeTerms) > 0 {
+		return nil // which domains count is then a question of its own
+	}
+	least, most := int32(1<<30), int32(0)
+	for _, n := range c.s.Nodes {
+		if d, ok := shape.LabelValue(c.s.Profiles[n.Profile].Labels, sp.Key); ok && n.Stage != shape.Leaving {
+			least = min(least, count[d])
+		}
+	}
+	for _, n := range count {
+		most = max(most, n)
+	}
+	if sp.MinDomains > int32(len(count)) || sp.Key == shape.LabelHostname {
+		least = 0
+	}
+	for _, n := range count {
+		least = min(least, n)
+	}
+	if most-least > sp.MaxSkew {
+		return fmt.Errorf("%s: skew over %s is %d, allowed is %d", own.id, sp.Key, most-least, sp.MaxSkew)
+	}
 	return nil
 }

@@ -32,10 +32,12 @@ func (t *Table) buildColumns() {
 			continue
 		}
 		room := t.Flat(it.Allocatable)
+		t.slots(room, it.Attachable)
 		for j := range it.Offerings {
 			c := Column{Type: it, Offering: &it.Offerings[j], typeIndex: int32(i), room: room}
 			if c.Offering.Allocatable != nil {
 				c.room = t.Flat(*c.Offering.Allocatable)
+				t.slots(c.room, it.Attachable)
 			}
 			t.Columns = append(t.Columns, c)
 		}
@@ -43,6 +45,7 @@ func (t *Table) buildColumns() {
 	slices.SortFunc(t.Columns, compareColumns)
 	t.Available = bitset.New(len(t.Columns))
 	for i := range t.Columns {
+		t.Reserved = t.Reserved || t.Columns[i].Offering.Reservation != ""
 		if t.Columns[i].Offering.Available {
 			t.Available.Add(i)
 		}

@@ -21,9 +21,11 @@ func (t *Table) buildNodes() {
 			node.Profile = s.Profiles[n.Profile]
 		}
 		t.add(node.Free, &n.Allocatable, 1)
+		t.slots(node.Free, n.Attachable)
 		for k := range n.Pods {
 			if c := n.Pods[k].Class; c >= 0 && int(c) < len(s.Classes) {
 				t.add(node.Free, &s.Classes[c].Requests, -1)
+				t.countAttach(node.Free, s.Classes[c].Attach, -1)
 			}
 		}
 		t.Nodes = append(t.Nodes, node)

@@ -16,6 +16,9 @@ type Pool struct {
 	// Wishes are the pool's requirements and labels together, with its own name.
 	Wishes require.Set
 
+	// MinValues is set when a launch has to keep several values of some label.
+	MinValues bool
+
 	// Columns that the pool's wishes allow, available or not.
 	Columns bitset.Set
 	// Usable are those of Columns that can be bought and have room left beside the daemons.
@@ -64,6 +67,7 @@ func (t *Table) compilePool(sp *shape.Pool) *Pool {
 	}
 	whole := p.Columns.Clone()
 	for _, v := range p.Wishes.All() {
+		p.MinValues = p.MinValues || v.MinValues() > 0
 		if t.key(v.Key()).defined.Meets(whole) {
 			p.Columns.Keep(t.meeting(v))
 		} else {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
 	"github.com/dovetail-sh/dovetail/engine/shape"
@@ -13,18 +14,20 @@ import (
 // [Compile] only and never change.
 type Table struct {
 	// Resources names the dimensions of every flat vector: the four that shape.Vector has
-	// fields for, then those extended resources that a pod to be placed or a daemon wants.
+	// fields for, then those extended resources that a pod to be placed or a daemon wants,
+	// then slots of volume drivers that a pod to be placed takes.
 	Resources []string
 
 	// Columns are the offerings of all pools, cheapest first. Offerings that are not
 	// available are columns too: they matter for explanations.
 	Columns   []Column
 	Available bitset.Set // of Columns
+	Reserved  bool       // some column is a capacity reservation's
 
 	Pools []*Pool // ascending by weight (highest first), then by name
 
 	// Classes are those that a pod to be placed has, in the order in which they are
-	// planned; see compareClasses.
+	// planned; see compareClasses. After them come variants of classes with preferences.
 	Classes []*Class
 
 	Nodes []Node
@@ -57,8 +60,18 @@ type Class struct {
 	Size  int32   // numbers the distinct Needs
 	Where *Where
 
+	// Strict is where the pods may go by what they require, preferences aside. Topology spread
+	// looks at nodes by it.
+	Strict *Where
+
 	// Source is the class's index in Snapshot.Classes.
 	Source int32
+
+	// Base is the position of the class that has the pods, itself but for variants; Next is the
+	// variant to try when this one finds no place, -1 for none.
+	Base, Next int32
+
+	avoid bool // stay off nodes with a PreferNoSchedule taint
 }
 
 // Node is an existing node that may take pods.
@@ -70,20 +83,23 @@ type Node struct {
 	Free []int64
 }
 
-// Compile prepares a Snapshot. Pods, nodes, pools and types may come in any order.
-func Compile(s *shape.Snapshot) *Table {
+// Compile prepares a Snapshot. Pods, nodes, pools and types may come in any order. With respect,
+// preferences are treated as required until they stand in the way; without, there are none.
+func Compile(s *shape.Snapshot, respect bool) *Table {
 	t := &Table{snapshot: s, keys: map[string]*keyIndex{}, wheres: map[string]*Where{}}
 	t.collectClasses()
 	t.nameResources()
 	sizes := map[string]*Class{}
 	for _, c := range t.Classes {
 		c.Need, c.Size = t.Flat(c.Requests), int32(len(sizes))
+		t.addAttach(c.Need, c.Attach)
 		if same := sizes[numbersText(c.Need)]; same != nil {
 			c.Need, c.Size = same.Need, same.Size
 		} else {
 			sizes[numbersText(c.Need)] = c
 		}
-		c.Where = t.where(c.Class)
+		c.Where, c.Next = t.where(c.Class), -1
+		c.Strict = c.Where
 	}
 	for _, d := range t.snapshot.DaemonSets { // before pools, which list what anyone may ask of a free label
 		if c := t.daemonClass(d); c != nil {
@@ -97,6 +113,10 @@ func Compile(s *shape.Snapshot) *Table {
 	}
 	for i, c := range t.Classes {
 		t.class[c.Source] = int32(i)
+		c.Base = int32(i)
+	}
+	if respect {
+		t.addVariants()
 	}
 	t.buildColumns()
 	t.buildPools()
@@ -174,6 +194,14 @@ func (t *Table) nameResources() {
 	}
 	slices.Sort(extended)
 	t.Resources = append(t.Resources, slices.Compact(extended)...)
+	var drivers []string
+	for _, c := range t.Classes {
+		for _, a := range c.Attach {
+			drivers = append(drivers, attachPrefix+a.Driver)
+		}
+	}
+	slices.Sort(drivers)
+	t.Resources = append(t.Resources, slices.Compact(drivers)...)
 }
 
 func (t *Table) daemonClass(d shape.DaemonSet) *shape.Class {
@@ -208,7 +236,7 @@ func (t *Table) add(sum []int64, v *shape.Vector, n int64) {
 func (t *Table) Vector(flat []int64) shape.Vector {
 	v := shape.Vector{CPU: flat[0], Memory: flat[1], Ephemeral: flat[2], Pods: flat[3]}
 	for i, name := range t.Resources[4:] {
-		if flat[4+i] != 0 {
+		if flat[4+i] != 0 && !strings.HasPrefix(name, attachPrefix) {
 			v.Extended = append(v.Extended, shape.Amount{Resource: name, Value: flat[4+i]})
 		}
 	}

@@ -19,6 +19,7 @@ type Where struct {
 	volumes     []term
 	noNode      bool
 	tolerations []shape.Toleration
+	avoid       bool // PreferNoSchedule counts
 
 	// named is set when the answer depends on more of a node than its profile.
 	named bool
@@ -43,8 +44,14 @@ type Alternative struct {
 }
 
 // where interns what a class says about nodes.
-func (t *Table) where(c *shape.Class) *Where {
+func (t *Table) where(c *shape.Class) *Where { return t.whereOf(c, false) }
+
+// whereOf is where with PreferNoSchedule taken as NoSchedule, if avoid is set.
+func (t *Table) whereOf(c *shape.Class, avoid bool) *Where {
 	text := whereText(c)
+	if avoid {
+		text += "~"
+	}
 	if w := t.wheres[text]; w != nil {
 		return w
 	}
@@ -55,6 +62,7 @@ func (t *Table) where(c *shape.Class) *Where {
 		volumes:     terms(c.VolumeTerms),
 		noNode:      c.NoNode,
 		tolerations: c.Tolerations,
+		avoid:       avoid,
 		alts:        map[*Pool][]Alternative{},
 		profiles:    map[*shape.Profile]bool{},
 		labelled:    map[*shape.Profile]bool{},
@@ -114,10 +122,10 @@ func writeRequirements(b *strings.Builder, reqs []shape.Requirement) {
 }
 
 // Tolerates reports whether taints keep the pods away, and else the first that does.
-// PreferNoSchedule is a wish and keeps nobody away.
+// PreferNoSchedule is a wish and keeps only those away who are told to avoid it.
 func (w *Where) Tolerates(taints []shape.Taint) (untolerated shape.Taint, ok bool) {
 	for _, taint := range taints {
-		if taint.Effect != shape.PreferNoSchedule && !tolerated(w.tolerations, taint) {
+		if (taint.Effect != shape.PreferNoSchedule || w.avoid) && !tolerated(w.tolerations, taint) {
 			return taint, false
 		}
 	}

@@ -2,6 +2,7 @@ package feasible
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/dovetail-sh/dovetail/engine/require"
 	"github.com/dovetail-sh/dovetail/engine/shape"
@@ -25,6 +26,9 @@ func TaintReason(taint shape.Taint) Reason {
 func (t *Table) Short(need, room []int64, kind Kind) (Reason, bool) {
 	for d, n := range need {
 		if n > 0 && n > room[d] {
+			if driver, ok := strings.CutPrefix(t.Resources[d], attachPrefix); ok {
+				return Reason{Kind: NoAttach, Key: driver, Need: n, Have: max(room[d], 0)}, false
+			}
 			return Reason{Kind: kind, Resource: t.Resources[d], Need: n, Have: max(room[d], 0)}, false
 		}
 	}

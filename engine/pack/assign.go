@@ -16,24 +16,20 @@ type Item struct {
 	Count int
 }
 
-// Assign places what fits on existing nodes, and returns what needs new ones and how many pods
-// of each class cannot have a domain at all. Classes are taken in the Table's order.
-func Assign(b *board.Board) (items []Item, stuck []int) {
-	a := &assigner{b: b, cells: map[string][]*spread.Cell{}, costs: map[costKey]float64{}}
-	stuck = make([]int, len(b.Table.Classes))
-	for class, c := range b.Table.Classes {
-		switch {
-		case c.Refused != "":
-			stuck[class] = len(c.Pods)
-		case b.Spread.Classes[class].Domains:
-			stuck[class] = a.byDomain(class, len(c.Pods))
-		default:
-			if left := a.anywhere(class, len(c.Pods)); left > 0 {
-				a.items = append(a.items, Item{Class: class, Count: left})
-			}
+// assign places what fits on existing nodes, turns what needs new ones into items, and returns how
+// many pods can do neither. A class that finds no place gives up its preferences one by one.
+func (a *assigner) assign(class, left int) int {
+	if a.b.Table.Classes[class].Refused != "" {
+		return left
+	}
+	for ; class >= 0 && left > 0; class = int(a.b.Table.Classes[class].Next) {
+		if a.b.Spread.Classes[class].Domains {
+			left = a.byDomain(class, left)
+		} else {
+			left = a.anywhere(class, left)
 		}
 	}
-	return a.items, stuck
+	return left
 }
 
 type assigner struct {
@@ -50,18 +46,27 @@ type costKey struct {
 	size  int32
 }
 
-// anywhere fills existing nodes in order and returns how many pods are left.
+// anywhere fills existing nodes in order, then counts on new ones.
 func (a *assigner) anywhere(class, left int) int {
+	least := 1
+	if _, ok := a.opens(class, nil); ok && a.b.Spread.Clings(class) {
+		least = left // all on one node, or all on a new one
+	}
 	for node := range a.b.Table.Nodes {
 		if left == 0 {
 			return 0
 		}
 		n := a.b.Room(node, class, left)
-		if n == 0 || !a.b.Allows(node, class) {
+		if n < least || !a.b.Allows(node, class) {
 			continue
 		}
 		a.b.Place(node, class, n)
 		left -= n
+	}
+	if _, ok := a.opens(class, nil); ok && left > 0 {
+		a.items = append(a.items, Item{Class: class, Count: left})
+		a.b.Spread.EnterHosts(class, int32(left))
+		return 0
 	}
 	return left
 }
@@ -202,15 +207,10 @@ func (a *assigner) opens(class int, cell *spread.Cell) (cost float64, ok bool) {
 	}
 	defer func() { a.costs[key] = cost }()
 	cost = math.Inf(1)
-	for p, part := range cell.Parts {
-		if part.Columns == nil {
-			continue
-		}
-		for _, alt := range t.Alternatives(c.Where, t.Pools[p]) {
-			columns := alt.Columns.And(part.Columns)
-			if !t.Pools[p].FreeLeft(alt.Free.And(part.Free)) {
-				continue
-			}
+	m := newMask(t, maskKey{c.Where, cell})
+	for p := range t.Pools {
+		for _, alt := range m.alts[p] {
+			columns := alt.Columns
 			for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
 				if share, fits := dominant(c.Need, t.Pools[p].Room(i)); fits {
 					cost = min(cost, share*float64(t.Columns[i].Price()))

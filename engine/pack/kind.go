@@ -3,6 +3,7 @@ package pack
 import (
 	"cmp"
 	"encoding/binary"
+	"maps"
 	"math"
 	"slices"
 
@@ -142,7 +143,8 @@ func (k *kind) replaces(l *kind) bool {
 
 // limits is what the pools may still grow by.
 type limits struct {
-	left [][]limit // by pool
+	left     [][]limit        // by pool
+	reserved map[string]int64 // by reservation: machines that it still holds
 }
 
 type limit struct {
@@ -151,7 +153,12 @@ type limit struct {
 }
 
 func newLimits(t *feasible.Table) *limits {
-	l := &limits{left: make([][]limit, len(t.Pools))}
+	l := &limits{left: make([][]limit, len(t.Pools)), reserved: map[string]int64{}}
+	for i := range t.Columns {
+		if o := t.Columns[i].Offering; o.Reservation != "" {
+			l.reserved[o.Reservation] = max(l.reserved[o.Reservation], int64(o.Remaining))
+		}
+	}
 	for p, pool := range t.Pools {
 		for _, sl := range pool.Limits {
 			l.left[p] = append(l.left[p], limit{sl.Resource, sl.Max - sl.Used})
@@ -160,9 +167,20 @@ func newLimits(t *feasible.Table) *limits {
 	return l
 }
 
+func (l *limits) clone() *limits {
+	out := &limits{reserved: maps.Clone(l.reserved)}
+	for _, list := range l.left {
+		out.left = append(out.left, slices.Clone(list))
+	}
+	return out
+}
+
 // machines is how many machines of a column the pool may still open.
 func (l *limits) machines(pool int, c *feasible.Column) int {
 	n := int64(math.MaxInt32)
+	if name := c.Offering.Reservation; name != "" {
+		n = max(l.reserved[name], 0)
+	}
 	for _, lim := range l.left[pool] {
 		if use := takes(c, lim.resource); use > 0 {
 			n = min(n, max(lim.left, 0)/use)
@@ -174,6 +192,9 @@ func (l *limits) machines(pool int, c *feasible.Column) int {
 }
 
 func (l *limits) take(pool int, c *feasible.Column, machines int) {
+	if name := c.Offering.Reservation; name != "" {
+		l.reserved[name] -= int64(machines)
+	}
 	for i := range l.left[pool] {
 		lim := &l.left[pool][i]
 		lim.left -= takes(c, lim.resource) * int64(machines)

@@ -97,7 +97,7 @@ func (s *solver) bindHosts(r *row) {
 	own := &s.spread.Classes[r.class]
 	for i := range own.Rules {
 		if rule := &own.Rules[i]; s.spread.Keys[rule.Key].Host {
-			r.rules = append(r.rules, hostRule{kind: rule.Kind, self: rule.Self, first: s.spread.Tallies[rule.Tally].Total == 0, max: rule.MaxSkew, tally: rule.Tally})
+			r.rules = append(r.rules, hostRule{kind: rule.Kind, self: rule.Self, first: s.spread.Tallies[rule.Tally].Here == 0, max: rule.MaxSkew, tally: rule.Tally})
 		}
 	}
 	for _, tally := range own.Adds {
@@ -225,7 +225,11 @@ func (f *filling) finish(s *solver) bool {
 	if len(f.entries) == 0 {
 		return false
 	}
-	s.table.Pools[f.kind.pool].Holding(f.load, f.columns)
+	pool := s.table.Pools[f.kind.pool]
+	pool.Holding(f.load, f.columns)
+	if s.strict && pool.MinValues && !s.shrink(f) {
+		return false
+	}
 	for i := f.columns.Next(0); i >= 0; i = f.columns.Next(i + 1) {
 		if s.machines(f.kind.pool, i) > 0 {
 			f.column, f.price = i, float64(s.table.Columns[i].Price()+s.nodePrice)
@@ -297,4 +301,34 @@ func scarceFirst(a, b *bucket) int {
 		return -1
 	}
 	return 1
+}
+
+// shrink takes pods out until the columns that hold the rest keep the pool's minValues.
+func (s *solver) shrink(f *filling) bool {
+	pool := s.table.Pools[f.kind.pool]
+	for {
+		if _, ok := s.table.Enough(pool, f.columns); ok {
+			return true
+		}
+		last := len(f.entries) - 1
+		e := &f.entries[last]
+		n := (e.Count + 1) / 2
+		row := &s.rows[e.Item]
+		e.Count -= n
+		f.value -= row.worth * float64(n)
+		for d, need := range row.need {
+			f.load[d] -= need * int64(n)
+		}
+		if e.Count == 0 {
+			f.entries = f.entries[:last]
+		}
+		if len(f.entries) == 0 {
+			return false
+		}
+		copy(f.columns, pool.Usable)
+		for _, e := range f.entries {
+			f.columns.Keep(s.masks[s.rows[e.Item].mask].pick(pool, f.kind, f.free).Columns)
+		}
+		pool.Holding(f.load, f.columns)
+	}
 }

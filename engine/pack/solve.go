@@ -9,33 +9,17 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/spread"
 )
 
-// Task is what Solve works on.
-type Task struct {
-	Table     *feasible.Table
-	Spread    *spread.State
-	Items     []Item
-	NodePrice shape.Money // added to each node's price in comparisons
-	Effort    int         // steps that may be spent on improving
-}
-
-// Result is new nodes and what is left over.
-type Result struct {
-	Bins  []Bin
-	Left  []int // by item: pods for which no node may be opened
-	Steps int
-}
-
-// Solve packs the items into new nodes.
-func Solve(task Task) Result {
-	s := &solver{table: task.Table, spread: task.Spread, items: task.Items, nodePrice: task.NodePrice, effort: task.Effort, limits: newLimits(task.Table)}
-	if len(task.Items) == 0 {
-		return Result{}
+// solve packs items into new nodes within the limits, which it uses up.
+func (p *packer) solve(items []Item, l *limits) *solver {
+	s := &solver{table: p.board.Table, spread: p.board.Spread, items: items, nodePrice: p.task.NodePrice, effort: p.task.Effort - p.steps, strict: p.task.Strict, limits: l}
+	if len(items) == 0 {
+		return s
 	}
 	s.prepare()
-	for _, pools := range tiers(task.Table) {
+	for _, pools := range tiers(s.table) {
 		s.tier(pools)
 	}
-	return Result{Bins: s.bins, Left: s.left, Steps: s.steps}
+	return s
 }
 
 type solver struct {
@@ -44,6 +28,7 @@ type solver struct {
 	items     []Item
 	nodePrice shape.Money
 	limits    *limits
+	strict    bool // keep the pools' minValues
 	effort    int
 	steps     int
 
@@ -102,6 +87,7 @@ func (s *solver) tier(pools []int) {
 	if len(kinds) == 0 {
 		return
 	}
+	s.together(kinds)
 	s.greedy(kinds)
 }
 
@@ -111,6 +97,11 @@ func (s *solver) open(f *filling) {
 	for _, e := range f.entries {
 		times = min(times, s.rows[e.Item].left/e.Count)
 	}
+	s.openTimes(f, times)
+}
+
+// openTimes opens a filling so often.
+func (s *solver) openTimes(f *filling, times int) {
 	same := Bin{Pool: f.kind.pool, Column: f.column, Columns: f.columns.Clone(), Free: f.free.Clone(), Load: slices.Clone(f.load)}
 	for range times {
 		b := same

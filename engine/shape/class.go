@@ -61,6 +61,16 @@ type HostPort struct {
 	Port     int32  `json:"port"`
 }
 
+// Collides reports whether two pods with these ports cannot share a node.
+func (p HostPort) Collides(q HostPort) bool {
+	if p.Protocol != q.Protocol || p.Port != q.Port {
+		return false
+	}
+	return p.IP == q.IP || p.anyIP() || q.anyIP()
+}
+
+func (p HostPort) anyIP() bool { return p.IP == "" || p.IP == "0.0.0.0" || p.IP == "::" }
+
 // Spread is one topology spread constraint.
 type Spread struct {
 	Key        string `json:"key"`

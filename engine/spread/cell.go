@@ -132,6 +132,21 @@ func (s *State) Enter(class int, table *feasible.Table, c *Cell, n int32) {
 	}
 }
 
+// EnterHosts notes n pods of a class that go to new nodes, whose domains other than hostname do
+// not matter.
+func (s *State) EnterHosts(class int, n int32) {
+	for _, k := range s.Classes[class].Adds {
+		s.Tallies[k].Total += int64(n)
+	}
+}
+
+// Close notes that pods of a class are on new nodes which take no more pods.
+func (s *State) Close(class, n int) {
+	for _, k := range s.Classes[class].Adds {
+		s.Tallies[k].Here += int64(n)
+	}
+}
+
 // cellCounts reports whether a node opened in the cell would be looked at by the filter.
 func (s *State) cellCounts(f *filter, t *feasible.Table, c *Cell) bool {
 	for p, part := range c.Parts {

@@ -96,3 +96,13 @@ func (s *State) AddDomain(tally, domain, n int32) {
 		s.Tallies[tally].Total += int64(n)
 	}
 }
+
+// Clings reports whether all pods of a class must share one node that is still to be chosen.
+func (s *State) Clings(class int) bool {
+	for _, r := range s.Classes[class].Rules {
+		if r.Kind == Near && s.Keys[r.Key].Host && r.Self && s.Tallies[r.Tally].Total == 0 {
+			return true
+		}
+	}
+	return false
+}

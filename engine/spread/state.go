@@ -1,6 +1,7 @@
 package spread
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,6 +65,9 @@ type Rule struct {
 	// Universe are the domains that count for the minimum besides those that have nodes:
 	// those in which a node could be opened for the class. Filled by SetUniverse.
 	universe []bool
+
+	// Port is set for a rule about a host port: protocol and number.
+	Port string
 }
 
 // New compiles all rules of the classes to be placed, and counts the pods that run.
@@ -80,6 +84,9 @@ func New(t *feasible.Table) *State {
 	}
 	s.nameDomains()
 	s.countRunning()
+	for i := range s.Tallies {
+		s.Tallies[i].Running = s.Tallies[i].Total
+	}
 	s.involve()
 	return s
 }
@@ -91,7 +98,7 @@ func (s *State) bind(i int, c *feasible.Class) {
 		if !sp.Hard {
 			continue
 		}
-		f := &filter{where: c.Where, affinity: !sp.IgnoreAffinity, taints: sp.HonorTaints}
+		f := &filter{where: c.Strict, affinity: !sp.IgnoreAffinity, taints: sp.HonorTaints}
 		term := shape.PodTerm{Selector: sp.Selector}
 		var b strings.Builder
 		fmt.Fprintf(&b, "spread %q %q %v %v %q ", sp.Key, c.Namespace, f.affinity, f.taints, filterText(f))
@@ -100,6 +107,7 @@ func (s *State) bind(i int, c *feasible.Class) {
 		s.rule(i, c, Rule{Kind: Skew, Tally: at, MaxSkew: max(sp.MaxSkew, 1), MinDomains: sp.MinDomains})
 	}
 	s.bindNear(i, c)
+	s.bindPorts(i, c)
 	for k := range c.Affinity {
 		term := &c.Affinity[k]
 		if !term.Anti || term.Weight != 0 {
@@ -138,23 +146,28 @@ func filterText(f *filter) string {
 	return f.where.Text()
 }
 
-// bindBySymmetry keeps pods away from others whose required anti-affinity selects them.
+// bindBySymmetry keeps pods away from others whose required anti-affinity selects them. Terms are
+// taken in the order of their text: that of the Snapshot's classes must not matter.
 func (s *State) bindBySymmetry() {
-	seen := map[string]bool{}
+	type carried struct {
+		text, key string
+		matches   matcher
+	}
+	var terms []carried
 	for _, c := range s.table.Snapshot().Classes {
 		for k := range c.Affinity {
-			term := &c.Affinity[k]
-			text := termText(c.Namespace, term)
-			if !term.Anti || term.Weight != 0 || seen[text] {
-				continue
+			if term := &c.Affinity[k]; term.Anti && term.Weight == 0 {
+				terms = append(terms, carried{termText(c.Namespace, term), term.Key, newMatcher(c.Namespace, term)})
 			}
-			seen[text] = true
-			m := newMatcher(c.Namespace, term)
-			for i, own := range s.table.Classes {
-				if m.selects(own.Class) {
-					at := s.tally("holder "+text, term.Key, Tally{holder: text, ending: true})
-					s.rule(i, own, Rule{Kind: Apart, Tally: at})
-				}
+		}
+	}
+	slices.SortStableFunc(terms, func(a, b carried) int { return cmp.Compare(a.text, b.text) })
+	terms = slices.CompactFunc(terms, func(a, b carried) bool { return a.text == b.text })
+	for _, term := range terms {
+		for i, own := range s.table.Classes {
+			if term.matches.selects(own.Class) {
+				at := s.tally("holder "+term.text, term.key, Tally{holder: term.text, ending: true})
+				s.rule(i, own, Rule{Kind: Apart, Tally: at})
 			}
 		}
 	}
@@ -303,5 +316,6 @@ func (s *State) Add(tally int32, node int, n int32) {
 	if d := s.NodeDomain(t.Key, node); d >= 0 && t.filter.counts(&s.table.Nodes[node]) {
 		t.Count[d] += n
 		t.Total += int64(n)
+		t.Here += int64(n)
 	}
 }

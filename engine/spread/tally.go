@@ -25,12 +25,15 @@ type Tally struct {
 	Count []int32
 	// Present marks domains that have at least one existing node which is counted.
 	Present []bool
-	Total   int64
+	Total   int64 // of all domains, pods on their way to new nodes included
+	Running int64 // before the plan
+	Here    int64 // on existing nodes, or on new ones that are closed
 
-	matches []matcher // a pod counts if all match
-	holder  string    // set instead: a pod counts if its class carries this anti-affinity term
-	filter  *filter   // nil counts pods on every node
-	ending  bool      // counts pods that are being deleted, too
+	matches []matcher       // a pod counts if all match
+	holder  string          // set instead: a pod counts if its class carries this anti-affinity term
+	port    *shape.HostPort // set instead: a pod counts if one of its host ports collides
+	filter  *filter         // nil counts pods on every node
+	ending  bool            // counts pods that are being deleted, too
 }
 
 // matcher is a label selector in some namespaces.
@@ -78,6 +81,9 @@ func (f *filter) counts(n *feasible.Node) bool {
 
 // adds reports whether pods of a class are counted.
 func (t *Tally) adds(c *shape.Class) bool {
+	if t.port != nil {
+		return slices.ContainsFunc(c.HostPorts, t.port.Collides)
+	}
 	if t.holder != "" {
 		for i := range c.Affinity {
 			if term := &c.Affinity[i]; term.Anti && term.Weight == 0 && termText(c.Namespace, term) == t.holder {

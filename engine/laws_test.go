@@ -1,0 +1,70 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/enginetest"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+func text(t *rapid.T, v any) string {
+	out, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func TestPlanObeysTheLaws(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := enginetest.Snapshots().Draw(t, "snapshot")
+		d := engine.Plan(s, engine.DefaultPolicy())
+		if err := enginetest.Check(s, engine.DefaultPolicy(), d); err != nil {
+			t.Fatalf("%v\n%s\n%s", err, text(t, s), enginetest.Print(s, d, true))
+		}
+	})
+}
+
+func TestOrderOfTheInputChangesNothing(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := enginetest.Snapshots().Draw(t, "snapshot")
+		want := text(t, engine.Plan(s, engine.DefaultPolicy()))
+		got := text(t, engine.Plan(enginetest.Shuffled(s, rapid.Uint64().Draw(t, "seed")), engine.DefaultPolicy()))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("shuffled input, other plan: -want +got\n%s\n%s", diff, text(t, s))
+		}
+	})
+}
+
+func TestPlanDoesNotWriteToItsInput(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := enginetest.Snapshots().Draw(t, "snapshot")
+		before := text(t, s)
+		engine.Plan(s, engine.DefaultPolicy())
+		if diff := cmp.Diff(before, text(t, s)); diff != "" {
+			t.Fatalf("the snapshot changed: -before +after\n%s", diff)
+		}
+	})
+}
+
+func TestBadIndexesAreRefusedNotFatal(t *testing.T) {
+	t.Parallel()
+	s := enginetest.Mixed(3, 40)
+	s.Pods[0].Class = 99
+	s.Pods[1].Class = -1
+	s.Pools[0].Types = append(s.Pools[0].Types, 77)
+	s.DaemonSets = append(s.DaemonSets, shape.DaemonSet{Name: "x", Class: 1234})
+	s.Nodes = append(s.Nodes, &shape.Node{Name: "odd", Profile: 55, Stage: shape.Ready})
+	d := engine.Plan(s, engine.DefaultPolicy())
+	if len(d.Unplaced) != 2 || len(d.Open) != 1 {
+		t.Errorf("got %d unplaced and %d nodes, want 2 and 1", len(d.Unplaced), len(d.Open))
+	}
+}

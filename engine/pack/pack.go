@@ -1,0 +1,146 @@
+package pack
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/board"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/engine/spread"
+)
+
+// Task is what Pack works on.
+type Task struct {
+	NodePrice shape.Money // added to each node's price in comparisons
+	Effort    int         // steps that may be spent on improving
+	Strict    bool        // keep the pools' minValues
+}
+
+// Result is a whole plan in terms of classes.
+type Result struct {
+	Items []Item
+	Bins  []Bin // Entries refer to Items
+	Stuck []int // by class: pods without a place
+	Steps int
+}
+
+// Pack places all pods of the board's Table: on existing nodes, which the board then shows, and on
+// new ones.
+func Pack(b *board.Board, task Task) Result {
+	p := &packer{board: b, task: task, limits: newLimits(b.Table), stuck: make([]int, len(b.Table.Classes))}
+	p.assigner = &assigner{b: b, cells: map[string][]*spread.Cell{}, costs: map[costKey]float64{}}
+	for class, c := range b.Table.Classes {
+		if len(c.Pods) > 0 {
+			p.stuck[class] = p.assign(class, len(c.Pods))
+		}
+	}
+	p.rounds()
+	if p.retried {
+		p.confirm()
+	}
+	return Result{Items: p.done, Bins: p.bins, Stuck: p.stuck, Steps: p.steps}
+}
+
+type packer struct {
+	*assigner
+	board  *board.Board
+	task   Task
+	limits *limits
+
+	done  []Item // items of finished rounds
+	bins  []Bin
+	stuck []int
+	steps int
+
+	retried bool // some items had to leave the place that they were counted in
+}
+
+// rounds packs items. Those for which no node may be opened after all give up a preference and are
+// assigned again, until none is left that could.
+func (p *packer) rounds() {
+	for len(p.items) > 0 {
+		items := p.items
+		p.items = nil
+		first := len(p.done)
+		p.done = append(p.done, items...)
+		left := p.pack(items, first)
+		for i, n := range left {
+			if n == 0 {
+				continue
+			}
+			it := items[i]
+			p.leave(it, n)
+			c := p.board.Table.Classes[it.Class]
+			p.stuck[c.Base] += n
+			if c.Next >= 0 {
+				p.stuck[c.Base] -= n - p.assign(int(c.Next), n)
+			}
+		}
+	}
+}
+
+// leave takes back that n pods of an item were counted.
+func (p *packer) leave(it Item, n int) {
+	p.retried = true
+	if it.Cell != nil {
+		p.board.Spread.Enter(it.Class, p.board.Table, it.Cell, -int32(n))
+	} else {
+		p.board.Spread.EnterHosts(it.Class, -int32(n))
+	}
+}
+
+// pack opens nodes for items. When not all pods can have one, those of higher priority are served
+// before the others.
+func (p *packer) pack(items []Item, first int) (left []int) {
+	trial := p.limits.clone()
+	s := p.solve(items, trial)
+	groups := p.byPriority(items)
+	if len(groups) == 1 || !slices.ContainsFunc(s.left, func(n int) bool { return n > 0 }) {
+		p.limits = trial
+		p.keep(s, func(i int) int { return first + i })
+		return s.left
+	}
+	left = make([]int, len(items))
+	for _, group := range groups {
+		part := make([]Item, len(group))
+		for i, at := range group {
+			part[i] = items[at]
+		}
+		s := p.solve(part, p.limits)
+		p.keep(s, func(i int) int { return first + group[i] })
+		for i, n := range s.left {
+			left[group[i]] = n
+		}
+	}
+	return left
+}
+
+// keep takes a solver's bins over; at tells which of done its items are.
+func (p *packer) keep(s *solver, at func(int) int) {
+	for _, b := range s.bins {
+		for i := range b.Entries {
+			b.Entries[i].Item = at(b.Entries[i].Item)
+			p.board.Spread.Close(p.done[b.Entries[i].Item].Class, b.Entries[i].Count)
+		}
+		p.bins = append(p.bins, b)
+	}
+	p.steps += s.steps
+}
+
+// byPriority groups items, highest priority first.
+func (p *packer) byPriority(items []Item) [][]int {
+	priority := func(i int) int32 { return p.board.Table.Classes[items[i].Class].Priority }
+	order := make([]int, len(items))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(priority(b), priority(a)) })
+	var out [][]int
+	for k, i := range order {
+		if k == 0 || priority(order[k-1]) != priority(i) {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], i)
+	}
+	return out
+}
