@@ -106,6 +106,16 @@ func classesOf(c config.Config) []client.Object {
 	}
 }
 
+// listsOf are empty lists of the node classes of the configured cloud.
+func listsOf(c config.Config) []client.ObjectList {
+	switch c.Cloud {
+	case config.CloudKWOK:
+		return []client.ObjectList{&kwokv1alpha1.KWOKNodeClassList{}}
+	default:
+		return []client.ObjectList{&awsv1.EC2NodeClassList{}}
+	}
+}
+
 // task runs one of a cloud's own tasks on the leader.
 type task struct {
 	provider.Task

@@ -53,6 +53,7 @@ type Daemon struct {
 	config  config.Config
 	manager manager.Manager
 	metrics *observe.Metrics
+	gauges  *gauges
 	synced  atomic.Bool
 }
 

@@ -88,7 +88,8 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(k.addProvisioning(), k.addClaims(), k.addPools(), k.addDisruption())
+	d.gauges, err = k.addObservers(ctx)
+	return errors.Join(err, k.addProvisioning(), k.addClaims(), k.addPools(), k.addDisruption())
 }
 
 // addClaims adds what brings claims to life and to their end.

@@ -1,0 +1,170 @@
+package census
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/component-helpers/resource"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/dovetail-sh/dovetail/api/condition"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+)
+
+// Census counts.
+type Census struct {
+	Client  client.Reader
+	Metrics *observe.Metrics
+	Clock   clock.PassiveClock
+
+	// Price is what a claim's machine costs, in dollars an hour; ok is false if nobody knows.
+	Price func(claim *karpenterv1.NodeClaim) (dollars float64, ok bool)
+
+	// Aggregate leaves out the metrics that have a series for each node or pod.
+	Aggregate bool
+}
+
+// Refresh sets all gauges anew. Calls must not overlap.
+func (c *Census) Refresh(ctx context.Context) error {
+	var nodes corev1.NodeList
+	var pods corev1.PodList
+	var pools karpenterv1.NodePoolList
+	var claims karpenterv1.NodeClaimList
+	for _, list := range []client.ObjectList{&nodes, &pods, &pools, &claims} {
+		if err := c.Client.List(ctx, list); err != nil {
+			return fmt.Errorf("listing %T: %w", list, err)
+		}
+	}
+	now := c.Clock.Now()
+	held := map[string]*holding{}
+	for i := range pods.Items {
+		add(held, &pods.Items[i])
+	}
+	c.cluster(nodes.Items, held)
+	c.pools(pools.Items, claims.Items, nodes.Items, now)
+	if c.Aggregate {
+		return nil
+	}
+	c.nodes(nodes.Items, held, now)
+	c.pods(pods.Items, nodes.Items, now)
+	return nil
+}
+
+// holding is what the pods of one node ask for together.
+type holding struct {
+	requests, limits, daemonRequests, daemonLimits corev1.ResourceList
+}
+
+func add(held map[string]*holding, pod *corev1.Pod) {
+	if pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		return
+	}
+	h := held[pod.Spec.NodeName]
+	if h == nil {
+		h = &holding{corev1.ResourceList{}, corev1.ResourceList{}, corev1.ResourceList{}, corev1.ResourceList{}}
+		held[pod.Spec.NodeName] = h
+	}
+	requests := resource.PodRequests(pod, resource.PodResourcesOptions{UseStatusResources: true})
+	limits := resource.PodLimits(pod, resource.PodResourcesOptions{UseStatusResources: true})
+	if ownedBy(pod, "DaemonSet") != "" {
+		sum(h.daemonRequests, requests)
+		sum(h.daemonLimits, limits)
+		return
+	}
+	sum(h.requests, requests)
+	sum(h.limits, limits)
+}
+
+func sum(total, more corev1.ResourceList) {
+	for name, q := range more {
+		t := total[name]
+		t.Add(q)
+		total[name] = t
+	}
+}
+
+func ownedBy(pod *corev1.Pod, kind string) string {
+	for _, o := range pod.OwnerReferences {
+		if o.Kind == kind {
+			return o.Name
+		}
+	}
+	return ""
+}
+
+// cluster sets what is counted over all nodes.
+func (c *Census) cluster(nodes []corev1.Node, held map[string]*holding) {
+	c.Metrics.Cluster.Nodes.WithLabelValues().Set(float64(len(nodes)))
+	allocatable, used := corev1.ResourceList{}, corev1.ResourceList{}
+	for i := range nodes {
+		sum(allocatable, nodes[i].Status.Allocatable)
+		if h := held[nodes[i].Name]; h != nil {
+			sum(used, h.requests)
+			sum(used, h.daemonRequests)
+		}
+	}
+	c.Metrics.Cluster.Utilization.Reset()
+	for name, have := range allocatable {
+		if have.IsZero() {
+			continue
+		}
+		u := used[name]
+		c.Metrics.Cluster.Utilization.WithLabelValues(string(name)).Set(u.AsApproximateFloat64() / have.AsApproximateFloat64() * 100)
+	}
+}
+
+// reasons are those that budgets know.
+var reasons = []karpenterv1.DisruptionReason{
+	karpenterv1.DisruptionReasonEmpty, karpenterv1.DisruptionReasonDrifted, karpenterv1.DisruptionReasonUnderutilized,
+}
+
+// pools sets what is counted for each NodePool.
+func (c *Census) pools(pools []karpenterv1.NodePool, claims []karpenterv1.NodeClaim, nodes []corev1.Node, now time.Time) {
+	c.Metrics.Pools.Allowed.Reset()
+	c.Metrics.Pools.Consuming.Reset()
+	c.Metrics.Pools.Cost.Reset()
+	leaving := map[string]bool{} // nodes that budgets count, by provider ID
+	for i := range nodes {
+		leaving[nodes[i].Spec.ProviderID] = !nodes[i].DeletionTimestamp.IsZero() || !ready(&nodes[i])
+	}
+	cost, size, consuming := map[string]float64{}, map[string]int{}, map[string]int{}
+	for i := range claims {
+		claim := &claims[i]
+		pool := claim.Labels[karpenterv1.NodePoolLabelKey]
+		if dollars, ok := c.Price(claim); ok {
+			cost[pool] += dollars
+		}
+		if !condition.IsTrue(claim, karpenterv1.ConditionInitialized) {
+			continue
+		}
+		size[pool]++
+		if !claim.DeletionTimestamp.IsZero() || leaving[claim.Status.ProviderID] || condition.IsTrue(claim, karpenterv1.ConditionDisruptionReason) {
+			consuming[pool]++
+		}
+	}
+	for i := range pools {
+		name := pools[i].Name
+		c.Metrics.Pools.Cost.WithLabelValues(name).Set(cost[name])
+		for _, reason := range reasons {
+			allowed, err := pools[i].AllowedDisruptions(now, size[name], reason)
+			if err != nil {
+				allowed = 0
+			}
+			c.Metrics.Pools.Allowed.WithLabelValues(name, string(reason)).Set(float64(max(allowed-consuming[name], 0)))
+			c.Metrics.Pools.Consuming.WithLabelValues(name, string(reason)).Set(float64(consuming[name]))
+		}
+	}
+}
+
+func ready(node *corev1.Node) bool {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}

@@ -1,0 +1,137 @@
+package census
+
+import (
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+)
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func cpu(text string) corev1.ResourceList {
+	return corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(text)}
+}
+
+func podOn(name, node, request string, owner string) *corev1.Pod {
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, CreationTimestamp: metav1.NewTime(noon.Add(-time.Minute))}}
+	p.Spec.NodeName = node
+	p.Spec.Containers = []corev1.Container{{Name: "c", Resources: corev1.ResourceRequirements{Requests: cpu(request)}}}
+	p.Status.Phase = corev1.PodRunning
+	if node == "" {
+		p.Status.Phase = corev1.PodPending
+	}
+	if owner != "" {
+		p.OwnerReferences = []metav1.OwnerReference{{Kind: owner, Name: "o"}}
+	}
+	return p
+}
+
+// counted is a Census of one node of 4 cores, of which a pod has 2 and a DaemonSet 1, and a pod that waits.
+func counted(t *testing.T) *Census {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := karpenterv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	if err := corev1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1", Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general"}}}
+	node.Spec.ProviderID = "test://1"
+	node.Status.Allocatable, node.Status.Capacity = cpu("4"), cpu("5")
+	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+	pool := &karpenterv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: "general"}}
+	pool.Spec.Disruption.Budgets = []karpenterv1.Budget{{Nodes: "10%"}}
+	claim := &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: "general-1", Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general"}}}
+	claim.Status.ProviderID = "test://1"
+	claim.Status.Conditions = []metav1.Condition{{Type: karpenterv1.ConditionInitialized, Status: metav1.ConditionTrue}}
+	objects := []client.Object{node, pool, claim, podOn("web", "n1", "2", ""), podOn("log", "n1", "1", "DaemonSet"), podOn("late", "", "1", "")}
+	c := &Census{
+		Client:  fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build(),
+		Metrics: observe.NewMetrics(), Clock: clocktesting.NewFakePassiveClock(noon),
+		Price: func(*karpenterv1.NodeClaim) (float64, bool) { return 0.25, true },
+	}
+	return c
+}
+
+func TestCensus(t *testing.T) {
+	t.Parallel()
+	c := counted(t)
+	if err := c.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m := c.Metrics
+	labels := []string{"cpu", "n1", "general", "", "true", "", "", "", "", "", "", ""}
+	checks := map[string]struct{ got, want float64 }{
+		"pods' requests":     {testutil.ToFloat64(m.Nodes.PodRequests.WithLabelValues(labels...)), 2},
+		"daemons' requests":  {testutil.ToFloat64(m.Nodes.DaemonRequests.WithLabelValues(labels...)), 1},
+		"system overhead":    {testutil.ToFloat64(m.Nodes.SystemOverhead.WithLabelValues(labels...)), 1},
+		"utilization":        {testutil.ToFloat64(m.Cluster.Utilization.WithLabelValues("cpu")), 75},
+		"cost of the pool":   {testutil.ToFloat64(m.Pools.Cost.WithLabelValues("general")), 0.25},
+		"allowed to go":      {testutil.ToFloat64(m.Pools.Allowed.WithLabelValues("general", "Empty")), 1},
+		"seconds unbound":    {testutil.ToFloat64(m.Pods.Unbound.WithLabelValues("late", "default")), 60},
+		"series of pods":     {float64(testutil.CollectAndCount(m.Pods.State)), 3},
+		"nodes in the state": {testutil.ToFloat64(m.Cluster.Nodes.WithLabelValues()), 1},
+	}
+	for what, check := range checks {
+		if check.got != check.want {
+			t.Errorf("%s: %v, want %v", what, check.got, check.want)
+		}
+	}
+}
+
+func TestAggregateHasNoSeriesForEachNodeOrPod(t *testing.T) {
+	t.Parallel()
+	c := counted(t)
+	c.Aggregate = true
+	if err := c.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := testutil.CollectAndCount(c.Metrics.Pods.State) + testutil.CollectAndCount(c.Metrics.Nodes.Allocatable); n != 0 {
+		t.Errorf("%d series, want none", n)
+	}
+	if got := testutil.ToFloat64(c.Metrics.Cluster.Utilization.WithLabelValues("cpu")); got != 75 {
+		t.Errorf("utilization %v, want 75: what is counted over all nodes stays", got)
+	}
+}
+
+func TestTimesOfAPod(t *testing.T) {
+	t.Parallel()
+	m := observe.NewMetrics()
+	clock := clocktesting.NewFakePassiveClock(noon)
+	times := NewTimes(m.Pods, clock, func() bool { return true })
+	pending := podOn("late", "", "1", "")
+	pending.UID = "u"
+	pending.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+	times.OnAdd(pending, false)
+	clock.SetTime(noon.Add(3 * time.Second))
+	bound := pending.DeepCopy()
+	bound.Spec.NodeName = "n1"
+	bound.Status.Conditions = nil
+	times.OnUpdate(pending, bound)
+	running := bound.DeepCopy()
+	running.Status.Phase = corev1.PodRunning
+	times.OnUpdate(bound, running)
+	for what, n := range map[string]int{
+		"bound": testutil.CollectAndCount(m.Pods.Bound), "bound after planning": testutil.CollectAndCount(m.Pods.ProvisioningBound),
+		"started": testutil.CollectAndCount(m.Pods.Startup), "started after planning": testutil.CollectAndCount(m.Pods.ProvisioningStartup),
+	} {
+		if n != 1 {
+			t.Errorf("%s: %d measurements, want 1", what, n)
+		}
+	}
+	if len(times.first) != 0 {
+		t.Error("a pod that runs is still remembered")
+	}
+}
