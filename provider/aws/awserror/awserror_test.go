@@ -1,0 +1,72 @@
+package awserror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// answered is an error as the SDK gives it for an answer of AWS.
+func answered(status int, code, message string) error {
+	return fmt.Errorf("calling: %w", &awshttp.ResponseError{
+		RequestID: "differs-each-time",
+		ResponseError: &smithyhttp.ResponseError{
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
+			Err:      &smithy.GenericAPIError{Code: code, Message: message},
+		},
+	})
+}
+
+func TestIsDefinite(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		why  string
+		err  error
+		want bool
+	}{
+		"Refused":   {"AWS has said no", answered(400, "InvalidParameterValue", "x"), true},
+		"Throttled": {"nothing was begun, though the status is 503", answered(503, "RequestLimitExceeded", "x"), true},
+		"Broken":    {"it may have been done before it broke", answered(500, "InternalError", "x"), false},
+		"TimedOut":  {"it may have been done", fmt.Errorf("calling: %w", context.DeadlineExceeded), false},
+		"Reset":     {"it may have been done", errors.New("connection reset by peer"), false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := IsDefinite(tc.err); got != tc.want {
+				t.Errorf("%s: got %v", tc.why, got)
+			}
+		})
+	}
+}
+
+func TestTextHoldsStill(t *testing.T) {
+	t.Parallel()
+	if got, want := Text(answered(400, "InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist ")), "InvalidAMIID.NotFound: The image id '[ami-1]' does not exist"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestReason(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ code, text, want string }{
+		{"UnauthorizedOperation", "", ReasonUnauthorized},
+		{"InvalidParameter", "Security group sg-1 and subnet subnet-1 belong to different networks.", ReasonVPCMismatch},
+		{"InvalidParameterValue", "Value (x) for parameter iamInstanceProfile.name is invalid.", ReasonInstanceProfileName},
+		{"InvalidParameterValue", "something else", ReasonLaunchFailed},
+		{"VcpuLimitExceeded", "", ReasonVCPULimit},
+		{"RequestLimitExceeded", "", ReasonRateLimited},
+		{"InvalidParameterCombination", "The specified instance type is not eligible for Free Tier.", ReasonFreeTier},
+		{"NeverHeardOf", "", ReasonLaunchFailed},
+	} {
+		if got := Reason(tc.code, tc.text); got != tc.want {
+			t.Errorf("%s %q: %s, want %s", tc.code, tc.text, got, tc.want)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package price
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/pricing"
+
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+type products func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error)
+
+func (f products) GetProducts(_ context.Context, in *pricing.GetProductsInput, _ ...func(*pricing.Options)) (*pricing.GetProductsOutput, error) {
+	return f(in)
+}
+
+type history func() (*ec2.DescribeSpotPriceHistoryOutput, error)
+
+func (f history) DescribeSpotPriceHistory(context.Context, *ec2.DescribeSpotPriceHistoryInput, ...func(*ec2.Options)) (*ec2.DescribeSpotPriceHistoryOutput, error) {
+	return f()
+}
+
+const m5 = `{"product":{"attributes":{"instanceType":"m5.large"}},"terms":{"OnDemand":{"x":{"priceDimensions":{"y":{"pricePerUnit":{"USD":"0.1230000000"}}}}}}}`
+
+func TestPricesStartFromTheCatalogue(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		why, region string
+		want        shape.Money
+	}{
+		"Known":   {"the catalogue's own price", "us-east-1", 96_000},
+		"Unknown": {"a region that the catalogue lacks borrows", "us-iso-east-1", 96_000},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := New(tc.region)
+			if got, ok := b.OnDemand("m5.large"); !ok || got != tc.want {
+				t.Errorf("%s: %s, %v; want %s", tc.why, got, ok, tc.want)
+			}
+			if spot, ok := b.Spot("m5.large", "us-east-1a"); !ok || spot <= 0 || spot > tc.want {
+				t.Errorf("%s: spot %s, %v", tc.why, spot, ok)
+			}
+			if _, ok := b.OnDemand("m99.large"); ok {
+				t.Error("a type that is not sold has a price")
+			}
+		})
+	}
+}
+
+func TestRefreshOnDemand(t *testing.T) {
+	t.Parallel()
+	b := New("us-east-1")
+	c5, _ := b.OnDemand("c5.large")
+	api := products(func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error) {
+		return &pricing.GetProductsOutput{PriceList: []string{m5, "rubbish", `{"product":{}}`}}, nil
+	})
+	before := b.Revision()
+	if err := b.RefreshOnDemand(t.Context(), api); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := b.OnDemand("m5.large"); got != 123_000 {
+		t.Errorf("m5.large costs %s, want 0.1230", got)
+	}
+	if got, _ := b.OnDemand("c5.large"); got != c5 {
+		t.Errorf("c5.large costs %s, want the old price %s: AWS did not mention it", got, c5)
+	}
+	changed := b.Revision()
+	if changed == before {
+		t.Error("the prices changed and the revision did not")
+	}
+	if err := b.RefreshOnDemand(t.Context(), api); err != nil || b.Revision() != changed {
+		t.Errorf("nothing changed and the revision did: %v", err)
+	}
+}
+
+func TestAFailedRefreshKeepsThePrices(t *testing.T) {
+	t.Parallel()
+	b := New("us-east-1")
+	down := errors.New("down")
+	if err := b.RefreshOnDemand(t.Context(), products(func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error) { return nil, down })); !errors.Is(err, down) {
+		t.Errorf("got %v", err)
+	}
+	if err := b.RefreshSpot(t.Context(), history(func() (*ec2.DescribeSpotPriceHistoryOutput, error) { return &ec2.DescribeSpotPriceHistoryOutput{}, nil }), time.Time{}); err == nil {
+		t.Error("an empty market is an error")
+	}
+	if _, ok := b.Spot("m5.large", "us-east-1a"); !ok || b.Revision() != 0 {
+		t.Error("the old prices are gone")
+	}
+}
+
+func TestTheMarketDecidesWhereSpotIsSold(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	entry := func(zone, price string, at time.Time) ec2types.SpotPrice {
+		return ec2types.SpotPrice{InstanceType: "m5.large", AvailabilityZone: awssdk.String(zone), SpotPrice: awssdk.String(price), Timestamp: &at}
+	}
+	b := New("us-east-1")
+	err := b.RefreshSpot(t.Context(), history(func() (*ec2.DescribeSpotPriceHistoryOutput, error) {
+		return &ec2.DescribeSpotPriceHistoryOutput{SpotPriceHistory: []ec2types.SpotPrice{
+			entry("us-east-1a", "0.0400", noon), entry("us-east-1a", "0.0300", noon.Add(-time.Hour)), entry("us-east-1b", "rubbish", noon),
+		}}, nil
+	}), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := b.Spot("m5.large", "us-east-1a"); !ok || got != 40_000 {
+		t.Errorf("in us-east-1a %s, %v; want the newest, 0.0400", got, ok)
+	}
+	if _, ok := b.Spot("m5.large", "us-east-1b"); ok {
+		t.Error("a zone without a price has a spot offering")
+	}
+}
