@@ -3,6 +3,7 @@ package podevents
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,26 +29,63 @@ const granularity = 10 * time.Second
 type Reconciler struct {
 	Client client.Client
 	Clock  clock.PassiveClock
+
+	mu   sync.Mutex           // guards last
+	last map[string]time.Time // when something last happened on a node and is not noted yet
 }
 
-// Reconcile notes that something happened on a node just now.
+// Reconcile notes what happened on a node, at the time when it happened.
 func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	happened, ok := r.happened(req.Name)
+	if !ok {
+		return reconcile.Result{}, nil
+	}
 	claim, err := r.claimOf(ctx, req.Name)
-	if claim == nil || err != nil {
+	if err != nil {
 		return reconcile.Result{}, err
 	}
-	now := r.Clock.Now()
-	last := claim.Status.LastPodEventTime
-	if last != nil && now.Sub(last.Time) < granularity {
-		// Not lost: a later event, or this one when its time has come, moves the note on.
-		return reconcile.Result{RequeueAfter: granularity - now.Sub(last.Time)}, nil
+	if claim == nil {
+		r.noted(req.Name, happened)
+		return reconcile.Result{}, nil
+	}
+	if last := claim.Status.LastPodEventTime; last != nil {
+		if wait := granularity - r.Clock.Since(last.Time); wait > 0 {
+			return reconcile.Result{RequeueAfter: wait}, nil
+		}
 	}
 	before := claim.DeepCopy()
-	claim.Status.LastPodEventTime = &metav1.Time{Time: now}
+	claim.Status.LastPodEventTime = &metav1.Time{Time: happened}
 	if err := r.Client.Status().Patch(ctx, claim, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, fmt.Errorf("noting a pod event on NodeClaim %s: %w", claim.Name, err)
 	}
+	r.noted(req.Name, happened)
 	return reconcile.Result{}, nil
+}
+
+// happen remembers that something happens on a node now.
+func (r *Reconciler) happen(node string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == nil {
+		r.last = map[string]time.Time{}
+	}
+	r.last[node] = r.Clock.Now()
+}
+
+func (r *Reconciler) happened(node string) (at time.Time, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ok = r.last[node]
+	return at, ok
+}
+
+// noted forgets what happened, unless something has happened since.
+func (r *Reconciler) noted(node string, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last[node].Equal(at) {
+		delete(r.last, node)
+	}
 }
 
 // claimOf finds the claim of a node, nil if there is none.
@@ -67,15 +105,16 @@ func (r *Reconciler) claimOf(ctx context.Context, node string) (*karpenterv1.Nod
 // Register has the manager call the Reconciler when a pod is bound, finishes, begins to be deleted or is gone.
 func (r *Reconciler) Register(m manager.Manager) error {
 	return builder.ControllerManagedBy(m).Named("nodeclaim.podevents").
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(nodeOf), builder.WithPredicates(counts())).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.nodeOf), builder.WithPredicates(counts())).
 		Complete(r)
 }
 
-func nodeOf(_ context.Context, o client.Object) []reconcile.Request {
+func (r *Reconciler) nodeOf(_ context.Context, o client.Object) []reconcile.Request {
 	pod, ok := o.(*corev1.Pod)
 	if !ok || pod.Spec.NodeName == "" {
 		return nil
 	}
+	r.happen(pod.Spec.NodeName)
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: pod.Spec.NodeName}}}
 }
 

@@ -50,7 +50,7 @@ func (r *Claims) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 		return reconcile.Result{}, nil // the node's own end is seen
 	}
 	for id := range ids {
-		err := r.Cloud.Terminate(ctx, id)
+		err := r.end(ctx, id)
 		switch {
 		case errors.Is(err, provider.ErrNotFound):
 			delete(ids, id)
@@ -64,7 +64,7 @@ func (r *Claims) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 		if condition.True(claim, r.Clock.Now(), karpenterv1.ConditionInstanceTerminating) {
 			err = r.write(ctx, claim, before)
 		}
-		return reconcile.Result{RequeueAfter: pollMachine}, err
+		return reconcile.Result{RequeueAfter: r.poll(claim)}, err
 	}
 	return reconcile.Result{}, r.finish(ctx, claim)
 }

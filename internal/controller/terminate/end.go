@@ -19,7 +19,7 @@ import (
 
 // giveBack ends the machine of an emptied node and waits until it is gone.
 func (r *Nodes) giveBack(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim) (reconcile.Result, error) {
-	err := r.Cloud.Terminate(ctx, node.Spec.ProviderID)
+	err := r.end(ctx, node.Spec.ProviderID)
 	switch {
 	case errors.Is(err, provider.ErrNotFound):
 		return r.finish(ctx, node, claim)
@@ -27,7 +27,28 @@ func (r *Nodes) giveBack(ctx context.Context, node *corev1.Node, claim *karpente
 		r.Events.Emitf(node, observe.FailedTermination, "The machine cannot be given back yet: %v", err)
 		return reconcile.Result{}, fmt.Errorf("giving back the machine of node %s: %w", node.Name, err)
 	}
-	return reconcile.Result{RequeueAfter: pollMachine}, r.came(ctx, claim, karpenterv1.ConditionInstanceTerminating)
+	return reconcile.Result{RequeueAfter: r.poll(claim)}, r.came(ctx, claim, karpenterv1.ConditionInstanceTerminating)
+}
+
+// end has the cloud end a machine, once: while it is stopping it is only looked at. ErrNotFound means that it is gone.
+func (d Deps) end(ctx context.Context, providerID string) error {
+	machine, err := d.Cloud.Machine(ctx, providerID)
+	if err != nil {
+		return err
+	}
+	if machine.State == provider.Stopping {
+		return nil
+	}
+	return d.Cloud.Terminate(ctx, providerID)
+}
+
+// poll is when to look again at a machine that is stopping: often at first, since most are gone within seconds.
+func (d Deps) poll(claim *karpenterv1.NodeClaim) time.Duration {
+	ending := condition.Get(claim, karpenterv1.ConditionInstanceTerminating)
+	if ending == nil || d.Clock.Since(ending.LastTransitionTime.Time) < pollOftenFor {
+		return pollOften
+	}
+	return pollMachine
 }
 
 // finish lets the Node go.

@@ -24,7 +24,9 @@ const (
 	// retryEviction is how soon a refused eviction is tried again: budgets change as pods become ready.
 	retryEviction = time.Second
 	// pollMachine is how often the cloud is asked whether a machine is gone. Karpenter's figure.
-	pollMachine = 5 * time.Second
+	pollMachine  = 5 * time.Second
+	pollOften    = time.Second
+	pollOftenFor = 15 * time.Second
 	// pollVolumes bounds the wait for an attachment to go if its deletion is not seen.
 	pollVolumes = 5 * time.Second
 )
