@@ -11,6 +11,7 @@ MODULES := $(patsubst %/go.mod,%,$(shell git ls-files --cached --others --exclud
 # What `make test` runs as one go test each: tools has no packages of its own.
 TESTED := $(filter-out tools,$(MODULES))
 TESTFLAGS ?=
+BENCHFLAGS ?=
 
 ##@ First steps
 
@@ -61,6 +62,10 @@ lint: ## gofmt, go vet and staticcheck
 .PHONY: bench
 bench: ## Run the planner's own benchmarks
 	$(GO) test -run='^$$' -bench=. -benchmem ./engine/...
+
+.PHONY: bench-peer
+bench-peer: ## Measure the planner beside Karpenter's on the same inputs, in one process (5 minutes; BENCHFLAGS=-h lists flags)
+	cd bench && $(GO) run . $(BENCHFLAGS)
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -3,8 +3,6 @@ package peer
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -28,37 +26,33 @@ import (
 // workers is the parallelism of the peer's own benchmark.
 const workers = 5
 
-// Result is what one run took and bought.
-type Result struct {
-	Took     time.Duration
-	Bytes    uint64 // allocated while planning
-	Nodes    int
-	Price    shape.Money
-	Unplaced int
-}
-
-// Solve plans a workload with a fresh scheduler.
-func Solve(ctx context.Context, w workload.Workload) (Result, error) {
+// Solve plans a workload with a fresh scheduler and leaves it as it was.
+func Solve(ctx context.Context, w workload.Workload) (workload.Outcome, error) {
 	ctx = options.ToContext(injection.WithControllerName(ctx, "provisioner"), test.Options())
+	w.Pods = copies(w.Pods)
 	scheduler, err := prepare(ctx, w)
 	if err != nil {
-		return Result{}, err
+		return workload.Outcome{}, err
 	}
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	start := time.Now()
-	results, err := scheduler.Solve(ctx, w.Pods)
-	took := time.Since(start)
-	runtime.ReadMemStats(&after)
+	var results scheduling.Results
+	took, bytes := workload.Measure(func() { results, err = scheduler.Solve(ctx, w.Pods) })
 	if err != nil {
-		return Result{}, fmt.Errorf("solving %s: %w", w.Name, err)
+		return workload.Outcome{}, fmt.Errorf("solving %s: %w", w.Name, err)
 	}
-	out := Result{Took: took, Bytes: after.TotalAlloc - before.TotalAlloc, Nodes: len(results.NewNodeClaims), Unplaced: len(results.PodErrors)}
+	out := workload.Outcome{Took: took, Bytes: bytes, Nodes: len(results.NewNodeClaims), Unplaced: len(results.PodErrors)}
 	for _, claim := range results.NewNodeClaims {
 		out.Price += cheapest(claim)
 	}
 	return out, nil
+}
+
+// copies keeps the caller's pods from the peer, which takes preferences out of those it cannot place.
+func copies(pods []*corev1.Pod) []*corev1.Pod {
+	out := make([]*corev1.Pod, len(pods))
+	for i, pod := range pods {
+		out[i] = pod.DeepCopy()
+	}
+	return out
 }
 
 func prepare(ctx context.Context, w workload.Workload) (*scheduling.Scheduler, error) {
