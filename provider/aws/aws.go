@@ -10,6 +10,7 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
@@ -23,6 +24,7 @@ import (
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/provider"
 	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
+	"github.com/dovetail-sh/dovetail/provider/aws/gather"
 	"github.com/dovetail-sh/dovetail/provider/aws/image"
 	"github.com/dovetail-sh/dovetail/provider/aws/inventory"
 	"github.com/dovetail-sh/dovetail/provider/aws/kept"
@@ -86,6 +88,8 @@ type Cloud struct {
 	validated *kept.Answers[string, verdict]
 
 	launching singleflight.Group // by token
+	finding   *gather.Calls[string, ec2types.Instance]
+	ending    *gather.Calls[string, struct{}]
 
 	mu       sync.Mutex // guards the fields below
 	offers   map[string]offers
@@ -155,6 +159,8 @@ func assemble(d Deps) *Cloud {
 		offers:    map[string]offers{},
 		attempts:  map[string]attempt{},
 	}
+	c.finding = gather.New(together, c.find, spoilt)
+	c.ending = gather.New(together, c.end, spoilt)
 	c.cluster = newCluster(s, region, eks.NewFromConfig(d.Config), d.Live, d.Clock, d.KubernetesVersion)
 	return c
 }

@@ -18,6 +18,9 @@ import (
 	"github.com/dovetail-sh/dovetail/provider/aws/selector"
 )
 
+// together is how many instances one call may name. AWS allows 200 values in a filter.
+const together = 200
+
 // instancesPage is what DescribeInstances is asked for at once; AWS's upper limit.
 const instancesPage = 1000
 
@@ -77,7 +80,7 @@ func (c *Cloud) Terminate(ctx context.Context, id string) error {
 	if i.State != nil && i.State.Name == ec2types.InstanceStateNameShuttingDown {
 		return nil
 	}
-	_, err = c.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{awssdk.ToString(i.InstanceId)}})
+	_, _, err = c.ending.Get(ctx, awssdk.ToString(i.InstanceId))
 	if awserror.IsNotFound(err) {
 		return fmt.Errorf("instance %s: %w", id, provider.ErrNotFound)
 	}
@@ -87,20 +90,44 @@ func (c *Cloud) Terminate(ctx context.Context, id string) error {
 	return nil
 }
 
+// end terminates instances by ID.
+func (c *Cloud) end(ctx context.Context, ids []string) (map[string]struct{}, error) {
+	_, err := c.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: ids})
+	return nil, err
+}
+
 // instance finds one that is not gone.
 func (c *Cloud) instance(ctx context.Context, id string) (ec2types.Instance, error) {
 	instanceID, err := instanceOf(id)
 	if err != nil {
 		return ec2types.Instance{}, err
 	}
-	found, err := c.describe(ctx, selector.One("instance-id", instanceID), selector.One("instance-state-name", aliveStates...))
+	i, found, err := c.finding.Get(ctx, instanceID)
 	if err != nil {
 		return ec2types.Instance{}, err
 	}
-	if len(found) == 0 {
+	if !found {
 		return ec2types.Instance{}, fmt.Errorf("instance %s: %w", id, provider.ErrNotFound)
 	}
-	return found[0], nil
+	return i, nil
+}
+
+// find describes instances by ID, as far as they are not gone.
+func (c *Cloud) find(ctx context.Context, ids []string) (map[string]ec2types.Instance, error) {
+	found, err := c.describe(ctx, selector.One("instance-id", ids...), selector.One("instance-state-name", aliveStates...))
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]ec2types.Instance, len(found))
+	for _, i := range found {
+		out[awssdk.ToString(i.InstanceId)] = i
+	}
+	return out, nil
+}
+
+// spoilt reports whether an error may be one instance's alone.
+func spoilt(err error) bool {
+	return awserror.IsDefinite(err) && !awserror.IsThrottled(err) && !awserror.IsUnauthorized(err)
 }
 
 // describe lists instances, ascending by ID.
