@@ -214,7 +214,7 @@ func (b *builder) placeOf(pod *corev1.Pod) string {
 		}
 		return pod.Spec.NodeName
 	}
-	if pod.DeletionTimestamp != nil {
+	if pod.DeletionTimestamp != nil || pod.Status.NominatedNodeName == "" && len(b.objects.Nominated) == 0 {
 		return ""
 	}
 	for _, name := range []string{pod.Status.NominatedNodeName, b.objects.Nominated[IDOf(pod)]} {
