@@ -41,6 +41,7 @@ const (
 	pricesEvery    = 12 * time.Hour
 	inventoryEvery = 12 * time.Hour
 	templatesEvery = time.Hour
+	memoryEvery    = time.Minute
 )
 
 // validationFor is how long a passed dry run is trusted while its inputs stay the same.
@@ -86,6 +87,7 @@ type Cloud struct {
 	templates *launchtemplate.Store
 	profiles  *profile.Store
 	validated *kept.Answers[string, verdict]
+	memory    memoryBook
 
 	launching singleflight.Group // by token
 	finding   *gather.Calls[string, ec2types.Instance]
@@ -200,11 +202,12 @@ func (c *Cloud) RepairPolicies() []provider.RepairPolicy {
 	}
 }
 
-// Tasks refresh prices and instance types, and remove launch templates that nobody uses.
+// Tasks refresh prices and instance types, learn from nodes that joined, and remove launch templates that nobody uses.
 func (c *Cloud) Tasks() []provider.Task {
 	return []provider.Task{
 		{Name: "providers.pricing", Every: pricesEvery, Run: c.refreshPrices},
 		{Name: "providers.instancetype", Every: inventoryEvery, Run: c.inventory.Refresh},
+		{Name: "providers.instancetype.capacity", Every: memoryEvery, Run: c.learnMemory},
 		{Name: "launchtemplate.garbagecollection", Every: templatesEvery, Run: c.templates.Collect},
 	}
 }

@@ -54,7 +54,7 @@ func (c *Cloud) offersOf(ctx context.Context, class *awsv1.EC2NodeClass) ([]*sha
 
 // offersKey holds everything that work depends on.
 func (c *Cloud) offersKey(class *awsv1.EC2NodeClass, sold *inventory.List) string {
-	return fmt.Sprintf("%s/%d/%d/%d/%d/%s", class.UID, class.Generation, sold.Revision, c.prices.Revision(), c.shortage.Revision(),
+	return fmt.Sprintf("%s/%d/%d/%d/%d/%d/%s", class.UID, class.Generation, sold.Revision, c.prices.Revision(), c.shortage.Revision(), c.memory.changes(),
 		selector.Key([]any{class.Status.AMIs, zoneIDs(class)}))
 }
 
@@ -64,7 +64,10 @@ func (c *Cloud) work(class *awsv1.EC2NodeClass, sold *inventory.List) []*shape.I
 	out := make([]*shape.InstanceType, 0, len(sold.Types))
 	for _, info := range sold.Types {
 		it := instancetype.New(info, setup)
-		_, hasImage := image.For(class.Status.AMIs, it)
+		ami, hasImage := image.For(class.Status.AMIs, it)
+		if seen := c.memory.of(it.Name, ami.ID); seen > 0 {
+			it = instancetype.New(info, setup.WithMemory(seen))
+		}
 		market.Put(it, info.SupportedUsageClasses, hasImage && instancetype.Supported(info, class))
 		if len(it.Offerings) > 0 {
 			out = append(out, it)

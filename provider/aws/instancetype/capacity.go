@@ -34,7 +34,7 @@ const (
 func capacityOf(info ec2types.InstanceTypeInfo, s Setup) shape.Vector {
 	v := shape.Vector{
 		CPU:       1000 * int64(vcpus(info)),
-		Memory:    memory(info, s.MemoryOverhead),
+		Memory:    memory(info, s),
 		Ephemeral: disk(info, s),
 		Pods:      Pods(info, s),
 	}
@@ -69,12 +69,15 @@ func vcpus(info ec2types.InstanceTypeInfo) int32 {
 }
 
 // memory is what the operating system is expected to see, in bytes.
-func memory(info ec2types.InstanceTypeInfo, overhead float64) int64 {
+func memory(info ec2types.InstanceTypeInfo, s Setup) int64 {
+	if s.Memory > 0 {
+		return s.Memory
+	}
 	size := nominalMiB(info)
 	if arch(info) == "arm64" {
 		size -= armHidden
 	}
-	return (size - int64(math.Ceil(float64(size)*overhead))) * mib
+	return (size - int64(math.Ceil(float64(size)*s.MemoryOverhead))) * mib
 }
 
 func nominalMiB(info ec2types.InstanceTypeInfo) int64 {

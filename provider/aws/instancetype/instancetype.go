@@ -26,6 +26,15 @@ type Setup struct {
 	// MemoryOverhead is the share of the nominal memory that the hypervisor and the
 	// firmware keep, 0 to 1.
 	MemoryOverhead float64
+
+	// Memory is what nodes of the type were seen to have, in bytes; 0 means to estimate it.
+	Memory int64
+}
+
+// WithMemory is the setup for a type whose memory is known.
+func (s Setup) WithMemory(bytes int64) Setup {
+	s.Memory = bytes
+	return s
 }
 
 // New describes a type, without offerings. Zone, zone ID and capacity type are left to
