@@ -8,8 +8,6 @@ GO ?= go
 TOOL := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 # Modules of this repository, the root first.
 MODULES := $(patsubst %/go.mod,%,$(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod'))
-# What `make test` runs as one go test each: tools has no packages of its own.
-TESTED := $(filter-out tools,$(MODULES))
 TESTFLAGS ?=
 BENCHFLAGS ?=
 

@@ -9,7 +9,7 @@ trap 'rm -rf "$report"' EXIT
 tool() { go tool -modfile="$root/tools/go.mod" "$@"; }
 
 failed=0
-for module in . awssim playground bench hack/catalog; do
+for module in . playground bench hack/catalog; do
   [ -f "$module/go.mod" ] || continue
   name=${module//\//-}
   # The playground links all of Kubernetes; building that a second time for the race detector

@@ -18,6 +18,9 @@ if ! git --no-pager diff --no-index --stat -- api "$copy/fresh/api" ||
   exit 1
 fi
 
+echo "verifying the catalogue"
+(cd hack/catalog && go run . -check -out ../../catalog)
+
 failed=0
 while read -r mod; do
   module="$(dirname "$mod")"
