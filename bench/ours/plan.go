@@ -10,7 +10,6 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/bench/workload"
 	"github.com/dovetail-sh/dovetail/engine"
-	"github.com/dovetail-sh/dovetail/engine/enginetest"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
@@ -20,8 +19,7 @@ const poolName = "default"
 // moment is the planner's clock in every run; these workloads have nothing to do with time.
 var moment = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Plan plans a workload from its Kubernetes objects. A decision that breaks one of the planner's laws
-// (a pod lost or placed twice, a node overfull, a constraint not kept) is an error, looked for outside the timer.
+// Plan plans a workload from its Kubernetes objects. A decision that loses a pod or overfills a node is an error.
 func Plan(w workload.Workload) (workload.Outcome, error) {
 	objects, policy := cluster(w), policyOf(w)
 	var snapshot shape.Snapshot
@@ -34,7 +32,7 @@ func Plan(w workload.Workload) (workload.Outcome, error) {
 	if len(problems) > 0 {
 		return workload.Outcome{}, fmt.Errorf("translating %s: %w", w.Name, problems[0])
 	}
-	if err := enginetest.Check(snapshot, policy, decision); err != nil {
+	if err := check(snapshot, decision); err != nil {
 		return workload.Outcome{}, fmt.Errorf("checking the plan of %s: %w", w.Name, err)
 	}
 	return workload.Outcome{
