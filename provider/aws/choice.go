@@ -92,21 +92,23 @@ func keep(candidates []provider.Candidate, ok func(provider.Candidate) bool) []p
 // breadth, then the cheapest of the rest.
 func narrow(candidates []provider.Candidate, wide map[string]int) []provider.Candidate {
 	var types []*shape.InstanceType // cheapest first, as the candidates are
+	seen := map[*shape.InstanceType]bool{}
 	for _, c := range candidates {
-		if !slices.Contains(types, c.Type) {
+		if !seen[c.Type] {
+			seen[c.Type] = true
 			types = append(types, c.Type)
 		}
 	}
 	if len(types) <= maxTypes {
 		return candidates
 	}
-	kept := broad(types, wide)
-	for _, t := range types {
-		if len(kept) < maxTypes && !slices.Contains(kept, t) {
-			kept = append(kept, t)
+	kept := map[*shape.InstanceType]bool{}
+	for _, t := range slices.Concat(broad(types, wide), types) {
+		if len(kept) < maxTypes {
+			kept[t] = true
 		}
 	}
-	return keep(candidates, func(c provider.Candidate) bool { return slices.Contains(kept, c.Type) })
+	return keep(candidates, func(c provider.Candidate) bool { return kept[c.Type] })
 }
 
 // broad picks the cheapest types that bring a new value of a label until each has enough.

@@ -1,15 +1,16 @@
 package instancetype
 
 import (
-	"cmp"
 	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -43,21 +44,24 @@ func labelsOf(info ec2types.InstanceTypeInfo, s Setup) []shape.Requirement {
 	}
 	set[awsv1.LabelInstanceTenancy] = awsv1.TenancyDefault
 
-	var out []shape.Requirement
-	for key := range awsv1.LabelRules().WellKnown.Insert(corev1.LabelInstanceTypeStable, corev1.LabelArchStable,
-		corev1.LabelOSStable, corev1.LabelTopologyRegion, corev1.LabelWindowsBuild) {
-		if key == awsv1.LabelTopologyZoneID {
-			continue
-		}
-		r := shape.Requirement{Key: key, Operator: shape.DoesNotExist}
+	keys := spokenOf()
+	out := make([]shape.Requirement, len(keys))
+	for i, key := range keys {
+		out[i] = shape.Requirement{Key: key, Operator: shape.DoesNotExist}
 		if value := set[key]; value != "" {
-			r = shape.Requirement{Key: key, Operator: shape.In, Values: []string{value}}
+			out[i] = shape.Requirement{Key: key, Operator: shape.In, Values: []string{value}}
 		}
-		out = append(out, r)
 	}
-	slices.SortFunc(out, func(a, b shape.Requirement) int { return cmp.Compare(a.Key, b.Key) })
 	return out
 }
+
+// spokenOf are the labels that every type says something about, ascending. The zone's ID is
+// the offerings'.
+var spokenOf = sync.OnceValue(func() []string {
+	keys := awsv1.LabelRules().WellKnown.Insert(corev1.LabelInstanceTypeStable, corev1.LabelArchStable,
+		corev1.LabelOSStable, corev1.LabelTopologyRegion, corev1.LabelWindowsBuild)
+	return sets.List(keys.Delete(awsv1.LabelTopologyZoneID))
+})
 
 func nameLabels(info ec2types.InstanceTypeInfo, set map[string]string) {
 	name := string(info.InstanceType)
