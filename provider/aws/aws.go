@@ -89,6 +89,9 @@ type Cloud struct {
 	validated *kept.Answers[string, verdict]
 	memory    memoryBook
 
+	// fresh are machines that EC2 may not list yet, by provider ID.
+	fresh *kept.Answers[string, provider.Machine]
+
 	launching singleflight.Group // by token
 	finding   *gather.Calls[string, ec2types.Instance]
 	ending    *gather.Calls[string, struct{}]
@@ -158,6 +161,7 @@ func assemble(d Deps) *Cloud {
 		templates: launchtemplate.New(api, d.Clock, s.ClusterName),
 		profiles:  profile.New(iam.NewFromConfig(d.Config), d.Clock, region, s.ClusterName),
 		validated: kept.New[string, verdict](d.Clock, validationFor),
+		fresh:     kept.New[string, provider.Machine](d.Clock, settleFor),
 		offers:    map[string]offers{},
 		attempts:  map[string]attempt{},
 	}

@@ -81,7 +81,7 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 			}
 			continue
 		case err != nil:
-			return provider.Machine{}, c.refusal(capacityType, err)
+			return provider.Machine{}, c.refusal(capacityType, offers, err)
 		}
 		c.learn(capacityType, offers, answer.Failures)
 		if answer.Bought == nil {
@@ -89,8 +89,11 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 		}
 		bought := answer.Bought
 		chosen := candidateOf(round, bought.Offer.InstanceType, bought.Offer.Zone)
+		c.shortage.Clear(capacityType, bought.Offer.InstanceType, bought.Offer.Zone)
 		c.subnets.Take(bought.Offer.Subnet, int32(min(chosen.Type.Capacity.Pods, 1<<10)))
-		return c.machineFrom(class, order, chosen, bought.InstanceID, bought.Offer.ImageID), nil
+		m := c.machineFrom(class, order, chosen, bought.InstanceID, bought.Offer.ImageID)
+		c.fresh.Put(m.ProviderID, m)
+		return m, nil
 	}
 }
 
@@ -202,17 +205,15 @@ func explain(capacityType string, failures []fleet.Failure) error {
 	return noCapacity{capacityType + ": " + strings.Join(parts, ", ")}
 }
 
-// refusal turns an error of the API into one for the claim's condition.
-func (c *Cloud) refusal(capacityType string, err error) error {
+// refusal turns an error of the API into one for the claim's condition. Quotas are told as
+// errors of the whole call; they say that there is no capacity for us.
+func (c *Cloud) refusal(capacityType string, offers []fleet.Offer, err error) error {
 	var launch *provider.LaunchError
 	if errors.As(err, &launch) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	if awserror.IsServiceLinkedRole(awserror.Code(err)) {
-		c.shortage.NoteCapacityType(capacityType)
-		return noCapacity{capacityType + ": " + awserror.Text(err)}
-	}
-	if awserror.IsNoCapacity(awserror.Code(err)) {
+	if code := awserror.Code(err); awserror.IsNoCapacity(code) {
+		c.learn(capacityType, offers, []fleet.Failure{{Code: code}})
 		return noCapacity{capacityType + ": " + awserror.Text(err)}
 	}
 	return &provider.LaunchError{

@@ -3,6 +3,7 @@ package aws
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -44,9 +45,13 @@ func instanceOf(id string) (string, error) {
 	return m[2], nil
 }
 
-// Machine finds one instance.
+// Machine finds one instance. One that was just launched is found although EC2 does not list
+// it yet.
 func (c *Cloud) Machine(ctx context.Context, id string) (provider.Machine, error) {
 	i, err := c.instance(ctx, id)
+	if m, ok := c.fresh.Peek(id); ok && errors.Is(err, provider.ErrNotFound) {
+		return m, nil
+	}
 	if err != nil {
 		return provider.Machine{}, err
 	}
@@ -67,26 +72,38 @@ func (c *Cloud) Machines(ctx context.Context) ([]provider.Machine, error) {
 	for i, instance := range instances {
 		out[i] = machineOf(instance)
 	}
+	for _, m := range c.fresh.All() {
+		if !slices.ContainsFunc(out, func(listed provider.Machine) bool { return listed.ProviderID == m.ProviderID }) {
+			out = append(out, m)
+		}
+	}
 	slices.SortFunc(out, func(a, b provider.Machine) int { return cmp.Compare(a.ProviderID, b.ProviderID) })
 	return out, nil
 }
 
 // Terminate ends an instance. One that is shutting down already is left to it.
 func (c *Cloud) Terminate(ctx context.Context, id string) error {
-	i, err := c.instance(ctx, id)
+	instanceID, err := instanceOf(id)
 	if err != nil {
 		return err
 	}
+	i, err := c.instance(ctx, id)
+	_, fresh := c.fresh.Peek(id)
+	if err != nil && !(fresh && errors.Is(err, provider.ErrNotFound)) {
+		return err
+	}
 	if i.State != nil && i.State.Name == ec2types.InstanceStateNameShuttingDown {
+		c.fresh.Forget(id)
 		return nil
 	}
-	_, _, err = c.ending.Get(ctx, awssdk.ToString(i.InstanceId))
+	_, _, err = c.ending.Get(ctx, instanceID)
 	if awserror.IsNotFound(err) {
 		return fmt.Errorf("instance %s: %w", id, provider.ErrNotFound)
 	}
 	if err != nil {
 		return fmt.Errorf("terminating instance %s: %w", id, err)
 	}
+	c.fresh.Forget(id)
 	return nil
 }
 

@@ -56,18 +56,32 @@ func (a *Answers[K, V]) Put(key K, value V) {
 	a.byID[key] = answer[V]{value, a.clock.Now()}
 }
 
+// Peek returns what is kept under the key.
+func (a *Answers[K, V]) Peek(key K) (V, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sweepLocked()
+	old, ok := a.byID[key]
+	return old.value, ok
+}
+
+// All returns all that is kept, in no order.
+func (a *Answers[K, V]) All() []V {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sweepLocked()
+	out := make([]V, 0, len(a.byID))
+	for _, old := range a.byID {
+		out = append(out, old.value)
+	}
+	return out
+}
+
 // Forget drops what is kept under a key.
 func (a *Answers[K, V]) Forget(key K) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.byID, key)
-}
-
-// Clear drops everything.
-func (a *Answers[K, V]) Clear() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	clear(a.byID)
 }
 
 // sweepLocked drops what is too old, so that keys which are never asked for again do not
