@@ -48,6 +48,7 @@ func (c *Config) addPlanningFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.Planning.Scheduler, "scheduler-config", "", "defaults of topology spread, in YAML or JSON")
 	f.IntVar(&c.Planning.Effort, "plan-effort", 200_000, "steps that a plan may spend on getting cheaper")
 	f.Float64Var(&c.Planning.NodePrice, "node-price", 0, "dollars an hour that a node costs beside its machine, when plans are compared")
+	f.Float64Var(&c.Planning.MinSaving, "consolidation-min-saving", 0.05, "share of a node's price that replacing it must save, 0 to 1; 0 replaces for any saving, as Karpenter does")
 	f.BoolVar(&c.Planning.Nominate, "nominate-pods", true, "tell the scheduler where pods are planned, in status.nominatedNodeName")
 	f.StringVar(&c.Planning.JournalDir, "journal-dir", "", "directory for the record of plans (default in memory only)")
 

@@ -26,6 +26,9 @@ func (c *Config) Validate() error {
 	v.positive("cpu-requests", c.CPURequests)
 	v.notNegative("plan-effort", float64(c.Planning.Effort))
 	v.notNegative("node-price", c.Planning.NodePrice)
+	if c.Planning.MinSaving < 0 || c.Planning.MinSaving > 1 {
+		v.add("%s is %v, must be from 0 to 1", v.name("consolidation-min-saving"), c.Planning.MinSaving)
+	}
 
 	for name, d := range map[string]time.Duration{
 		"launch-timeout": c.Lifecycle.Launch, "registration-timeout": c.Lifecycle.Registration, "initialization-timeout": c.Lifecycle.Initialization,

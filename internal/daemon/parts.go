@@ -142,8 +142,9 @@ func (k *kit) addPools() error {
 // addDisruption adds what gives nodes up by choice.
 func (k *kit) addDisruption() error {
 	empty, err := disrupt.New(disrupt.Deps{
-		Client: k.client, Clock: k.clock, Events: k.events, Delete: k.apply.Retire,
-		Nodes: k.mirror.Nodes,
+		Client: k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics, Delete: k.apply.Retire,
+		Mirror: k.mirror, Apply: k.apply, Policy: policyOf(k.config.Planning),
+		Rules: disrupt.Rules{SpotToSpot: k.config.Gates.SpotToSpotConsolidation, MinSaving: k.config.Planning.MinSaving},
 	})
 	if err != nil {
 		return err

@@ -15,6 +15,8 @@ func TestLifecycle(t *testing.T) {
 	tell(
 		story{"KilledBetweenLaunchAndStatus", killedBetweenLaunchAndStatus},
 		story{"MachineOfADeletedClaim", machineOfADeletedClaimIsGivenBack},
+		story{"StandbyTakesOver", standbyTakesOver},
+		story{"MetricsAndHealth", metricsAndHealthAreServed},
 	)
 	c.run(t, settings())
 	tell(

@@ -40,22 +40,31 @@ const (
 	reserve      // taint the node, so that nothing new comes, and look again
 	remove       // delete the claim
 	release      // take the taint away: the node is needed after all
+	explain      // say why the node is kept
 )
 
 // choice is a step for a claim, and why.
 type choice struct {
 	seen
-	step step
-	why  string
+	step     step
+	why      string // without a full stop
+	reason   karpenterv1.DisruptionReason
+	replaced bool // nodes were opened for its pods
 }
 
 // decide picks the empty nodes that may go now, oldest claim first, at most as many as their pools' budgets allow.
-// again is when to look again without a change in the cluster, 0 for never.
-func decide(all []seen, now time.Time) (choices []choice, again time.Duration) {
+// Moves come first: what they chose uses budgets up, and nodes that take pods of nodes that go are not empty. again is
+// when to look again without a change in the cluster, 0 for never.
+func decide(all []seen, first moves, now time.Time) (choices []choice, again time.Duration) {
 	slices.SortFunc(all, func(a, b seen) int {
 		return cmp.Or(a.claim.CreationTimestamp.Compare(b.claim.CreationTimestamp.Time), cmp.Compare(a.claim.Name, b.claim.Name))
 	})
-	left := allowances(all, now)
+	left := allowances(all, now, karpenterv1.DisruptionReasonEmpty)
+	for _, c := range first.choices {
+		if c.step == reserve {
+			left[c.pool.Name]--
+		}
+	}
 	soon := func(d time.Duration) {
 		if again == 0 || d < again {
 			again = max(d, time.Second/10)
@@ -66,23 +75,29 @@ func decide(all []seen, now time.Time) (choices []choice, again time.Duration) {
 			continue
 		}
 		reserved := tainted(s.node)
+		if mark := markOf(s.claim); mark != "" && mark != karpenterv1.DisruptionReasonEmpty || first.chose(s.claim) {
+			continue // it goes for another reason
+		}
 		ripe, in := s.ripe(now)
+		if _, taken := first.wanted[s.node.Name]; taken {
+			ripe, in = false, 0
+		}
 		switch {
 		case !ripe && reserved:
-			choices = append(choices, choice{s, release, "it is not empty any more"})
+			choices = append(choices, choice{seen: s, step: release, why: "it is not empty any more", reason: karpenterv1.DisruptionReasonEmpty})
 		case !ripe && in > 0:
 			soon(in)
 		case !ripe:
 		case reserved && s.reservedFor(now) < settle:
 			soon(settle - s.reservedFor(now))
 		case reserved:
-			choices = append(choices, choice{s, remove, "it is empty"})
+			choices = append(choices, choice{seen: s, step: remove, why: "it is empty", reason: karpenterv1.DisruptionReasonEmpty})
 		case left[s.pool.Name] <= 0:
 			// Budgets change with the time of day, and nodes that are going away free them.
 			soon(budgetEvery)
 		default:
 			left[s.pool.Name]--
-			choices = append(choices, choice{s, reserve, "it is empty"})
+			choices = append(choices, choice{seen: s, step: reserve, why: "it is empty", reason: karpenterv1.DisruptionReasonEmpty})
 		}
 	}
 	return choices, again
@@ -119,9 +134,9 @@ func empty(n *shape.Node) bool {
 	return true
 }
 
-// allowances is how many more nodes each pool may give up now for being empty. Nodes that are going
+// allowances is how many more nodes each pool may give up now for a reason. Nodes that are going
 // away, reserved or not ready use the budget up. A budget that cannot be read allows none.
-func allowances(all []seen, now time.Time) map[string]int {
+func allowances(all []seen, now time.Time, reason karpenterv1.DisruptionReason) map[string]int {
 	nodes, going := map[string]int{}, map[string]int{}
 	pools := map[string]*karpenterv1.NodePool{}
 	for _, s := range all {
@@ -136,7 +151,7 @@ func allowances(all []seen, now time.Time) map[string]int {
 	}
 	left := map[string]int{}
 	for name, pool := range pools {
-		allowed, err := pool.AllowedDisruptions(now, nodes[name], karpenterv1.DisruptionReasonEmpty)
+		allowed, err := pool.AllowedDisruptions(now, nodes[name], reason)
 		if err != nil {
 			allowed = 0
 		}

@@ -46,7 +46,7 @@ func reserved(since time.Duration) func(*seen) {
 	return func(s *seen) {
 		s.node.Spec.Taints = append(s.node.Spec.Taints, karpenterv1.DisruptedTaint())
 		s.claim.Status.Conditions = append(s.claim.Status.Conditions, metav1.Condition{
-			Type: karpenterv1.ConditionDisruptionReason, Status: metav1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon.Add(-since)),
+			Type: karpenterv1.ConditionDisruptionReason, Status: metav1.ConditionTrue, Reason: "Empty", LastTransitionTime: metav1.NewTime(noon.Add(-since)),
 		})
 	}
 }
@@ -90,7 +90,7 @@ func TestDecide(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			choices, again := decide(tc.seen, noon)
+			choices, again := decide(tc.seen, moves{}, noon)
 			var got []string
 			for _, c := range choices {
 				got = append(got, fmt.Sprintf("%s %s", c.claim.Name, names[c.step]))

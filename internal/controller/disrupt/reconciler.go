@@ -1,13 +1,17 @@
 package disrupt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -19,62 +23,108 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 )
 
-// ReasonEmpty is why empty nodes are disrupted, as metrics name it.
-const ReasonEmpty = "empty"
+// picture is the planner's view of the cluster: pods that are planned for a node count as being there.
+type picture interface {
+	Snapshot() shape.Snapshot
+	Pod(id shape.PodID) *corev1.Pod
+}
+
+// opener creates claims.
+type opener interface {
+	Open(ctx context.Context, nodes []engine.NewNode, reason string) (map[string]*karpenterv1.NodeClaim, error)
+}
 
 // Deps are what a Reconciler needs; all are required.
 type Deps struct {
-	Client client.Client
-	Clock  clock.PassiveClock
-	Events *observe.Recorder
-
-	// Nodes is the planner's view of the cluster: pods that are planned for a node count as being there.
-	Nodes func() []*shape.Node
+	Client  client.Client
+	Clock   clock.PassiveClock
+	Events  *observe.Recorder
+	Metrics *observe.Metrics
+	Mirror  picture
+	Apply   opener
+	Policy  engine.Policy
+	Rules   Rules
 
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
 }
 
 // Reconciler gives up nodes. It has one request only: the whole cluster.
-type Reconciler struct{ Deps }
+type Reconciler struct {
+	Deps
+	memory memory // of the one worker that there is
+}
 
 // New checks that nothing is missing.
 func New(d Deps) (*Reconciler, error) {
-	if d.Client == nil || d.Clock == nil || d.Events == nil || d.Nodes == nil || d.Delete == nil {
+	if d.Client == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil || d.Mirror == nil || d.Apply == nil || d.Delete == nil {
 		return nil, errors.New("disrupt controller: a dependency is missing")
 	}
-	return &Reconciler{d}, nil
+	return &Reconciler{Deps: d, memory: memory{attempts: map[types.UID]attempt{}}}, nil
 }
 
 // Reconcile makes one pass.
 func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
-	all, err := r.see(ctx)
+	began := r.Clock.Now()
+	v, err := r.see(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	choices, again := decide(all, r.Clock.Now())
+	r.memory.forget(v.all)
+	next := v.plan(&r.memory)
+	empties, again := decide(v.all, next, v.now)
+	r.Metrics.Disruption.Evaluation.WithLabelValues("", "").Observe(r.Clock.Since(began).Seconds())
+	r.count(v)
+
+	again = minPositive(again, next.again)
 	var errs []error
-	for _, c := range choices {
+	for _, c := range append(next.choices, empties...) {
 		errs = append(errs, client.IgnoreNotFound(r.act(ctx, c)))
 		if c.step == reserve {
 			again = minPositive(again, settle)
 		}
 	}
+	for _, o := range next.open {
+		errs = append(errs, r.open(ctx, o))
+	}
 	return reconcile.Result{RequeueAfter: again}, errors.Join(errs...)
 }
 
-// see reads claims, pools, nodes and the planner's view of them.
-func (r *Reconciler) see(ctx context.Context) ([]seen, error) {
+// forget drops what is remembered of claims that are gone.
+func (m *memory) forget(all []seen) {
+	alive := map[types.UID]bool{}
+	for _, s := range all {
+		alive[s.claim.UID] = true
+	}
+	maps.DeleteFunc(m.attempts, func(uid types.UID, _ attempt) bool { return !alive[uid] })
+}
+
+// open opens the nodes that replace one that goes.
+func (r *Reconciler) open(ctx context.Context, o opening) error {
+	claims, err := r.Apply.Open(ctx, o.nodes, strings.ToLower(string(o.reason)))
+	for _, claim := range claims {
+		r.Events.Emitf(claim, observe.DisruptionLaunching, "Opened to replace NodeClaim %s, because %s.", o.claim.Name, because(o.reason))
+	}
+	if err != nil {
+		return fmt.Errorf("replacing NodeClaim %s: %w", o.claim.Name, err)
+	}
+	return nil
+}
+
+// see reads claims, pools, nodes, budgets and the planner's view of them.
+func (r *Reconciler) see(ctx context.Context) (view, error) {
 	var claims karpenterv1.NodeClaimList
 	var pools karpenterv1.NodePoolList
 	var nodes corev1.NodeList
-	for _, list := range []client.ObjectList{&claims, &pools, &nodes} {
+	var budgets policyv1.PodDisruptionBudgetList
+	for _, list := range []client.ObjectList{&claims, &pools, &nodes, &budgets} {
 		if err := r.Client.List(ctx, list); err != nil {
-			return nil, fmt.Errorf("listing %T: %w", list, err)
+			return view{}, fmt.Errorf("listing %T: %w", list, err)
 		}
 	}
 	poolNamed, nodeNamed, podsOn := map[string]*karpenterv1.NodePool{}, map[string]*corev1.Node{}, map[string]*shape.Node{}
@@ -84,7 +134,8 @@ func (r *Reconciler) see(ctx context.Context) ([]seen, error) {
 	for i := range nodes.Items {
 		nodeNamed[nodes.Items[i].Name] = &nodes.Items[i]
 	}
-	for _, n := range r.Nodes() {
+	snapshot := r.Mirror.Snapshot()
+	for _, n := range snapshot.Nodes {
 		podsOn[n.Name] = n
 	}
 	out := make([]seen, 0, len(claims.Items))
@@ -97,17 +148,23 @@ func (r *Reconciler) see(ctx context.Context) ([]seen, error) {
 			pods:  podsOn[claim.Status.NodeName],
 		})
 	}
-	return out, nil
+	slices.SortFunc(out, func(a, b seen) int {
+		return cmp.Or(a.claim.CreationTimestamp.Compare(b.claim.CreationTimestamp.Time), cmp.Compare(a.claim.Name, b.claim.Name))
+	})
+	return view{all: out, snapshot: snapshot, budgets: budgets.Items, podOf: r.Mirror.Pod, now: r.Clock.Now(), policy: r.Policy, rules: r.Rules}, nil
 }
 
 func (r *Reconciler) act(ctx context.Context, c choice) error {
 	switch c.step {
 	case reserve:
-		if err := r.mark(ctx, c.claim, c.why); err != nil {
+		if err := r.mark(ctx, c); err != nil {
 			return err
 		}
 		return r.taint(ctx, c.node)
 	case release:
+		if c.reason != karpenterv1.DisruptionReasonEmpty {
+			r.blocked(c)
+		}
 		if err := r.untaint(ctx, c.node); err != nil {
 			return err
 		}
@@ -116,17 +173,31 @@ func (r *Reconciler) act(ctx context.Context, c choice) error {
 		message := fmt.Sprintf("Giving up the node because %s.", c.why)
 		r.Events.Emit(c.claim, observe.DisruptionTerminating, message)
 		r.Events.Emit(c.node, observe.DisruptionTerminating, message)
-		if err := r.Delete(ctx, c.claim, ReasonEmpty); err != nil {
-			return fmt.Errorf("deleting empty NodeClaim %s: %w", c.claim.Name, err)
+		r.decided(c)
+		if err := r.Delete(ctx, c.claim, strings.ToLower(string(c.reason))); err != nil {
+			return fmt.Errorf("deleting NodeClaim %s, because %s: %w", c.claim.Name, c.why, err)
 		}
+	case explain:
+		r.blocked(c)
 	}
 	return nil
 }
 
-func (r *Reconciler) mark(ctx context.Context, claim *karpenterv1.NodeClaim, why string) error {
-	before := claim.DeepCopy()
-	condition.TrueBecause(claim, r.Clock.Now(), karpenterv1.ConditionDisruptionReason, string(karpenterv1.DisruptionReasonEmpty), "The node is to go because "+why+".")
-	return r.patchStatus(ctx, claim, before)
+// blocked says on claim and node why the node stays.
+func (r *Reconciler) blocked(c choice) {
+	reason := observe.DisruptionBlocked
+	if c.reason == karpenterv1.DisruptionReasonUnderutilized {
+		reason = observe.Unconsolidatable
+	}
+	message := strings.TrimSuffix("The node stays: "+c.why, ".") + "."
+	r.Events.Emit(c.claim, reason, message)
+	r.Events.Emit(c.node, reason, message)
+}
+
+func (r *Reconciler) mark(ctx context.Context, c choice) error {
+	before := c.claim.DeepCopy()
+	condition.TrueBecause(c.claim, r.Clock.Now(), karpenterv1.ConditionDisruptionReason, string(c.reason), "The node is to go because "+c.why+".")
+	return r.patchStatus(ctx, c.claim, before)
 }
 
 func (r *Reconciler) unmark(ctx context.Context, claim *karpenterv1.NodeClaim) error {

@@ -1,0 +1,143 @@
+package integration
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/dovetail-sh/dovetail/internal/daemon"
+)
+
+// takeover is how long a standby may take once the leader has stopped in good order.
+const takeover = 5 * time.Second
+
+// standbyTakesOver runs two daemons with leader election: one works, and the other takes over when it stops.
+func standbyTakesOver(t *testing.T, c *cluster) {
+	elected := settings()
+	elected.Leader.Disabled = false
+	first, stopFirst := c.run(t, elected)
+	await(t, "the first daemon to lead", first.Elected())
+	second, stopSecond := c.run(t, elected)
+	defer stopSecond()
+
+	pool, deployment := general(), web("one", 1, "500m")
+	c.create(t, pool, deployment)
+	c.running(t, "one", 1)
+	if leads(second) {
+		t.Error("two daemons lead")
+	}
+	stopFirst()
+	began := time.Now()
+	await(t, "the second daemon to lead", second.Elected())
+	if took := time.Since(began); took > takeover {
+		t.Errorf("the standby took over after %s, want %s or less", took.Round(time.Millisecond), takeover)
+	}
+	lease := &coordinationv1.Lease{}
+	if err := c.Get(t.Context(), client.ObjectKey{Namespace: "kube-system", Name: "karpenter-leader-election"}, lease); err != nil {
+		t.Error(err)
+	}
+	c.scale(t, deployment, 2)
+	c.running(t, "one", 2)
+	c.remove(t, deployment, pool)
+}
+
+func leads(d *daemon.Daemon) bool {
+	select {
+	case <-d.Elected():
+		return true
+	default:
+		return false
+	}
+}
+
+func await(t *testing.T, what string, done <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatalf("waited %s for %s", patience, what)
+	}
+}
+
+// metricsAndHealthAreServed reads what Prometheus and the kubelet read.
+func metricsAndHealthAreServed(t *testing.T, c *cluster) {
+	served := settings()
+	served.Serve.MetricsPort, served.Serve.HealthPort = freePort(t), freePort(t)
+	served.Serve.Profiling = true
+	_, stop := c.run(t, served)
+	defer stop()
+	pool, deployment := general(), web("one", 1, "500m")
+	c.create(t, pool, deployment)
+	c.running(t, "one", 1)
+
+	health, metrics := fmt.Sprintf("http://127.0.0.1:%d", served.Serve.HealthPort), fmt.Sprintf("http://127.0.0.1:%d", served.Serve.MetricsPort)
+	for _, page := range []string{health + "/healthz", health + "/readyz", metrics + "/debug/pprof/"} {
+		eventually(t, page, func() string { _, problem := page200(page); return problem })
+	}
+	eventually(t, "the metrics", func() string {
+		text, problem := page200(metrics + "/metrics")
+		if problem != "" {
+			return problem
+		}
+		for _, want := range []string{
+			`karpenter_nodeclaims_created_total{min_values_relaxed="false",nodepool="general",reason="provisioned"}`,
+			`karpenter_nodes_created_total{nodepool="general"`, `karpenter_pods_state{`, `karpenter_nodes_allocatable{`, "karpenter_cluster_state_synced 1",
+			`karpenter_nodepools_usage{nodepool="general",resource_type="nodes"} 1`, `karpenter_cloudprovider_duration_seconds_count{controller="nodeclaim.lifecycle",method="Create",provider="kwok"} 1`,
+			`karpenter_pods_bound_duration_seconds_count`, `operator_nodeclaim_status_condition_transitions_total{reason="Launched",status="True",type="Launched"}`,
+			"process_resident_memory_bytes", "process_cpu_seconds_total", "controller_runtime_reconcile_total", "karpenter_build_info{",
+		} {
+			if missing := missingFrom(text, want); missing != "" {
+				return want + " is missing"
+			}
+		}
+		return duplicates(text)
+	})
+	c.remove(t, deployment, pool)
+}
+
+// duplicates finds a series that is there twice.
+func duplicates(text string) string {
+	seen := sets.New[string]()
+	for line := range strings.Lines(text) {
+		name, _, ok := strings.Cut(line, "} ")
+		if ok && !strings.HasPrefix(line, "#") && seen.Has(name) {
+			return name + " is there twice"
+		}
+		seen.Insert(name)
+	}
+	return ""
+}
+
+func page200(url string) (text, problem string) {
+	answer, err := http.Get(url) //nolint:noctx // a test on loopback
+	if err != nil {
+		return "", err.Error()
+	}
+	defer answer.Body.Close() //nolint:errcheck // read to the end below
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return "", err.Error()
+	}
+	if answer.StatusCode != http.StatusOK {
+		return "", fmt.Sprintf("%s: %s", answer.Status, body)
+	}
+	return string(body), ""
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // only its port is of interest
+	return l.Addr().(*net.TCPAddr).Port
+}
