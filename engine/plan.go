@@ -26,6 +26,7 @@ func Plan(s shape.Snapshot, p Policy) Decision {
 	a.place()
 	a.open(result.Bins)
 	a.refuse(result.Stuck)
+	a.decision.Bound = min(result.Floor, a.decision.Price)
 	return a.decision
 }
 

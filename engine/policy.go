@@ -43,5 +43,5 @@ type Policy struct {
 
 // DefaultPolicy is what the controller runs with unless told otherwise.
 func DefaultPolicy() Policy {
-	return Policy{MaxInstanceTypes: 600, Effort: 200_000}
+	return Policy{MaxInstanceTypes: 600, Effort: 1_000_000}
 }

@@ -27,6 +27,7 @@ type Pool struct {
 	// Free are labels that the pool gives its nodes but that offerings say nothing about:
 	// which value a node gets is settled by the pods on it.
 	Free     []FreeLabel
+	Choices  bool // some free label may have more than one value
 	freeBits int
 	freeFull bitset.Set
 
@@ -92,6 +93,7 @@ func (p *Pool) addFree(t *Table, v require.Values) {
 		f.upto++
 	}
 	p.freeBits = f.upto
+	p.Choices = p.Choices || f.upto > f.from+1
 	p.Free = append(p.Free, f)
 }
 

@@ -15,7 +15,9 @@ const maxCandidates = 10
 // greedy opens the machine whose content is worth most for its money, again and again. What a
 // pod is worth follows from the duals of the fractional relaxation: what a core, a GiB and a
 // place on a node of one's own cost at best.
-func (s *solver) greedy(kinds []kind) {
+//
+// It returns the relaxation's price, which no packing can go below.
+func (s *solver) greedy(kinds []kind) (floor float64) {
 	v := s.value(kinds)
 	s.buildBuckets()
 	order := s.bulkFirst(v.scale)
@@ -25,6 +27,7 @@ func (s *solver) greedy(kinds []kind) {
 		all[i] = i
 	}
 	s.drain(kinds, all, order) // what no candidate could take
+	return v.price
 }
 
 // drain opens machines of some kinds until none of them can take anything that is left.
@@ -100,7 +103,8 @@ func (s *solver) refreshBuckets() int {
 type valuation struct {
 	scale  []float64 // by resource: what a unit is worth
 	demand []float64 // by resource: of all pods left
-	nodes  float64   // nodes that hostname rules demand at least; 0 if that is not what costs
+	price  float64
+	nodes  float64 // nodes that hostname rules demand at least; 0 if that is not what costs
 }
 
 // value solves the fractional relaxation: resources and places on nodes of their own are bought
@@ -135,6 +139,7 @@ func (s *solver) value(kinds []kind) valuation {
 		lp.Add(relaxed(k, demand, len(groups)))
 	}
 	lp.Solve(2000)
+	v.price = lp.Cost()
 	dual := slices.Clone(lp.Dual())
 	for i := range dual {
 		if dual[i] = max(dual[i], 0); demand[i] > 0 {

@@ -213,7 +213,7 @@ func takes(c *feasible.Column, resource string) int64 {
 func (m *mask) pick(pool *feasible.Pool, k *kind, free bitset.Set) *feasible.Alternative {
 	for i := range m.alts[k.pool] {
 		a := &m.alts[k.pool][i]
-		if a.Columns.Has(k.column) && (len(pool.Free) == 0 || pool.FreeLeft(a.Free.And(free))) {
+		if a.Columns.Has(k.column) && (!pool.Choices || pool.FreeLeft(a.Free.And(free))) {
 			return a
 		}
 	}

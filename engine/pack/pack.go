@@ -22,6 +22,7 @@ type Result struct {
 	Bins  []Bin // Entries refer to Items
 	Stuck []int // by class: pods without a place
 	Steps int
+	Floor shape.Money // no packing of the same items can cost less; 0 if nothing is known
 }
 
 // Pack places all pods of the board's Table: on existing nodes, which the board then shows, and on
@@ -38,7 +39,7 @@ func Pack(b *board.Board, task Task) Result {
 	if p.retried {
 		p.confirm()
 	}
-	return Result{Items: p.done, Bins: p.bins, Stuck: p.stuck, Steps: p.steps}
+	return Result{Items: p.done, Bins: p.bins, Stuck: p.stuck, Steps: p.steps, Floor: p.bound()}
 }
 
 type packer struct {
@@ -51,6 +52,7 @@ type packer struct {
 	bins  []Bin
 	stuck []int
 	steps int
+	floor []float64 // of each solver whose bins were kept
 
 	retried bool // some items had to leave the place that they were counted in
 }
@@ -125,6 +127,15 @@ func (p *packer) keep(s *solver, at func(int) int) {
 		p.bins = append(p.bins, b)
 	}
 	p.steps += s.steps
+	p.floor = append(p.floor, s.floor)
+}
+
+// bound is what was proved. A plan that took several rounds, or took pods back, proves nothing.
+func (p *packer) bound() shape.Money {
+	if len(p.floor) != 1 || p.retried {
+		return 0
+	}
+	return shape.Money(p.floor[0] * (1 - 1e-9))
 }
 
 // byPriority groups items, highest priority first.

@@ -19,6 +19,10 @@ func (p *packer) solve(items []Item, l *limits) *solver {
 	for _, pools := range tiers(s.table) {
 		s.tier(pools)
 	}
+	if s.leftOver() > 0 || len(s.floors) != 1 || s.nodePrice > 0 {
+		s.floor = 0
+	}
+	s.hand()
 	return s
 }
 
@@ -38,7 +42,21 @@ type solver struct {
 	buckets []bucket
 	allFree []bitset.Set // by pool
 	left    []int        // by item: pods still to be packed
+	opened  []opening
 	bins    []Bin
+	spare   *filling
+
+	// floor is a price that no packing can go below; floors has what each tier began with.
+	floor  float64
+	floors []float64
+}
+
+// scratch is a filling to try things with.
+func (s *solver) scratch() *filling {
+	if s.spare == nil {
+		s.spare = s.newFilling()
+	}
+	return s.spare
 }
 
 func (s *solver) prepare() {
@@ -88,7 +106,10 @@ func (s *solver) tier(pools []int) {
 		return
 	}
 	s.together(kinds)
-	s.greedy(kinds)
+	st := s.save()
+	s.floor = s.greedy(kinds)
+	s.floors = append(s.floors, s.floor)
+	s.improve(kinds, st)
 }
 
 // open opens a filling as many times as there are pods and machines for it, at least once.
@@ -100,23 +121,9 @@ func (s *solver) open(f *filling) {
 	s.openTimes(f, times)
 }
 
-// openTimes opens a filling so often.
-func (s *solver) openTimes(f *filling, times int) {
-	same := Bin{Pool: f.kind.pool, Column: f.column, Columns: f.columns.Clone(), Free: f.free.Clone(), Load: slices.Clone(f.load)}
-	for range times {
-		b := same
-		for _, e := range f.entries {
-			b.Entries = s.takeItems(b.Entries, e)
-		}
-		s.bins = append(s.bins, b)
-	}
-	s.limits.take(f.kind.pool, &s.table.Columns[f.column], times)
-}
-
 // takeItems turns pods of a row into pods of its items.
 func (s *solver) takeItems(out []Entry, e Entry) []Entry {
 	r := &s.rows[e.Item]
-	r.left -= e.Count
 	for n := e.Count; n > 0; {
 		item := r.items[r.next]
 		take := min(n, s.left[item])

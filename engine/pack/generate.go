@@ -1,0 +1,183 @@
+package pack
+
+import (
+	"math"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/bound"
+)
+
+// generator packs by column generation: a linear program buys fractions of fillings, its duals say
+// what each pod is worth, and knapsacks find fillings that are worth more than they cost.
+type generator struct {
+	s     *solver
+	kinds []kind
+	rows  []int // of the solver's, those with pods left
+	at    []int // the reverse, -1 for others
+	fills []loaded
+	known map[string]bool
+	sack  knapsack
+	loot  []loot
+	steps int
+	limit int
+
+	bound float64 // the best that was proved
+}
+
+// loaded is one way to fill a kind.
+type loaded struct {
+	kind    int
+	entries []Entry // Item is an index into generator.rows
+	price   float64
+}
+
+func newGenerator(s *solver, kinds []kind, limit int) *generator {
+	g := &generator{s: s, kinds: kinds, at: make([]int, len(s.rows)), known: map[string]bool{}, limit: limit}
+	for r := range s.rows {
+		g.at[r] = -1
+		if s.rows[r].left > 0 {
+			g.at[r] = len(g.rows)
+			g.rows = append(g.rows, r)
+		}
+	}
+	return g
+}
+
+// demand is how many pods of each row are left.
+func (g *generator) demand() []int {
+	out := make([]int, len(g.rows))
+	for i, r := range g.rows {
+		out[i] = g.s.rows[r].left
+	}
+	return out
+}
+
+// column is a filling for the linear program.
+func (l *loaded) column() bound.Column {
+	c := bound.Column{Cost: l.price}
+	for _, e := range l.entries {
+		c.Rows, c.Much = append(c.Rows, int32(e.Item)), append(c.Much, float64(e.Count))
+	}
+	return c
+}
+
+// add notes a filling, unless it is known.
+func (g *generator) add(l loaded) bool {
+	key := make([]byte, 0, 4+4*len(l.entries))
+	key = append(key, byte(l.kind), byte(l.kind>>8))
+	for _, e := range l.entries {
+		key = append(key, byte(e.Item), byte(e.Item>>8), byte(e.Count), byte(e.Count>>8))
+	}
+	if g.known[string(key)] {
+		return false
+	}
+	g.known[string(key)] = true
+	g.fills = append(g.fills, l)
+	return true
+}
+
+// relax solves the linear program for a demand, generating fillings until none is worth more than
+// it costs. With prove it ends with a thorough search, which gives the bound that holds for any plan.
+func (g *generator) relax(demand []int, prove bool) *bound.Cover {
+	want := make([]float64, len(demand))
+	for i, n := range demand {
+		want[i] = float64(n)
+	}
+	lp := bound.NewCover(want)
+	for i := range g.fills {
+		lp.Add(g.fills[i].column())
+	}
+	how := quick
+	for g.steps < g.limit {
+		g.steps += lp.Solve(5000) * (1 + len(g.rows)*len(g.rows)/1000)
+		worth := lp.Dual()
+		added, scale := g.price(worth, demand, lp, how)
+		if prove {
+			g.prove(worth, demand, scale)
+		}
+		switch {
+		case added:
+			how = quick
+		case prove && how.steps < thorough.steps && g.bound*1.005 < lp.Cost():
+			how = thorough
+		default:
+			return lp
+		}
+	}
+	return lp
+}
+
+// search is how hard to look for fillings: only for those worth so many times their price, and so long.
+type search struct {
+	gain  float64
+	steps int
+}
+
+var (
+	quick    = search{1.0005, 1500}
+	thorough = search{1.006, 150_000}
+)
+
+// price looks for fillings worth more than they cost. scale is the largest factor by which the
+// worths can be multiplied so that no filling is worth more than it costs.
+func (g *generator) price(worth []float64, demand []int, lp *bound.Cover, how search) (added bool, scale float64) {
+	scale = math.Inf(1)
+	for k := range g.kinds {
+		kd := &g.kinds[k]
+		g.loot = g.loot[:0]
+		for i, r := range g.rows {
+			row := &g.s.rows[r]
+			if worth[i] <= 0 || demand[i] == 0 || !kd.takes.Has(row.mask) {
+				continue
+			}
+			if n := fits(row.need, kd.room, demand[i]); n > 0 {
+				g.loot = append(g.loot, loot{row: i, need: row.need, most: n, worth: worth[i]})
+			}
+		}
+		if len(g.loot) == 0 {
+			continue
+		}
+		upper := g.sack.relaxOnly(kd.room, g.loot)
+		g.steps += len(g.loot) / 2
+		if upper > kd.price*how.gain {
+			found := false
+			upper, found = g.sack.solve(kd.room, g.loot, kd.price*how.gain, how.steps)
+			g.steps += g.sack.steps / 16
+			if found && g.addBest(k) {
+				added = true
+				lp.Add(g.fills[len(g.fills)-1].column())
+			}
+		}
+		scale = min(scale, kd.price/upper)
+	}
+	return added, scale
+}
+
+func (g *generator) addBest(k int) bool {
+	l := loaded{kind: k, price: g.kinds[k].price}
+	for i, n := range g.sack.best {
+		if n > 0 {
+			l.entries = append(l.entries, Entry{g.sack.items[i].row, n})
+		}
+	}
+	slices.SortFunc(l.entries, func(a, b Entry) int { return a.Item - b.Item })
+	return g.add(l)
+}
+
+// relaxOnly is solve without the search: the upper bound alone.
+func (k *knapsack) relaxOnly(room []int64, items []loot) float64 {
+	k.items = items
+	return k.relax(room)
+}
+
+// prove keeps what the worths prove: scaled so that no filling is worth more than it costs, they
+// are a price for all pods that no plan can beat.
+func (g *generator) prove(worth []float64, demand []int, scale float64) {
+	sum := 0.0
+	for i, n := range demand {
+		sum += max(worth[i], 0) * float64(n)
+	}
+	if !math.IsInf(scale, 1) {
+		g.bound = max(g.bound, sum*min(scale, 1))
+	}
+}

@@ -1,0 +1,149 @@
+package pack
+
+import "slices"
+
+// opening is a filling as it was opened, in terms of rows.
+type opening struct {
+	kind    *kind
+	entries []Entry // Item is a row
+	times   int
+	price   float64
+	bin     Bin // without entries
+}
+
+// openTimes opens a filling so often. Pods are given out later, so that a plan can be taken back.
+func (s *solver) openTimes(f *filling, times int) {
+	bin := Bin{Pool: f.kind.pool, Column: f.column, Columns: f.columns.Clone(), Free: f.free.Clone(), Load: slices.Clone(f.load)}
+	s.opened = append(s.opened, opening{f.kind, slices.Clone(f.entries), times, f.price, bin})
+	for _, e := range f.entries {
+		s.rows[e.Item].left -= e.Count * times
+	}
+	s.limits.take(f.kind.pool, &s.table.Columns[f.column], times)
+}
+
+// hand gives out the pods.
+func (s *solver) hand() {
+	for _, o := range s.opened {
+		for range o.times {
+			b := o.bin
+			b.Load = slices.Clone(b.Load)
+			for _, e := range o.entries {
+				b.Entries = s.takeItems(b.Entries, e)
+			}
+			s.bins = append(s.bins, b)
+		}
+	}
+}
+
+// state is what packing changes before pods are given out.
+type state struct {
+	left   []int // by row
+	opened int
+	limits *limits
+}
+
+func (s *solver) save() state {
+	st := state{left: make([]int, len(s.rows)), opened: len(s.opened), limits: s.limits.clone()}
+	for r := range s.rows {
+		st.left[r] = s.rows[r].left
+	}
+	return st
+}
+
+func (s *solver) restore(st state) {
+	for r := range s.rows {
+		s.rows[r].left = st.left[r]
+	}
+	s.opened = s.opened[:st.opened]
+	*s.limits = *st.limits
+}
+
+func (s *solver) leftOver() int {
+	n := 0
+	for r := range s.rows {
+		n += s.rows[r].left
+	}
+	return n
+}
+
+// maxGenerated is up to how many rows column generation is tried: its work grows with their square.
+const maxGenerated = 400
+
+// improve looks for a cheaper plan than the greedy one that follows from st, within the effort.
+func (s *solver) improve(kinds []kind, st state) {
+	greedy := 0.0
+	for _, o := range s.opened[st.opened:] {
+		greedy += o.price * float64(o.times)
+	}
+	if s.effort <= 0 || s.leftOver() > 0 || greedy <= s.floor*1.001 || !s.generates(kinds, st) {
+		return
+	}
+	first := append([]opening(nil), s.opened[st.opened:]...)
+	after := s.save()
+	s.restore(st)
+	g := newGenerator(s, kinds, s.effort)
+	g.seed(first)
+	g.relax(g.demand(), true)
+	best, price := g.dive()
+	s.steps += g.steps
+	if g.bound > s.floor && s.unbound() {
+		s.floor = g.bound
+	}
+	if price >= greedy {
+		s.opened = append(s.opened[:st.opened], first...)
+		for r := range s.rows {
+			s.rows[r].left = after.left[r]
+		}
+		*s.limits = *after.limits
+		return
+	}
+	f := s.newFilling()
+	for _, c := range best {
+		if g.load(f, c.loaded) {
+			s.openTimes(f, c.times)
+		}
+	}
+}
+
+// seed makes the greedy packer's fillings known.
+func (g *generator) seed(list []opening) {
+	for _, o := range list {
+		l := loaded{price: o.kind.price}
+		for k := range g.kinds {
+			if &g.kinds[k] == o.kind {
+				l.kind = k
+			}
+		}
+		for _, e := range o.entries {
+			l.entries = append(l.entries, Entry{g.at[e.Item], e.Count})
+		}
+		g.add(l)
+	}
+}
+
+// generates reports whether column generation can be used: few rows, and nothing that binds
+// machines to each other or pods on one machine beyond its room.
+func (s *solver) generates(kinds []kind, st state) bool {
+	rows := 0
+	for r := range s.rows {
+		if st.left[r] > 0 {
+			rows++
+			if len(s.rows[r].rules)+len(s.rows[r].adds) > 0 {
+				return false
+			}
+		}
+	}
+	for i := range kinds {
+		p := s.table.Pools[kinds[i].pool]
+		if len(p.Limits) > 0 || p.Choices || p.MinValues || s.table.Reserved {
+			return false
+		}
+	}
+	return rows <= maxGenerated
+}
+
+// unbound reports whether no item was settled in a domain: then what is proved of the items is
+// proved of the pods.
+func (s *solver) unbound() bool {
+	return !slices.ContainsFunc(s.items, func(it Item) bool { return it.Cell != nil })
+}
