@@ -78,7 +78,7 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 			return fmt.Errorf("adding task %s: %w", t.Name, err)
 		}
 	}
-	k.mirror = mirror.New(mirror.Options{Clock: o.Clock, Nomination: nomination(d.config.Planning.BatchMax)})
+	k.mirror = mirror.New(mirror.Options{Clock: o.Clock, Nomination: nomination(d.config.Planning.BatchMax), Bound: k.bound})
 	if err := k.mirror.Follow(ctx, d.manager.GetCache()); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -36,6 +37,11 @@ func (k *kit) addProvisioning() error {
 		return err
 	}
 	return errors.Join(k.manager.Add(record), k.manager.Add(whenSynced{k.mirror, planner}))
+}
+
+// bound counts a planned pod that was bound.
+func (k *kit) bound(pool string, asPlanned bool) {
+	k.metrics.Pods.Planned.WithLabelValues(pool, strconv.FormatBool(asPlanned)).Inc()
 }
 
 // policyOf is what the planner is told of the configuration.

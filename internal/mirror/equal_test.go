@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	clocktesting "k8s.io/utils/clock/testing"
 	"pgregory.net/rapid"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -194,5 +195,114 @@ func TestLabelsThatASelectorLooksAtAreInTheClass(t *testing.T) {
 		if diff := cmp.Diff([]shape.Label{{Key: "app", Value: "x"}}, s.Classes[p.Class].Labels); diff != "" {
 			t.Errorf("labels of %s: -want +got\n%s", p.ID, diff)
 		}
+	}
+}
+
+// pendingPod is one that kube-scheduler has tried.
+func pendingPod(name, cpu string) *corev1.Pod {
+	p := &corev1.Pod{}
+	p.Namespace, p.Name = "a", name
+	p.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)}}}}
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+	return p
+}
+
+func TestAPodWhosePlaceIsTakenIsPlannedAgain(t *testing.T) {
+	t.Parallel()
+	planned := map[bool]int{}
+	m := New(Options{Bound: func(_ string, as bool) { planned[as]++ }})
+	n := &corev1.Node{}
+	n.Name = "n0"
+	n.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2"), corev1.ResourcePods: resource.MustParse("10")}
+	m.Put(n)
+	one, two, thief := pendingPod("one", "1"), pendingPod("two", "1"), pendingPod("thief", "1")
+	two.CreationTimestamp.Time = noon // later than the others
+	m.Put(one)
+	m.Put(two)
+	m.Snapshot()
+	m.Nominate([]shape.PodID{"a/one", "a/two"}, "n0")
+	if s := m.Snapshot(); len(s.Pods) != 0 {
+		t.Fatalf("%v are to be placed although they are planned", s.Pods)
+	}
+	var heard Change
+	m.Hear(func(c Change) { heard |= c })
+	thief.Spec.NodeName = "n0"
+	m.Put(thief)
+	if heard&Wanted == 0 {
+		t.Error("nobody was told that a pod has lost its place")
+	}
+	s := m.Snapshot()
+	if len(s.Pods) != 1 || s.Pods[0].ID != "a/two" {
+		t.Errorf("%v are to be placed, want the younger one, a/two", s.Pods)
+	}
+	bound := one.DeepCopy()
+	bound.Spec.NodeName = "n0"
+	m.Put(bound)
+	if diff := cmp.Diff(map[bool]int{true: 1}, planned); diff != "" {
+		t.Errorf("bound as planned: -want +got\n%s", diff)
+	}
+}
+
+func TestPodsThatAreStillInTheSchedulersQueueArePlannedAlong(t *testing.T) {
+	t.Parallel()
+	m := New(Options{})
+	waiting := pendingPod("waiting", "1")
+	waiting.Status.Conditions = nil
+	m.Put(waiting)
+	if s := m.Snapshot(); len(s.Pods) != 0 {
+		t.Errorf("%v are to be placed, want none: the scheduler may well find room", s.Pods)
+	}
+	m.Put(pendingPod("tried", "1"))
+	if s := m.Snapshot(); len(s.Pods) != 2 {
+		t.Errorf("%d pods are to be placed, want both: what is bought for one would be taken by the other", len(s.Pods))
+	}
+	other := waiting.DeepCopy()
+	other.Name, other.Spec.SchedulerName = "other", "mine"
+	m.Put(other)
+	if s := m.Snapshot(); len(s.Pods) != 2 {
+		t.Errorf("%d pods are to be placed, want two: nobody knows how the third one's scheduler works", len(s.Pods))
+	}
+}
+
+func TestACreatedClaimIsNotBelievedForEver(t *testing.T) {
+	t.Parallel()
+	clock := clocktesting.NewFakePassiveClock(noon)
+	m := New(Options{Clock: clock})
+	m.Put(pendingPod("one", "1"))
+	claim := &karpenterv1.NodeClaim{}
+	claim.Name = "c0"
+	m.Expect(claim, []shape.PodID{"a/one"})
+	if s := m.Snapshot(); len(s.Nodes) != 1 || len(s.Pods) != 0 {
+		t.Fatalf("%d nodes, %d pods to be placed; want the claim with its pod", len(s.Nodes), len(s.Pods))
+	}
+	clock.SetTime(noon.Add(believeFor))
+	if s := m.Snapshot(); len(s.Nodes) != 0 || len(s.Pods) != 1 {
+		t.Errorf("%d nodes, %d pods to be placed; want the pod only: no informer has ever shown the claim", len(s.Nodes), len(s.Pods))
+	}
+}
+
+func TestAPlannedPodKeepsItsPlaceUntilSomeTimeAfterTheNodeIsReady(t *testing.T) {
+	t.Parallel()
+	clock := clocktesting.NewFakePassiveClock(noon)
+	m := New(Options{Clock: clock})
+	m.Put(pendingPod("one", "1"))
+	claim := &karpenterv1.NodeClaim{}
+	claim.Name, claim.Status.ProviderID = "c0", "m0"
+	m.Put(claim)
+	m.Nominate([]shape.PodID{"a/one"}, "c0")
+	clock.SetTime(noon.Add(10 * time.Minute)) // a slow machine
+	if s := m.Snapshot(); len(s.Pods) != 0 {
+		t.Fatal("the place was given up although the node is still on its way")
+	}
+	n := &corev1.Node{}
+	n.Name, n.Spec.ProviderID, n.Labels = "n0", "m0", map[string]string{karpenterv1.NodeInitializedLabelKey: "true"}
+	n.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2"), corev1.ResourcePods: resource.MustParse("10")}
+	m.Put(n)
+	if s := m.Snapshot(); len(s.Pods) != 0 || len(s.Nodes[0].Pods) != 1 {
+		t.Fatal("the place was given up when the node came")
+	}
+	clock.SetTime(clock.Now().Add(defaultNomination))
+	if s := m.Snapshot(); len(s.Pods) != 1 {
+		t.Error("the pod was not bound in time and must be planned again")
 	}
 }

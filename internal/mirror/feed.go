@@ -31,8 +31,15 @@ func (m *Mirror) Put(object client.Object) {
 	m.mu.Lock()
 	change := m.put(object)
 	m.rev++
+	news := m.news
+	m.news = nil
 	m.mu.Unlock()
 	m.watch.tell(change)
+	if m.bound != nil {
+		for _, n := range news {
+			m.bound(n.pool, n.asPlanned)
+		}
+	}
 }
 
 // Drop notes that an object is gone.

@@ -79,6 +79,7 @@ func drawPod(t *rapid.T) client.Object {
 	switch rapid.IntRange(0, 3).Draw(t, "state of pod") {
 	case 0:
 		pod.Spec.NodeName = nodeName(t)
+	case 3: // not tried yet
 	case 1:
 		pod.Status.NominatedNodeName = pick(t, "nominated", "", "n0", "n1", "c0", "gone")
 		fallthrough

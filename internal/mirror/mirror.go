@@ -21,6 +21,7 @@ type Mirror struct {
 	nomination time.Duration // for how long a pod's place on a ready node is kept
 
 	watch watch
+	bound func(pool string, asPlanned bool)
 
 	mu sync.Mutex // guards the fields below
 	picture
@@ -60,8 +61,10 @@ type picture struct {
 	nextTimer time.Time // the earliest at which something ends by itself; zero for never
 
 	stale      stale
+	news       []binding // not told yet
 	dirtySlots map[string]struct{}
 	loose      map[shape.PodID]shape.Pod // to be placed
+	needy      map[shape.PodID]struct{}  // those of loose that kube-scheduler will not place by itself
 	dirtyLoose map[shape.PodID]struct{}
 	compactAt  int
 
@@ -116,6 +119,12 @@ type nomination struct {
 	until  time.Time // zero while the target is not ready
 }
 
+// binding is a planned pod that was bound.
+type binding struct {
+	pool      string
+	asPlanned bool
+}
+
 // names is a set of object names.
 type names map[string]struct{}
 
@@ -133,6 +142,10 @@ func (n names) first() string {
 // Options are what may be chosen.
 type Options struct {
 	Clock clock.PassiveClock // nil means the real one
+
+	// Bound is called when a pod that was planned is bound: with the pool of the node that it was planned onto, and
+	// whether it was bound there. nil means nobody wants to know. It must be quick.
+	Bound func(pool string, asPlanned bool)
 
 	// Nomination is for how long a planned pod keeps its place on a node that is ready.
 	// 0 means 20 s, twice the longest batch window.
@@ -157,7 +170,7 @@ func New(o Options) *Mirror {
 	if o.Nomination == 0 {
 		o.Nomination = defaultNomination
 	}
-	m := &Mirror{clock: o.Clock, nomination: o.Nomination}
+	m := &Mirror{clock: o.Clock, nomination: o.Nomination, bound: o.Bound}
 	m.picture = picture{
 		pods:       map[shape.PodID]*pod{},
 		nodes:      map[string]*corev1.Node{},
@@ -184,6 +197,7 @@ func New(o Options) *Mirror {
 
 		dirtySlots: map[string]struct{}{},
 		loose:      map[shape.PodID]shape.Pod{},
+		needy:      map[shape.PodID]struct{}{},
 		dirtyLoose: map[shape.PodID]struct{}{},
 		compactAt:  compactSlack,
 	}
@@ -197,12 +211,16 @@ func (m *Mirror) Snapshot() shape.Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.settle(now, m.nomination)
+	pods := m.cutPods
+	if len(m.needy) == 0 {
+		pods = pods[:0:0] // the others need no plan
+	}
 	return shape.Snapshot{
 		Now:        now,
 		Revision:   m.rev,
 		Classes:    m.in.Classes(),
 		Profiles:   m.in.Profiles(),
-		Pods:       m.cutPods,
+		Pods:       pods,
 		Nodes:      m.cutNodes,
 		Pools:      m.cutPools,
 		Types:      m.cutTypes,

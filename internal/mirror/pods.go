@@ -1,11 +1,14 @@
 package mirror
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
@@ -30,11 +33,67 @@ func (p *picture) putPod(object *corev1.Pod) Change {
 	if p.in.Observe(&object.Spec) {
 		p.stale.classes = true
 	}
+	var planned string
 	if object.Spec.NodeName != "" {
+		planned = p.slotNamed(p.nominated[id].target)
 		delete(p.nominated, id)
 	}
 	p.translate(rec)
-	return p.place(id, rec)
+	before := rec.slot
+	change := p.place(id, rec)
+	if object.Spec.NodeName != "" && (before != rec.slot || planned != "") {
+		change |= p.arrived(rec.slot, planned)
+	}
+	return change
+}
+
+// arrived notes that a pod was bound, onto a slot and maybe not where it was planned: others that were
+// planned there may have to look for another place.
+func (p *picture) arrived(slot, planned string) Change {
+	if planned != "" {
+		p.news = append(p.news, binding{p.slots[planned].pool(), planned == slot})
+	}
+	if slot != "" && slot != planned && len(p.surplus(slot)) > 0 {
+		return Wanted
+	}
+	return 0
+}
+
+// surplus lists the pods that were planned onto a node but for which others have left no room: the least
+// important and latest first.
+func (p *picture) surplus(name string) []shape.PodID {
+	s := p.slots[name]
+	if len(p.nominated) == 0 || s.view.Node == nil {
+		return nil
+	}
+	var sum shape.Vector
+	var planned []shape.Pod
+	for id := range s.pods {
+		sp := p.pods[id].view.Pod
+		sum = sum.Add(p.in.Classes()[sp.Class].Requests)
+		if _, ok := p.nominated[id]; ok {
+			planned = append(planned, sp)
+		}
+	}
+	if len(planned) == 0 || sum.Fits(s.view.Allocatable) {
+		return nil
+	}
+	slices.SortFunc(planned, func(a, b shape.Pod) int {
+		return cmp.Or(
+			cmp.Compare(p.in.Classes()[a.Class].Priority, p.in.Classes()[b.Class].Priority),
+			b.Created.Compare(a.Created),
+			cmp.Compare(b.ID, a.ID),
+		)
+	})
+	var out []shape.PodID
+	for _, sp := range planned {
+		if sum.Fits(s.view.Allocatable) {
+			break
+		}
+		sum = sum.Sub(p.in.Classes()[sp.Class].Requests)
+		out = append(out, sp.ID)
+	}
+	return out
 }
 
 func (p *picture) dropPod(id shape.PodID) Change {
@@ -116,13 +175,19 @@ func (p *picture) place(id shape.PodID, rec *pod) Change {
 		p.leave(id, rec)
 	}
 	var change Change
-	wanted := slot == "" && translate.Provisionable(rec.object)
-	if wanted {
-		if _, already := p.loose[id]; !already {
+	switch {
+	case slot != "":
+		p.loosen(id, nil)
+	case translate.Provisionable(rec.object):
+		if _, already := p.needy[id]; !already {
 			change |= Wanted
 		}
 		p.loosen(id, rec)
-	} else {
+		p.needy[id] = struct{}{}
+	case translate.Waiting(rec.object):
+		p.loosen(id, rec)
+		delete(p.needy, id)
+	default:
 		p.loosen(id, nil)
 	}
 	if slot == "" {
@@ -175,6 +240,14 @@ func (p *picture) slotNamed(name string) string {
 	return ""
 }
 
+// pool is the name of the NodePool, empty for nodes that we do not manage.
+func (s *slot) pool() string {
+	if s.claim == nil {
+		return ""
+	}
+	return s.claim.Labels[karpenterv1.NodePoolLabelKey]
+}
+
 func (p *picture) leave(id shape.PodID, rec *pod) {
 	if s := p.slots[rec.slot]; s != nil {
 		delete(s.pods, id)
@@ -190,6 +263,7 @@ func (p *picture) loosen(id shape.PodID, rec *pod) {
 			return
 		}
 		delete(p.loose, id)
+		delete(p.needy, id)
 	} else {
 		sp := rec.view.Pod
 		sp.Role = shape.Movable

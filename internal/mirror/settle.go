@@ -119,6 +119,9 @@ func (p *picture) settleSlots(now time.Time, nomination time.Duration) {
 		}
 		return
 	}
+	if len(p.nominated) > 0 {
+		p.settleSurplus()
+	}
 	dirty := slices.Sorted(maps.Keys(p.dirtySlots))
 	clear(p.dirtySlots)
 	for _, name := range dirty {
@@ -133,6 +136,18 @@ func (p *picture) settleSlots(now time.Time, nomination time.Duration) {
 		}
 		return s.view.Node, true
 	})
+}
+
+// settleSurplus has pods planned again whose place others have taken.
+func (p *picture) settleSurplus() {
+	for _, name := range slices.Sorted(maps.Keys(p.dirtySlots)) {
+		if p.slots[name] == nil {
+			continue
+		}
+		for _, id := range p.surplus(name) {
+			p.cancel(id)
+		}
+	}
 }
 
 func (p *picture) settleSlot(name string, s *slot, now time.Time, nomination time.Duration) {
@@ -155,6 +170,7 @@ func (p *picture) settleSlot(name string, s *slot, now time.Time, nomination tim
 	p.count(s, 1)
 	for _, d := range s.view.Displaced {
 		p.loose[d.ID] = d
+		p.needy[d.ID] = struct{}{}
 		p.dirtyLoose[d.ID] = struct{}{}
 	}
 	if s.view.Stage != shape.Ready || len(p.nominated) == 0 {

@@ -134,8 +134,27 @@ func Finished(pod *corev1.Pod) bool {
 
 // Provisionable reports whether nodes should be found for a pod: kube-scheduler has tried and
 // found none, and nothing else will run or make room for it.
-func Provisionable(pod *corev1.Pod) bool {
-	if pod.Spec.NodeName != "" || pod.DeletionTimestamp != nil || Finished(pod) || !unschedulable(pod) {
+func Provisionable(pod *corev1.Pod) bool { return unplaced(pod) && unschedulable(pod) }
+
+// Waiting reports whether a pod stands in kube-scheduler's queue and has not been tried yet. When many pods come at
+// once they are tried one after the other, for seconds; whoever plans only for those that were tried buys room
+// that the others then take.
+func Waiting(pod *corev1.Pod) bool {
+	if !unplaced(pod) || len(pod.Spec.SchedulingGates) > 0 ||
+		pod.Spec.SchedulerName != "" && pod.Spec.SchedulerName != corev1.DefaultSchedulerName {
+		return false
+	}
+	for i := range pod.Status.Conditions {
+		if pod.Status.Conditions[i].Type == corev1.PodScheduled {
+			return false
+		}
+	}
+	return true
+}
+
+// unplaced pods have no node, want one, and are not brought to one by their owner.
+func unplaced(pod *corev1.Pod) bool {
+	if pod.Spec.NodeName != "" || pod.DeletionTimestamp != nil || Finished(pod) {
 		return false
 	}
 	for i := range pod.OwnerReferences {

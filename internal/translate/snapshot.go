@@ -92,6 +92,7 @@ func (in *Interner) Snapshot(o Objects, now time.Time) (shape.Snapshot, []Proble
 	b.join()
 	b.addPods()
 	b.addNodes()
+	b.addWaiting()
 	b.addPools()
 	slices.SortFunc(b.out.Pods, comparePods)
 	b.out.Now = now
@@ -111,6 +112,8 @@ type builder struct {
 	pods    map[string][]PodView  // by NodeParts.Name
 	used    map[string]shape.Vector
 	count   map[string]int64
+
+	waiting []*corev1.Pod
 
 	out      shape.Snapshot
 	problems []Problem
@@ -184,6 +187,9 @@ func (b *builder) addPods() {
 		}
 		place := b.placeOf(pod)
 		if place == "" && !b.wanted(pod) {
+			if Waiting(pod) {
+				b.waiting = append(b.waiting, pod)
+			}
 			continue
 		}
 		view, err := b.in.Pod(pod, b.now)
@@ -196,6 +202,21 @@ func (b *builder) addPods() {
 			continue
 		}
 		b.pods[place] = append(b.pods[place], view)
+	}
+}
+
+// addWaiting adds the pods that kube-scheduler has still to try: only when some pod needs a place for certain.
+func (b *builder) addWaiting() {
+	if len(b.out.Pods) == 0 {
+		return
+	}
+	for _, pod := range b.waiting {
+		view, err := b.in.Pod(pod, b.now)
+		if err != nil {
+			b.problem("Pod "+string(view.ID), err)
+		}
+		view.Role = shape.Movable
+		b.out.Pods = append(b.out.Pods, view.Pod)
 	}
 }
 
