@@ -34,22 +34,20 @@ func (c *Cloud) launch(ctx context.Context, order provider.Order) (provider.Mach
 	if err != nil {
 		return provider.Machine{}, err
 	}
-	if order.Claim.CreationTimestamp.Time.Before(c.started) && !order.Claim.CreationTimestamp.IsZero() {
-		// The process before this one may have launched it.
-		if m, found, err := c.launched(ctx, class, order); found || err != nil {
-			return m, err
-		}
+	all := rounds(order.Claim, order.Candidates)
+	if len(all) == 0 {
+		return provider.Machine{}, fmt.Errorf("no candidates were given: %w", provider.ErrNoCapacity)
+	}
+	if m, found, err := c.settle(ctx, class, order, all[0][0].Offering.CapacityType); found || err != nil {
+		return m, err
 	}
 	var short []string
-	for _, round := range rounds(order.Claim, order.Candidates) {
+	for _, round := range all {
 		m, err := c.buy(ctx, class, order, round)
 		if !errors.Is(err, provider.ErrNoCapacity) {
 			return m, err
 		}
 		short = append(short, err.Error())
-	}
-	if len(short) == 0 {
-		return provider.Machine{}, fmt.Errorf("no candidates were given: %w", provider.ErrNoCapacity)
 	}
 	return provider.Machine{}, noCapacity{strings.Join(short, "; ")}
 }

@@ -30,9 +30,17 @@ const reasonLaunchUnclear = "LaunchUnclear"
 // EC2 repeats its answer to a client token, so the next call needs another.
 type attempt struct {
 	number int
-	// reused is when EC2 first said that the client token was used with other parameters.
-	reused time.Time
-	at     time.Time
+	// doubt is when it first came up that there may be an instance we do not know of.
+	doubt time.Time
+	at    time.Time
+}
+
+// errUnclear is for claims that may have an instance which EC2 does not list yet.
+func errUnclear() error {
+	return &provider.LaunchError{
+		Reason:  reasonLaunchUnclear,
+		Message: "An earlier launch may still come to light; waiting before launching again.",
+	}
 }
 
 // clientToken is what makes one attempt idempotent.
@@ -58,25 +66,59 @@ func (c *Cloud) ask(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 		case err == nil && answer.Bought == nil:
 			c.note(key, attempt{number: tried.number + 1})
 			return answer, nil, nil
+		case err == nil:
+			return answer, nil, nil
 		case !awserror.IsTokenReused(err):
+			if !awserror.IsDefinite(err) {
+				c.doubt(key)
+			}
 			return answer, nil, err
 		}
 		m, found, lookErr := c.launched(ctx, class, order)
 		if found || lookErr != nil {
 			return fleet.Answer{}, &m, lookErr
 		}
-		if tried.reused.IsZero() {
-			tried.reused = c.clock.Now()
-			c.note(key, tried)
-		}
-		if c.clock.Since(tried.reused) < settleFor {
-			return fleet.Answer{}, nil, &provider.LaunchError{
-				Reason:  reasonLaunchUnclear,
-				Message: "An earlier launch with other parameters may still come to light; waiting before launching again.",
-			}
+		if c.clock.Since(c.doubt(key)) < settleFor {
+			return fleet.Answer{}, nil, errUnclear()
 		}
 		c.note(key, attempt{number: tried.number + 1})
 	}
+}
+
+// doubt notes that an attempt may have launched something, and returns since when.
+func (c *Cloud) doubt(key string) time.Time {
+	tried := c.attempt(key)
+	if tried.doubt.IsZero() {
+		tried.doubt = c.clock.Now()
+		c.note(key, tried)
+	}
+	return tried.doubt
+}
+
+// settle looks for what earlier launches of the order may have left. While EC2 may still be
+// hiding it, only the capacity type that was asked for may be asked for again: its client
+// token protects it.
+func (c *Cloud) settle(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, next string) (provider.Machine, bool, error) {
+	inherited := !order.Claim.CreationTimestamp.IsZero() && order.Claim.CreationTimestamp.Time.Before(c.started)
+	var doubts []string
+	for _, capacityType := range []string{shape.Reserved, shape.Spot, shape.OnDemand} {
+		if !c.attempt(order.Token + "/" + capacityType).doubt.IsZero() {
+			doubts = append(doubts, capacityType)
+		}
+	}
+	if !inherited && len(doubts) == 0 {
+		return provider.Machine{}, false, nil
+	}
+	m, found, err := c.launched(ctx, class, order)
+	if found || err != nil {
+		return m, found, err
+	}
+	for _, capacityType := range doubts {
+		if capacityType != next && c.clock.Since(c.attempt(order.Token+"/"+capacityType).doubt) < settleFor {
+			return provider.Machine{}, false, errUnclear()
+		}
+	}
+	return provider.Machine{}, false, nil
 }
 
 func (c *Cloud) attempt(key string) attempt {
