@@ -68,3 +68,24 @@ func TestBadIndexesAreRefusedNotFatal(t *testing.T) {
 		t.Errorf("got %d unplaced and %d nodes, want 2 and 1", len(d.Unplaced), len(d.Open))
 	}
 }
+
+func TestBoundIsNeverAboveTheOptimumNorThePlanBelowIt(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := enginetest.Tiny().Draw(t, "snapshot")
+		best, ok := enginetest.BruteForce(s)
+		d := engine.Plan(s, engine.DefaultPolicy())
+		switch {
+		case !ok:
+			return
+		case len(d.Unplaced) > 0:
+			t.Fatalf("%d pods are unplaced, but all can be placed for %s\n%s", len(d.Unplaced), best, text(t, s))
+		case d.Bound > best:
+			t.Fatalf("bound %s is above the optimum %s\n%s", d.Bound, best, text(t, s))
+		case d.Price < best:
+			t.Fatalf("price %s is below the optimum %s\n%s", d.Price, best, text(t, s))
+		case d.Price > 2*best: // a handful of pods that exclude each other can be a puzzle
+			t.Fatalf("price %s, best possible %s\n%s\n%s", d.Price, best, text(t, s), enginetest.Print(s, d, false))
+		}
+	})
+}

@@ -110,6 +110,7 @@ func (s *solver) tier(pools []int) {
 	s.floor = s.greedy(kinds)
 	s.floors = append(s.floors, s.floor)
 	s.improve(kinds, st)
+	s.shift(kinds, st.opened)
 }
 
 // open opens a filling as many times as there are pods and machines for it, at least once.
