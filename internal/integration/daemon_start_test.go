@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/dovetail-sh/dovetail/internal/cli"
 	"github.com/dovetail-sh/dovetail/internal/daemon"
 	"github.com/dovetail-sh/dovetail/internal/devplane"
 )
@@ -87,9 +88,13 @@ func TestCommandLineErrors(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var out, errs strings.Builder
-			if code := cli.Main(t.Context(), tc.args, &out, &errs); code != 1 {
-				t.Errorf("exit code %d, want 1", code)
+			// A process of its own: the command line sets what is global, such as where libraries log.
+			var errs strings.Builder
+			cmd := exec.CommandContext(t.Context(), devplane.Binary(t), append([]string{"dovetail"}, tc.args...)...)
+			cmd.Stderr = &errs
+			var exit *exec.ExitError
+			if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+				t.Errorf("%v, want exit code 1", err)
 			}
 			if missing := missingFrom(errs.String(), tc.want...); missing != "" {
 				t.Error(missing)

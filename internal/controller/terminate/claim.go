@@ -50,7 +50,7 @@ func (r *Claims) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 		return reconcile.Result{}, nil // the node's own end is seen
 	}
 	for id := range ids {
-		err := r.end(ctx, id)
+		err := r.end(ctx, claim, id)
 		switch {
 		case errors.Is(err, provider.ErrNotFound):
 			delete(ids, id)

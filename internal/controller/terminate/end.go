@@ -19,7 +19,7 @@ import (
 
 // giveBack ends the machine of an emptied node and waits until it is gone.
 func (r *Nodes) giveBack(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim) (reconcile.Result, error) {
-	err := r.end(ctx, node.Spec.ProviderID)
+	err := r.end(ctx, claim, node.Spec.ProviderID)
 	switch {
 	case errors.Is(err, provider.ErrNotFound):
 		return r.finish(ctx, node, claim)
@@ -30,14 +30,14 @@ func (r *Nodes) giveBack(ctx context.Context, node *corev1.Node, claim *karpente
 	return reconcile.Result{RequeueAfter: r.poll(claim)}, r.came(ctx, claim, karpenterv1.ConditionInstanceTerminating)
 }
 
-// end has the cloud end a machine, once: while it is stopping it is only looked at. ErrNotFound means that it is gone.
-func (d Deps) end(ctx context.Context, providerID string) error {
-	machine, err := d.Cloud.Machine(ctx, providerID)
-	if err != nil {
-		return err
-	}
-	if machine.State == provider.Stopping {
-		return nil
+// end has the cloud end a machine of a claim, until it is gone: ErrNotFound. Once the cloud has been told, the machine is only
+// looked at, as long as it is stopping.
+func (d Deps) end(ctx context.Context, claim *karpenterv1.NodeClaim, providerID string) error {
+	if condition.IsTrue(claim, karpenterv1.ConditionInstanceTerminating) {
+		machine, err := d.Cloud.Machine(ctx, providerID)
+		if err != nil || machine.State == provider.Stopping {
+			return err
+		}
 	}
 	return d.Cloud.Terminate(ctx, providerID)
 }

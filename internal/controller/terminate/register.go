@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
 )
 
@@ -28,14 +29,14 @@ func Register(m manager.Manager, nodes *Nodes, claims *Claims) error {
 	err := builder.ControllerManagedBy(m).Named("node.termination").WithOptions(many).
 		For(&corev1.Node{}, builder.WithPredicates(leaving())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(nodeOf), builder.WithPredicates(gone())).
-		Complete(nodes)
+		Complete(calm.Conflicts(nodes))
 	if err != nil {
 		return fmt.Errorf("registering the termination of nodes: %w", err)
 	}
 	err = builder.ControllerManagedBy(m).Named("nodeclaim.termination").WithOptions(many).
 		For(&karpenterv1.NodeClaim{}, builder.WithPredicates(leaving())).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(claims.ofNode), builder.WithPredicates(gone())).
-		Complete(claims)
+		Complete(calm.Conflicts(claims))
 	if err != nil {
 		return fmt.Errorf("registering the termination of NodeClaims: %w", err)
 	}
