@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 )
@@ -25,9 +25,6 @@ import (
 const (
 	// every is how often an initialized claim is checked. Karpenter's figure.
 	every = 10 * time.Minute
-
-	// conflictPause is how long to wait for the cache after someone else wrote the claim first.
-	conflictPause = 100 * time.Millisecond
 )
 
 // Reconciler keeps the condition ConsistentStateFound.
@@ -67,10 +64,7 @@ func (r *Reconciler) write(ctx context.Context, claim *karpenterv1.NodeClaim, fo
 		return reconcile.Result{RequeueAfter: every}, nil
 	}
 	err := r.Client.Status().Patch(ctx, claim, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	switch {
-	case apierrors.IsConflict(err):
-		return reconcile.Result{RequeueAfter: conflictPause}, nil
-	case client.IgnoreNotFound(err) != nil:
+	if client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, fmt.Errorf("writing ConsistentStateFound of NodeClaim %s: %w", claim.Name, err)
 	}
 	return reconcile.Result{RequeueAfter: every}, nil
@@ -80,7 +74,7 @@ func (r *Reconciler) write(ctx context.Context, claim *karpenterv1.NodeClaim, fo
 func (r *Reconciler) Register(m manager.Manager) error {
 	return builder.ControllerManagedBy(m).Named("nodeclaim.consistency").
 		For(&karpenterv1.NodeClaim{}, builder.WithPredicates(becameInitialized())).
-		Complete(r)
+		Complete(calm.Conflicts(r))
 }
 
 func becameInitialized() predicate.Predicate {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 )
 
 // Reconciler keeps the condition Consolidatable.
@@ -76,7 +77,7 @@ func (r *Reconciler) Register(m manager.Manager) error {
 	return builder.ControllerManagedBy(m).Named("nodeclaim.consolidatable").
 		For(&karpenterv1.NodeClaim{}).
 		Watches(&karpenterv1.NodePool{}, handler.EnqueueRequestsFromMapFunc(r.claimsOf)).
-		Complete(r)
+		Complete(calm.Conflicts(r))
 }
 
 func (r *Reconciler) claimsOf(ctx context.Context, pool client.Object) []reconcile.Request {

@@ -94,6 +94,9 @@ func (v view) plan(m *memory) moves {
 		if s.claim.DeletionTimestamp.IsZero() && s.node != nil && s.pods != nil && (mark == karpenterv1.DisruptionReasonDrifted || mark == karpenterv1.DisruptionReasonUnderutilized) {
 			going = append(going, s)
 			p.leaving = append(p.leaving, s.node.Name)
+			if chosen := p.now.Add(-s.reservedFor(p.now)); p.began.IsZero() || chosen.Before(p.began) {
+				p.began = chosen
+			}
 		}
 	}
 	if len(going) > 0 {
@@ -112,8 +115,9 @@ func (v view) plan(m *memory) moves {
 type planner struct {
 	view
 	memory  *memory
-	leaving []string // nodes that go
-	current prospect // with all of them gone
+	leaving []string  // nodes that go
+	began   time.Time // when the first of them was chosen
+	current prospect  // with all of them gone
 	left    map[karpenterv1.DisruptionReason]map[string]int
 	looks   int
 	out     moves
@@ -121,7 +125,7 @@ type planner struct {
 
 func (p *planner) foresee(also []string) prospect {
 	p.looks++
-	return foresee(p.snapshot, append(slices.Clone(p.leaving), also...), p.policy)
+	return foresee(p.snapshot, append(slices.Clone(p.leaving), also...), p.began, p.policy)
 }
 
 func (p *planner) soon(d time.Duration) {

@@ -117,6 +117,10 @@ func marked(reason string, ago time.Duration) func(*seen) {
 	}
 }
 
+func unwelcome(age time.Duration) func(*seen) {
+	return func(s *seen) { s.pods.Unwelcome, s.pods.Created = true, noon.Add(-age) }
+}
+
 func launching(s *seen) { s.pods.Stage = shape.Launching; s.claim.Status.Conditions = nil }
 
 func TestMoves(t *testing.T) {
@@ -132,22 +136,24 @@ func TestMoves(t *testing.T) {
 		fleet *fleet
 		want  []string
 	}{
-		"NothingToGain":   {"Full nodes stay.", newFleet().node("a", 4, []int{4}).node("b", 4, []int{4}), []string{"keep a Underutilized", "keep b Underutilized"}},
-		"FitsElsewhere":   {"Two half-full nodes: one goes, and then the other is needed.", newFleet().node("a", 4, []int{2}).node("b", 4, []int{2}), []string{"reserve a Underutilized", "keep b Underutilized"}},
-		"CheaperOne":      {"A pod on a machine twice its size moves to a cheaper one.", newFleet().node("a", 8, []int{3}), []string{"reserve a Underutilized"}},
-		"PolicyWhenEmpty": {"Only empty nodes go, and those are not moves.", newFleet(whenEmpty).node("a", 4, []int{2}).node("b", 4, []int{2}), nil},
-		"Budget":          {"The budget allows none.", newFleet(func(p *karpenterv1.NodePool) { p.Spec.Disruption.Budgets[0].Nodes = "0" }).node("a", 4, []int{2}, drifted).node("b", 4, []int{2}), nil},
-		"Guarded":         {"A PodDisruptionBudget would stop the drain half way, so it is not begun.", newFleet(whenEmpty).node("a", 4, []int{2}, drifted).budget("a"), []string{"keep a Drifted"}},
-		"GuardedForATime": {"terminationGracePeriod bounds the drain of a drifted node, so its budget does not hold it.", newFleet(whenEmpty).node("a", 4, []int{2}, drifted, graceful).budget("a"), []string{"reserve a Drifted"}},
-		"Expected":        {"A pod is on its way to the node.", newFleet(whenEmpty).node("a", 4, []int{2}, drifted, func(s *seen) { s.pods.Pods[0].ID = "default/unbound" }), []string{"keep a Drifted"}},
-		"Drifted":         {"A drifted node goes though its pods need a new one.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted), []string{"reserve a Drifted"}},
-		"Settling":        {"A pod may be bound just now: first the taint settles.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Second)), nil},
-		"OpensFirst":      {"The replacement is opened before a pod moves.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", 3*time.Second)), []string{"open c4 for a"}},
-		"WaitsForIt":      {"The replacement is on its way.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil, launching), nil},
-		"ThenGoes":        {"The replacement is ready: the node goes.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil), []string{"remove a Drifted"}},
-		"GivesUp":         {"A replacement that does not come in time ends the move.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", 11*time.Minute)).node("b", 4, nil, launching), []string{"release a Drifted"}},
-		"NoRoomAnywhere":  {"Nothing that is sold holds the pod.", newFleet(whenEmpty).node("a", 9, []int{8}, drifted, func(s *seen) { s.pods.Pods[0].Class = 99 }), []string{"keep a Drifted"}},
-		"NoLongerSaves":   {"Prices moved while the taint settled.", newFleet().node("a", 4, []int{4}, marked("Underutilized", 3*time.Second)), []string{"release a Underutilized"}},
+		"NothingToGain":    {"Full nodes stay.", newFleet().node("a", 4, []int{4}).node("b", 4, []int{4}), []string{"keep a Underutilized", "keep b Underutilized"}},
+		"FitsElsewhere":    {"Two half-full nodes: one goes, and then the other is needed.", newFleet().node("a", 4, []int{2}).node("b", 4, []int{2}), []string{"reserve a Underutilized", "keep b Underutilized"}},
+		"CheaperOne":       {"A pod on a machine twice its size moves to a cheaper one.", newFleet().node("a", 8, []int{3}), []string{"reserve a Underutilized"}},
+		"PolicyWhenEmpty":  {"Only empty nodes go, and those are not moves.", newFleet(whenEmpty).node("a", 4, []int{2}).node("b", 4, []int{2}), nil},
+		"Budget":           {"The budget allows none.", newFleet(func(p *karpenterv1.NodePool) { p.Spec.Disruption.Budgets[0].Nodes = "0" }).node("a", 4, []int{2}, drifted).node("b", 4, []int{2}), nil},
+		"Guarded":          {"A PodDisruptionBudget would stop the drain half way, so it is not begun.", newFleet(whenEmpty).node("a", 4, []int{2}, drifted).budget("a"), []string{"keep a Drifted"}},
+		"GuardedForATime":  {"terminationGracePeriod bounds the drain of a drifted node, so its budget does not hold it.", newFleet(whenEmpty).node("a", 4, []int{2}, drifted, graceful).budget("a"), []string{"reserve a Drifted"}},
+		"Expected":         {"A pod is on its way to the node.", newFleet(whenEmpty).node("a", 4, []int{2}, drifted, func(s *seen) { s.pods.Pods[0].ID = "default/unbound" }), []string{"keep a Drifted"}},
+		"Drifted":          {"A drifted node goes though its pods need a new one.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted), []string{"reserve a Drifted"}},
+		"Settling":         {"A pod may be bound just now: first the taint settles.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Second)), nil},
+		"OpensFirst":       {"The replacement is opened before a pod moves.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", 3*time.Second)), []string{"open c4 for a"}},
+		"WaitsForIt":       {"The replacement is on its way.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil, launching), nil},
+		"ThenGoes":         {"The replacement is ready: the node goes.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil), []string{"remove a Drifted"}},
+		"FreshReplacement": {"What was opened for the move takes its pods, though it is inside consolidateAfter.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil, unwelcome(30*time.Second)), []string{"remove a Drifted"}},
+		"Unwelcome":        {"A node inside consolidateAfter is left in peace.", newFleet().node("a", 4, []int{2}).node("b", 4, []int{1}, unwelcome(time.Hour), func(s *seen) { s.claim.Status.Conditions = s.claim.Status.Conditions[:1] }), []string{"keep a Underutilized"}},
+		"GivesUp":          {"A replacement that does not come in time ends the move.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", 11*time.Minute)).node("b", 4, nil, launching), []string{"release a Drifted"}},
+		"NoRoomAnywhere":   {"Nothing that is sold holds the pod.", newFleet(whenEmpty).node("a", 9, []int{8}, drifted, func(s *seen) { s.pods.Pods[0].Class = 99 }), []string{"keep a Drifted"}},
+		"NoLongerSaves":    {"Prices moved while the taint settled.", newFleet().node("a", 4, []int{4}, marked("Underutilized", 3*time.Second)), []string{"release a Underutilized"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

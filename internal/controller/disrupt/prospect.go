@@ -3,6 +3,7 @@ package disrupt
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
@@ -27,7 +28,10 @@ func (f fate) ready() bool { return !f.waits && len(f.opens) == 0 && f.stuck == 
 
 // foresee plans only the pods of the nodes that go, as if those were going already. Pods
 // that are pending anyway do not count: they are planned by themselves, and their room is taken.
-func foresee(s shape.Snapshot, leaving []string, p engine.Policy) prospect {
+//
+// Nodes that are unwelcome take nothing, except those made since began, when the first of the moves
+// began: they were made for these pods. The zero time is no such move.
+func foresee(s shape.Snapshot, leaving []string, began time.Time, p engine.Policy) prospect {
 	goes := map[string]bool{}
 	for _, name := range leaving {
 		goes[name] = true
@@ -44,7 +48,7 @@ func foresee(s shape.Snapshot, leaving []string, p engine.Policy) prospect {
 				pod.From = n.Name
 				s.Pods = append(s.Pods, pod)
 			})
-		case n.Unwelcome:
+		case n.Unwelcome && (began.IsZero() || n.Created.Before(began)):
 			s.Nodes[i] = closed(n)
 		}
 	}

@@ -25,6 +25,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 )
 
@@ -247,7 +248,7 @@ func (r *Reconciler) Register(m manager.Manager) error {
 		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
 		Watches(&karpenterv1.NodeClaim{}, everything).
 		Watches(&karpenterv1.NodePool{}, everything).
-		Complete(r)
+		Complete(calm.Conflicts(r))
 }
 
 // minPositive is the shorter of two waits, where 0 means none.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -21,6 +20,7 @@ import (
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -31,9 +31,6 @@ const (
 
 	// workers is how many claims are looked at at once.
 	workers = 10
-
-	// conflictPause is how long to wait for the cache after someone else wrote the claim first.
-	conflictPause = 100 * time.Millisecond
 )
 
 // cloud is the part of a provider.Cloud that drift needs.
@@ -114,10 +111,7 @@ func (r *Reconciler) write(ctx context.Context, claim *karpenterv1.NodeClaim, wh
 		return reconcile.Result{RequeueAfter: every}, nil
 	}
 	err := r.Client.Status().Patch(ctx, claim, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	switch {
-	case apierrors.IsConflict(err):
-		return reconcile.Result{RequeueAfter: conflictPause}, nil
-	case client.IgnoreNotFound(err) != nil:
+	if client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, fmt.Errorf("writing Drifted of NodeClaim %s: %w", claim.Name, err)
 	}
 	return reconcile.Result{RequeueAfter: every}, nil
@@ -140,7 +134,7 @@ func (r *Reconciler) Register(m manager.Manager, classes ...client.Object) error
 		// A class's status is what its machines are compared with.
 		b = b.Watches(class, handler.EnqueueRequestsFromMapFunc(r.ofClass(gvk.GroupKind())))
 	}
-	return b.Complete(r)
+	return b.Complete(calm.Conflicts(r))
 }
 
 func (r *Reconciler) ofPool(ctx context.Context, pool client.Object) []reconcile.Request {

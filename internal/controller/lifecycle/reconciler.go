@@ -23,6 +23,7 @@ import (
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
@@ -69,9 +70,6 @@ func New(d Deps) (*Reconciler, error) {
 	return &Reconciler{Deps: d, bought: map[string]purchase{}}, nil
 }
 
-// conflictPause is how long to wait for the cache after someone else wrote an object first.
-const conflictPause = 100 * time.Millisecond
-
 // Reconcile takes one claim one step further.
 func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	// See.
@@ -98,9 +96,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 
 	// Act.
 	result, err := r.take(ctx, claim, nodes, todo)
-	if apierrors.IsConflict(err) {
-		return reconcile.Result{RequeueAfter: conflictPause}, nil
-	}
 	return result, client.IgnoreNotFound(err)
 }
 
@@ -185,7 +180,7 @@ func (r *Reconciler) Register(m manager.Manager, concurrency int) error {
 			MaxConcurrentReconciles: concurrency,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, time.Minute),
 		}).
-		Complete(r)
+		Complete(calm.Conflicts(r))
 }
 
 func (r *Reconciler) claimOf(ctx context.Context, o client.Object) []reconcile.Request {

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -56,7 +57,7 @@ func Register(m manager.Manager, cloud resolver, classes ...client.Object) error
 		err = builder.ControllerManagedBy(m).Named("nodeclass."+gvk.Kind).
 			For(class, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletion()))).
 			Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(r.used), builder.WithPredicates(comingOrGoing())).
-			Complete(r)
+			Complete(calm.Conflicts(r))
 		if err != nil {
 			return fmt.Errorf("registering the controller of %s: %w", gvk.Kind, err)
 		}

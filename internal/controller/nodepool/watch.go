@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 )
 
 // Register has the manager call the Reconciler whenever a pool, its class, a claim or a node of it changes.
@@ -30,7 +31,7 @@ func (r *Reconciler) Register(m manager.Manager, classes ...client.Object) error
 		}
 		b = b.Watches(class, handler.EnqueueRequestsFromMapFunc(r.users(gvk.GroupKind())))
 	}
-	return b.Complete(r)
+	return b.Complete(calm.Conflicts(r))
 }
 
 func byLabel(_ context.Context, o client.Object) []reconcile.Request {

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 )
 
 // granularity is how far apart two notes on one claim are at least: a node that gets a hundred pods
@@ -106,7 +107,7 @@ func (r *Reconciler) claimOf(ctx context.Context, node string) (*karpenterv1.Nod
 func (r *Reconciler) Register(m manager.Manager) error {
 	return builder.ControllerManagedBy(m).Named("nodeclaim.podevents").
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.nodeOf), builder.WithPredicates(counts())).
-		Complete(r)
+		Complete(calm.Conflicts(r))
 }
 
 func (r *Reconciler) nodeOf(_ context.Context, o client.Object) []reconcile.Request {
