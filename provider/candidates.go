@@ -50,12 +50,10 @@ func Candidates(types []*shape.InstanceType, reqs []shape.Requirement, need shap
 	wanted := require.New(reqs)
 	var out []Candidate
 	for _, t := range types {
-		if !typeSuits(t, wanted) {
-			continue
-		}
+		unmet := unmetBy(t, wanted)
 		for i := range t.Offerings {
 			c := Candidate{t, &t.Offerings[i]}
-			if c.Offering.Available && need.Fits(c.Allocatable()) && offeringSuits(c.Offering, wanted) {
+			if c.Offering.Available && need.Fits(c.Allocatable()) && offeringSuits(c.Offering, wanted, unmet) {
 				out = append(out, c)
 			}
 		}
@@ -78,21 +76,28 @@ func CompareCandidates(a, b Candidate) int {
 	)
 }
 
-// typeSuits reports whether some node of the type could satisfy every wish.
-func typeSuits(t *shape.InstanceType, wanted require.Set) bool {
+// unmetBy lists the keys of which the type itself has nothing that is wished for. An offering
+// may still have it: what it says of a label counts instead of what the type says.
+func unmetBy(t *shape.InstanceType, wanted require.Set) []string {
+	var keys []string
 	for _, w := range wanted.All() {
 		i, known := slices.BinarySearchFunc(t.Requirements, w.Key(), func(r shape.Requirement, key string) int {
 			return cmp.Compare(r.Key, key)
 		})
 		if known && !w.Overlaps(require.Of(t.Requirements[i])) {
-			return false
+			keys = append(keys, w.Key())
 		}
 	}
-	return true
+	return keys
 }
 
 // offeringSuits checks what the offering decides: zone, capacity type and further labels.
-func offeringSuits(o *shape.Offering, wanted require.Set) bool {
+func offeringSuits(o *shape.Offering, wanted require.Set, unmet []string) bool {
+	for _, key := range unmet {
+		if _, decided := shape.LabelValue(o.Extra, key); !decided {
+			return false
+		}
+	}
 	if !wanted.Get(shape.LabelZone).Has(o.Zone) || !wanted.Get(shape.LabelCapacityType).Has(o.CapacityType) {
 		return false
 	}

@@ -31,11 +31,16 @@ func market() []*shape.InstanceType {
 			g = in("gpu", gpu)
 		}
 		return []shape.Requirement{in("cpu", cpu), g,
-			in(shape.LabelCapacityType, shape.OnDemand, shape.Spot), in(shape.LabelZone, "a", "b"), in("zone-id", "z1", "z2")}
+			in(shape.LabelCapacityType, shape.OnDemand, shape.Reserved, shape.Spot),
+			{Key: "reservation", Operator: shape.DoesNotExist}, in(shape.LabelZone, "a", "b"), in("zone-id", "z1", "z2")}
+	}
+	reserved := shape.Offering{
+		Zone: "a", CapacityType: shape.Reserved, Price: 1, Available: true, Reservation: "r1",
+		Extra: []shape.Label{{Key: "reservation", Value: "r1"}, {Key: "zone-id", Value: "z1"}},
 	}
 	return []*shape.InstanceType{
 		{Name: "small", Requirements: reqs("4", ""), Allocatable: shape.Vector{CPU: 3900, Pods: 10}, Offerings: offer(100)},
-		{Name: "large", Requirements: reqs("8", "1"), Allocatable: shape.Vector{CPU: 7900, Pods: 10}, Offerings: offer(200)},
+		{Name: "large", Requirements: reqs("8", "1"), Allocatable: shape.Vector{CPU: 7900, Pods: 10}, Offerings: append(offer(200), reserved)},
 	}
 }
 
@@ -50,13 +55,13 @@ func TestCandidates(t *testing.T) {
 		"All": {
 			why: "Cheapest first; equal prices by type, then zone, then capacity type; what is sold out is left out.",
 			want: []string{
-				"small a spot", "large a spot", "small a on-demand", "small b on-demand", "large a on-demand", "large b on-demand",
+				"large a reserved", "small a spot", "large a spot", "small a on-demand", "small b on-demand", "large a on-demand", "large b on-demand",
 			},
 		},
 		"TooSmall": {
 			why:  "What cannot hold the need is no candidate, however cheap.",
 			need: shape.Vector{CPU: 5000},
-			want: []string{"large a spot", "large a on-demand", "large b on-demand"},
+			want: []string{"large a reserved", "large a spot", "large a on-demand", "large b on-demand"},
 		},
 		"CapacityTypeAndZone": {
 			why:  "The offering, not the type, decides zone and capacity type.",
@@ -72,6 +77,16 @@ func TestCandidates(t *testing.T) {
 			why:  "A type that says a label does not exist cannot satisfy a wish for it.",
 			reqs: []shape.Requirement{{Key: "gpu", Operator: shape.Exists}, in(shape.LabelCapacityType, shape.Spot)},
 			want: []string{"large a spot"},
+		},
+		"LabelThatOnlyAnOfferingHas": {
+			why:  "What an offering says of a label counts instead of what its type says.",
+			reqs: []shape.Requirement{in("reservation", "r1")},
+			want: []string{"large a reserved"},
+		},
+		"NotOfAReservation": {
+			why:  "A wish for absence leaves the reservation out.",
+			reqs: []shape.Requirement{{Key: "reservation", Operator: shape.DoesNotExist}, in(shape.LabelZone, "a"), in("cpu", "8")},
+			want: []string{"large a spot", "large a on-demand"},
 		},
 		"Numbers": {
 			why:  "Requirements on one key hold together.",
