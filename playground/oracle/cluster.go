@@ -1,0 +1,178 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+	"k8s.io/kubernetes/pkg/controller/daemon"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/translate"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+// cluster is one random input.
+type cluster struct {
+	seed     uint64
+	types    []*shape.InstanceType
+	pools    []*karpenterv1.NodePool
+	daemons  []*appsv1.DaemonSet
+	machines []machine // with their daemons, and the pods that run
+	pending  []*corev1.Pod
+}
+
+// newCluster draws a cluster. Its running pods got there through the scheduler, but for a few that
+// broke a rule about neighbours, as when labels changed after they had started.
+func newCluster(ctx context.Context, s *scheduler, seed uint64) *cluster {
+	d := newDice(seed)
+	c := &cluster{seed: seed}
+	for i := range d.between(2, 6) {
+		c.types = append(c.types, d.instanceType(i))
+	}
+	for i := range d.between(1, 3) {
+		c.pools = append(c.pools, d.pool(i))
+	}
+	for i := range d.IntN(3) {
+		c.daemons = append(c.daemons, d.daemonSet(i))
+	}
+	for i := range d.IntN(7) {
+		t := pick(d, c.types...)
+		c.machines = append(c.machines, c.withDaemons(d.node(fmt.Sprintf("node-%d", i), t), t))
+	}
+	var templates []*corev1.Pod
+	for range d.between(2, 7) {
+		templates = append(templates, d.template())
+	}
+	c.run(ctx, s, d, templates)
+	for i, t := range templates {
+		for j := range d.IntN(8) {
+			c.pending = append(c.pending, replica(t, fmt.Sprintf("new-%d-%d", i, j)))
+		}
+	}
+	return c
+}
+
+// run starts pods on the nodes that exist.
+func (c *cluster) run(ctx context.Context, s *scheduler, d dice, templates []*corev1.Pod) {
+	if len(c.machines) == 0 {
+		return
+	}
+	s.board = newBoard(c.machines)
+	for i := range d.IntN(3 * len(c.machines)) {
+		pod := replica(pick(d, templates...), fmt.Sprintf("old-%d", i))
+		at := d.IntN(len(c.machines))
+		node := s.board.byName[c.machines[at].node.Name]
+		plugin, _ := s.attempt(ctx, pod).refusal(node)
+		if plugin != "" && (d.percent(80) || plugin != "PodTopologySpread" && plugin != "InterPodAffinity") {
+			continue
+		}
+		pod.Spec.NodeName, pod.Status.Phase = node.Node().Name, corev1.PodRunning
+		node.AddPod(pod)
+		c.machines[at].pods = append(c.machines[at].pods, pod)
+	}
+}
+
+func (d dice) node(name string, t *shape.InstanceType) *corev1.Node {
+	offering := pick(d, t.Offerings...)
+	n := newNode(name, t, provider.Candidate{Type: t, Offering: &offering})
+	if d.percent(5) {
+		delete(n.Labels, shape.LabelZone)
+	}
+	if d.percent(30) {
+		n.Labels[teamLabel] = pick(d, teams...)
+	}
+	if d.percent(25) {
+		n.Spec.Taints = append(n.Spec.Taints, d.taint())
+	}
+	if d.percent(6) {
+		n.Spec.Unschedulable = true
+		n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule})
+	}
+	return n
+}
+
+// newNode is what comes up when a candidate is launched, without what its pool adds.
+func newNode(name string, t *shape.InstanceType, from provider.Candidate) *corev1.Node {
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: from.Labels()}}
+	n.Labels[shape.LabelHostname] = name
+	n.Status.Capacity = provider.ResourceListOf(t.Capacity)
+	n.Status.Allocatable = provider.ResourceListOf(from.Allocatable())
+	return n
+}
+
+func (d dice) daemonSet(i int) *appsv1.DaemonSet {
+	ds := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: fmt.Sprintf("agent-%d", i)}}
+	template := &ds.Spec.Template
+	template.Labels = map[string]string{"agent": ds.Name}
+	template.Spec.Containers = []corev1.Container{{Name: "agent", Image: "pause", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+		corev1.ResourceCPU: *resource.NewMilliQuantity(pick[int64](d, 50, 100, 300), resource.DecimalSI),
+	}}}}
+	if d.percent(40) {
+		key, values := d.nodeLabel()
+		template.Spec.NodeSelector = map[string]string{key: pick(d, values...)}
+	}
+	if d.percent(50) {
+		template.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
+	}
+	if d.percent(20) {
+		template.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8080, HostPort: 8080, Protocol: corev1.ProtocolTCP}}
+	}
+	return ds
+}
+
+// withDaemons puts on a node what the DaemonSet controller would.
+func (c *cluster) withDaemons(n *corev1.Node, t *shape.InstanceType) machine {
+	m := machine{node: n, csi: csiNode(n.Name, t)}
+	for _, ds := range c.daemons {
+		if should, _ := daemon.NodeShouldRunDaemonPod(klog.Logger{}, n, ds); !should {
+			continue
+		}
+		pod := daemon.NewPod(ds.DeepCopy(), n.Name)
+		pod.Name = ds.Name + "-" + n.Name
+		controller := true
+		pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "DaemonSet", Name: ds.Name, Controller: &controller}}
+		pod.Status.Phase = corev1.PodRunning
+		m.pods = append(m.pods, pod)
+	}
+	return m
+}
+
+func csiNode(name string, t *shape.InstanceType) *storagev1.CSINode {
+	if len(t.Attachable) == 0 {
+		return nil
+	}
+	out := &storagev1.CSINode{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	for _, a := range t.Attachable {
+		count := int32(a.Value)
+		out.Spec.Drivers = append(out.Spec.Drivers, storagev1.CSINodeDriver{
+			Name: a.Resource, NodeID: name, Allocatable: &storagev1.VolumeNodeResources{Count: &count}})
+	}
+	return out
+}
+
+// objects is the cluster as the API server would hand it out.
+func (c *cluster) objects() translate.Objects {
+	o := storage()
+	o.NodePools, o.DaemonSets, o.TrustPools = c.pools, c.daemons, true
+	o.Offers = map[string]*translate.Offer{}
+	offer := translate.NewOffer(c.types, "")
+	for _, p := range c.pools {
+		o.Offers[p.Name] = offer
+	}
+	for _, m := range c.machines {
+		o.Nodes = append(o.Nodes, m.node)
+		o.Pods = append(o.Pods, m.pods...)
+		if m.csi != nil {
+			o.CSINodes = append(o.CSINodes, m.csi)
+		}
+	}
+	o.Pods = append(o.Pods, c.pending...)
+	return o
+}
