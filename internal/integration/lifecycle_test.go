@@ -28,6 +28,8 @@ func TestLifecycle(t *testing.T) {
 		story{"Pods/PoolWithoutClass", poolWithoutClassSaysSo},
 		story{"Pods/NothingSuits", podThatNothingSuitsSaysWhy},
 		story{"Emptiness/Budget", budgetHoldsWhenNodesAreEmpty},
+		story{"Moves/DriftIsReplacedFirst", driftIsReplacedFirst},
+		story{"Moves/ConsolidationShrinks", consolidationShrinks},
 	)
 }
 

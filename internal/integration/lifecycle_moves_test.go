@@ -1,0 +1,86 @@
+package integration
+
+import (
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/dovetail-sh/dovetail/api/condition"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+)
+
+// driftIsReplacedFirst changes a pool's template: its node drifts, a new one comes, and only then the old one goes.
+func driftIsReplacedFirst(t *testing.T, c *cluster) {
+	pool, deployment := general(), web("drifting", 1, "500m")
+	c.create(t, pool, deployment)
+	c.running(t, "drifting", 1)
+	old := c.ready(t, &c.claims(t)[0])
+
+	before := pool.DeepCopy()
+	pool.Spec.Template.Labels = map[string]karpenterv1.LabelValue{"generation": "two"}
+	if err := c.Patch(t.Context(), pool, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the claim to drift", func() string {
+		got := &karpenterv1.NodeClaim{}
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(old), got); err != nil {
+			return err.Error()
+		}
+		if !condition.IsTrue(got, karpenterv1.ConditionDrifted) {
+			return "its conditions are: " + conditions(got.Status.Conditions)
+		}
+		return ""
+	})
+	replacedFirst := false
+	eventually(t, "the drifted claim to be replaced", func() string {
+		claims := c.claims(t)
+		for i := range claims {
+			if claims[i].Name != old.Name && condition.IsTrue(&claims[i], karpenterv1.ConditionInitialized) && len(claims) == 2 {
+				replacedFirst = true
+			}
+		}
+		for i := range claims {
+			if claims[i].Name == old.Name && !claims[i].DeletionTimestamp.IsZero() && !replacedFirst {
+				t.Fatal("the drifted node goes, and its replacement is not there")
+			}
+		}
+		if len(claims) != 1 || claims[0].Name == old.Name {
+			return fmt.Sprintf("%d claims", len(claims))
+		}
+		return ""
+	})
+	c.running(t, "drifting", 1)
+	nodes := c.nodes(t)
+	if len(nodes) != 1 || nodes[0].Labels["generation"] != "two" {
+		t.Errorf("%d nodes; want one with the new label", len(nodes))
+	}
+	c.remove(t, deployment, pool)
+}
+
+// consolidationShrinks scales down and sees the fleet become cheaper without a pod left behind.
+func consolidationShrinks(t *testing.T, c *cluster) {
+	pool := general(func(p *karpenterv1.NodePool) {
+		p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyWhenEmptyOrUnderutilized
+		p.Spec.Template.Spec.Requirements = append(p.Spec.Template.Spec.Requirements, karpenterv1.Requirement{
+			Key: corev1.LabelInstanceTypeStable, Operator: corev1.NodeSelectorOpIn, Values: []string{"c-2x-amd64-linux"},
+		})
+	})
+	deployment := web("shrinking", 4, "800m")
+	c.create(t, pool, deployment)
+	c.running(t, "shrinking", 4)
+	if n := len(c.claims(t)); n != 2 {
+		t.Fatalf("%d claims for four pods of which two fit a node", n)
+	}
+	// kube-scheduler's controllers choose which pods go; often one stays on each node.
+	c.scale(t, deployment, 2)
+	eventually(t, "one node for two pods", func() string {
+		if claims := c.claims(t); len(claims) != 1 {
+			return fmt.Sprintf("%d claims", len(claims))
+		}
+		return ""
+	})
+	c.running(t, "shrinking", 2)
+	c.remove(t, deployment, pool)
+}
