@@ -91,3 +91,10 @@ func (b *Board) Rollback(m Mark) {
 	}
 	b.log = b.log[:m]
 }
+
+// TakeBack undoes one move out of order; it stays in the log with no pods.
+func (b *Board) TakeBack(i int) {
+	m := &b.log[i]
+	b.move(int(m.Node), int(m.Class), -int(m.Count))
+	m.Count = 0
+}

@@ -94,7 +94,7 @@ func (c *checker) term(seats []seat, own *seat, term *shape.PodTerm) error {
 		}
 		// A pod that counts itself may be the first; others that are counted may have come later.
 		d, has := shape.LabelValue(seats[j].label, term.Key)
-		anywhere = anywhere || has && (!seats[j].fresh || seats[j].class == own.class)
+		anywhere = anywhere || has && (!seats[j].fresh || seats[j].class == own.class && d != domain && alone(seats, &seats[j], term, d))
 		if has && ok && d == domain {
 			found = true
 			if term.Anti && (own.fresh || seats[j].fresh) {
@@ -107,6 +107,17 @@ func (c *checker) term(seats []seat, own *seat, term *shape.PodTerm) error {
 		return fmt.Errorf("%s needs a pod near it by %s and has none in %s", own.id, term.Key, domain)
 	}
 	return nil
+}
+
+// alone reports whether no pod of another class is counted in the domain.
+func alone(seats []seat, own *seat, term *shape.PodTerm, domain string) bool {
+	for k := range seats {
+		d, has := shape.LabelValue(seats[k].label, term.Key)
+		if has && d == domain && seats[k].class != own.class && counts(own.class.Namespace, term, seats[k].class) {
+			return false
+		}
+	}
+	return true
 }
 
 func portsCollide(a, b *shape.Class) bool {

@@ -22,11 +22,7 @@ func (s *solver) greedy(kinds []kind) (floor float64) {
 	s.buildBuckets()
 	order := s.bulkFirst(v.scale)
 	s.drain(kinds, s.candidates(kinds, v), order)
-	all := make([]int, len(kinds))
-	for i := range all {
-		all[i] = i
-	}
-	s.drain(kinds, all, order) // what no candidate could take
+	s.drain(kinds, countUp(len(kinds)), order) // what no candidate could take
 	return v.price
 }
 
@@ -223,58 +219,76 @@ func (s *solver) hostGroups() []hostGroup {
 	return out[:min(len(out), maxHostGroups)]
 }
 
-// candidates picks kinds to open nodes of: those that the relaxation calls good value, in sizes
-// from small to large; around the average node when hostname rules say how many there must be.
+// fewKinds is how many kinds are all tried for every node.
+const fewKinds = 40
+
+// candidates picks kinds to open nodes of: those that the relaxation calls good value for some of
+// the pods, in sizes from small to large; around the average node when hostname rules say how many
+// there must be.
 func (s *solver) candidates(kinds []kind, v valuation) []int {
-	type scored struct {
-		at    int
-		waste float64 // price for worth, 1 is the best
-		size  float64
+	if len(kinds) <= fewKinds {
+		return countUp(len(kinds))
 	}
-	var list []scored
-	best := 0.0
+	waste, size := make([]float64, len(kinds)), make([]float64, len(kinds))
+	best := make([]float64, len(s.masks)) // the least waste by mask
 	for i := range kinds {
-		worth, size := 0.0, math.Inf(1) // size is the share of the demand that it can take
-		for d, n := range kinds[i].room {
-			if v.demand[d] > 0 {
-				worth += v.scale[d] * float64(n)
-				size = min(size, float64(n)/v.demand[d])
+		waste[i], size[i] = v.judge(&kinds[i])
+		for m := kinds[i].takes.Next(0); m >= 0; m = kinds[i].takes.Next(m + 1) {
+			if best[m] == 0 || waste[i] < best[m] {
+				best[m] = waste[i]
 			}
 		}
-		c := scored{i, kinds[i].price / max(worth, 1e-9), size}
-		if v.nodes > 0 {
-			// What a node is worth by being one more node is not in worth; sizes around
-			// the average are what counts.
-			c.waste = 1
-			if size*v.nodes < 0.6 || size*v.nodes > 2.5 {
-				c.waste = 1 + max(size*v.nodes, 1/(size*v.nodes))
+	}
+	var list []int
+	for i := range kinds {
+		for m := kinds[i].takes.Next(0); m >= 0; m = kinds[i].takes.Next(m + 1) {
+			if waste[i] <= best[m]*1.04 {
+				list = append(list, i)
+				break
 			}
 		}
-		if best == 0 || c.waste < best {
-			best = c.waste
-		}
-		list = append(list, c)
 	}
-	slices.SortStableFunc(list, func(a, b scored) int { return cmp.Compare(a.waste, b.waste) })
-	good := 0
-	for good < len(list) && (list[good].waste <= best*1.04 || good < 3) {
-		good++
-	}
-	list = list[:good]
-	slices.SortStableFunc(list, func(a, b scored) int { return cmp.Compare(a.size, b.size) })
-	return thin(kinds, len(list), func(i int) int { return list[i].at })
+	slices.SortStableFunc(list, func(a, b int) int { return cmp.Compare(size[a], size[b]) })
+	return thin(kinds, list)
 }
 
-// thin keeps maxCandidates sizes, evenly, each with all its places.
-func thin(kinds []kind, n int, at func(int) int) []int {
+// judge is what a kind costs for what its room is worth, 1 at best, and which part of all pods it can take.
+func (v *valuation) judge(k *kind) (waste, size float64) {
+	worth := 0.0
+	size = math.Inf(1)
+	for d, n := range k.room {
+		if v.demand[d] > 0 {
+			worth += v.scale[d] * float64(n)
+			size = min(size, float64(n)/v.demand[d])
+		}
+	}
+	if v.nodes == 0 {
+		return k.price / max(worth, 1e-9), size
+	}
+	// What a node is worth by being one more node is not in worth; sizes around the average count.
+	if average := size * v.nodes; average < 0.6 || average > 2.5 {
+		return 1 + max(average, 1/average), size
+	}
+	return 1, size
+}
+
+func countUp(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// thin keeps maxCandidates sizes, evenly, each with all its places. The list ascends by size.
+func thin(kinds []kind, list []int) []int {
 	var sizes [][]int
-	for i := range n {
-		k := &kinds[at(i)]
-		if m := len(sizes); m > 0 && slices.Equal(kinds[sizes[m-1][0]].room, k.room) {
-			sizes[m-1] = append(sizes[m-1], at(i))
+	for _, i := range list {
+		if m := len(sizes); m > 0 && slices.Equal(kinds[sizes[m-1][0]].room, kinds[i].room) {
+			sizes[m-1] = append(sizes[m-1], i)
 			continue
 		}
-		sizes = append(sizes, []int{at(i)})
+		sizes = append(sizes, []int{i})
 	}
 	var out []int
 	step := max(1, float64(len(sizes))/maxCandidates)

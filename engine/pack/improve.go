@@ -85,6 +85,13 @@ func (s *solver) improve(kinds []kind, st state) {
 	g.seed(first)
 	g.relax(g.demand(), true)
 	best, price := g.dive()
+	for range 3 { // every dive finds fillings that the next one can use
+		again, less := g.dive()
+		if less >= price {
+			break
+		}
+		best, price = again, less
+	}
 	s.steps += g.steps
 	if g.bound > s.floor && s.unbound() {
 		s.floor = g.bound
