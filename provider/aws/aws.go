@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"golang.org/x/sync/singleflight"
 	corev1 "k8s.io/api/core/v1"
@@ -29,9 +30,11 @@ import (
 	"github.com/dovetail-sh/dovetail/provider/aws/inventory"
 	"github.com/dovetail-sh/dovetail/provider/aws/kept"
 	"github.com/dovetail-sh/dovetail/provider/aws/launchtemplate"
+	"github.com/dovetail-sh/dovetail/provider/aws/notices"
 	"github.com/dovetail-sh/dovetail/provider/aws/offering"
 	"github.com/dovetail-sh/dovetail/provider/aws/price"
 	"github.com/dovetail-sh/dovetail/provider/aws/profile"
+	"github.com/dovetail-sh/dovetail/provider/aws/reservation"
 	"github.com/dovetail-sh/dovetail/provider/aws/securitygroup"
 	"github.com/dovetail-sh/dovetail/provider/aws/subnet"
 )
@@ -80,12 +83,14 @@ type Cloud struct {
 	cluster   *cluster
 	subnets   *subnet.Finder
 	groups    *securitygroup.Finder
+	reserved  *reservation.Finder
 	images    *image.Finder
 	inventory *inventory.Store
 	prices    *price.Book
 	shortage  *offering.Shortage
 	templates *launchtemplate.Store
 	profiles  *profile.Store
+	notices   *notices.Queue
 	validated *kept.Answers[string, verdict]
 	memory    memoryBook
 
@@ -154,12 +159,14 @@ func assemble(d Deps) *Cloud {
 		}),
 		subnets:   subnet.New(api, d.Clock, s.SubnetRefreshInterval),
 		groups:    securitygroup.New(api, d.Clock),
+		reserved:  reservation.New(api, d.Clock),
 		images:    image.New(api, ssm.NewFromConfig(d.Config), d.Clock, s.AMIRefreshInterval),
 		inventory: inventory.New(api),
 		prices:    price.New(region),
 		shortage:  offering.NewShortage(d.Clock),
 		templates: launchtemplate.New(api, d.Clock, s.ClusterName),
 		profiles:  profile.New(iam.NewFromConfig(d.Config), d.Clock, region, s.ClusterName),
+		notices:   notices.New(sqs.NewFromConfig(d.Config), s.InterruptionQueue, d.Clock),
 		validated: kept.New[string, verdict](d.Clock, validationFor),
 		fresh:     kept.New[string, provider.Machine](d.Clock, settleFor),
 		offers:    map[string]offers{},

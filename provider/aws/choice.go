@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"slices"
 
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/fleet"
 	"github.com/dovetail-sh/dovetail/provider/aws/instancetype"
 )
 
@@ -14,27 +16,65 @@ import (
 // of size, and more types than this make no launch likelier.
 const maxTypes = 60
 
-// rounds groups candidates by capacity type, in the order in which to try them: the group
+// rounds groups candidates by capacity type and kind of reservation, in the order in which to try them: the group
 // with the cheapest candidate first. Each keeps maxTypes types at most.
 func rounds(claim *karpenterv1.NodeClaim, candidates []provider.Candidate) [][]provider.Candidate {
 	wide := minValues(claim)
 	if len(wide) == 0 {
 		candidates = dropExotic(dropDearSpot(candidates))
 	}
-	var order []string
-	groups := map[string][]provider.Candidate{}
+	type group struct {
+		capacityType string
+		kind         fleet.Kind
+	}
+	var order []group
+	groups := map[group][]provider.Candidate{}
 	for _, c := range candidates {
-		ct := c.Offering.CapacityType
-		if groups[ct] == nil {
-			order = append(order, ct)
+		g := group{c.Offering.CapacityType, kindOf(c)}
+		if groups[g] == nil {
+			order = append(order, g)
 		}
-		groups[ct] = append(groups[ct], c)
+		groups[g] = append(groups[g], c)
 	}
 	out := make([][]provider.Candidate, len(order))
-	for i, ct := range order {
-		out[i] = narrow(groups[ct], wide)
+	for i, g := range order {
+		out[i] = narrow(groups[g], wide)
+		switch {
+		case g.kind == fleet.Block:
+			out[i] = out[i][:1] // a fleet serves one block
+		case g.capacityType == shape.Reserved:
+			out[i] = fullest(out[i])
+		}
 	}
 	return out
+}
+
+// kindOf is how the candidate's reservation was bought; empty without one.
+func kindOf(c provider.Candidate) fleet.Kind {
+	if c.Offering.CapacityType != shape.Reserved {
+		return ""
+	}
+	if kind, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelCapacityReservationType); kind == string(fleet.Block) {
+		return fleet.Block
+	}
+	if yes, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelCapacityReservationInterruptible); yes == "true" {
+		return fleet.Interruptible
+	}
+	return fleet.Default
+}
+
+// fullest keeps for each type and zone the reservation with the most left: a fleet can offer
+// each type and zone once.
+func fullest(candidates []provider.Candidate) []provider.Candidate {
+	type place struct{ instanceType, zone string }
+	best := map[place]provider.Candidate{}
+	for _, c := range candidates {
+		p := place{c.Type.Name, c.Offering.Zone}
+		if old, ok := best[p]; !ok || c.Offering.Remaining > old.Offering.Remaining {
+			best[p] = c
+		}
+	}
+	return keep(candidates, func(c provider.Candidate) bool { return best[place{c.Type.Name, c.Offering.Zone}] == c })
 }
 
 // minValues are the wishes for breadth among a claim's requirements, by key.

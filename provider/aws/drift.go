@@ -18,6 +18,7 @@ const (
 	DriftAMI           = "AMIDrift"
 	DriftSubnet        = "SubnetDrift"
 	DriftSecurityGroup = "SecurityGroupDrift"
+	DriftReservation   = "CapacityReservationDrift"
 )
 
 // Drift compares an instance with its EC2NodeClass as it is now. While the class is not
@@ -43,7 +44,7 @@ func (c *Cloud) Drift(ctx context.Context, claim *karpenterv1.NodeClaim) (string
 	if drifted {
 		return DriftAMI, nil
 	}
-	return c.networkDrift(ctx, class, claim)
+	return c.placeDrift(ctx, class, claim)
 }
 
 // specDrifted compares hashes. Hashes of different versions say nothing.
@@ -72,14 +73,18 @@ func (c *Cloud) imageDrifted(ctx context.Context, class *awsv1.EC2NodeClass, cla
 	return !ok || ami.ID != claim.Status.ImageID, nil
 }
 
-// networkDrift compares what EC2 says of the instance's network with the class's status.
-func (c *Cloud) networkDrift(ctx context.Context, class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim) (string, error) {
+// placeDrift compares where EC2 says the instance runs with the class's status.
+func (c *Cloud) placeDrift(ctx context.Context, class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim) (string, error) {
 	i, err := c.instance(ctx, claim.Status.ProviderID)
 	if err != nil {
 		return "", err
 	}
 	if id := awssdk.ToString(i.SubnetId); id != "" && !slices.ContainsFunc(class.Status.Subnets, func(s awsv1.Subnet) bool { return s.ID == id }) {
 		return DriftSubnet, nil
+	}
+	if id := awssdk.ToString(i.CapacityReservationId); id != "" && c.settings.ReservedCapacity && claim.Labels[shape.LabelCapacityType] == shape.Reserved &&
+		!slices.ContainsFunc(class.Status.CapacityReservations, func(r awsv1.CapacityReservation) bool { return r.ID == id }) {
+		return DriftReservation, nil
 	}
 	var have, want []string
 	for _, g := range i.SecurityGroups {

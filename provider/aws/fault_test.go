@@ -18,7 +18,8 @@ import (
 // trouble stands between the provider and AWS. A fault for an action decides what becomes of
 // its calls; it may make the call itself.
 type trouble struct {
-	mu     sync.Mutex // guards the field below
+	mu     sync.Mutex // guards the fields below
+	asked  map[string][]url.Values
 	faults map[string]func(call func() (*http.Response, error)) (*http.Response, error)
 }
 
@@ -37,6 +38,7 @@ func (tr *trouble) Do(req *http.Request) (*http.Response, error) {
 	form, _ := url.ParseQuery(string(text))
 	tr.mu.Lock()
 	fault := tr.faults[form.Get("Action")]
+	tr.asked[form.Get("Action")] = append(tr.asked[form.Get("Action")], form)
 	tr.mu.Unlock()
 	call := func() (*http.Response, error) { return http.DefaultClient.Do(req) }
 	if fault == nil {
@@ -48,7 +50,7 @@ func (tr *trouble) Do(req *http.Request) (*http.Response, error) {
 // withTrouble restarts the bench's cloud with faults in between.
 func (b *bench) withTrouble(t *testing.T) *trouble {
 	t.Helper()
-	tr := &trouble{faults: map[string]func(func() (*http.Response, error)) (*http.Response, error){}}
+	tr := &trouble{asked: map[string][]url.Values{}, faults: map[string]func(func() (*http.Response, error)) (*http.Response, error){}}
 	b.deps.Config.HTTPClient = tr
 	b.restart(t)
 	return tr

@@ -69,7 +69,7 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 		if len(offers) == 0 {
 			return provider.Machine{}, noCapacity{capacityType + ": no subnet of the EC2NodeClass has a free address in the zones asked for, or no AMI suits the instance types"}
 		}
-		answer, adopted, err := c.ask(ctx, class, order, capacityType, offers)
+		answer, adopted, err := c.ask(ctx, class, order, capacityType, kindOf(round[0]), offers)
 		switch {
 		case adopted != nil:
 			return *adopted, nil
@@ -88,6 +88,9 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 		bought := answer.Bought
 		chosen := candidateOf(round, bought.Offer.InstanceType, bought.Offer.Zone)
 		c.shortage.Clear(capacityType, bought.Offer.InstanceType, bought.Offer.Zone)
+		if bought.Offer.Reservation != "" {
+			c.reserved.Launched(bought.Offer.Reservation)
+		}
 		c.subnets.Take(bought.Offer.Subnet, int32(min(chosen.Type.Capacity.Pods, 1<<10)))
 		m := c.machineFrom(class, order, chosen, bought.InstanceID, bought.Offer.ImageID)
 		c.fresh.Put(m.ProviderID, m)
@@ -112,7 +115,7 @@ func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, orde
 		if !ok {
 			continue
 		}
-		v := variant{imageID: ami.ID, maxPods: candidate.Type.Capacity.Pods}
+		v := variant{imageID: ami.ID, maxPods: candidate.Type.Capacity.Pods, reservation: candidate.Offering.Reservation, kind: kindOf(candidate)}
 		if wantsEFA {
 			v.efas = int(candidate.Type.Capacity.Get(string(awsv1.ResourceEFA)))
 		}
@@ -126,6 +129,7 @@ func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, orde
 		out = append(out, fleet.Offer{
 			InstanceType: candidate.Type.Name, Zone: candidate.Offering.Zone, Subnet: where.ID,
 			ImageID: ami.ID, Template: templates[v], Price: candidate.Offering.Price,
+			Reservation: candidate.Offering.Reservation,
 		})
 	}
 	return out, nil
@@ -162,6 +166,10 @@ func (c *Cloud) subnetsOf(ctx context.Context, class *awsv1.EC2NodeClass) []subn
 // learn remembers what EC2 had none of. A failure that names no type speaks of all offers.
 func (c *Cloud) learn(capacityType string, offers []fleet.Offer, failures []fleet.Failure) {
 	for _, f := range failures {
+		if capacityType == shape.Reserved && awserror.IsNoCapacity(f.Code) {
+			c.exhausted(offers, f)
+			continue
+		}
 		switch {
 		case awserror.IsServiceLinkedRole(f.Code):
 			c.shortage.NoteCapacityType(capacityType)
@@ -173,6 +181,15 @@ func (c *Cloud) learn(capacityType string, offers []fleet.Offer, failures []flee
 					c.shortage.Note(capacityType, o.InstanceType, o.Zone)
 				}
 			}
+		}
+	}
+}
+
+// exhausted notes that reservations hold no more than was counted, or less.
+func (c *Cloud) exhausted(offers []fleet.Offer, f fleet.Failure) {
+	for _, o := range offers {
+		if (f.InstanceType == "" || f.InstanceType == o.InstanceType) && (f.Zone == "" || f.Zone == o.Zone) {
+			c.reserved.Exhausted(o.Reservation)
 		}
 	}
 }

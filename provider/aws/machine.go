@@ -175,8 +175,11 @@ func machineOf(i ec2types.Instance) provider.Machine {
 		zone = awssdk.ToString(i.Placement.AvailabilityZone)
 	}
 	capacityType := shape.OnDemand
-	if i.InstanceLifecycle == ec2types.InstanceLifecycleTypeSpot {
+	switch {
+	case i.InstanceLifecycle == ec2types.InstanceLifecycleTypeSpot:
 		capacityType = shape.Spot
+	case awssdk.ToString(i.CapacityReservationId) != "":
+		capacityType = shape.Reserved
 	}
 	return provider.Machine{
 		ProviderID:   providerID(zone, awssdk.ToString(i.InstanceId)),

@@ -54,13 +54,16 @@ func (c *Cloud) offersOf(ctx context.Context, class *awsv1.EC2NodeClass) ([]*sha
 
 // offersKey holds everything that work depends on.
 func (c *Cloud) offersKey(class *awsv1.EC2NodeClass, sold *inventory.List) string {
-	return fmt.Sprintf("%s/%d/%d/%d/%d/%d/%s", class.UID, class.Generation, sold.Revision, c.prices.Revision(), c.shortage.Revision(), c.memory.changes(),
-		selector.Key([]any{class.Status.AMIs, zoneIDs(class)}))
+	return fmt.Sprintf("%s/%d/%d/%d/%d/%d/%d/%s", class.UID, class.Generation, sold.Revision, c.prices.Revision(), c.shortage.Revision(), c.memory.changes(), c.reserved.Revision(),
+		selector.Key([]any{class.Status.AMIs, zoneIDs(class), class.Status.CapacityReservations}))
 }
 
 func (c *Cloud) work(class *awsv1.EC2NodeClass, sold *inventory.List) []*shape.InstanceType {
 	setup := c.setup(class)
-	market := offering.Market{ZoneIDs: zoneIDs(class), Sold: sold.Zones, Prices: c.prices, Shortage: c.shortage}
+	market := offering.Market{
+		ZoneIDs: zoneIDs(class), Sold: sold.Zones, Prices: c.prices, Shortage: c.shortage,
+		Reserved: class.Status.CapacityReservations, Left: c.reserved.Left,
+	}
 	out := make([]*shape.InstanceType, 0, len(sold.Types))
 	for _, info := range sold.Types {
 		it := instancetype.New(info, setup)

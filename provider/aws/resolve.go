@@ -45,11 +45,11 @@ func (c *Cloud) ResolveClass(ctx context.Context, ref karpenterv1.NodeClassRefer
 	var errs []error
 	for _, step := range []func(context.Context, *awsv1.EC2NodeClass) error{
 		c.resolveSubnets, c.resolveSecurityGroups, c.resolveAMIs, c.resolveInstanceProfile, c.resolvePlacementGroup,
-		c.validate,
+		c.resolveReservations, c.validate,
 	} {
 		errs = append(errs, step(ctx, class))
 	}
-	condition.RollUpReady(class, c.clock.Now())
+	condition.RollUp(class, c.clock.Now(), awsv1.ConditionReady, c.dependents(class)...)
 	if !equality.Semantic.DeepEqual(before.Status, class.Status) {
 		errs = append(errs, c.writeStatus(ctx, before, class))
 	}
@@ -186,6 +186,31 @@ func (c *Cloud) resolvePlacementGroup(_ context.Context, class *awsv1.EC2NodeCla
 	}
 	condition.True(class, c.clock.Now(), awsv1.ConditionPlacementGroupReady)
 	return nil
+}
+
+// resolveReservations looks the class's reservations up. To find none is not wrong: they come
+// and go.
+func (c *Cloud) resolveReservations(ctx context.Context, class *awsv1.EC2NodeClass) error {
+	if !c.settings.ReservedCapacity {
+		class.Status.CapacityReservations = nil
+		condition.Clear(class, awsv1.ConditionCapacityReservationsReady)
+		return nil
+	}
+	found, err := c.reserved.Find(ctx, class.Spec.CapacityReservationSelectorTerms)
+	if err != nil {
+		return c.unresolved(class, awsv1.ConditionCapacityReservationsReady, err)
+	}
+	class.Status.CapacityReservations = found
+	condition.True(class, c.clock.Now(), awsv1.ConditionCapacityReservationsReady)
+	return nil
+}
+
+// dependents are the conditions that Ready rolls up.
+func (c *Cloud) dependents(class *awsv1.EC2NodeClass) []string {
+	if !c.settings.ReservedCapacity {
+		return class.ReadyDependsOn()
+	}
+	return append(class.ReadyDependsOn(), awsv1.ConditionCapacityReservationsReady)
 }
 
 // sentence ends a message with a full stop.

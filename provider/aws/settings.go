@@ -41,6 +41,10 @@ type Settings struct {
 	// least a minute, 0 for a minute.
 	AMIRefreshInterval, SubnetRefreshInterval time.Duration
 
+	// ReservedCapacity launches into the capacity reservations that classes select, and into
+	// no others.
+	ReservedCapacity bool
+
 	// DisableDryRun skips the dry runs that check an EC2NodeClass.
 	DisableDryRun bool
 }

@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	corev1 "k8s.io/api/core/v1"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/provider/aws/fleet"
 	"github.com/dovetail-sh/dovetail/provider/aws/launchtemplate"
 	"github.com/dovetail-sh/dovetail/provider/aws/userdata"
 )
@@ -22,9 +24,22 @@ const tokenTagKey = "dovetail.sh/launch-token"
 
 // variant is what differs between templates of one launch.
 type variant struct {
-	imageID string
-	maxPods int64
-	efas    int
+	imageID     string
+	maxPods     int64
+	efas        int
+	reservation string
+	kind        fleet.Kind
+}
+
+// market is the market that instances of a kind of reservation are bought on.
+func (v variant) market() ec2types.MarketType {
+	switch v.kind {
+	case fleet.Block:
+		return ec2types.MarketTypeCapacityBlock
+	case fleet.Interruptible:
+		return ec2types.MarketTypeInterruptibleCapacityReservation
+	}
+	return ""
 }
 
 // content is the template for a claim's nodes.
@@ -57,6 +72,9 @@ func (c *Cloud) content(ctx context.Context, class *awsv1.EC2NodeClass, claim *k
 		IPPrefixes:         class.Spec.IPPrefixCount,
 		ConnectionTracking: class.Spec.ConnectionTracking,
 		IPv6:               len(dns) > 0 && strings.Contains(dns[0], ":"),
+		Reservations:       c.settings.ReservedCapacity,
+		Reservation:        v.reservation,
+		Market:             v.market(),
 		NoMetadataIPv6:     strings.HasPrefix(c.region, "us-iso"),
 		Tags:               c.tags(class, claim.Labels[karpenterv1.NodePoolLabelKey]),
 	}, nil

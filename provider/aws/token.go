@@ -51,12 +51,13 @@ func clientToken(token, capacityType string, number int) string {
 
 // ask buys through a fleet, once. When EC2 says that the client token was used for something
 // else, an instance may be there already: it is looked for by its tag and, if found, adopted.
-func (c *Cloud) ask(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, capacityType string, offers []fleet.Offer) (fleet.Answer, *provider.Machine, error) {
+func (c *Cloud) ask(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, capacityType string, kind fleet.Kind, offers []fleet.Offer) (fleet.Answer, *provider.Machine, error) {
 	key := order.Token + "/" + capacityType
 	for {
 		tried := c.attempt(key)
 		answer, err := fleet.Buy(ctx, c.ec2, fleet.Request{
 			CapacityType: capacityType,
+			Kind:         kind,
 			Offers:       offers,
 			Token:        clientToken(order.Token, capacityType, tried.number),
 			Tags:         c.instanceTags(class, order.Claim, order.Token),
@@ -159,7 +160,7 @@ func (c *Cloud) launched(ctx context.Context, class *awsv1.EC2NodeClass, order p
 		}
 		for k := range t.Offerings {
 			o := &t.Offerings[k]
-			if o.Zone == m.Zone && o.CapacityType == m.CapacityType {
+			if o.Zone == m.Zone && o.CapacityType == m.CapacityType && o.Reservation == m.Reservation {
 				full := c.machineFrom(class, order, provider.Candidate{Type: t, Offering: o}, deref(i.InstanceId), m.ImageID)
 				full.State, full.Launched = m.State, m.Launched
 				return full, true, nil

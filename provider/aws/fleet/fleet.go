@@ -26,12 +26,24 @@ type api interface {
 // Offer is a type in a zone, with what it takes to start it there.
 type Offer struct {
 	InstanceType, Zone, Subnet, ImageID, Template string
+	Reservation                                   string // empty for none
 	Price                                         shape.Money
 }
 
+// Kind is how a reservation was bought. One fleet serves one kind.
+type Kind string
+
+// Kinds of reservations.
+const (
+	Default       Kind = "default"
+	Block         Kind = "capacity-block"
+	Interruptible Kind = "interruptible"
+)
+
 // Request is one machine to be bought.
 type Request struct {
-	CapacityType string  // shape.OnDemand or shape.Spot
+	CapacityType string  // shape.OnDemand, shape.Spot or shape.Reserved
+	Kind         Kind    // of the reservations; only with shape.Reserved
 	Offers       []Offer // never empty
 
 	// Token makes the call idempotent: at most 64 letters, digits and dashes.
@@ -125,13 +137,27 @@ func Input(r Request) *ec2.CreateFleetInput {
 	for _, kind := range []ec2types.ResourceType{ec2types.ResourceTypeInstance, ec2types.ResourceTypeVolume, ec2types.ResourceTypeFleet} {
 		in.TagSpecifications = append(in.TagSpecifications, ec2types.TagSpecification{ResourceType: kind, Tags: launchtemplate.Tags(r.Tags)})
 	}
-	if r.CapacityType == shape.Spot {
-		in.TargetCapacitySpecification.DefaultTargetCapacityType = ec2types.DefaultTargetCapacityTypeSpot
+	r.target(in)
+	return in
+}
+
+// target says what is bought and how EC2 chooses.
+func (r Request) target(in *ec2.CreateFleetInput) {
+	to := &in.TargetCapacitySpecification.DefaultTargetCapacityType
+	switch {
+	case r.CapacityType == shape.Spot:
+		*to = ec2types.DefaultTargetCapacityTypeSpot
 		in.SpotOptions = &ec2types.SpotOptionsRequest{AllocationStrategy: ec2types.SpotAllocationStrategyPriceCapacityOptimized}
-	} else {
+	case r.CapacityType == shape.Reserved && r.Kind == Block:
+		*to = ec2types.DefaultTargetCapacityTypeCapacityBlock
+	case r.CapacityType == shape.Reserved && r.Kind == Interruptible:
+		*to = ec2types.DefaultTargetCapacityTypeReservedCapacity
+		in.ReservedCapacityOptions = &ec2types.ReservedCapacityOptionsRequest{
+			ReservationTypes: []ec2types.FleetReservationType{ec2types.FleetReservationTypeInterruptibleCapacityReservation},
+		}
+	default:
 		in.OnDemandOptions = &ec2types.OnDemandOptionsRequest{AllocationStrategy: ec2types.FleetOnDemandAllocationStrategyLowestPrice}
 	}
-	return in
 }
 
 // configs groups the offers by template, in the order in which templates first appear.

@@ -33,6 +33,11 @@ type Content struct {
 	// NoMetadataIPv6 leaves httpProtocolIPv6 out, for partitions that do not know it.
 	NoMetadataIPv6 bool
 
+	// Reservations says that instances run in the one that is named, or in none.
+	Reservations bool
+	Reservation  string
+	Market       ec2types.MarketType // of the reservation; empty for an ordinary one
+
 	// Tags of the template, and of network interfaces made from it.
 	Tags map[string]string
 }
@@ -49,6 +54,12 @@ func (c Content) data() *ec2types.RequestLaunchTemplateData {
 			{ResourceType: ec2types.ResourceTypeNetworkInterface, Tags: Tags(c.Tags)},
 		},
 	}
+	if c.Reservations {
+		data.CapacityReservationSpecification = c.reservation()
+	}
+	if c.Market != "" {
+		data.InstanceMarketOptions = &ec2types.LaunchTemplateInstanceMarketOptionsRequest{MarketType: c.Market}
+	}
 	if c.InstanceProfile != "" {
 		data.IamInstanceProfile = &ec2types.LaunchTemplateIamInstanceProfileSpecificationRequest{Name: awssdk.String(c.InstanceProfile)}
 	}
@@ -58,6 +69,20 @@ func (c Content) data() *ec2types.RequestLaunchTemplateData {
 		}
 	}
 	return data
+}
+
+// reservation keeps instances out of reservations that nobody chose for them: those would be
+// used up without a trace.
+func (c Content) reservation() *ec2types.LaunchTemplateCapacityReservationSpecificationRequest {
+	if c.Reservation == "" {
+		return &ec2types.LaunchTemplateCapacityReservationSpecificationRequest{
+			CapacityReservationPreference: ec2types.CapacityReservationPreferenceNone,
+		}
+	}
+	return &ec2types.LaunchTemplateCapacityReservationSpecificationRequest{
+		CapacityReservationPreference: ec2types.CapacityReservationPreferenceCapacityReservationsOnly,
+		CapacityReservationTarget:     &ec2types.CapacityReservationTarget{CapacityReservationId: awssdk.String(c.Reservation)},
+	}
 }
 
 func (c Content) metadata() *ec2types.LaunchTemplateInstanceMetadataOptionsRequest {

@@ -8,12 +8,17 @@ package offering
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
+
+// reservedDiscount divides the on-demand price of what is reserved. Dearer types stay dearer,
+// and any reservation is cheaper than any spot instance.
+const reservedDiscount = 100_000
 
 // Prices is what offerings need to know of prices.
 type Prices interface {
@@ -31,6 +36,11 @@ type Market struct {
 
 	Prices   Prices
 	Shortage *Shortage
+
+	// Reserved are the capacity reservations that may be launched into, and Left tells how
+	// many instances each still takes.
+	Reserved []awsv1.CapacityReservation
+	Left     func(id string) int32
 }
 
 // Put adds offerings to a type that has none, and the labels that follow from them. usable is
@@ -59,6 +69,12 @@ func (m Market) Put(it *shape.InstanceType, usages []ec2types.UsageClassType, us
 			it.Offerings = append(it.Offerings, o)
 			capacityTypes = append(capacityTypes, o.CapacityType)
 		}
+		for _, r := range m.Reserved {
+			if r.InstanceType == it.Name && r.AvailabilityZone == zone {
+				it.Offerings = append(it.Offerings, m.reserved(r, id, usable))
+				capacityTypes = append(capacityTypes, shape.Reserved)
+			}
+		}
 	}
 	it.Requirements = append(it.Requirements,
 		in(shape.LabelZone, zones), in(awsv1.LabelTopologyZoneID, ids), in(shape.LabelCapacityType, capacityTypes))
@@ -80,6 +96,30 @@ func (m Market) offering(name, zone string, usage ec2types.UsageClassType) (shap
 	}
 	o.Available = o.Available && !m.Shortage.Has(o.CapacityType, name, zone)
 	return o, true
+}
+
+// reserved is the offering of a reservation. It is paid for already, so it costs next to
+// nothing; next to nothing rather than nothing, so that fewer and smaller machines still win.
+func (m Market) reserved(r awsv1.CapacityReservation, zoneID string, usable bool) shape.Offering {
+	left := m.Left(r.ID)
+	price, _ := m.Prices.OnDemand(r.InstanceType)
+	labels := map[string]string{
+		awsv1.LabelCapacityReservationID:            r.ID,
+		awsv1.LabelCapacityReservationType:          string(r.ReservationType),
+		awsv1.LabelCapacityReservationInterruptible: strconv.FormatBool(r.Interruptible),
+	}
+	if zoneID != "" {
+		labels[awsv1.LabelTopologyZoneID] = zoneID
+	}
+	return shape.Offering{
+		Zone:         r.AvailabilityZone,
+		CapacityType: shape.Reserved,
+		Extra:        shape.LabelsOf(labels),
+		Price:        max(price/reservedDiscount, 1),
+		Available:    usable && left > 0 && r.State != awsv1.CapacityReservationStateExpiring,
+		Remaining:    left,
+		Reservation:  r.ID,
+	}
 }
 
 func in(key string, values []string) shape.Requirement {

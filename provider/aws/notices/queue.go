@@ -1,0 +1,164 @@
+package notices
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"k8s.io/utils/clock"
+
+	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
+)
+
+// How messages are received: SQS's upper limits, and long enough hidden for one to be acted upon.
+const (
+	atOnce     = 10
+	waitFor    = 20 // seconds
+	visibility = 20 // seconds
+)
+
+// Messages are remembered for as long as Karpenter's stack keeps them in the queue, and so many at most.
+const (
+	rememberFor = 5 * time.Minute
+	rememberAll = 20_000
+)
+
+// API is the part of SQS that a Queue needs.
+type API interface {
+	GetQueueUrl(ctx context.Context, in *sqs.GetQueueUrlInput, options ...func(*sqs.Options)) (*sqs.GetQueueUrlOutput, error)
+	ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, options ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, options ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
+}
+
+// Queue is one queue of SQS. It is safe for use by many goroutines.
+type Queue struct {
+	api   API
+	name  string
+	clock clock.PassiveClock
+
+	mu   sync.Mutex           // guards the fields below
+	url  string               // empty until it is looked up
+	done map[string]time.Time // IDs of notices that were done, and when
+}
+
+// New makes a queue that is looked up by name when it is first used.
+func New(api API, name string, c clock.PassiveClock) *Queue {
+	return &Queue{api: api, name: name, clock: c, done: map[string]time.Time{}}
+}
+
+// Receive waits for messages, 20 seconds at most, and returns up to ten. Those that were done already ask for nothing.
+func (q *Queue) Receive(ctx context.Context) ([]provider.Notice, error) {
+	url, err := q.lookUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := q.api.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl: awssdk.String(url), MaxNumberOfMessages: atOnce, WaitTimeSeconds: waitFor, VisibilityTimeout: visibility,
+		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameSentTimestamp},
+	})
+	if err != nil {
+		if awserror.IsNotFound(err) {
+			q.forgetURL()
+		}
+		return nil, fmt.Errorf("receiving from interruption queue %s: %w", q.name, err)
+	}
+	notices := make([]provider.Notice, 0, len(out.Messages))
+	for _, m := range out.Messages {
+		notices = append(notices, q.notice(m))
+	}
+	return notices, nil
+}
+
+func (q *Queue) notice(m sqstypes.Message) provider.Notice {
+	n := Parse(awssdk.ToString(m.Body))
+	if q.wasDone(n.ID) {
+		n = provider.Notice{ID: n.ID, Kind: provider.NoOp, Sent: n.Sent}
+	}
+	n.Handle = awssdk.ToString(m.ReceiptHandle)
+	sent := m.Attributes[string(sqstypes.MessageSystemAttributeNameSentTimestamp)]
+	if ms, err := strconv.ParseInt(sent, 10, 64); err == nil {
+		n.Sent = time.UnixMilli(ms).UTC()
+	}
+	return n
+}
+
+// Delete takes a message out of the queue.
+func (q *Queue) Delete(ctx context.Context, n provider.Notice) error {
+	q.remember(n.ID)
+	url, err := q.lookUp(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = q.api.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: awssdk.String(url), ReceiptHandle: awssdk.String(n.Handle)})
+	if err != nil {
+		return fmt.Errorf("deleting a message from interruption queue %s: %w", q.name, err)
+	}
+	return nil
+}
+
+// lookUp finds the queue's URL, once.
+func (q *Queue) lookUp(ctx context.Context) (string, error) {
+	q.mu.Lock()
+	url := q.url
+	q.mu.Unlock()
+	if url != "" {
+		return url, nil
+	}
+	out, err := q.api.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: awssdk.String(q.name)})
+	switch {
+	case awserror.IsNotFound(err):
+		return "", fmt.Errorf("looking up interruption queue %s: there is none of that name in this region; create it or correct --interruption-queue: %w", q.name, err)
+	case awserror.IsUnauthorized(err):
+		return "", fmt.Errorf("looking up interruption queue %s: the controller's IAM role must allow sqs:GetQueueUrl, sqs:ReceiveMessage and sqs:DeleteMessage: %w", q.name, err)
+	case err != nil:
+		return "", fmt.Errorf("looking up interruption queue %s: %w", q.name, err)
+	}
+	url = awssdk.ToString(out.QueueUrl)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.url = url
+	return url, nil
+}
+
+func (q *Queue) forgetURL() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.url = ""
+}
+
+func (q *Queue) wasDone(id string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	at, ok := q.done[id]
+	return ok && q.clock.Since(at) < rememberFor
+}
+
+func (q *Queue) remember(id string) {
+	if id == "" {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.done) >= rememberAll {
+		q.sweepLocked()
+	}
+	q.done[id] = q.clock.Now()
+}
+
+// sweepLocked forgets what is old, or if that is little, all: acting twice does no harm. q.mu is held.
+func (q *Queue) sweepLocked() {
+	for id, at := range q.done {
+		if q.clock.Since(at) >= rememberFor {
+			delete(q.done, id)
+		}
+	}
+	if len(q.done) > rememberAll/2 {
+		clear(q.done)
+	}
+}

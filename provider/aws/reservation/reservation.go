@@ -1,0 +1,189 @@
+// Package reservation finds the capacity reservations that an EC2NodeClass selects, and
+// counts how much is left in each.
+//
+// EC2's own count is asked for once a minute and lags behind launches, so launches are
+// counted here in between.
+package reservation
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
+	"github.com/dovetail-sh/dovetail/provider/aws/kept"
+	"github.com/dovetail-sh/dovetail/provider/aws/selector"
+)
+
+const (
+	// pageSize is what DescribeCapacityReservations is asked for at once; AWS's upper limit.
+	pageSize = 1000
+	// keep is how long EC2's answer is used.
+	keep = time.Minute
+	// expiringBefore is how long before the end of a capacity block its instances are taken.
+	expiringBefore = 40 * time.Minute
+)
+
+// Finder finds reservations. It is safe for use by many goroutines.
+type Finder struct {
+	api   ec2.DescribeCapacityReservationsAPIClient
+	clock clock.PassiveClock
+	found *kept.Answers[string, []awsv1.CapacityReservation]
+
+	mu       sync.Mutex       // guards the fields below
+	left     map[string]int32 // by ID
+	revision uint64           // +1 on every change of left
+}
+
+// New makes a Finder.
+func New(api ec2.DescribeCapacityReservationsAPIClient, clock clock.PassiveClock) *Finder {
+	return &Finder{api: api, clock: clock, found: kept.New[string, []awsv1.CapacityReservation](clock, keep), left: map[string]int32{}}
+}
+
+// Find lists the active reservations that one of the terms matches, ascending by ID.
+func (f *Finder) Find(ctx context.Context, terms []awsv1.CapacityReservationSelectorTerm) ([]awsv1.CapacityReservation, error) {
+	if len(terms) == 0 {
+		return nil, nil
+	}
+	found, err := f.found.Get(selector.Key(terms), func() ([]awsv1.CapacityReservation, error) {
+		byID := map[string]ec2types.CapacityReservation{}
+		for _, in := range queries(terms) {
+			if err := f.describe(ctx, in, byID); err != nil {
+				return nil, err
+			}
+		}
+		f.count(byID)
+		out := make([]awsv1.CapacityReservation, 0, len(byID))
+		for _, id := range slices.Sorted(maps.Keys(byID)) {
+			out = append(out, read(byID[id]))
+		}
+		return out, nil
+	})
+	return f.withState(found), err
+}
+
+// withState says which capacity blocks are about to end.
+func (f *Finder) withState(found []awsv1.CapacityReservation) []awsv1.CapacityReservation {
+	out := slices.Clone(found)
+	for i := range out {
+		out[i].State = awsv1.CapacityReservationStateActive
+		if out[i].ReservationType == awsv1.CapacityReservationTypeCapacityBlock && out[i].EndTime != nil &&
+			!f.clock.Now().Before(out[i].EndTime.Add(-expiringBefore)) {
+			out[i].State = awsv1.CapacityReservationStateExpiring
+		}
+	}
+	return out
+}
+
+func (f *Finder) describe(ctx context.Context, in *ec2.DescribeCapacityReservationsInput, into map[string]ec2types.CapacityReservation) error {
+	pages := ec2.NewDescribeCapacityReservationsPaginator(f.api, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if awserror.IsNotFound(err) {
+			return nil // an ID that is gone selects nothing
+		}
+		if err != nil {
+			return fmt.Errorf("describing capacity reservations: %w", err)
+		}
+		for _, r := range page.CapacityReservations {
+			if r.State == ec2types.CapacityReservationStateActive {
+				into[awssdk.ToString(r.CapacityReservationId)] = r
+			}
+		}
+	}
+	return nil
+}
+
+// queries are the calls whose results together are the answer: one for each ID, since one
+// that is gone fails its call, and one for each other term.
+func queries(terms []awsv1.CapacityReservationSelectorTerm) []*ec2.DescribeCapacityReservationsInput {
+	var out []*ec2.DescribeCapacityReservationsInput
+	for _, term := range terms {
+		filters := []ec2types.Filter{selector.One("state", "active")}
+		if term.ID != "" {
+			out = append(out, &ec2.DescribeCapacityReservationsInput{CapacityReservationIds: []string{term.ID}, Filters: filters})
+			continue
+		}
+		filters = append(filters, selector.Tags(term.Tags)...)
+		if term.OwnerID != "" {
+			filters = append(filters, selector.One("owner-id", term.OwnerID))
+		}
+		if term.InstanceMatchCriteria != "" {
+			filters = append(filters, selector.One("instance-match-criteria", term.InstanceMatchCriteria))
+		}
+		out = append(out, &ec2.DescribeCapacityReservationsInput{Filters: filters, MaxResults: awssdk.Int32(pageSize)})
+	}
+	return out
+}
+
+func read(r ec2types.CapacityReservation) awsv1.CapacityReservation {
+	out := awsv1.CapacityReservation{
+		ID:                    awssdk.ToString(r.CapacityReservationId),
+		AvailabilityZone:      awssdk.ToString(r.AvailabilityZone),
+		InstanceType:          awssdk.ToString(r.InstanceType),
+		InstanceMatchCriteria: string(r.InstanceMatchCriteria),
+		OwnerID:               awssdk.ToString(r.OwnerId),
+		ReservationType:       awsv1.CapacityReservationType(cmp.Or(string(r.ReservationType), string(awsv1.CapacityReservationTypeDefault))),
+		Interruptible:         awssdk.ToBool(r.Interruptible),
+	}
+	if r.EndDate != nil {
+		out.EndTime = &metav1.Time{Time: *r.EndDate}
+	}
+	return out
+}
+
+// count takes over what EC2 says is left.
+func (f *Finder) count(found map[string]ec2types.CapacityReservation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, r := range found {
+		f.setLocked(id, awssdk.ToInt32(r.AvailableInstanceCount))
+	}
+}
+
+// setLocked sets what is left. f.mu is held.
+func (f *Finder) setLocked(id string, left int32) {
+	if old, ok := f.left[id]; !ok || old != left {
+		f.left[id] = left
+		f.revision++
+	}
+}
+
+// Left is how many instances a reservation still takes.
+func (f *Finder) Left(id string) int32 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.left[id]
+}
+
+// Launched counts an instance that a reservation has just taken.
+func (f *Finder) Launched(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.setLocked(id, max(f.left[id]-1, 0))
+}
+
+// Exhausted notes that EC2 found a reservation full, whatever was counted.
+func (f *Finder) Exhausted(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.setLocked(id, 0)
+}
+
+// Revision changes whenever an answer of Left may have.
+func (f *Finder) Revision() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.revision
+}

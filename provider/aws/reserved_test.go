@@ -1,0 +1,145 @@
+package aws
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/api/condition"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// reservations is EC2's list of what is reserved: one of m5.large with two left, one of
+// m5.xlarge with none, and a capacity block that is about to end.
+const reservations = `<DescribeCapacityReservationsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><capacityReservationSet>
+<item><capacityReservationId>cr-1</capacityReservationId><ownerId>111122223333</ownerId><instanceType>m5.large</instanceType><availabilityZone>us-east-1a</availabilityZone>
+ <availableInstanceCount>2</availableInstanceCount><state>active</state><instanceMatchCriteria>targeted</instanceMatchCriteria></item>
+<item><capacityReservationId>cr-2</capacityReservationId><ownerId>111122223333</ownerId><instanceType>m5.xlarge</instanceType><availabilityZone>us-east-1a</availabilityZone>
+ <availableInstanceCount>0</availableInstanceCount><state>active</state><instanceMatchCriteria>open</instanceMatchCriteria></item>
+<item><capacityReservationId>cr-3</capacityReservationId><ownerId>111122223333</ownerId><instanceType>p5.48xlarge</instanceType><availabilityZone>us-east-1a</availabilityZone>
+ <availableInstanceCount>1</availableInstanceCount><state>active</state><instanceMatchCriteria>targeted</instanceMatchCriteria><reservationType>capacity-block</reservationType>
+ <endDate>2026-11-21T12:30:00Z</endDate></item>
+</capacityReservationSet></DescribeCapacityReservationsResponse>`
+
+// exceeded is how a fleet says that a reservation is full.
+const exceeded = `<CreateFleetResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><fleetId>fleet-1</fleetId><errorSet><item>
+<errorCode>ReservationCapacityExceeded</errorCode><errorMessage>full</errorMessage><lifecycle>on-demand</lifecycle>
+<launchTemplateAndOverrides><overrides><instanceType>m5.large</instanceType><availabilityZone>us-east-1a</availabilityZone></overrides></launchTemplateAndOverrides>
+</item></errorSet></CreateFleetResponse>`
+
+// withReservations is a bench whose class "reserved" selects the three reservations.
+func withReservations(t *testing.T) (*bench, *trouble) {
+	t.Helper()
+	b := newBench(t)
+	b.deps.Settings.ReservedCapacity = true
+	tr := b.withTrouble(t)
+	tr.on("DescribeCapacityReservations", answer(200, reservations))
+	class := nodeClass("reserved", func(c *awsv1.EC2NodeClass) {
+		c.Spec.CapacityReservationSelectorTerms = []awsv1.CapacityReservationSelectorTerm{{Tags: map[string]string{"team": "red"}}}
+	})
+	if err := b.kube.Create(t.Context(), class); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.ResolveClass(t.Context(), ref("reserved")); err != nil {
+		t.Fatal(err)
+	}
+	return b, tr
+}
+
+// reservedOfferings are the class's, by reservation.
+func (b *bench) reservedOfferings(t *testing.T) map[string]shape.Offering {
+	t.Helper()
+	all, err := b.InstanceTypes(t.Context(), ref("reserved"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]shape.Offering{}
+	for _, it := range all {
+		for _, o := range it.Offerings {
+			if o.Reservation != "" {
+				out[o.Reservation] = o
+			}
+		}
+	}
+	return out
+}
+
+func TestReservationsAreOfferedForNextToNothing(t *testing.T) {
+	t.Parallel()
+	b, _ := withReservations(t)
+	class := b.classNamed(t, "reserved")
+	if !condition.IsTrue(class, awsv1.ConditionCapacityReservationsReady) || len(class.Status.CapacityReservations) != 3 {
+		t.Fatalf("%+v", class.Status)
+	}
+	if state := class.Status.CapacityReservations[2].State; state != awsv1.CapacityReservationStateExpiring {
+		t.Errorf("the block ends in 30 minutes and is %q", state)
+	}
+	got := b.reservedOfferings(t)
+	if o := got["cr-1"]; !o.Available || o.Remaining != 2 || o.Price > 10 || o.Price < 1 || o.CapacityType != shape.Reserved {
+		t.Errorf("cr-1 has two left: %+v", o)
+	}
+	if v, _ := shape.LabelValue(got["cr-1"].Extra, awsv1.LabelCapacityReservationID); v != "cr-1" {
+		t.Errorf("labels of cr-1: %v", got["cr-1"].Extra)
+	}
+	if got["cr-2"].Available || got["cr-3"].Available {
+		t.Errorf("what is full or ending is offered: %+v, %+v", got["cr-2"], got["cr-3"])
+	}
+}
+
+func TestAFullReservationFallsBackInOneLaunch(t *testing.T) {
+	t.Parallel()
+	b, tr := withReservations(t)
+	first := true
+	tr.on("CreateFleet", func(call func() (*http.Response, error)) (*http.Response, error) {
+		if first {
+			first = false
+			return answer(200, exceeded)(call)
+		}
+		return call()
+	})
+	order := b.orderFor(t, claim("general-1", "reserved", oneOf(shape.LabelInstanceType, "m5.large"), oneOf(shape.LabelCapacityType, "reserved", "on-demand")))
+	if order.Candidates[0].Offering.Reservation != "cr-1" {
+		t.Fatalf("the cheapest candidate is %+v, want the reservation", order.Candidates[0].Offering)
+	}
+	m, err := b.Launch(t.Context(), order)
+	if err != nil || m.CapacityType != shape.OnDemand || m.Reservation != "" {
+		t.Fatalf("launched %q, %v; want on-demand", m.CapacityType, err)
+	}
+	if o := b.reservedOfferings(t)["cr-1"]; o.Available {
+		t.Error("the reservation is full, whatever EC2 counted a minute ago")
+	}
+	b.clock.Step(time.Minute)
+	if _, err := b.ResolveClass(t.Context(), ref("reserved")); err != nil {
+		t.Fatal(err)
+	}
+	if o := b.reservedOfferings(t)["cr-1"]; !o.Available {
+		t.Error("EC2 counts two again")
+	}
+
+	preferences := map[string]string{}
+	for _, form := range tr.asked["CreateLaunchTemplate"] {
+		const in = "LaunchTemplateData.CapacityReservationSpecification."
+		preferences[form.Get(in+"CapacityReservationPreference")] = form.Get(in + "CapacityReservationTarget.CapacityReservationId")
+	}
+	if preferences["capacity-reservations-only"] != "cr-1" {
+		t.Errorf("no template targets cr-1: %v", preferences)
+	}
+	if _, ok := preferences["none"]; !ok {
+		t.Errorf("an on-demand instance could use up somebody's open reservation: %v", preferences)
+	}
+}
+
+func TestRoundsServeOneKindOfReservationEach(t *testing.T) {
+	t.Parallel()
+	b, _ := withReservations(t)
+	order := b.orderFor(t, claim("general-1", "reserved"))
+	var kinds []string
+	for _, round := range rounds(order.Claim, order.Candidates) {
+		kinds = append(kinds, round[0].Offering.CapacityType+"/"+string(kindOf(round[0])))
+	}
+	if got := strings.Join(kinds, " "); got != "reserved/default spot/ on-demand/" && got != "reserved/default spot/" {
+		t.Errorf("rounds are %s", got)
+	}
+}
