@@ -87,19 +87,19 @@ func (g *generator) relax(demand []int, prove bool) *bound.Cover {
 	for i := range g.fills {
 		lp.Add(g.fills[i].column())
 	}
-	how := quick
+	level := 0
 	for g.steps < g.limit {
 		g.steps += lp.Solve(5000) * (1 + len(g.rows)*len(g.rows)/1000)
 		worth := lp.Dual()
-		added, scale := g.price(worth, demand, lp, how)
+		added, scale := g.price(worth, demand, lp, searches[level])
 		if prove {
 			g.prove(worth, demand, scale)
 		}
 		switch {
 		case added:
-			how = quick
-		case prove && how.steps < thorough.steps && g.bound*1.005 < lp.Cost():
-			how = thorough
+			level = 0
+		case prove && level+1 < len(searches) && g.bound*searches[level+1].gain < lp.Cost() && g.steps < g.limit/2:
+			level++
 		default:
 			return lp
 		}
@@ -113,10 +113,8 @@ type search struct {
 	steps int
 }
 
-var (
-	quick    = search{1.0005, 1500}
-	thorough = search{1.006, 150_000}
-)
+// searches get harder: the first finds what there is to find, the others prove that there is no more.
+var searches = []search{{1.0005, 1500}, {1.006, 150_000}, {1.003, 150_000}}
 
 // price looks for fillings worth more than they cost. scale is the largest factor by which the
 // worths can be multiplied so that no filling is worth more than it costs.

@@ -29,7 +29,14 @@ type knapsack struct {
 	long bool
 
 	leastCPU, leastMem []float64 // of a pod of items from i on, at least 1
+
+	// best is, for some mixes of cpu and memory, the best ratio of items from i on.
+	bestRatio [len(sideMixes)][]float64
 }
+
+// sideMixes are weights of cpu against memory under which long searches look at a branch, too: what
+// room is left may be of another shape than the machine.
+var sideMixes = [...]float64{0.15, 0.3, 0.42, 0.5, 0.58, 0.7, 0.85}
 
 // podSlots is the resource that every pod takes one of.
 const podSlots = 3
@@ -96,6 +103,9 @@ func (k *knapsack) solve(room []int64, items []loot, floor float64, limit int) (
 		}
 		clear(k.seen)
 	}
+	if k.long {
+		k.sideRatios()
+	}
 	k.branch(0, 0, 1)
 	if k.steps < k.limit {
 		upper = min(upper, k.value*closeEnough)
@@ -120,11 +130,30 @@ func (k *knapsack) suffixes(room []int64) {
 	}
 }
 
+// sideRatios works out bestRatio.
+func (k *knapsack) sideRatios() {
+	n := len(k.items)
+	for m, mix := range sideMixes {
+		k.bestRatio[m] = append(k.bestRatio[m][:0], make([]float64, n+1)...)
+		for i := n - 1; i >= 0; i-- {
+			it := &k.items[i]
+			size := mix*float64(it.need[0])*k.perCPU + (1-mix)*float64(it.need[1])*k.perMem
+			k.bestRatio[m][i] = max(k.bestRatio[m][i+1], it.worth/max(size, 1e-12))
+		}
+	}
+}
+
 // hopeless reports whether items from i on cannot make more of the branch than the best.
 func (k *knapsack) hopeless(i int, value, size float64) bool {
 	most := size * k.items[i].ratio
 	most = min(most, k.cpu[i]*k.room[0]*k.perCPU, k.mem[i]*k.room[1]*k.perMem)
 	bar := k.value * closeEnough
+	if k.long {
+		cpu, mem := k.room[0]*k.perCPU, k.room[1]*k.perMem
+		for m, mix := range sideMixes {
+			most = min(most, (mix*cpu+(1-mix)*mem)*k.bestRatio[m][i])
+		}
+	}
 	if value+most <= bar {
 		return true
 	}
