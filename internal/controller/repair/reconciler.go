@@ -1,0 +1,136 @@
+package repair
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
+	"github.com/dovetail-sh/dovetail/internal/lookup"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+// Reason is why unhealthy nodes are disrupted, as metrics name it.
+const Reason = "unhealthy"
+
+// blockedEvery is how often a node that the breaker holds is looked at again. Karpenter's figure.
+const blockedEvery = 5 * time.Minute
+
+// Deps are what a Reconciler needs; all are required.
+type Deps struct {
+	Client   client.Client
+	Clock    clock.PassiveClock
+	Events   *observe.Recorder
+	Metrics  *observe.Metrics
+	Policies []provider.RepairPolicy
+
+	// Delete begins the deletion of a claim. It is idempotent.
+	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
+}
+
+// Reconciler gives up unhealthy nodes.
+type Reconciler struct{ Deps }
+
+// Reconcile looks at one node.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	// See.
+	node := &corev1.Node{}
+	if err := r.Client.Get(ctx, req.NamespacedName, node); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	sick, ok := diagnose(node, r.Policies)
+	if !ok || !node.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, nil
+	}
+	claim, err := lookup.Claim(ctx, r.Client, node.Spec.ProviderID)
+	if err != nil || claim == nil || !claim.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, err
+	}
+	now := r.Clock.Now()
+	if wait := sick.due.Sub(now); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+
+	// Decide.
+	unhealthy, total, err := r.count(ctx, claim.Labels[karpenterv1.NodePoolLabelKey])
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if tooMany(unhealthy, total) {
+		return reconcile.Result{RequeueAfter: blockedEvery}, r.blocked(ctx, node, claim, unhealthy, total)
+	}
+
+	// Act.
+	return reconcile.Result{}, r.giveUp(ctx, node, claim, sick)
+}
+
+// count looks at the nodes of the pool, or for a claim without one at all nodes of ours.
+func (r *Reconciler) count(ctx context.Context, pool string) (unhealthy, total int, err error) {
+	var nodes corev1.NodeList
+	which := client.HasLabels{karpenterv1.NodeRegisteredLabelKey}
+	if err := r.Client.List(ctx, &nodes, which); err != nil {
+		return 0, 0, fmt.Errorf("listing nodes: %w", err)
+	}
+	for i := range nodes.Items {
+		if pool != "" && nodes.Items[i].Labels[karpenterv1.NodePoolLabelKey] != pool {
+			continue
+		}
+		total++
+		if sick, ok := diagnose(&nodes.Items[i], r.Policies); ok && !sick.due.After(r.Clock.Now()) {
+			unhealthy++
+		}
+	}
+	return unhealthy, total, nil
+}
+
+func (r *Reconciler) blocked(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, unhealthy, total int) error {
+	message := fmt.Sprintf("%d of %d nodes are unhealthy, more than %d %%: none of them is replaced.", unhealthy, total, breakerPercent)
+	r.Events.Emit(node, observe.NodeRepairBlocked, message)
+	r.Events.Emit(claim, observe.NodeRepairBlocked, message)
+	name := claim.Labels[karpenterv1.NodePoolLabelKey]
+	if name == "" {
+		return nil
+	}
+	pool := &karpenterv1.NodePool{}
+	if err := r.Client.Get(ctx, types.NamespacedName{Name: name}, pool); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	r.Events.Emit(pool, observe.NodeRepairBlocked, message)
+	return nil
+}
+
+// giveUp deletes the claim, with a drain that is over at once: nothing on a broken node is waited for.
+func (r *Reconciler) giveUp(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, sick sickness) error {
+	before := claim.DeepCopy()
+	if claim.Annotations == nil {
+		claim.Annotations = map[string]string{}
+	}
+	claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey] = r.Clock.Now().UTC().Format(time.RFC3339)
+	if err := r.Client.Patch(ctx, claim, client.MergeFrom(before)); err != nil {
+		return client.IgnoreNotFound(fmt.Errorf("writing the deadline of NodeClaim %s: %w", claim.Name, err))
+	}
+	if err := r.Delete(ctx, claim, Reason); err != nil {
+		return fmt.Errorf("deleting NodeClaim %s, whose node is unhealthy: %w", claim.Name, err)
+	}
+	message := fmt.Sprintf("Giving up the node because it has been unhealthy for too long (%s).", sick.condition)
+	r.Events.Emit(claim, observe.DisruptionTerminating, message)
+	r.Events.Emit(node, observe.DisruptionTerminating, message)
+	r.Metrics.Claims.UnhealthyDisrupted.WithLabelValues(string(sick.condition), claim.Labels[karpenterv1.NodePoolLabelKey],
+		claim.Labels[karpenterv1.CapacityTypeLabelKey], claim.Status.ImageID).Inc()
+	return nil
+}
+
+// Register has the manager call the Reconciler for every node.
+func (r *Reconciler) Register(m manager.Manager) error {
+	return builder.ControllerManagedBy(m).Named("node.health").For(&corev1.Node{}).Complete(calm.Conflicts(r))
+}

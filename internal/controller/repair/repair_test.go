@@ -1,0 +1,111 @@
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/record"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/lookup"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+var policies = []provider.RepairPolicy{
+	{Condition: corev1.NodeReady, Status: corev1.ConditionFalse, After: 30 * time.Minute},
+	{Condition: "DiskHealthy", Status: corev1.ConditionFalse, After: 10 * time.Minute},
+}
+
+func nodeWith(name string, kind corev1.NodeConditionType, status corev1.ConditionStatus, since time.Duration) *corev1.Node {
+	n := &corev1.Node{}
+	n.Name, n.Spec.ProviderID = name, "test://"+name
+	n.Labels = map[string]string{karpenterv1.NodePoolLabelKey: "general", karpenterv1.NodeRegisteredLabelKey: "true"}
+	n.Status.Conditions = []corev1.NodeCondition{{Type: kind, Status: status, LastTransitionTime: metav1.NewTime(noon.Add(-since))}}
+	return n
+}
+
+// among is the node with as many healthy nodes as make total.
+func among(total int, sick ...*corev1.Node) []*corev1.Node {
+	for i := len(sick); i < total; i++ {
+		sick = append(sick, nodeWith(fmt.Sprintf("healthy-%d", i), corev1.NodeReady, corev1.ConditionTrue, time.Hour))
+	}
+	return sick
+}
+
+func TestReconcile(t *testing.T) {
+	t.Parallel()
+	const no, yes = corev1.ConditionFalse, corev1.ConditionTrue
+	hour := time.Hour
+	cases := map[string]struct {
+		why     string
+		nodes   []*corev1.Node // the first is looked at
+		deleted bool
+		again   time.Duration
+		events  int
+	}{
+		"Healthy":   {"A ready node is left alone.", among(5, nodeWith("a", corev1.NodeReady, yes, hour)), false, 0, 0},
+		"NotYet":    {"It may recover: the node is looked at when its time is over.", among(5, nodeWith("a", corev1.NodeReady, no, 10*time.Minute)), false, 20 * time.Minute, 0},
+		"TooLong":   {"It has had its time.", among(5, nodeWith("a", corev1.NodeReady, no, hour)), true, 0, 2},
+		"OtherKind": {"Every condition has its own patience.", among(5, nodeWith("a", "DiskHealthy", no, 11*time.Minute)), true, 0, 2},
+		"OnlyOne":   {"One of one is more than 20 %, rounded up it is one.", among(1, nodeWith("a", corev1.NodeReady, no, hour)), true, 0, 2},
+		"Many":      {"Two of five at once: that is not the nodes' fault.", among(5, nodeWith("a", corev1.NodeReady, no, hour), nodeWith("b", corev1.NodeReady, no, hour)), false, 5 * time.Minute, 3},
+		"TwoOfSix":  {"20 % of six, rounded up, are two.", among(6, nodeWith("a", corev1.NodeReady, no, hour), nodeWith("b", corev1.NodeReady, no, hour)), true, 0, 2},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, sink, deleted := newReconciler(t, tc.nodes)
+			got, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: tc.nodes[0].Name}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *deleted != tc.deleted || got.RequeueAfter != tc.again || len(sink.Events) != tc.events {
+				t.Errorf("%s\ndeleted %v, again after %s, %d events; want %v, %s, %d", tc.why, *deleted, got.RequeueAfter, len(sink.Events), tc.deleted, tc.again, tc.events)
+			}
+		})
+	}
+}
+
+func newReconciler(t *testing.T, nodes []*corev1.Node) (*Reconciler, *record.FakeRecorder, *bool) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(karpenterv1.AddToScheme(scheme), corev1.AddToScheme(scheme), storagev1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	pool := &karpenterv1.NodePool{}
+	pool.Name = "general"
+	claim := &karpenterv1.NodeClaim{}
+	claim.Name, claim.Status.ProviderID = "general-1", nodes[0].Spec.ProviderID
+	claim.Labels = map[string]string{karpenterv1.NodePoolLabelKey: "general"}
+	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(pool, claim)
+	for _, n := range nodes {
+		b = b.WithObjects(n)
+	}
+	for _, i := range lookup.Indexes() {
+		b = b.WithIndex(i.Object, i.Field, i.Values)
+	}
+	sink := record.NewFakeRecorder(10)
+	clock := clocktesting.NewFakePassiveClock(noon)
+	deleted := false
+	return &Reconciler{Deps{
+		Client: b.Build(), Clock: clock, Events: observe.NewRecorder(sink, clock), Metrics: observe.NewMetrics(), Policies: policies,
+		Delete: func(_ context.Context, c *karpenterv1.NodeClaim, reason string) error {
+			deleted = c.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey] == "2026-01-01T12:00:00Z" && reason == "unhealthy"
+			return nil
+		},
+	}}, sink, &deleted
+}
