@@ -43,7 +43,8 @@ type offeringSpec struct {
 
 // ParseTypes reads instance types from JSON as INSTANCE_TYPES_FILE_PATH names it: a list of
 // objects with name, offerings (Price, Available, Requirements), architecture,
-// operatingSystems and resources. The error names every entry that is wrong, and why.
+// operatingSystems and resources. A name may be there several times, once for each architecture and
+// operating system. The error names every entry that is wrong, and why.
 func ParseTypes(data []byte) ([]*shape.InstanceType, error) {
 	var specs []typeSpec
 	if err := json.Unmarshal(data, &specs); err != nil {
@@ -56,11 +57,11 @@ func ParseTypes(data []byte) ([]*shape.InstanceType, error) {
 	var errs []error
 	seen := map[string]bool{}
 	for i, spec := range specs {
-		if seen[spec.Name] {
-			errs = append(errs, fmt.Errorf("instance type %s is listed twice", spec.Name))
+		if seen[spec.key()] {
+			errs = append(errs, fmt.Errorf("instance type %s is listed twice for %s and %s", spec.Name, spec.Architecture, strings.Join(spec.OperatingSystems, ", ")))
 			continue
 		}
-		seen[spec.Name] = true
+		seen[spec.key()] = true
 		offerings, err := spec.offerings(i)
 		if err != nil {
 			errs = append(errs, err)
@@ -72,6 +73,11 @@ func ParseTypes(data []byte) ([]*shape.InstanceType, error) {
 		return nil, fmt.Errorf("reading instance types: %w", err)
 	}
 	return out, nil
+}
+
+// key tells entries apart.
+func (s typeSpec) key() string {
+	return s.Name + " " + s.Architecture + " " + strings.Join(slices.Sorted(slices.Values(s.OperatingSystems)), " ")
 }
 
 // describeJSON adds the line to an error of the JSON decoder.
@@ -97,7 +103,8 @@ func (s typeSpec) offerings(index int) ([]shape.Offering, error) {
 		return nil, fmt.Errorf("entry %d has no name", index+1)
 	}
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-		if q := s.Resources[name]; q.Sign() <= 0 {
+		// Zero is allowed: small types are written down with 0Gi of memory.
+		if q, ok := s.Resources[name]; !ok || q.Sign() < 0 {
 			return nil, fmt.Errorf("instance type %s has no %s in its resources", s.Name, name)
 		}
 	}

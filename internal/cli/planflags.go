@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/manifest"
+	"github.com/dovetail-sh/dovetail/internal/simulate"
+	"github.com/dovetail-sh/dovetail/internal/trace"
+	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/kwok"
+)
+
+const defaultRegion = "us-east-1"
+
+// planFlags are the flags of commands that plan offline.
+type planFlags struct {
+	files        []string
+	trace        string
+	moment       trace.Options
+	region       string
+	types        string
+	overhead     string
+	requirements []string
+	effort       int
+	output       string
+}
+
+func (f *planFlags) add(flags *pflag.FlagSet, output string) {
+	flags.StringSliceVarP(&f.files, "filename", "f", nil, "manifests: a file, a directory with all below it, or - for standard input; may be repeated")
+	flags.StringVar(&f.trace, "trace", "", "pods from a CSV trace, plain or gzip: pod_id,submit_s,end_s,cpu_milli,memory_mib[,gpu_milli,extra]")
+	flags.Float64Var(&f.moment.At, "at", 0, "the `second` of the trace whose pods are planned")
+	flags.IntVar(&f.moment.Pods, "pods", 0, "take only the first `N` pods of the trace that are alive then; 0 for all")
+	flags.Float64Var(&f.moment.CPUMultiplier, "cpu-multiplier", 1, "multiply the trace's CPU: 2 turns physical cores into EC2's vCPUs")
+	flags.StringVar(&f.region, "region", "", "AWS region whose types and prices are used (default "+defaultRegion+")")
+	flags.StringVar(&f.types, "instance-types", "", "JSON `file` of instance types as the kwok provider reads it, instead of a region's")
+	flags.StringVar(&f.overhead, "overhead", "", "what the system keeps of every machine, such as cpu=100m,memory=10Mi, instead of what its type says")
+	flags.StringArrayVar(&f.requirements, "requirement", nil, "narrow every NodePool: 'key In a,b', 'key NotIn a', 'key Exists', 'key Gt 4' …; may be repeated")
+	flags.IntVar(&f.effort, "effort", engine.DefaultPolicy().Effort, "steps spent on a cheaper plan; 0 takes the first one")
+	flags.StringVarP(&f.output, "output", "o", output, "json or "+output)
+}
+
+// check looks at flags that need nothing else.
+func (f *planFlags) check() error {
+	switch {
+	case f.effort < 0:
+		return fmt.Errorf("--effort is %d; want 0 or more", f.effort)
+	case f.moment.Pods < 0:
+		return fmt.Errorf("--pods is %d; want 0 or more", f.moment.Pods)
+	case !(f.moment.At >= 0):
+		return fmt.Errorf("--at is %g; want a second of the trace, 0 or later", f.moment.At)
+	case !(f.moment.CPUMultiplier > 0 && f.moment.CPUMultiplier <= 1000):
+		return fmt.Errorf("--cpu-multiplier is %g; want more than 0 and at most 1000", f.moment.CPUMultiplier)
+	}
+	return nil
+}
+
+// offline reports whether there is something to read instead of a cluster.
+func (f *planFlags) offline() bool { return len(f.files) > 0 || f.trace != "" }
+
+// read reads what the flags name.
+func (f *planFlags) read(stdin io.Reader) (*manifest.Set, error) {
+	set, err := manifest.Read(f.files, stdin)
+	if err != nil {
+		return nil, err
+	}
+	if f.trace != "" {
+		pods, err := trace.Read(f.trace, f.moment)
+		if err != nil {
+			return nil, err
+		}
+		set.Pods = append(set.Pods, pods...)
+	}
+	return set, nil
+}
+
+// input is what the flags say beside the objects.
+func (f *planFlags) input(set *manifest.Set, now time.Time) (simulate.Input, error) {
+	in := simulate.Input{Set: set, Policy: engine.DefaultPolicy(), Now: now}
+	in.Policy.Effort = f.effort
+	in.Market.Region = f.region
+	if f.region == "" {
+		in.Market.Region = defaultRegion
+	}
+	for _, text := range f.requirements {
+		r, err := parseRequirement(text)
+		if err != nil {
+			return in, err
+		}
+		in.Requirements = append(in.Requirements, r)
+	}
+	if f.overhead != "" {
+		v, err := parseOverhead(f.overhead)
+		if err != nil {
+			return in, err
+		}
+		in.Market.Overhead = &v
+	}
+	if f.types == "" {
+		return in, nil
+	}
+	if f.region != "" {
+		return in, errors.New("--region and --instance-types exclude each other: the file has zones and prices of its own")
+	}
+	text, err := os.ReadFile(f.types)
+	if err != nil {
+		return in, fmt.Errorf("reading --instance-types: %w", err)
+	}
+	if in.Market.Types, err = kwok.ParseTypes(text); err != nil {
+		return in, fmt.Errorf("--instance-types %s: %w", f.types, err)
+	}
+	return in, nil
+}
+
+// parseRequirement reads 'key Operator a,b'.
+func parseRequirement(text string) (karpenterv1.Requirement, error) {
+	var r karpenterv1.Requirement
+	words := strings.Fields(text)
+	if len(words) < 2 {
+		return r, fmt.Errorf("--requirement %q; want 'key Operator values', such as 'karpenter.sh/capacity-type In on-demand,spot'", text)
+	}
+	op, ok := shape.OperatorOf(words[1])
+	if !ok {
+		return r, fmt.Errorf("--requirement %q: operator %q is unknown; want In, NotIn, Exists, DoesNotExist, Gt, Lt, Gte or Lte", text, words[1])
+	}
+	r.Key, r.Operator = words[0], corev1.NodeSelectorOperator(op.String())
+	for value := range strings.SplitSeq(strings.Join(words[2:], ""), ",") {
+		if value != "" {
+			r.Values = append(r.Values, value)
+		}
+	}
+	switch op {
+	case shape.Exists, shape.DoesNotExist:
+		if len(r.Values) > 0 {
+			return r, fmt.Errorf("--requirement %q: %s takes no values", text, words[1])
+		}
+	case shape.In, shape.NotIn:
+		if len(r.Values) == 0 {
+			return r, fmt.Errorf("--requirement %q: %s needs values, separated by commas", text, words[1])
+		}
+	default:
+		if len(r.Values) != 1 {
+			return r, fmt.Errorf("--requirement %q: %s needs exactly one number", text, words[1])
+		}
+	}
+	return r, nil
+}
+
+// parseOverhead reads 'cpu=100m,memory=10Mi'.
+func parseOverhead(text string) (shape.Vector, error) {
+	list := corev1.ResourceList{}
+	for pair := range strings.SplitSeq(text, ",") {
+		name, amount, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		q, err := resource.ParseQuantity(amount)
+		if !ok || err != nil || q.Sign() < 0 {
+			return shape.Vector{}, fmt.Errorf("--overhead %q: %q is no amount of a resource; want cpu=100m,memory=10Mi", text, pair)
+		}
+		list[corev1.ResourceName(name)] = q
+	}
+	return provider.VectorOf(list), nil
+}

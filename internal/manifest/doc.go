@@ -1,0 +1,9 @@
+// Package manifest reads clusters that are written down: files and directories of manifests as
+// kubectl applies and prints them, in YAML or JSON, many to a file, with Lists.
+//
+// It does what an API server and the controllers would have done before a scheduler sees pods:
+// workloads become the pods that they still lack, requests default to limits, priorities come from
+// their class. Workloads whose pods are among the manifests too are not counted twice. Unknown fields
+// are errors, as they are for kubectl; kinds that do not concern scheduling are counted in Set.Ignored.
+// Every error names file, document, object and field.
+package manifest

@@ -1,0 +1,95 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
+)
+
+// kind is how objects of one kind are read.
+type kind struct {
+	apiVersion string
+	namespaced bool
+	read       func(s *Set, text []byte) (metav1.Object, error)
+}
+
+// reads makes a reader of the list in a Set that objects of type T belong to.
+func reads[T any, P interface {
+	*T
+	metav1.Object
+}](list func(*Set) *[]P) func(*Set, []byte) (metav1.Object, error) {
+	return func(s *Set, text []byte) (metav1.Object, error) {
+		object := P(new(T))
+		if err := yaml.UnmarshalStrict(text, object); err != nil {
+			return nil, plain(err)
+		}
+		l := list(s)
+		*l = append(*l, object)
+		return object, nil
+	}
+}
+
+// plain takes the decoder's own prefixes off an error.
+func plain(err error) error {
+	text := err.Error()
+	for _, prefix := range []string{"error unmarshaling JSON: ", "while decoding JSON: ", "error converting YAML to JSON: ", "json: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return fmt.Errorf("%s", text)
+}
+
+var kinds = map[string]kind{
+	"Pod":                   {"v1", true, reads(func(s *Set) *[]*corev1.Pod { return &s.Pods })},
+	"Node":                  {"v1", false, reads(func(s *Set) *[]*corev1.Node { return &s.Nodes })},
+	"Namespace":             {"v1", false, reads(func(s *Set) *[]*corev1.Namespace { return &s.Namespaces })},
+	"PersistentVolumeClaim": {"v1", true, reads(func(s *Set) *[]*corev1.PersistentVolumeClaim { return &s.Claims })},
+	"PersistentVolume":      {"v1", false, reads(func(s *Set) *[]*corev1.PersistentVolume { return &s.Volumes })},
+	"ReplicationController": {"v1", true, reads(func(s *Set) *[]*corev1.ReplicationController { return &s.controllers })},
+	"Deployment":            {"apps/v1", true, reads(func(s *Set) *[]*appsv1.Deployment { return &s.deployments })},
+	"ReplicaSet":            {"apps/v1", true, reads(func(s *Set) *[]*appsv1.ReplicaSet { return &s.replicaSets })},
+	"StatefulSet":           {"apps/v1", true, reads(func(s *Set) *[]*appsv1.StatefulSet { return &s.statefulSets })},
+	"DaemonSet":             {"apps/v1", true, reads(func(s *Set) *[]*appsv1.DaemonSet { return &s.DaemonSets })},
+	"Job":                   {"batch/v1", true, reads(func(s *Set) *[]*batchv1.Job { return &s.jobs })},
+	"StorageClass":          {"storage.k8s.io/v1", false, reads(func(s *Set) *[]*storagev1.StorageClass { return &s.StorageClasses })},
+	"CSINode":               {"storage.k8s.io/v1", false, reads(func(s *Set) *[]*storagev1.CSINode { return &s.CSINodes })},
+	"PriorityClass":         {"scheduling.k8s.io/v1", false, reads(func(s *Set) *[]*schedulingv1.PriorityClass { return &s.priorities })},
+	"NodePool":              {"karpenter.sh/v1", false, reads(func(s *Set) *[]*karpenterv1.NodePool { return &s.NodePools })},
+	"NodeClaim":             {"karpenter.sh/v1", false, reads(func(s *Set) *[]*karpenterv1.NodeClaim { return &s.NodeClaims })},
+	"EC2NodeClass":          {"karpenter.k8s.aws/v1", false, reads(func(s *Set) *[]*awsv1.EC2NodeClass { return &s.EC2NodeClasses })},
+	"KWOKNodeClass":         {"karpenter.kwok.sh/v1alpha1", false, reads(func(s *Set) *[]*kwokv1alpha1.KWOKNodeClass { return &s.KWOKNodeClasses })},
+}
+
+// retired are kinds of old APIs that became others.
+var retired = map[string]string{
+	"Provisioner":     "a karpenter.sh/v1 NodePool",
+	"Machine":         "a karpenter.sh/v1 NodeClaim",
+	"AWSNodeTemplate": "a karpenter.k8s.aws/v1 EC2NodeClass",
+}
+
+// find tells how to read a kind; read is nil for kinds that do not concern scheduling.
+func find(apiVersion, name string) (kind, error) {
+	group, _, _ := strings.Cut(apiVersion, "/")
+	if now, ok := retired[name]; ok && strings.HasPrefix(group, "karpenter.") {
+		return kind{}, fmt.Errorf("apiVersion %s is no longer served; write it as %s", apiVersion, now)
+	}
+	k, ok := kinds[name]
+	if !ok || k.apiVersion == apiVersion {
+		return k, nil
+	}
+	wanted, _, _ := strings.Cut(k.apiVersion, "/")
+	if group == wanted || group == "extensions" {
+		return kind{}, fmt.Errorf("apiVersion %s is not served; write it as %s", apiVersion, k.apiVersion)
+	}
+	return kind{}, nil
+}

@@ -1,0 +1,178 @@
+package manifest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+// extensions are the files of a directory that are read.
+var extensions = []string{".yaml", ".yml", ".json"}
+
+// Read reads files, directories with all below them, and "-" for standard input. No paths are an empty Set.
+func Read(paths []string, stdin io.Reader) (*Set, error) {
+	s := &Set{Ignored: map[string]int{}, source: map[string]string{}}
+	for _, path := range paths {
+		if path == "-" {
+			if err := s.add("standard input", stdin); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		files, err := filesOf(path)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			if err := s.addFile(file); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := s.complete(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func filesOf(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading manifests: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	var out []string
+	err = filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && slices.Contains(extensions, filepath.Ext(file)) {
+			out = append(out, file)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading manifests in %s: %w", path, err)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("reading manifests: directory %s has no files ending in %s", path, strings.Join(extensions, ", "))
+	}
+	return out, nil
+}
+
+func (s *Set) addFile(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("reading manifests: %w", err)
+	}
+	defer f.Close()
+	return s.add(file, f)
+}
+
+func (s *Set) add(file string, r io.Reader) error {
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(r))
+	for i := 1; ; i++ {
+		text, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		place := fmt.Sprintf("%s, document %d", file, i)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", place, err)
+		}
+		if err := s.document(place, text); err != nil {
+			return fmt.Errorf("reading %s: %w", place, err)
+		}
+	}
+}
+
+// head is what every object has, and what a List has beside it.
+type head struct {
+	metav1.TypeMeta `json:",inline"`
+	Metadata        metav1.ObjectMeta `json:"metadata"`
+	Items           []json.RawMessage `json:"items"`
+}
+
+func (s *Set) document(place string, text []byte) error {
+	asJSON, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		return plain(err)
+	}
+	if bytes.Equal(asJSON, []byte("null")) {
+		return nil // only comments
+	}
+	return s.object(place, metav1.TypeMeta{}, asJSON)
+}
+
+// object reads one object. of is the kind of items of a typed list, which do not say it themselves.
+func (s *Set) object(place string, of metav1.TypeMeta, text []byte) error {
+	var h head
+	if err := json.Unmarshal(text, &h); err != nil {
+		return fmt.Errorf("this is not a Kubernetes object: %w", plain(err))
+	}
+	if h.Kind == "" {
+		h.TypeMeta = of
+	}
+	if h.Kind == "" || h.APIVersion == "" {
+		return errors.New("this is not a Kubernetes object: apiVersion and kind are missing")
+	}
+	if items, ok := strings.CutSuffix(h.Kind, "List"); ok {
+		return s.list(place, metav1.TypeMeta{APIVersion: h.APIVersion, Kind: items}, h.Items)
+	}
+	name := h.Kind + " " + (&h.Metadata).Name
+	k, err := find(h.APIVersion, h.Kind)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if k.read == nil {
+		s.Ignored[h.Kind]++
+		return nil
+	}
+	object, err := k.read(s, text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return s.note(place, h.Kind, k, object)
+}
+
+func (s *Set) list(place string, of metav1.TypeMeta, items []json.RawMessage) error {
+	for i, item := range items {
+		if err := s.object(place, of, item); err != nil {
+			return fmt.Errorf("item %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// note gives the object what every object must have, and refuses a second one of the same name.
+func (s *Set) note(place, kindName string, k kind, object metav1.Object) error {
+	if object.GetName() == "" && object.GetGenerateName() != "" {
+		object.SetName(fmt.Sprintf("%s%d", object.GetGenerateName(), len(s.source)+1))
+	}
+	if object.GetName() == "" {
+		return fmt.Errorf("a %s has no metadata.name", kindName)
+	}
+	id := kindName + " " + object.GetName()
+	if k.namespaced {
+		if object.GetNamespace() == "" {
+			object.SetNamespace(metav1.NamespaceDefault)
+		}
+		id = kindName + " " + object.GetNamespace() + "/" + object.GetName()
+	}
+	if before, ok := s.source[id]; ok {
+		return fmt.Errorf("%s is there already, in %s; remove one of them", id, before)
+	}
+	s.source[id] = place
+	return nil
+}

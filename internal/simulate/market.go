@@ -1,0 +1,109 @@
+package simulate
+
+import (
+	"fmt"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/manifest"
+	"github.com/dovetail-sh/dovetail/internal/translate"
+	"github.com/dovetail-sh/dovetail/provider/aws/offline"
+	"github.com/dovetail-sh/dovetail/provider/kwok"
+)
+
+// Market is what can be bought.
+type Market struct {
+	// Region is where prices and types of EC2NodeClasses come from: "us-east-1".
+	Region string
+
+	// Types, if there are any, are sold to every NodePool, whatever its class.
+	Types []*shape.InstanceType
+
+	// Overhead is what the kubelet and the system keep of every machine; nil for what the types say.
+	Overhead *shape.Vector
+}
+
+// shop answers what each NodePool is offered.
+type shop struct {
+	market  Market
+	set     *manifest.Set
+	byClass map[string]*translate.Offer
+	notes   []string
+}
+
+func (s *shop) offers() (map[string]*translate.Offer, error) {
+	out := map[string]*translate.Offer{}
+	for _, np := range s.set.NodePools {
+		offer, err := s.offer(np)
+		if err != nil {
+			return nil, fmt.Errorf("NodePool %s: %w", np.Name, err)
+		}
+		out[np.Name] = offer
+	}
+	return out, nil
+}
+
+// offer is shared by pools of one class.
+func (s *shop) offer(np *karpenterv1.NodePool) (*translate.Offer, error) {
+	ref := np.Spec.Template.Spec.NodeClassRef
+	key := ""
+	if len(s.market.Types) == 0 {
+		if ref == nil {
+			return nil, fmt.Errorf("spec.template.spec.nodeClassRef is missing; name an EC2NodeClass or a KWOKNodeClass")
+		}
+		key = ref.Kind + "/" + ref.Name
+	}
+	if o := s.byClass[key]; o != nil {
+		return o, nil
+	}
+	types, err := s.types(ref)
+	if err != nil {
+		return nil, err
+	}
+	o := translate.NewOffer(withOverhead(types, s.market.Overhead), "")
+	s.byClass[key] = o
+	return o, nil
+}
+
+func (s *shop) types(ref *karpenterv1.NodeClassReference) ([]*shape.InstanceType, error) {
+	switch {
+	case len(s.market.Types) > 0:
+		return s.market.Types, nil
+	case ref.Group == awsv1.Group && ref.Kind == "EC2NodeClass":
+		return offline.Types(s.market.Region, s.ec2Class(ref.Name))
+	case ref.Group == kwokv1alpha1.Group:
+		return kwok.GenericTypes(), nil
+	}
+	return nil, fmt.Errorf("nothing is known of what a %s (%s) sells; give its types with --instance-types", ref.Kind, ref.Group)
+}
+
+func (s *shop) ec2Class(name string) *awsv1.EC2NodeClass {
+	for _, c := range s.set.EC2NodeClasses {
+		if c.Name == name {
+			return c
+		}
+	}
+	s.notes = append(s.notes, fmt.Sprintf("EC2NodeClass %s is not given: its nodes are taken to be AL2023 with default settings", name))
+	return &awsv1.EC2NodeClass{}
+}
+
+// withOverhead are the types with another overhead.
+func withOverhead(types []*shape.InstanceType, overhead *shape.Vector) []*shape.InstanceType {
+	if overhead == nil {
+		return types
+	}
+	out := make([]*shape.InstanceType, len(types))
+	for i, t := range types {
+		it := *t
+		it.Allocatable = it.Capacity.Sub(*overhead)
+		it.Offerings = make([]shape.Offering, len(t.Offerings))
+		for j, o := range t.Offerings {
+			o.Allocatable = nil
+			it.Offerings[j] = o
+		}
+		out[i] = &it
+	}
+	return out
+}

@@ -1,0 +1,147 @@
+package simulate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/manifest"
+	"github.com/dovetail-sh/dovetail/internal/translate"
+)
+
+const defaultPool = "default"
+
+// Input is a cluster and what can be bought for it.
+type Input struct {
+	Set    *manifest.Set
+	Market Market
+
+	// Requirements narrow every NodePool, the default one included.
+	Requirements []karpenterv1.Requirement
+
+	Policy engine.Policy
+	Now    time.Time
+}
+
+// Result is a plan and what it was made for.
+type Result struct {
+	Snapshot shape.Snapshot
+	Decision engine.Decision
+
+	// Policy is the Input's.
+	Policy engine.Policy
+
+	// Notes say what was assumed or left out, one sentence each.
+	Notes []string
+}
+
+// Prepared is a cluster that is ready to be planned.
+type Prepared struct {
+	objects translate.Objects
+	input   Input
+	notes   []string
+}
+
+// Prepare looks at pools and prices. The error names the object and the field.
+func Prepare(in Input) (*Prepared, error) {
+	p := &Prepared{input: in}
+	set := *in.Set
+	pools, err := p.pools()
+	if err != nil {
+		return nil, err
+	}
+	set.NodePools = pools
+	s := &shop{market: in.Market, set: &set, byClass: map[string]*translate.Offer{}}
+	offers, err := s.offers()
+	if err != nil {
+		return nil, err
+	}
+	p.notes = append(p.notes, s.notes...)
+	p.objects = translate.Objects{
+		Pods: set.Pods, Nodes: set.Nodes, NodeClaims: set.NodeClaims, NodePools: pools, DaemonSets: set.DaemonSets,
+		Namespaces: set.Namespaces, Claims: set.Claims, Volumes: set.Volumes, StorageClasses: set.StorageClasses, CSINodes: set.CSINodes,
+		Offers: offers, TrustPools: true,
+	}
+	p.noteIgnored()
+	p.noteLost()
+	return p, nil
+}
+
+// pools are the input's, or the default one, with the requirements added.
+func (p *Prepared) pools() ([]*karpenterv1.NodePool, error) {
+	given := p.input.Set.NodePools
+	if len(given) == 0 {
+		pool := &karpenterv1.NodePool{}
+		pool.Name = defaultPool
+		pool.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: awsv1.Group, Kind: "EC2NodeClass", Name: defaultPool}
+		given = []*karpenterv1.NodePool{pool}
+		if len(p.input.Market.Types) == 0 {
+			p.notes = append(p.notes, "no NodePool is given: planned with one named default")
+		}
+	}
+	out := make([]*karpenterv1.NodePool, len(given))
+	for i, np := range given {
+		np = np.DeepCopy()
+		np.Spec.Template.Spec.Requirements = append(np.Spec.Template.Spec.Requirements, p.input.Requirements...)
+		if errs := np.Validate(awsv1.LabelRules()); len(errs) > 0 {
+			return nil, fmt.Errorf("NodePool %s: %w", np.Name, errs[0])
+		}
+		out[i] = np
+	}
+	return out, nil
+}
+
+func (p *Prepared) noteIgnored() {
+	ignored := p.input.Set.Ignored
+	if len(ignored) == 0 {
+		return
+	}
+	var list []string
+	for _, kind := range slices.Sorted(maps.Keys(ignored)) {
+		list = append(list, fmt.Sprintf("%d %s", ignored[kind], kind))
+	}
+	p.notes = append(p.notes, "not looked at: "+strings.Join(list, ", "))
+}
+
+// noteLost counts pods that run on nodes which are not given.
+func (p *Prepared) noteLost() {
+	nodes := map[string]bool{}
+	for _, n := range p.objects.Nodes {
+		nodes[n.Name] = true
+	}
+	lost := 0
+	for _, pod := range p.objects.Pods {
+		if pod.Spec.NodeName != "" && !nodes[pod.Spec.NodeName] && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
+			lost++
+		}
+	}
+	if lost > 0 {
+		p.notes = append(p.notes, fmt.Sprintf("%d pods run on nodes that are not given and are left out", lost))
+	}
+}
+
+// Plan plans. The error names the first object that no API server can have accepted.
+func (p *Prepared) Plan() (*Result, error) {
+	snapshot, problems := translate.Snapshot(p.objects, p.input.Now)
+	switch len(problems) {
+	case 0:
+	case 1:
+		return nil, problems[0]
+	default:
+		return nil, fmt.Errorf("%w (and %d more objects with errors)", problems[0], len(problems)-1)
+	}
+	return &Result{
+		Snapshot: snapshot,
+		Decision: engine.Plan(snapshot, p.input.Policy),
+		Policy:   p.input.Policy,
+		Notes:    p.notes,
+	}, nil
+}

@@ -1,0 +1,97 @@
+package offline
+
+import (
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/dovetail-sh/dovetail/catalog"
+)
+
+// describe is the catalogue's type in EC2's words; false for Macs, on which no node runs.
+func describe(t *catalog.Type) (ec2types.InstanceTypeInfo, bool) {
+	arch := ec2types.ArchitectureType(t.Arch)
+	if arch != ec2types.ArchitectureTypeX8664 && arch != ec2types.ArchitectureTypeArm64 {
+		return ec2types.InstanceTypeInfo{}, false
+	}
+	clock := float64(t.ClockMHz) / 1000
+	return ec2types.InstanceTypeInfo{
+		InstanceType: ec2types.InstanceType(t.Name),
+		Hypervisor:   ec2types.InstanceTypeHypervisor(t.Hyper),
+		BareMetal:    &t.Bare,
+		VCpuInfo:     &ec2types.VCpuInfo{DefaultVCpus: number(t.VCPU)},
+		MemoryInfo:   &ec2types.MemoryInfo{SizeInMiB: &t.MemoryMiB},
+		ProcessorInfo: &ec2types.ProcessorInfo{
+			Manufacturer:             &t.Maker,
+			SupportedArchitectures:   []ec2types.ArchitectureType{arch},
+			SustainedClockSpeedInGhz: &clock,
+		},
+		NetworkInfo:         network(t.Network),
+		EbsInfo:             ebs(t.EBS),
+		GpuInfo:             gpu(t.GPU),
+		NeuronInfo:          neuron(t.Neuron),
+		InstanceStorageInfo: store(t.Disk),
+	}, true
+}
+
+func number(n int) *int32 {
+	v := int32(n)
+	return &v
+}
+
+func network(n catalog.Network) *ec2types.NetworkInfo {
+	out := &ec2types.NetworkInfo{
+		MaximumNetworkInterfaces:     number(n.ENIs),
+		Ipv4AddressesPerInterface:    number(n.IPsPerENI),
+		DefaultNetworkCardIndex:      number(n.DefaultCard),
+		EncryptionInTransitSupported: &n.EncryptsInTransit,
+	}
+	for i, enis := range n.CardENIs {
+		out.NetworkCards = append(out.NetworkCards, ec2types.NetworkCardInfo{
+			NetworkCardIndex: number(i), MaximumNetworkInterfaces: number(enis)})
+	}
+	if n.EFAs > 0 {
+		out.EfaInfo = &ec2types.EfaInfo{MaximumEfaInterfaces: number(n.EFAs)}
+	}
+	return out
+}
+
+func ebs(e catalog.EBS) *ec2types.EbsInfo {
+	if e.MaxMbps == 0 {
+		return nil
+	}
+	return &ec2types.EbsInfo{
+		EbsOptimizedSupport: ec2types.EbsOptimizedSupportDefault,
+		EbsOptimizedInfo: &ec2types.EbsOptimizedInfo{
+			BaselineBandwidthInMbps: number(e.BaselineMbps), MaximumBandwidthInMbps: number(e.MaxMbps)},
+	}
+}
+
+func gpu(g catalog.GPU) *ec2types.GpuInfo {
+	if g.Count == 0 {
+		return nil
+	}
+	return &ec2types.GpuInfo{Gpus: []ec2types.GpuDeviceInfo{{
+		Name: &g.Name, Manufacturer: &g.Maker, Count: number(g.Count),
+		MemoryInfo: &ec2types.GpuDeviceMemoryInfo{SizeInMiB: number(int(g.MemoryMiB))},
+	}}}
+}
+
+func neuron(n catalog.Neuron) *ec2types.NeuronInfo {
+	if n.Count == 0 {
+		return nil
+	}
+	return &ec2types.NeuronInfo{NeuronDevices: []ec2types.NeuronDeviceInfo{{
+		Name: &n.Name, Count: number(n.Count), CoreInfo: &ec2types.NeuronDeviceCoreInfo{Count: number(n.Cores)},
+	}}}
+}
+
+func store(d catalog.Disk) *ec2types.InstanceStorageInfo {
+	if d.Count == 0 {
+		return nil
+	}
+	total := d.TotalGB()
+	support := ec2types.EphemeralNvmeSupportUnsupported
+	if d.Kind == "nvme" {
+		support = ec2types.EphemeralNvmeSupportRequired
+	}
+	return &ec2types.InstanceStorageInfo{TotalSizeInGB: &total, NvmeSupport: support}
+}
