@@ -18,10 +18,12 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/disrupt"
 	"github.com/dovetail-sh/dovetail/internal/controller/drift"
 	"github.com/dovetail-sh/dovetail/internal/controller/expire"
+	"github.com/dovetail-sh/dovetail/internal/controller/interrupt"
 	"github.com/dovetail-sh/dovetail/internal/controller/lifecycle"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodeclass"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodepool"
 	"github.com/dovetail-sh/dovetail/internal/controller/podevents"
+	"github.com/dovetail-sh/dovetail/internal/controller/repair"
 	"github.com/dovetail-sh/dovetail/internal/controller/terminate"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/observe"
@@ -89,17 +91,22 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 		return err
 	}
 	d.gauges, err = k.addObservers(ctx)
-	return errors.Join(err, k.addProvisioning(), k.addClaims(), k.addPools(), k.addDisruption())
+	return errors.Join(err, k.addProvisioning(), k.addClaims(), k.addPools(), k.addDisruption(), k.addInterruption())
 }
 
 // addClaims adds what brings claims to life and to their end.
 func (k *kit) addClaims() error {
+	nominate, err := k.beforeRegister()
+	if err != nil {
+		return err
+	}
 	alive, err := lifecycle.New(lifecycle.Deps{
 		Client: k.client, Cloud: k.cloudFor("nodeclaim.lifecycle"), Clock: k.clock, Events: k.events, Metrics: k.metrics,
 		Limits: lifecycle.Limits{
 			Launch: k.config.Lifecycle.Launch, Registration: k.config.Lifecycle.Registration, Initialization: k.config.Lifecycle.Initialization,
 		},
-		Delete: k.apply.Retire,
+		Delete:         k.apply.Retire,
+		BeforeRegister: nominate,
 	})
 	if err != nil {
 		return err
@@ -149,11 +156,31 @@ func (k *kit) addDisruption() error {
 	if err != nil {
 		return err
 	}
+	var mend error
+	if k.config.Gates.NodeRepair {
+		mend = (&repair.Reconciler{Deps: repair.Deps{
+			Client: k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics, Policies: k.cloud.RepairPolicies(), Delete: k.apply.Retire,
+		}}).Register(k.manager)
+	}
 	return errors.Join(
+		mend,
 		empty.Register(k.manager),
 		(&drift.Reconciler{Client: k.client, Cloud: k.cloudFor("nodeclaim.disruption"), Clock: k.clock}).Register(k.manager, k.classes...),
 		(&consistency.Reconciler{Client: k.client, Clock: k.clock, Events: k.events}).Register(k.manager),
 		(&podevents.Reconciler{Client: k.client, Clock: k.clock}).Register(k.manager),
 		(&consolidatable.Reconciler{Client: k.client, Clock: k.clock}).Register(k.manager),
 	)
+}
+
+// addInterruption adds what acts when the cloud takes machines away, if it is set to say so.
+func (k *kit) addInterruption() error {
+	cloud, ok := k.cloud.(provider.Interrupter)
+	if !ok || k.config.AWS.InterruptionQueue == "" {
+		return nil
+	}
+	listener := &interrupt.Listener{Deps: interrupt.Deps{
+		Client: k.client, Cloud: cloud, Clock: k.clock, Events: k.events, Metrics: k.metrics.Notices,
+		Log: k.log.WithName("interruption"), Delete: k.apply.Retire,
+	}}
+	return listener.Register(k.manager)
 }

@@ -6,14 +6,17 @@ import (
 	"strconv"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/controller/provision"
 	"github.com/dovetail-sh/dovetail/internal/journal"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
+	"github.com/dovetail-sh/dovetail/internal/nominate"
 )
 
 // addProvisioning adds what plans pods and opens nodes for them.
@@ -37,6 +40,18 @@ func (k *kit) addProvisioning() error {
 		return err
 	}
 	return errors.Join(k.manager.Add(record), k.manager.Add(whenSynced{k.mirror, planner}))
+}
+
+// beforeRegister tells the scheduler of the plan when a node is about to take pods; nil if that is switched off.
+func (k *kit) beforeRegister() (func(context.Context, *karpenterv1.NodeClaim, *corev1.Node) error, error) {
+	if !k.config.Planning.Nominate {
+		return nil, nil
+	}
+	n, err := nominate.New(nominate.Deps{Client: k.client, Plans: k.mirror, Clock: k.clock})
+	if err != nil {
+		return nil, err
+	}
+	return n.BeforeRegister, nil
 }
 
 // bound counts a planned pod that was bound.

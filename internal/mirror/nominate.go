@@ -1,12 +1,16 @@
 package mirror
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // Expect notes a claim that is about to be created, and which pods are planned onto it: it counts as
@@ -134,4 +138,56 @@ func (p *picture) expire(now time.Time) {
 			p.dirtySlots[rec.slot] = struct{}{}
 		}
 	}
+}
+
+// Planned lists the pods that are planned onto a claim and not bound yet, the most important first. It is
+// empty as well when all pods that wait for a place are of one class: any of them may go there then.
+// The pods must not be changed.
+func (m *Mirror) Planned(claim string) []*corev1.Pod {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.slots[m.slotOf[claim]]
+	if s == nil || m.alike() {
+		return nil
+	}
+	var out []*corev1.Pod
+	for id := range s.pods {
+		if _, ok := m.nominated[id]; ok {
+			out = append(out, m.pods[id].object)
+		}
+	}
+	slices.SortFunc(out, func(a, b *corev1.Pod) int {
+		return cmp.Or(
+			-cmp.Compare(m.priority(a), m.priority(b)),
+			a.CreationTimestamp.Time.Compare(b.CreationTimestamp.Time),
+			cmp.Compare(translate.IDOf(a), translate.IDOf(b)),
+		)
+	})
+	return out
+}
+
+func (p *picture) priority(pod *corev1.Pod) int32 {
+	return p.in.Classes()[p.pods[translate.IDOf(pod)].view.Class].Priority
+}
+
+// alike reports whether all pods that wait for a place are of one class.
+func (p *picture) alike() bool {
+	class := int32(-1)
+	differs := func(c int32) bool {
+		if class < 0 {
+			class = c
+		}
+		return c != class
+	}
+	for id := range p.nominated {
+		if rec := p.pods[id]; rec != nil && differs(rec.view.Class) {
+			return false
+		}
+	}
+	for _, sp := range p.loose {
+		if differs(sp.Class) {
+			return false
+		}
+	}
+	return true
 }
