@@ -23,6 +23,8 @@ const (
 var forced = map[string]bool{
 	"expired": true, "unhealthy": true, "garbage_collected": true, "insufficient_capacity": true,
 	"nodeclass_not_ready": true, "launch_timeout": true, "registration_timeout": true, "initialization_timeout": true,
+	"spot_interrupted": true, "instance_stopped": true, "instance_terminated": true, "scheduled_change": true,
+	"capacity_reservation_interrupted": true,
 }
 
 // Retire begins the deletion of a claim, for a reason as metrics name it. It deletes exactly this claim, not another one

@@ -7,6 +7,7 @@ package lookup
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -19,6 +20,7 @@ import (
 const (
 	nodeProviderID  = "spec.providerID"
 	claimProviderID = "status.providerID"
+	claimMachine    = "status.providerID/machine"
 	podNode         = "spec.nodeName"
 	attachmentNode  = "spec.nodeName"
 )
@@ -35,10 +37,14 @@ func Indexes() []Indexed {
 	return []Indexed{
 		{&corev1.Node{}, nodeProviderID, func(o client.Object) []string { return one(o.(*corev1.Node).Spec.ProviderID) }},
 		{&karpenterv1.NodeClaim{}, claimProviderID, func(o client.Object) []string { return one(o.(*karpenterv1.NodeClaim).Status.ProviderID) }},
+		{&karpenterv1.NodeClaim{}, claimMachine, func(o client.Object) []string { return one(machineIn(o.(*karpenterv1.NodeClaim).Status.ProviderID)) }},
 		{&corev1.Pod{}, podNode, func(o client.Object) []string { return one(o.(*corev1.Pod).Spec.NodeName) }},
 		{&storagev1.VolumeAttachment{}, attachmentNode, func(o client.Object) []string { return one(o.(*storagev1.VolumeAttachment).Spec.NodeName) }},
 	}
 }
+
+// machineIn is the last part of a provider ID.
+func machineIn(providerID string) string { return providerID[strings.LastIndex(providerID, "/")+1:] }
 
 func one(value string) []string {
 	if value == "" {
@@ -74,9 +80,22 @@ func Claim(ctx context.Context, c client.Reader, providerID string) (*karpenterv
 	if providerID == "" {
 		return nil, nil
 	}
+	return oldest(ctx, c, client.MatchingFields{claimProviderID: providerID})
+}
+
+// ClaimOfMachine is the claim of a machine that is known by the last part of its provider ID, as in "i-0123" of
+// "aws:///us-east-1a/i-0123", or nil. Of several the oldest is it.
+func ClaimOfMachine(ctx context.Context, c client.Reader, machine string) (*karpenterv1.NodeClaim, error) {
+	if machine == "" {
+		return nil, nil
+	}
+	return oldest(ctx, c, client.MatchingFields{claimMachine: machine})
+}
+
+func oldest(ctx context.Context, c client.Reader, of client.MatchingFields) (*karpenterv1.NodeClaim, error) {
 	var list karpenterv1.NodeClaimList
-	if err := c.List(ctx, &list, client.MatchingFields{claimProviderID: providerID}); err != nil {
-		return nil, fmt.Errorf("listing claims of machine %s: %w", providerID, err)
+	if err := c.List(ctx, &list, of); err != nil {
+		return nil, fmt.Errorf("listing claims by machine %v: %w", of, err)
 	}
 	var oldest *karpenterv1.NodeClaim
 	for i := range list.Items {

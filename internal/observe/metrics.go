@@ -20,6 +20,7 @@ type Metrics struct {
 	Pools      PoolMetrics
 	Cluster    ClusterMetrics
 	Cloud      CloudMetrics
+	Notices    NoticeMetrics
 	Status     StatusMetrics
 }
 
@@ -36,6 +37,7 @@ func NewMetrics() *Metrics {
 		Pools:      poolMetrics(t),
 		Cluster:    clusterMetrics(t),
 		Cloud:      cloudMetrics(t),
+		Notices:    noticeMetrics(t),
 		Status:     statusMetrics(t),
 	}
 	build := t.gauge("build_info", "1, with the version of the running build as labels.", "version", "goversion", "goarch", "commit")
@@ -292,5 +294,21 @@ func cloudMetrics(t *table) CloudMetrics {
 	return CloudMetrics{
 		Duration: t.histogram("cloudprovider_duration_seconds", "Seconds that calls to the cloud took.", "controller", "method", "provider"),
 		Errors:   t.counter("cloudprovider_errors_total", "Calls to the cloud that failed.", "controller", "method", "provider", "error"),
+	}
+}
+
+// NoticeMetrics describe what the cloud says of interruptions.
+type NoticeMetrics struct {
+	Received *prometheus.CounterVec
+	Deleted  *prometheus.CounterVec
+	Waited   *prometheus.HistogramVec
+}
+
+func noticeMetrics(t *table) NoticeMetrics {
+	return NoticeMetrics{
+		Received: t.counter("interruption_received_messages_total", "Messages received from the interruption queue, by what they are about.", "message_type"),
+		Deleted:  t.counter("interruption_deleted_messages_total", "Messages deleted from the interruption queue."),
+		Waited: t.histogram("interruption_message_queue_duration_seconds",
+			"Seconds from the sending of a message until it was acted upon."),
 	}
 }

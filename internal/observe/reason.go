@@ -64,6 +64,17 @@ var (
 	Finalized                     = row(Reason{Name: "Finalized", Type: normal, On: "Node, NodeClaim, NodePool, CapacityBuffer", Doc: "The object's finalizer was removed."})
 )
 
+// Reasons of events about machines that the cloud takes away.
+var (
+	SpotInterrupted                 = row(Reason{Name: "SpotInterrupted", Type: warning, On: "Node, NodeClaim", Doc: "The cloud takes the spot machine back within minutes."})
+	SpotRebalanceRecommendation     = row(Reason{Name: "SpotRebalanceRecommendation", Type: normal, On: "Node, NodeClaim", Doc: "The spot machine is more likely to be interrupted. Nothing is done."})
+	CapacityReservationInterruption = row(Reason{Name: "CapacityReservationInstanceInterrupted", Type: warning, On: "Node, NodeClaim", Doc: "The owner of the capacity reservation takes the machine back."})
+	InstanceStopping                = row(Reason{Name: "InstanceStopping", Type: warning, On: "Node, NodeClaim", Doc: "The machine was stopped by someone else."})
+	InstanceTerminating             = row(Reason{Name: "InstanceTerminating", Type: warning, On: "Node, NodeClaim", Doc: "The machine was terminated by someone else."})
+	InstanceUnhealthy               = row(Reason{Name: "InstanceUnhealthy", Type: warning, On: "Node, NodeClaim", Doc: "The cloud has planned maintenance of the machine; the message says when."})
+	TerminatingOnInterruption       = row(Reason{Name: "TerminatingOnInterruption", Type: warning, On: "Node, NodeClaim", Doc: "The node is drained and replaced because its machine is taken away."})
+)
+
 var reasons []*Reason
 
 func row(r Reason) *Reason {

@@ -1,0 +1,176 @@
+package interrupt
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/lookup"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+const (
+	// atOnce is how many notices are acted upon at once; more are not received meanwhile. It is five messages' worth of
+	// what SQS gives in one answer.
+	atOnce = 50
+
+	// Pauses after a queue that does not answer: doubling from the first to the last.
+	firstPause = time.Second
+	lastPause  = time.Minute
+)
+
+// Deps are what a Listener needs; all are required.
+type Deps struct {
+	// Client reads claims and nodes, with the indexes of lookup, and annotates claims.
+	Client  client.Client
+	Cloud   provider.Interrupter
+	Clock   clock.Clock
+	Events  *observe.Recorder
+	Metrics observe.NoticeMetrics
+	Log     logr.Logger
+
+	// Delete begins the deletion of a claim. It is idempotent.
+	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
+}
+
+// Listener receives notices and acts upon them.
+type Listener struct{ Deps }
+
+// NeedLeaderElection is true: a standby would take messages that it does not act upon.
+func (l *Listener) NeedLeaderElection() bool { return true }
+
+// Start listens until the context ends.
+func (l *Listener) Start(ctx context.Context) error {
+	var work errgroup.Group
+	work.SetLimit(atOnce)
+	pause := firstPause
+	for ctx.Err() == nil {
+		notices, err := l.Cloud.Notices(ctx)
+		if err == nil {
+			pause = firstPause
+		}
+		for _, n := range notices {
+			work.Go(func() error {
+				l.take(ctx, n)
+				return nil
+			})
+		}
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		l.Log.Error(err, "listening for interruptions; trying again", observe.LogDuration, pause.String())
+		select {
+		case <-ctx.Done():
+		case <-l.Clock.After(pause):
+		}
+		pause = min(2*pause, lastPause)
+	}
+	return work.Wait() // never an error: take logs its own
+}
+
+// take acts upon a notice and deletes it. One that fails comes again.
+func (l *Listener) take(ctx context.Context, n provider.Notice) {
+	l.Metrics.Received.WithLabelValues(string(n.Kind)).Inc()
+	if n.Problem != "" {
+		l.Log.Info("dropping an interruption message that cannot be understood", observe.LogReason, n.Problem)
+	}
+	for _, machine := range n.Machines {
+		if err := l.actOn(ctx, machine, n); err != nil {
+			if ctx.Err() == nil {
+				l.Log.Error(err, "acting upon an interruption message; it will come again", observe.LogReason, string(n.Kind))
+			}
+			return
+		}
+	}
+	if !n.Sent.IsZero() {
+		l.Metrics.Waited.WithLabelValues().Observe(max(0, l.Clock.Since(n.Sent).Seconds()))
+	}
+	if err := l.Cloud.Done(ctx, n); err != nil {
+		if ctx.Err() == nil {
+			l.Log.Error(err, "deleting an interruption message; it will come again", observe.LogReason, string(n.Kind))
+		}
+		return
+	}
+	l.Metrics.Deleted.WithLabelValues().Inc()
+}
+
+// actOn does what a notice asks for one machine. Machines that are not ours, and claims that go already, ask for nothing.
+func (l *Listener) actOn(ctx context.Context, machine string, n provider.Notice) error {
+	claim, err := lookup.ClaimOfMachine(ctx, l.Client, machine)
+	if err != nil {
+		return err
+	}
+	if claim == nil {
+		return nil
+	}
+	if n.Kind == provider.SpotInterrupted {
+		l.rest(claim)
+	}
+	if !claim.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	switch n.Kind {
+	case provider.RebalanceRecommendation:
+		l.tell(ctx, claim, observe.SpotRebalanceRecommendation, "The spot machine is at a higher risk of being interrupted")
+		return nil
+	case provider.ScheduledChange:
+		return l.schedule(ctx, claim, n)
+	}
+	said, ok := sayings[n.Kind]
+	if !ok {
+		return nil
+	}
+	l.tell(ctx, claim, said.reason, said.text)
+	return l.retire(ctx, claim, n.Kind)
+}
+
+// saying is an event.
+type saying struct {
+	reason *observe.Reason
+	text   string
+}
+
+// sayings are for the kinds of notices that end a claim at once.
+var sayings = map[provider.NoticeKind]saying{
+	provider.SpotInterrupted:                {observe.SpotInterrupted, "The cloud is taking the spot machine back"},
+	provider.CapacityReservationInterrupted: {observe.CapacityReservationInterruption, "The owner of the capacity reservation is taking the machine back"},
+	provider.InstanceStopped:                {observe.InstanceStopping, "The machine is stopping or has stopped"},
+	provider.InstanceTerminated:             {observe.InstanceTerminating, "The machine is being terminated"},
+}
+
+// rest has the offering of a spot claim left alone for a while, before anything is planned again.
+func (l *Listener) rest(claim *karpenterv1.NodeClaim) {
+	instanceType, zone := claim.Labels[corev1.LabelInstanceTypeStable], claim.Labels[corev1.LabelTopologyZone]
+	if claim.Labels[karpenterv1.CapacityTypeLabelKey] == karpenterv1.CapacityTypeSpot && instanceType != "" && zone != "" {
+		l.Cloud.Scarce(karpenterv1.CapacityTypeSpot, instanceType, zone)
+	}
+}
+
+// retire deletes a claim and then says so.
+func (l *Listener) retire(ctx context.Context, claim *karpenterv1.NodeClaim, why provider.NoticeKind) error {
+	if err := l.Delete(ctx, claim, string(why)); err != nil {
+		return fmt.Errorf("deleting NodeClaim %s, whose machine is taken away: %w", claim.Name, err)
+	}
+	l.tell(ctx, claim, observe.TerminatingOnInterruption, "The node is drained because its machine is taken away")
+	return nil
+}
+
+// tell records an event about a claim and its node.
+func (l *Listener) tell(ctx context.Context, claim *karpenterv1.NodeClaim, reason *observe.Reason, text string) {
+	l.Events.Emit(claim, reason, text)
+	nodes, err := lookup.Nodes(ctx, l.Client, claim.Status.ProviderID)
+	if err != nil {
+		l.Log.Error(err, "telling the node of an interruption", observe.LogNodeClaim, claim.Name)
+	}
+	for i := range nodes {
+		l.Events.Emit(&nodes[i], reason, text)
+	}
+}
