@@ -69,6 +69,10 @@ func New(d Deps) (*Reconciler, error) {
 	return &Reconciler{Deps: d, memory: memory{attempts: map[types.UID]attempt{}}}, nil
 }
 
+// lookAgain bounds the time between two passes. What makes a node empty happens on its pods; most of it shows in the
+// claim's lastPodEventTime, but that has whole seconds only. Karpenter's figure.
+const lookAgain = 10 * time.Second
+
 // Reconcile makes one pass.
 func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	began := r.Clock.Now()
@@ -83,6 +87,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	r.count(v)
 
 	again = minPositive(again, next.again)
+	if len(v.all) > 0 {
+		again = minPositive(again, lookAgain)
+	}
 	var errs []error
 	for _, c := range append(next.choices, empties...) {
 		errs = append(errs, client.IgnoreNotFound(r.act(ctx, c)))
