@@ -52,6 +52,33 @@ func (g *generator) demand() []int {
 	return out
 }
 
+// prune forgets fillings that cost a good deal more than they are worth: rounding will not want them.
+func (g *generator) prune(worth []float64) {
+	kept := g.fills[:0]
+	clear(g.known)
+	for _, l := range g.fills {
+		sum := 0.0
+		for _, e := range l.entries {
+			sum += worth[e.Item] * float64(e.Count)
+		}
+		if sum >= l.price*0.97 {
+			kept = append(kept, l)
+			g.known[l.text()] = true
+		}
+	}
+	g.fills = kept
+}
+
+// text is a map key for a filling.
+func (l *loaded) text() string {
+	key := make([]byte, 0, 4+4*len(l.entries))
+	key = append(key, byte(l.kind), byte(l.kind>>8))
+	for _, e := range l.entries {
+		key = append(key, byte(e.Item), byte(e.Item>>8), byte(e.Count), byte(e.Count>>8))
+	}
+	return string(key)
+}
+
 // column is a filling for the linear program.
 func (l *loaded) column() bound.Column {
 	c := bound.Column{Cost: l.price}
@@ -63,15 +90,11 @@ func (l *loaded) column() bound.Column {
 
 // add notes a filling, unless it is known.
 func (g *generator) add(l loaded) bool {
-	key := make([]byte, 0, 4+4*len(l.entries))
-	key = append(key, byte(l.kind), byte(l.kind>>8))
-	for _, e := range l.entries {
-		key = append(key, byte(e.Item), byte(e.Item>>8), byte(e.Count), byte(e.Count>>8))
-	}
-	if g.known[string(key)] {
+	key := l.text()
+	if g.known[key] {
 		return false
 	}
-	g.known[string(key)] = true
+	g.known[key] = true
 	g.fills = append(g.fills, l)
 	return true
 }

@@ -83,7 +83,7 @@ func (s *solver) improve(kinds []kind, st state) {
 	s.restore(st)
 	g := newGenerator(s, kinds, s.effort)
 	g.seed(first)
-	g.relax(g.demand(), true)
+	g.prune(g.relax(g.demand(), true).Dual())
 	best, price := g.dive()
 	for range 3 { // every dive finds fillings that the next one can use
 		again, less := g.dive()

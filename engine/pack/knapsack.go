@@ -79,6 +79,13 @@ type loot struct {
 // closeEnough is by which factor a branch must promise more than the best to be looked at.
 const closeEnough = 1.0003
 
+// A pod that takes nothing of a resource has size least by it; a machine counts as having crumb more
+// room than it has, so that such pods always fit, a thousand of them.
+const (
+	least = 1e-12
+	crumb = 1e-9
+)
+
 // mixes are ways to weigh cpu against memory in the size of a pod. Each gives a valid upper bound;
 // the tightest guides the search.
 var mixes = [...]float64{0, 0.25, 0.5, 0.75, 1}
@@ -125,8 +132,8 @@ func (k *knapsack) suffixes(room []int64) {
 		if i+1 < n {
 			k.leastCPU[i], k.leastMem[i] = min(k.leastCPU[i], k.leastCPU[i+1]), min(k.leastMem[i], k.leastMem[i+1])
 		}
-		k.cpu[i] = max(k.cpu[i+1], it.worth/max(float64(it.need[0])*k.perCPU, 1e-9))
-		k.mem[i] = max(k.mem[i+1], it.worth/max(float64(it.need[1])*k.perMem, 1e-9))
+		k.cpu[i] = max(k.cpu[i+1], it.worth/max(float64(it.need[0])*k.perCPU, least))
+		k.mem[i] = max(k.mem[i+1], it.worth/max(float64(it.need[1])*k.perMem, least))
 	}
 }
 
@@ -138,20 +145,20 @@ func (k *knapsack) sideRatios() {
 		for i := n - 1; i >= 0; i-- {
 			it := &k.items[i]
 			size := mix*float64(it.need[0])*k.perCPU + (1-mix)*float64(it.need[1])*k.perMem
-			k.bestRatio[m][i] = max(k.bestRatio[m][i+1], it.worth/max(size, 1e-12))
+			k.bestRatio[m][i] = max(k.bestRatio[m][i+1], it.worth/max(size, least))
 		}
 	}
 }
 
 // hopeless reports whether items from i on cannot make more of the branch than the best.
 func (k *knapsack) hopeless(i int, value, size float64) bool {
-	most := size * k.items[i].ratio
-	most = min(most, k.cpu[i]*k.room[0]*k.perCPU, k.mem[i]*k.room[1]*k.perMem)
+	most := (size + crumb) * k.items[i].ratio
+	most = min(most, k.cpu[i]*(k.room[0]*k.perCPU+crumb), k.mem[i]*(k.room[1]*k.perMem+crumb))
 	bar := k.value * closeEnough
 	if k.long {
 		cpu, mem := k.room[0]*k.perCPU, k.room[1]*k.perMem
 		for m, mix := range sideMixes {
-			most = min(most, (mix*cpu+(1-mix)*mem)*k.bestRatio[m][i])
+			most = min(most, (mix*cpu+(1-mix)*mem+crumb)*k.bestRatio[m][i])
 		}
 	}
 	if value+most <= bar {
@@ -164,7 +171,7 @@ func (k *knapsack) hopeless(i int, value, size float64) bool {
 			value += n * it.worth
 			size -= n * one
 		} else {
-			return value+size*it.ratio <= bar
+			return value+(size+crumb)*it.ratio <= bar
 		}
 		if value > bar {
 			return false
@@ -202,7 +209,7 @@ func (k *knapsack) relax(room []int64) float64 {
 		try(min(at+step, 1))
 	}
 	k.setRatios(room, bestMix)
-	return best
+	return best * (1 + 1e-9) // so that rounding errors do not make it too low
 }
 
 // fractional is what a machine can hold at most if pods could be cut, by one mix of resources.
@@ -235,7 +242,7 @@ func (k *knapsack) setRatios(room []int64, m float64) {
 	for i := range k.items {
 		it := &k.items[i]
 		size := float64(it.need[0])*k.mix[0] + float64(it.need[1])*k.mix[1]
-		it.ratio = it.worth / max(size, 1e-12)
+		it.ratio = it.worth / max(size, least)
 	}
 }
 
@@ -273,7 +280,7 @@ func (k *knapsack) try(i, n int, value, size float64) {
 			next = k.items[i+1].ratio
 		}
 		left := size - float64(n)*one
-		if v := value + float64(n)*it.worth; v+left*next > k.value*closeEnough || v > k.value {
+		if v := value + float64(n)*it.worth; v+(left+crumb)*next > k.value*closeEnough || v > k.value {
 			k.branch(i+1, v, left)
 		}
 		if n == 0 || k.steps >= k.limit {
