@@ -91,6 +91,9 @@ func (v view) plan(m *memory) moves {
 	var going []seen
 	for _, s := range v.all {
 		mark := markOf(s.claim)
+		if s.pool != nil && s.pool.Spec.Replicas != nil {
+			continue // static sees to its own
+		}
 		if s.claim.DeletionTimestamp.IsZero() && s.node != nil && s.pods != nil && (mark == karpenterv1.DisruptionReasonDrifted || mark == karpenterv1.DisruptionReasonUnderutilized) {
 			going = append(going, s)
 			p.leaving = append(p.leaving, s.node.Name)
