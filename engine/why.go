@@ -17,6 +17,9 @@ func strayTree(id shape.PodID) explain.Tree {
 // why tells for one more pod of a class what stands in the way on every node and every offering,
 // as things are at the end of the plan.
 func (a *assembler) why(class int) explain.Tree {
+	for a.table.Classes[class].Next >= 0 {
+		class = int(a.table.Classes[class].Next) // preferences stand in nobody's way
+	}
 	c := a.table.Classes[class]
 	tree := explain.Tree{}
 	if c.Refused != "" {

@@ -60,7 +60,12 @@ func termReason(kind Kind, list []term, labels []shape.Label) Reason {
 			return Reason{Kind: kind, Key: key, Want: list[i].labels.Get(key).String()}
 		}
 	}
-	return Reason{Kind: kind, Key: "metadata.name"}
+	for i := range list {
+		for _, v := range list[i].names {
+			return Reason{Kind: kind, Key: "metadata.name", Want: v.String()}
+		}
+	}
+	return Reason{Kind: kind, Want: "a node affinity term that can hold"}
 }
 
 // InPool reports whether a column's type is one of the pool's, whatever the pool's wishes.
