@@ -24,6 +24,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/nodepool"
 	"github.com/dovetail-sh/dovetail/internal/controller/podevents"
 	"github.com/dovetail-sh/dovetail/internal/controller/repair"
+	"github.com/dovetail-sh/dovetail/internal/controller/static"
 	"github.com/dovetail-sh/dovetail/internal/controller/terminate"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/observe"
@@ -136,11 +137,19 @@ func (k *kit) addClaims() error {
 
 // addPools adds what keeps NodePools and node classes current.
 func (k *kit) addPools() error {
+	var fixed error
+	if k.config.Gates.StaticCapacity {
+		fixed = (&static.Reconciler{Deps: static.Deps{
+			Client: k.client, Clock: k.clock, Nodes: k.mirror.Nodes, Types: k.cloudFor("static.provisioning").InstanceTypes,
+			Open: k.apply.Open, Delete: k.apply.Retire,
+		}}).Register(k.manager)
+	}
 	pools, err := nodepool.New(nodepool.Deps{Client: k.client, Cloud: k.cloudFor("nodepool"), Clock: k.clock, Metrics: k.metrics, Rules: rulesOf(k.config)})
 	if err != nil {
 		return err
 	}
 	return errors.Join(
+		fixed,
 		pools.Register(k.manager, k.classes...),
 		nodeclass.Register(k.manager, k.cloudFor("nodeclass"), k.classes...),
 	)
