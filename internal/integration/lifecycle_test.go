@@ -18,7 +18,9 @@ func TestLifecycle(t *testing.T) {
 		story{"StandbyTakesOver", standbyTakesOver},
 		story{"MetricsAndHealth", metricsAndHealthAreServed},
 	)
-	c.run(t, settings())
+	everything := settings()
+	everything.Gates.StaticCapacity, everything.Gates.NodeRepair = true, true
+	c.run(t, everything)
 	tell(
 		story{"Standalone/LiveAndDie", standaloneLivesAndDies},
 		story{"Standalone/DeletedThroughItsNode", standaloneGoesWithItsNode},
@@ -28,6 +30,9 @@ func TestLifecycle(t *testing.T) {
 		story{"Pods/PoolWithoutClass", poolWithoutClassSaysSo},
 		story{"Pods/NothingSuits", podThatNothingSuitsSaysWhy},
 		story{"Emptiness/Budget", budgetHoldsWhenNodesAreEmpty},
+		story{"Drain/KeepsBudgets", drainKeepsBudgets},
+		story{"Drain/GracePeriodBoundsIt", gracePeriodBoundsTheDrain},
+		story{"Static/KeepsItsNodes", staticPoolKeepsItsNodes},
 		story{"Moves/DriftIsReplacedFirst", driftIsReplacedFirst},
 		story{"Moves/ConsolidationShrinks", consolidationShrinks},
 	)
