@@ -98,10 +98,13 @@ func Busy(pods, nodes, types int) shape.Snapshot {
 		n := shape.Node{Name: fmt.Sprintf("node-%06d", i), Hostname: fmt.Sprintf("node-%06d", i), Pool: "general", Zone: zone, Stage: shape.Ready, InstanceType: "fake-032",
 			Allocatable: shape.Vector{CPU: 32_000, Memory: 64 << 30, Pods: 110}}
 		n.Profile = w.Profile(shape.Profile{Labels: []shape.Label{{Key: shape.LabelNodePool, Value: "general"}, {Key: shape.LabelArch, Value: "amd64"}, {Key: shape.LabelOS, Value: "linux"}, {Key: shape.LabelInstanceType, Value: "fake-032"}, {Key: shape.LabelZone, Value: zone}}})
+		used := shape.Vector{}
+		n.Requested = &used // as a mirror keeps it
 		for k := range 12 {
 			c := class()
 			c.NodeSelector = nil
 			n.Pods = append(n.Pods, shape.Pod{ID: shape.PodID(fmt.Sprintf("default/run-%06d-%02d", i, k)), Class: w.Class(c), EvictionCost: 1000})
+			used = used.Add(c.Requests)
 		}
 		w.Node(n)
 	}

@@ -22,18 +22,40 @@ func (t *Table) buildNodes() {
 		}
 		t.add(node.Free, &n.Allocatable, 1)
 		t.slots(node.Free, n.Attachable)
-		for k := range n.Pods {
-			if c := n.Pods[k].Class; c >= 0 && int(c) < len(s.Classes) {
-				t.add(node.Free, &s.Classes[c].Requests, -1)
-				t.countAttach(node.Free, s.Classes[c].Attach, -1)
-			}
-		}
+		t.takeUp(&node)
 		t.Nodes = append(t.Nodes, node)
 	}
 	slices.SortFunc(t.Nodes, func(a, b Node) int {
-		return cmp.Or(cmp.Compare(readiness(a.Node), readiness(b.Node)), cmp.Compare(a.Name, b.Name))
+		if c := cmp.Compare(readiness(a.Node), readiness(b.Node)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.Name, b.Name)
 	})
 	t.expectDaemons()
+}
+
+// takeUp takes what a node's pods ask for off its room.
+func (t *Table) takeUp(n *Node) {
+	known := n.Requested != nil
+	if known {
+		t.add(n.Free, n.Requested, -1)
+		if !t.attaches {
+			return
+		}
+	}
+	classes := t.snapshot.Classes
+	for k := range n.Pods {
+		c := n.Pods[k].Class
+		if c < 0 || int(c) >= len(classes) {
+			continue
+		}
+		if !known {
+			t.add(n.Free, &classes[c].Requests, -1)
+		}
+		if t.attaches {
+			t.countAttach(n.Free, classes[c].Attach, -1)
+		}
+	}
 }
 
 // expectDaemons leaves room for daemons that will start on a node but have not yet.

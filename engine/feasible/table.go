@@ -37,6 +37,7 @@ type Table struct {
 	wheres   map[string]*Where
 	class    []int32 // from shape's index to Classes, -1 for those without pods
 	stray    []shape.PodID
+	attaches bool                 // some pod to be placed has volumes that take slots
 	moving   map[shape.PodID]bool // pods to be placed that still sit on a node
 }
 
@@ -71,7 +72,8 @@ type Class struct {
 	// variant to try when this one finds no place, -1 for none.
 	Base, Next int32
 
-	avoid bool // stay off nodes with a PreferNoSchedule taint
+	avoid bool        // stay off nodes with a PreferNoSchedule taint
+	first shape.PodID // the least ID of Pods: the last tie-break between classes
 }
 
 // Node is an existing node that may take pods.
@@ -161,6 +163,11 @@ func (t *Table) collectClasses() {
 	}
 	slices.Sort(t.stray)
 	for _, c := range t.Classes {
+		for i, p := range c.Pods {
+			if id := s.Pods[p].ID; i == 0 || id < c.first {
+				c.first = id
+			}
+		}
 		slices.SortFunc(c.Pods, func(a, b int32) int {
 			return cmp.Or(s.Pods[a].Created.Compare(s.Pods[b].Created), cmp.Compare(s.Pods[a].ID, s.Pods[b].ID))
 		})
@@ -200,6 +207,7 @@ func (t *Table) nameResources() {
 			drivers = append(drivers, attachPrefix+a.Driver)
 		}
 	}
+	t.attaches = len(drivers) > 0
 	slices.Sort(drivers)
 	t.Resources = append(t.Resources, slices.Compact(drivers)...)
 }
@@ -281,18 +289,8 @@ func (t *Table) compareClasses(a, b *Class) int {
 		slices.Compare(b.Need, a.Need),
 		cmp.Compare(a.Where.text, b.Where.text),
 		cmp.Compare(len(b.Spread)+len(b.Affinity), len(a.Spread)+len(a.Affinity)),
-		cmp.Compare(t.first(a), t.first(b)),
+		cmp.Compare(a.first, b.first),
 	)
-}
-
-func (t *Table) first(c *Class) shape.PodID {
-	var id shape.PodID
-	for i, p := range c.Pods {
-		if at := t.snapshot.Pods[p].ID; i == 0 || at < id {
-			id = at
-		}
-	}
-	return id
 }
 
 // bulk weighs a request with a core like 4 GiB, the shape of a general-purpose machine.

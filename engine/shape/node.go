@@ -36,6 +36,10 @@ type Node struct {
 	// those that the scheduler has nominated to it.
 	Pods []Pod `json:"pods,omitempty"`
 
+	// Requested is what Pods ask for together, for whoever keeps count of it; nil leaves it to
+	// the planner to add up. On large clusters that is most of the time of a small plan.
+	Requested *Vector `json:"requested,omitempty"`
+
 	// Daemons are indexes into Snapshot.DaemonSets whose pod is among Pods already, ascending.
 	Daemons []int32 `json:"daemons,omitempty"`
 
