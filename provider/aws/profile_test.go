@@ -1,0 +1,45 @@
+package aws
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+)
+
+func TestTheProfileGivesTheRoleAndStaysThere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	name := b.classNamed(t, "default").Status.InstanceProfile
+	api := iam.NewFromConfig(b.deps.Config)
+	got, err := api.GetInstanceProfile(t.Context(), &iam.GetInstanceProfileInput{InstanceProfileName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := got.InstanceProfile
+	if len(p.Roles) != 1 || *p.Roles[0].RoleName != nodeRole || *p.Path != "/karpenter/us-east-1/demo/uid-default/" {
+		t.Errorf("roles %+v, path %s", p.Roles, *p.Path)
+	}
+	tags := map[string]string{}
+	for _, tag := range p.Tags {
+		tags[*tag.Key] = *tag.Value
+	}
+	if tags["kubernetes.io/cluster/demo"] != "owned" || tags[awsv1.NodeClassTagKey] != "default" || tags["topology.kubernetes.io/region"] != "us-east-1" {
+		t.Errorf("tags %v", tags)
+	}
+
+	// Somebody takes the role away; it comes back when the profile is looked at again.
+	if _, err := api.RemoveRoleFromInstanceProfile(t.Context(), &iam.RemoveRoleFromInstanceProfileInput{InstanceProfileName: &name, RoleName: p.Roles[0].RoleName}); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.Step(15 * time.Minute)
+	if _, err := b.ResolveClass(t.Context(), ref("default")); err != nil {
+		t.Fatal(err)
+	}
+	got, err = api.GetInstanceProfile(t.Context(), &iam.GetInstanceProfileInput{InstanceProfileName: &name})
+	if err != nil || len(got.InstanceProfile.Roles) != 1 {
+		t.Errorf("the profile has lost its role for good: %v", err)
+	}
+}
