@@ -49,9 +49,21 @@ func golden(t *testing.T, name, got string) {
 func TestPlansLookAsTheyDid(t *testing.T) {
 	t.Parallel()
 	shop := []string{"-f", "testdata/shop", "--instance-types", "testdata/types.json"}
+	pools := []string{"-f", "testdata/shop/nodepools.yaml", "--instance-types", "testdata/types.json"}
 	for name, args := range map[string][]string{
 		"simulate.table.golden": append([]string{"simulate"}, shop...),
 		"simulate.json.golden":  append([]string{"simulate", "-o", "json"}, shop...),
+
+		"explain.unplaced.golden": append([]string{"explain", "pod", "too-big"}, shop...),
+		"explain.json.golden":     append([]string{"explain", "pod", "too-big", "-o", "json"}, shop...),
+		"explain.new.golden":      append([]string{"explain", "pod", "-n", "batch", "report-0"}, shop...),
+		"explain.node.golden":     append([]string{"explain", "node", "n1"}, shop...),
+
+		"running.table.golden":    append([]string{"simulate", "-f", "testdata/running.yaml"}, pools...),
+		"running.node.golden":     append([]string{"explain", "node", "node-a", "-f", "testdata/running.yaml"}, pools...),
+		"running.volume.golden":   append([]string{"explain", "pod", "db-0", "-f", "testdata/running.yaml"}, pools...),
+		"running.existing.golden": append([]string{"explain", "pod", "web-0", "-f", "testdata/running.yaml"}, pools...),
+		"running.held.golden":     append([]string{"explain", "pod", "held-back", "-f", "testdata/running.yaml"}, pools...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -111,6 +123,9 @@ func TestBadInputGetsOneClearMessage(t *testing.T) {
 		"version":        {[]string{"simulate", "-f", write("apiVersion: karpenter.sh/v1beta1\nkind: NodePool\nmetadata: {name: p}")}, "NodePool p: apiVersion karpenter.sh/v1beta1 is not served; write it as karpenter.sh/v1"},
 		"twice":          {[]string{"simulate", "-f", "testdata/shop/apps.yaml", "-f", "testdata/shop"}, "Deployment default/web is there already, in testdata/shop/apps.yaml, document 1"},
 		"types and else": {[]string{"simulate", "-f", "testdata/shop", "--region", "us-east-1", "--instance-types", "x"}, "--region and --instance-types exclude each other"},
+		"no such pod":    {[]string{"explain", "pod", "web", "-f", "testdata/shop"}, "there is no pod default/web; did you mean one of default/web-0, default/web-1"},
+		"no such node":   {[]string{"explain", "node", "n99", "-f", "testdata/shop"}, "there is no node n99; there are n1 to n"},
+		"no name":        {[]string{"explain", "pod", "-f", "testdata/shop"}, "explain pod takes the name of one pod, not 0 names"},
 		"refused pod": {[]string{"simulate", "-f", write("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {tolerations: [{operator: Equal}]}")},
 			"Pod default/p: spec.tolerations[0].operator"},
 	} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/dovetail-sh/dovetail/internal/manifest"
 	"github.com/dovetail-sh/dovetail/internal/simulate"
 	"github.com/dovetail-sh/dovetail/internal/view"
 )
@@ -43,7 +44,7 @@ func runSimulate(cmd *cobra.Command, f *planFlags) error {
 	if !f.offline() {
 		return errors.New("nothing to plan; give manifests with -f or a trace with --trace")
 	}
-	result, took, err := plan(cmd, f)
+	result, took, err := plan(cmd, f, f.read)
 	if err != nil {
 		return err
 	}
@@ -54,15 +55,15 @@ func runSimulate(cmd *cobra.Command, f *planFlags) error {
 	return p.Table(cmd.OutOrStdout())
 }
 
-// plan reads what the flags name and plans it, and says meanwhile on a terminal what it does.
-func plan(cmd *cobra.Command, f *planFlags) (*simulate.Result, time.Duration, error) {
+// plan reads objects and plans them, and says meanwhile on a terminal what it does.
+func plan(cmd *cobra.Command, f *planFlags, read func(stdin io.Reader) (*manifest.Set, error)) (*simulate.Result, time.Duration, error) {
 	if err := f.check(); err != nil {
 		return nil, 0, err
 	}
 	progress := newProgress(cmd.ErrOrStderr())
 	defer progress.end()
 	progress.say("reading")
-	set, err := f.read(cmd.InOrStdin())
+	set, err := read(cmd.InOrStdin())
 	if err != nil {
 		return nil, 0, err
 	}

@@ -36,11 +36,10 @@ type Result struct {
 	Snapshot shape.Snapshot
 	Decision engine.Decision
 
-	// Policy is the Input's.
-	Policy engine.Policy
-
 	// Notes say what was assumed or left out, one sentence each.
 	Notes []string
+
+	pods []*corev1.Pod // all of the Input's
 }
 
 // Prepared is a cluster that is ready to be planned.
@@ -141,7 +140,7 @@ func (p *Prepared) Plan() (*Result, error) {
 	return &Result{
 		Snapshot: snapshot,
 		Decision: engine.Plan(snapshot, p.input.Policy),
-		Policy:   p.input.Policy,
 		Notes:    p.notes,
+		pods:     p.objects.Pods,
 	}, nil
 }

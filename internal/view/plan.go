@@ -56,7 +56,7 @@ func PlanOf(d engine.Decision, notes []string, took time.Duration) Plan {
 		Notes:        append([]string{}, notes...),
 	}
 	for i := range d.Open {
-		out.Nodes = append(out.Nodes, nodeOf(&d.Open[i]))
+		out.Nodes = append(out.Nodes, NodeOf(&d.Open[i]))
 	}
 	for _, p := range d.Place {
 		out.Placed = append(out.Placed, Placement{Pod: string(p.Pod), Node: p.Node})
@@ -68,7 +68,8 @@ func PlanOf(d engine.Decision, notes []string, took time.Duration) Plan {
 	return out
 }
 
-func nodeOf(n *engine.NewNode) Node {
+// NodeOf is the read model of a node to be bought.
+func NodeOf(n *engine.NewNode) Node {
 	out := Node{Name: n.ID, Pool: n.Pool, Price: n.Price.Float(), Options: len(n.Options), Pods: make([]string, 0, len(n.Pods))}
 	if len(n.Options) > 0 {
 		out.InstanceType, out.Zone, out.CapacityType = n.Options[0].Type, n.Options[0].Zone, n.Options[0].CapacityType

@@ -17,9 +17,7 @@ func (p *Plan) Table(w io.Writer) error {
 	t.nodes(p.Nodes)
 	t.placed(p.Placed)
 	t.unplaced(p.Unplaced)
-	for _, note := range p.Notes {
-		fmt.Fprintf(t, "note: %s\n", note)
-	}
+	t.notes(p.Notes)
 	if len(p.Notes) > 0 {
 		fmt.Fprintln(t)
 	}

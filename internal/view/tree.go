@@ -14,12 +14,13 @@ func body(t *explain.Tree) string {
 	var b strings.Builder
 	groups(&b, t, "  ")
 	for i := range t.Children {
-		branch(&b, &t.Children[i], "  ")
+		branch(&b, &t.Children[i], "  ", "left")
 	}
 	return b.String()
 }
 
-func branch(b *strings.Builder, t *explain.Tree, indent string) {
+// branch calls what is left over by its name.
+func branch(b *strings.Builder, t *explain.Tree, indent, leftover string) {
 	b.WriteString(indent + t.Subject)
 	switch {
 	case t.Noun != "" && t.Of > 0:
@@ -27,14 +28,14 @@ func branch(b *strings.Builder, t *explain.Tree, indent string) {
 		for _, g := range t.Groups {
 			left -= g.Count
 		}
-		fmt.Fprintf(b, ": %d %s, %d left", t.Of, t.Noun, left)
+		fmt.Fprintf(b, ": %d %s, %d %s", t.Of, t.Noun, left, leftover)
 	case t.Noun != "" && len(t.Groups) == 0:
 		fmt.Fprintf(b, ": no %s", t.Noun)
 	}
 	b.WriteByte('\n')
 	groups(b, t, indent+"  ")
 	for i := range t.Children {
-		branch(b, &t.Children[i], indent+"  ")
+		branch(b, &t.Children[i], indent+"  ", leftover)
 	}
 }
 

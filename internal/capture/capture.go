@@ -1,0 +1,64 @@
+// Package capture reads a live cluster as if it had been written down: a manifest.Set of what the
+// API server holds at the moment. It only lists, and never watches or writes.
+package capture
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
+	"github.com/dovetail-sh/dovetail/internal/manifest"
+)
+
+// Read lists everything that planning looks at. Node classes whose kind the cluster does not know are
+// left out; a cluster that does not know NodePools is an error.
+func Read(ctx context.Context, from client.Reader) (*manifest.Set, error) {
+	set := &manifest.Set{}
+	for _, l := range []struct {
+		list     client.ObjectList
+		optional bool
+		keep     func(client.ObjectList)
+	}{
+		{&corev1.PodList{}, false, func(l client.ObjectList) { set.Pods = pointers(l.(*corev1.PodList).Items) }},
+		{&corev1.NodeList{}, false, func(l client.ObjectList) { set.Nodes = pointers(l.(*corev1.NodeList).Items) }},
+		{&karpenterv1.NodeClaimList{}, false, func(l client.ObjectList) { set.NodeClaims = pointers(l.(*karpenterv1.NodeClaimList).Items) }},
+		{&karpenterv1.NodePoolList{}, false, func(l client.ObjectList) { set.NodePools = pointers(l.(*karpenterv1.NodePoolList).Items) }},
+		{&appsv1.DaemonSetList{}, false, func(l client.ObjectList) { set.DaemonSets = pointers(l.(*appsv1.DaemonSetList).Items) }},
+		{&corev1.NamespaceList{}, false, func(l client.ObjectList) { set.Namespaces = pointers(l.(*corev1.NamespaceList).Items) }},
+		{&corev1.PersistentVolumeClaimList{}, false, func(l client.ObjectList) { set.Claims = pointers(l.(*corev1.PersistentVolumeClaimList).Items) }},
+		{&corev1.PersistentVolumeList{}, false, func(l client.ObjectList) { set.Volumes = pointers(l.(*corev1.PersistentVolumeList).Items) }},
+		{&storagev1.StorageClassList{}, false, func(l client.ObjectList) { set.StorageClasses = pointers(l.(*storagev1.StorageClassList).Items) }},
+		{&storagev1.CSINodeList{}, false, func(l client.ObjectList) { set.CSINodes = pointers(l.(*storagev1.CSINodeList).Items) }},
+		{&awsv1.EC2NodeClassList{}, true, func(l client.ObjectList) { set.EC2NodeClasses = pointers(l.(*awsv1.EC2NodeClassList).Items) }},
+		{&kwokv1alpha1.KWOKNodeClassList{}, true, func(l client.ObjectList) { set.KWOKNodeClasses = pointers(l.(*kwokv1alpha1.KWOKNodeClassList).Items) }},
+	} {
+		err := from.List(ctx, l.list)
+		switch {
+		case err == nil:
+			l.keep(l.list)
+		case meta.IsNoMatchError(err) && l.optional:
+		case meta.IsNoMatchError(err):
+			return nil, fmt.Errorf("the cluster has no NodePools: install the custom resource definitions of karpenter.sh, or give manifests with -f: %w", err)
+		default:
+			return nil, fmt.Errorf("reading the cluster: %w", err)
+		}
+	}
+	return set, nil
+}
+
+func pointers[T any](items []T) []*T {
+	out := make([]*T, len(items))
+	for i := range items {
+		out[i] = &items[i]
+	}
+	return out
+}

@@ -1,0 +1,105 @@
+package manifest_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dovetail-sh/dovetail/internal/manifest"
+)
+
+func read(t *testing.T, text string) *manifest.Set {
+	t.Helper()
+	set, err := manifest.Read([]string{"-"}, strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func podNames(set *manifest.Set) []string {
+	var out []string
+	for _, p := range set.Pods {
+		out = append(out, p.Namespace+"/"+p.Name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+const template = "template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}"
+
+func TestWorkloadsBecomeThePodsThatTheyLack(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"default of one": {"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, namespace: ns}\nspec: {" + template + "}", []string{"ns/d-0"}},
+		"scaled to none": {"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 0, " + template + "}", nil},
+		"ordinals":       {"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec: {replicas: 2, ordinals: {start: 5}, " + template + "}", []string{"default/s-5", "default/s-6"}},
+		"a job's rest": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {parallelism: 5, completions: 4, " + template + "}\nstatus: {succeeded: 2}",
+			[]string{"default/j-0", "default/j-1"}},
+		"suspended": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {suspend: true, " + template + "}", nil},
+		"a set of a deployment": {`{"apiVersion": "v1", "kind": "List", "items": [
+			{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": 2, "template": {"spec": {"containers": []}}}},
+			{"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "d-1", "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "u", "controller": true}]},
+			 "spec": {"replicas": 2, "template": {"spec": {"containers": []}}}},
+			{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "d-1-x", "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "d-1", "uid": "u", "controller": true}]}}]}`,
+			[]string{"default/d-0", "default/d-1-x"}},
+		"a typed list": {"apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}, {metadata: {name: b}}]", []string{"default/a", "default/b"}},
+		"comments":     {"# nothing\n---\n---\napiVersion: v1\nkind: Pod\nmetadata: {generateName: g-}\n", []string{"default/g-1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(c.want, podNames(read(t, c.text))); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAdmissionsDefaultsAreFilledIn(t *testing.T) {
+	t.Parallel()
+	set := read(t, `
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: {name: high}
+value: 7
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  priorityClassName: high
+  containers: [{name: c, image: i, resources: {limits: {cpu: "2", memory: 1Gi}, requests: {cpu: "1"}}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c}
+`)
+	p := set.Pods[0]
+	r := p.Spec.Containers[0].Resources.Requests
+	if *p.Spec.Priority != 7 || r.Cpu().String() != "1" || r.Memory().String() != "1Gi" {
+		t.Errorf("priority %d, requests %v; want 7, one core and 1Gi", *p.Spec.Priority, r)
+	}
+	if set.Ignored["ConfigMap"] != 1 {
+		t.Errorf("ignored %v, want one ConfigMap", set.Ignored)
+	}
+}
+
+func TestWhatNoServerAcceptsIsNamed(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"apiVersion: v1\nkind: Pod\nspec: {}":                                                                          "standard input, document 1: a Pod has no metadata.name",
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {priorityClassName: gone}":                              "Pod default/p: priorityClassName gone is not among the manifests",
+		"apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: p}":                                    "Provisioner p: apiVersion karpenter.sh/v1alpha5 is no longer served; write it as a karpenter.sh/v1 NodePool",
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 2000000, " + template + "}":      "Deployment default/d: 2000000 pods are more than",
+		"apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: 1}}]": "item 1: Pod p: ",
+	} {
+		if _, err := manifest.Read([]string{"-"}, strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want one with %q", err, want)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package simulate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/translate"
+	"github.com/dovetail-sh/dovetail/internal/view"
+)
+
+// ExplainPod says where a pod goes and what else could hold it, or why nothing can. name is
+// "namespace/name". The error says that there is no such pod, and who is called so elsewhere.
+func (r *Result) ExplainPod(name string) (view.Pod, error) {
+	id := shape.PodID(name)
+	out := view.Pod{Pod: name, Notes: r.Notes}
+	for i := range r.Decision.Unplaced {
+		if u := &r.Decision.Unplaced[i]; u.Pod == id {
+			out.Verdict, out.Why = view.NoPlace, u.Why
+			return out, nil
+		}
+	}
+	for i := range r.Decision.Open {
+		if n := &r.Decision.Open[i]; slices.Contains(n.Pods, id) {
+			node := view.NodeOf(n)
+			out.Verdict, out.Node, out.New, out.Why = view.NewNode, n.ID, &node, r.survey().pod(id)
+			return out, nil
+		}
+	}
+	for _, p := range r.Decision.Place {
+		if p.Pod == id {
+			out.Verdict, out.Node, out.Why = view.ExistingNode, p.Node, r.survey().pod(id)
+			return out, nil
+		}
+	}
+	for _, n := range r.Snapshot.Nodes {
+		if slices.ContainsFunc(n.Pods, func(p shape.Pod) bool { return p.ID == id }) {
+			out.Verdict, out.Node = view.HasNode, n.Name
+			return out, nil
+		}
+	}
+	pod, err := r.find(name)
+	if err != nil {
+		return out, err
+	}
+	out.Verdict, out.Reason = view.NotPlanned, unplanned(pod)
+	return out, nil
+}
+
+func (r *Result) find(name string) (*corev1.Pod, error) {
+	_, short, _ := strings.Cut(name, "/")
+	var alike []string
+	for _, p := range r.pods {
+		id := string(translate.IDOf(p))
+		if id == name {
+			return p, nil
+		}
+		if p.Name == short || strings.HasPrefix(p.Name, short+"-") && p.Namespace+"/"+short == name {
+			alike = append(alike, id)
+		}
+	}
+	slices.Sort(alike)
+	switch len(alike) {
+	case 0:
+		return nil, fmt.Errorf("there is no pod %s among %d pods; name it as NAMESPACE/NAME or give -n", name, len(r.pods))
+	case 1:
+		return nil, fmt.Errorf("there is no pod %s; did you mean %s?", name, alike[0])
+	}
+	return nil, fmt.Errorf("there is no pod %s; did you mean one of %s?", name, strings.Join(alike, ", "))
+}
+
+// unplanned is why nobody looks for a place for a pod.
+func unplanned(pod *corev1.Pod) string {
+	switch {
+	case translate.Finished(pod):
+		return "it is finished"
+	case pod.Spec.NodeName != "":
+		return "it runs on node " + pod.Spec.NodeName + ", which is not given"
+	case pod.DeletionTimestamp != nil:
+		return "it is being deleted"
+	case len(pod.Spec.SchedulingGates) > 0:
+		return "scheduling gate " + pod.Spec.SchedulingGates[0].Name + " holds it back"
+	}
+	return "kube-scheduler has not called it unschedulable"
+}
+
+// ExplainNode says what is on a node, and what keeps the other pods that wait off it. name is a
+// node's, a NodeClaim's, or that of a new node in the plan: "n1".
+func (r *Result) ExplainNode(name string) (view.NodeAnswer, error) {
+	for i := range r.Snapshot.Nodes {
+		if n := r.Snapshot.Nodes[i]; n.Name == name || n.Claim == name {
+			return r.existing(n), nil
+		}
+	}
+	for i := range r.Decision.Open {
+		if n := &r.Decision.Open[i]; n.ID == name {
+			node := view.NodeOf(n)
+			return view.NodeAnswer{Node: name, New: &node, Pool: n.Pool, InstanceType: node.InstanceType, Zone: node.Zone,
+				CapacityType: node.CapacityType, Price: node.Price, Placed: node.Pods, Resources: r.rest(node.InstanceType, node.Pool, n.Requests), Notes: r.Notes}, nil
+		}
+	}
+	var known []string
+	for _, n := range r.Snapshot.Nodes {
+		known = append(known, n.Name)
+	}
+	if len(r.Decision.Open) > 0 {
+		known = append(known, fmt.Sprintf("n1 to n%d for those that would be bought", len(r.Decision.Open)))
+	}
+	if len(known) == 0 {
+		return view.NodeAnswer{}, fmt.Errorf("there is no node %s: the plan has no nodes at all", name)
+	}
+	return view.NodeAnswer{}, fmt.Errorf("there is no node %s; there are %s", name, strings.Join(known, ", "))
+}
+
+// rest is what a type has beside requests.
+func (r *Result) rest(instanceType, pool string, requests shape.Vector) []view.Resource {
+	for _, p := range r.Snapshot.Pools {
+		for _, i := range p.Types {
+			if it := r.Snapshot.Types[i]; p.Name == pool && it.Name == instanceType {
+				return resources(it.Allocatable, it.Allocatable.Sub(requests))
+			}
+		}
+	}
+	return nil
+}
+
+func resources(allocatable, free shape.Vector) []view.Resource {
+	var out []view.Resource
+	allocatable.Each(func(name string, n int64) {
+		out = append(out, view.Resource{Name: name, Allocatable: n, Free: free.Get(name)})
+	})
+	return out
+}
+
+func (r *Result) existing(n *shape.Node) view.NodeAnswer {
+	out := view.NodeAnswer{Node: n.Name, Pool: n.Pool, InstanceType: n.InstanceType, Zone: n.Zone, CapacityType: n.CapacityType,
+		Price: n.Price.Float(), Kept: n.Kept, Leaving: n.Stage == shape.Leaving, Notes: r.Notes}
+	for _, p := range n.Pods {
+		out.Running = append(out.Running, string(p.ID))
+	}
+	for _, p := range r.Decision.Place {
+		if p.Node == n.Name {
+			out.Placed = append(out.Placed, string(p.Pod))
+		}
+	}
+	s := r.survey()
+	out.Resources = s.left(n)
+	out.Why = s.node(n.Name)
+	return out
+}
