@@ -18,6 +18,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/disrupt"
 	"github.com/dovetail-sh/dovetail/internal/controller/drift"
 	"github.com/dovetail-sh/dovetail/internal/controller/expire"
+	"github.com/dovetail-sh/dovetail/internal/controller/health"
 	"github.com/dovetail-sh/dovetail/internal/controller/interrupt"
 	"github.com/dovetail-sh/dovetail/internal/controller/lifecycle"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodeclass"
@@ -97,6 +98,7 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 
 // addClaims adds what brings claims to life and to their end.
 func (k *kit) addClaims() error {
+	joining := health.New(k.client, k.cloudFor("nodepool.registrationhealth"), k.clock)
 	nominate, err := k.beforeRegister()
 	if err != nil {
 		return err
@@ -126,6 +128,7 @@ func (k *kit) addClaims() error {
 	expired := &expire.Reconciler{Deps: expire.Deps{Client: k.client, Clock: k.clock, Delete: k.apply.Retire}}
 	return errors.Join(
 		alive.Register(k.manager, k.atOnce(200)),
+		joining.Register(k.manager),
 		terminate.Register(k.manager, endNodes, endClaims),
 		expired.Register(k.manager),
 		k.manager.Add(&collect.Collector{Deps: collect.Deps{

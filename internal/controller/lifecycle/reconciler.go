@@ -37,7 +37,7 @@ type cloud interface {
 	Terminate(ctx context.Context, providerID string) error
 }
 
-// Deps is what a Reconciler needs. All but BeforeRegister are required.
+// Deps is what a Reconciler needs. All but BeforeRegister and Outcome are required.
 type Deps struct {
 	Client  client.Client
 	Cloud   cloud
@@ -52,6 +52,9 @@ type Deps struct {
 	// BeforeRegister is called just before a node loses the taint that keeps pods off it.
 	// An error does not hold the node up.
 	BeforeRegister func(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) error
+
+	// Outcome is called when it is decided whether a pool's node joins.
+	Outcome func(pool string, joined bool)
 }
 
 // Reconciler brings claims to life.
@@ -117,6 +120,9 @@ func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nod
 		}
 		return again, nil
 	case giveUp:
+		if todo.reason == ReasonRegistrationTimeout || todo.reason == ReasonLaunchTimeout {
+			r.decided(claim, false)
+		}
 		return reconcile.Result{}, r.giveUp(ctx, claim, todo.reason)
 	case register:
 		if err := r.register(ctx, claim, &nodes[0]); err != nil {
@@ -124,6 +130,7 @@ func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nod
 		}
 		claim.Status.NodeName = nodes[0].Name
 		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionRegistered)
+		r.decided(claim, true)
 	case initialize:
 		if err := r.initialize(ctx, claim, &nodes[0]); err != nil {
 			return reconcile.Result{}, err
@@ -135,6 +142,13 @@ func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nod
 		}
 	}
 	return again, r.write(ctx, before, claim)
+}
+
+// decided passes on whether a node joined.
+func (r *Reconciler) decided(claim *karpenterv1.NodeClaim, joined bool) {
+	if r.Outcome != nil {
+		r.Outcome(claim.Labels[karpenterv1.NodePoolLabelKey], joined)
+	}
 }
 
 // hold puts the finalizer on a claim, so that nothing is bought for a claim that could
