@@ -10,6 +10,7 @@ TOOL := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 MODULES := $(patsubst %/go.mod,%,$(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod'))
 TESTFLAGS ?=
 BENCHFLAGS ?=
+N ?= 20000
 
 ##@ First steps
 
@@ -64,6 +65,10 @@ bench: ## Run the planner's own benchmarks
 .PHONY: bench-peer
 bench-peer: ## Measure the planner beside Karpenter's on the same inputs, in one process (5 minutes; BENCHFLAGS=-h lists flags)
 	cd bench && $(GO) run . $(BENCHFLAGS)
+
+.PHONY: oracle
+oracle: ## Hold N placements (20,000 unless told, half a minute) of random plans against kube-scheduler's own filters
+	cd playground && $(GO) test ./oracle -count=1 -timeout=0 -v -args -placements=$(N)
 
 .PHONY: clean
 clean: ## Remove what was built

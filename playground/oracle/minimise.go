@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // minimise drops whatever a disagreement does not need, until nothing more can go.
@@ -18,6 +21,9 @@ func minimise(ctx context.Context, s *scheduler, c *cluster, want Disagreement) 
 			smaller, ok := c.without(i)
 			if !ok {
 				break
+			}
+			if smaller.String() == c.String() {
+				continue
 			}
 			_, found := judge(ctx, s, smaller)
 			if slices.ContainsFunc(found, func(d Disagreement) bool { return d.Kind == want.Kind && d.Plugin == want.Plugin }) {
@@ -37,47 +43,132 @@ func (c *cluster) without(i int) (*cluster, bool) {
 		return at, at >= 0 && at < n
 	}
 	if at, ok := drop(len(c.pending)); ok {
-		out.pending = slices.Delete(slices.Clone(c.pending), at, at+1)
+		out.pending = less(c.pending, at)
 		return &out, true
 	}
 	if at, ok := drop(len(c.machines)); ok {
-		out.machines = slices.Delete(slices.Clone(c.machines), at, at+1)
+		out.machines = less(c.machines, at)
 		return &out, true
 	}
 	if at, ok := drop(len(c.pools)); ok {
-		out.pools = slices.Delete(slices.Clone(c.pools), at, at+1)
+		out.pools = less(c.pools, at)
 		return &out, true
 	}
 	if at, ok := drop(len(c.types)); ok {
-		out.types = slices.Delete(slices.Clone(c.types), at, at+1)
+		out.types = less(c.types, at)
 		return &out, true
 	}
+	if at, ok := drop(len(c.daemons)); ok {
+		return c.withoutDaemon(at), true
+	}
 	for m := range c.machines {
-		daemons := slices.IndexFunc(c.machines[m].pods, func(p *corev1.Pod) bool { return len(p.OwnerReferences) == 0 })
-		if daemons < 0 {
-			continue
-		}
-		// A node keeps its daemons, which come first.
+		daemons := daemonsOf(c.machines[m])
 		if at, ok := drop(len(c.machines[m].pods) - daemons); ok {
 			out.machines = slices.Clone(c.machines)
-			out.machines[m].pods = slices.Delete(slices.Clone(c.machines[m].pods), daemons+at, daemons+at+1)
+			out.machines[m].pods = less(c.machines[m].pods, daemons+at)
 			return &out, true
 		}
 	}
+	if at, ok := drop(len(c.pending) * len(simpler)); ok {
+		out.pending = slices.Clone(c.pending)
+		pod := c.pending[at/len(simpler)].DeepCopy()
+		simpler[at%len(simpler)](&pod.Spec)
+		out.pending[at/len(simpler)] = pod
+		return &out, true
+	}
 	return nil, false
+}
+
+func less[T any](list []T, at int) []T { return slices.Delete(slices.Clone(list), at, at+1) }
+
+// daemonsOf counts a machine's daemons, which come first.
+func daemonsOf(m machine) int {
+	i := slices.IndexFunc(m.pods, func(p *corev1.Pod) bool { return len(p.OwnerReferences) == 0 })
+	if i < 0 {
+		return len(m.pods)
+	}
+	return i
+}
+
+func (c *cluster) withoutDaemon(at int) *cluster {
+	out := *c
+	out.daemons, out.machines = less(c.daemons, at), slices.Clone(c.machines)
+	for i := range out.machines {
+		out.machines[i].pods = slices.DeleteFunc(slices.Clone(out.machines[i].pods), func(p *corev1.Pod) bool {
+			return len(p.OwnerReferences) > 0 && p.OwnerReferences[0].Name == c.daemons[at].Name
+		})
+	}
+	return &out
+}
+
+// simpler are the wishes that a pod may not need for a disagreement.
+var simpler = []func(*corev1.PodSpec){
+	func(s *corev1.PodSpec) { s.Affinity = nil },
+	func(s *corev1.PodSpec) { eachAffinity(s, func(a *corev1.Affinity) { a.NodeAffinity = nil }) },
+	func(s *corev1.PodSpec) { eachAffinity(s, func(a *corev1.Affinity) { a.PodAffinity = nil }) },
+	func(s *corev1.PodSpec) { eachAffinity(s, func(a *corev1.Affinity) { a.PodAntiAffinity = nil }) },
+	func(s *corev1.PodSpec) { s.TopologySpreadConstraints = nil },
+	func(s *corev1.PodSpec) { s.TopologySpreadConstraints = shorter(s.TopologySpreadConstraints) },
+	func(s *corev1.PodSpec) {
+		s.TopologySpreadConstraints = s.TopologySpreadConstraints[min(1, len(s.TopologySpreadConstraints)):]
+	},
+	func(s *corev1.PodSpec) { s.Tolerations = nil },
+	func(s *corev1.PodSpec) { s.NodeSelector = nil },
+	func(s *corev1.PodSpec) { s.Volumes = nil },
+	func(s *corev1.PodSpec) { s.Volumes = shorter(s.Volumes) },
+	func(s *corev1.PodSpec) { s.InitContainers = nil },
+	func(s *corev1.PodSpec) { s.Containers = s.Containers[:1] },
+	func(s *corev1.PodSpec) { s.Containers[0].Resources = corev1.ResourceRequirements{} },
+	func(s *corev1.PodSpec) { s.Containers[0].Ports = nil },
+	func(s *corev1.PodSpec) { s.Resources, s.Overhead, s.Priority = nil, nil, nil },
+}
+
+func eachAffinity(s *corev1.PodSpec, change func(*corev1.Affinity)) {
+	if s.Affinity != nil {
+		change(s.Affinity)
+	}
+}
+
+func shorter[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[:len(list)-1]
+}
+
+// planOf tells what the planner makes of a cluster.
+func planOf(c *cluster) string {
+	snapshot, _ := translate.Snapshot(c.objects(), noon)
+	d := engine.Plan(snapshot, engine.DefaultPolicy())
+	var b strings.Builder
+	for _, p := range d.Place {
+		fmt.Fprintf(&b, "plan: %s on %s\n", p.Pod, p.Node)
+	}
+	for _, n := range d.Open {
+		fmt.Fprintf(&b, "plan: %v on new %s of %s, one of %v, requires %v\n", n.Pods, n.ID, n.Pool, n.Options, n.Requirements)
+	}
+	for _, u := range d.Unplaced {
+		fmt.Fprintf(&b, "plan: no place for %s: %s\n", u.Pod, u.Why.Sentence())
+	}
+	return b.String()
 }
 
 // String tells a cluster in lines that are short enough to reason about.
 func (c *cluster) String() string {
 	var b strings.Builder
 	for _, t := range c.types {
-		fmt.Fprintf(&b, "type %s %+v attach %v\n", t.Name, t.Allocatable, t.Attachable)
+		fmt.Fprintf(&b, "type %s %+v attach %v", t.Name, t.Allocatable, t.Attachable)
 		for _, r := range t.Requirements {
-			fmt.Fprintf(&b, "  %s %s %v\n", r.Key, r.Operator, r.Values)
+			if len(r.Values) == 1 {
+				fmt.Fprintf(&b, " %s=%s", r.Key, r.Values[0])
+			}
 		}
 		for _, o := range t.Offerings {
-			fmt.Fprintf(&b, "  %s %s %s available %t\n", o.Zone, o.CapacityType, o.Price, o.Available)
+			if o.Available {
+				fmt.Fprintf(&b, ", %s %s %s", o.Zone, o.CapacityType, o.Price)
+			}
 		}
+		b.WriteByte('\n')
 	}
 	for _, p := range c.pools {
 		fmt.Fprintf(&b, "pool %s %s\n", p.Name, text(p.Spec))
@@ -90,8 +181,8 @@ func (c *cluster) String() string {
 		if m.csi != nil {
 			fmt.Fprintf(&b, " attach %s", text(m.csi.Spec.Drivers))
 		}
-		b.WriteByte('\n')
-		for _, p := range m.pods {
+		fmt.Fprintf(&b, ", %d daemons\n", daemonsOf(m))
+		for _, p := range m.pods[daemonsOf(m):] {
 			podLine(&b, "  running", p)
 		}
 	}
@@ -110,5 +201,6 @@ func text(v any) string {
 	if err != nil {
 		return err.Error()
 	}
-	return strings.NewReplacer(`"`, "", "DuringSchedulingIgnoredDuringExecution", "", "resources:{},", "").Replace(string(out))
+	return strings.NewReplacer(`"`, "", "DuringSchedulingIgnoredDuringExecution", "", "name:app,image:pause,", "",
+		"topology.kubernetes.io/", "", "kubernetes.io/", "", "resources:{},", "").Replace(string(out))
 }

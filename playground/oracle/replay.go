@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,6 +26,8 @@ const (
 	Possible Kind = "the scheduler places an unplaceable pod"
 	// Late pods are Possible ones that the planner places itself once the others are where it put them.
 	Late Kind = "the planner gives a pod up which it places in its next pass"
+	// NearDaemon pods would go on a new node only because a daemon there is a neighbour that they want.
+	NearDaemon Kind = "the scheduler places an unplaceable pod beside a new node's daemon"
 	// Untranslated objects are valid and our translation refuses them.
 	Untranslated Kind = "a valid object is refused"
 )
@@ -53,6 +56,10 @@ type counts struct {
 	clusters, placements, onNew, unplaced int
 }
 
+func (c counts) plus(d counts) counts {
+	return counts{c.clusters + d.clusters, c.placements + d.placements, c.onNew + d.onNew, c.unplaced + d.unplaced}
+}
+
 // judge plans a cluster and holds the plan against the scheduler.
 func judge(ctx context.Context, s *scheduler, c *cluster) (counts, []Disagreement) {
 	snapshot, problems := translate.Snapshot(c.objects(), noon)
@@ -60,10 +67,7 @@ func judge(ctx context.Context, s *scheduler, c *cluster) (counts, []Disagreemen
 		return counts{}, []Disagreement{{Seed: c.seed, Kind: Untranslated, Why: problems[0].Error()}}
 	}
 	decision := engine.Plan(snapshot, engine.DefaultPolicy())
-	t := trial{scheduler: s, cluster: c, decision: decision, pods: map[shape.PodID]*corev1.Pod{}}
-	for _, p := range c.pending {
-		t.pods[translate.IDOf(p)] = p
-	}
+	t := newTrial(s, c, decision)
 	n := counts{clusters: 1, unplaced: len(decision.Unplaced)}
 	for _, o := range decision.Open {
 		n.onNew += len(o.Pods)
@@ -85,6 +89,14 @@ type trial struct {
 	cluster   *cluster
 	decision  engine.Decision
 	pods      map[shape.PodID]*corev1.Pod
+}
+
+func newTrial(s *scheduler, c *cluster, d engine.Decision) *trial {
+	t := &trial{scheduler: s, cluster: c, decision: d, pods: map[shape.PodID]*corev1.Pod{}}
+	for _, p := range c.pending {
+		t.pods[translate.IDOf(p)] = p
+	}
+	return t
 }
 
 type move struct {
@@ -114,86 +126,120 @@ func (t *trial) replay(ctx context.Context, d dice, kind Kind, choose func(engin
 		machines = append(machines, t.cluster.launched(n, n.Options[choose(n)]))
 	}
 	moves := t.moves()
-	var stuck []move
-	for range orders {
+	var stuck []Disagreement
+	for i := range orders {
 		t.scheduler.board = newBoard(machines)
-		left := t.place(ctx, moves)
+		left := t.place(ctx, moves, i > 0)
 		if len(left) == 0 {
 			return nil
 		}
 		if stuck == nil || len(left) < len(stuck) {
-			stuck = left
+			stuck = t.refusals(ctx, kind, left)
 		}
-		// What got stuck goes first next time, the rest in another order.
-		rest := slices.DeleteFunc(slices.Clone(moves), func(m move) bool { return slices.Contains(left, m) })
-		d.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
-		if d.percent(50) {
-			moves = append(slices.Clone(left), rest...)
-		} else {
-			moves = append(rest, left...)
-			d.Shuffle(len(moves), func(i, j int) { moves[i], moves[j] = moves[j], moves[i] })
+		d.Shuffle(len(moves), func(i, j int) { moves[i], moves[j] = moves[j], moves[i] })
+		if i%4 != 3 {
+			// Pods that nothing restrains can wait for those that count their neighbours; most often that is it.
+			slices.SortStableFunc(moves, func(a, b move) int { return cmp.Compare(restraint(b.pod), restraint(a.pod)) })
 		}
 	}
+	return stuck
+}
+
+// refusals says for moves that do not pass why not.
+func (t *trial) refusals(ctx context.Context, kind Kind, left []move) []Disagreement {
 	var out []Disagreement
-	for _, m := range stuck {
+	for _, m := range left {
 		plugin, why := t.scheduler.attempt(ctx, m.pod).refusal(t.scheduler.board.byName[m.node])
 		out = append(out, Disagreement{Seed: t.cluster.seed, Kind: kind, Pod: string(translate.IDOf(m.pod)), Node: "node " + m.node, Plugin: plugin, Why: why})
 	}
 	return out
 }
 
-// place makes moves in rounds until none passes any more, and returns those left.
-func (t *trial) place(ctx context.Context, moves []move) []move {
-	for {
-		var left []move
-		for _, m := range moves {
-			node := t.scheduler.board.byName[m.node]
-			if plugin, _ := t.scheduler.attempt(ctx, m.pod).refusal(node); plugin != "" {
-				left = append(left, m)
-				continue
+// restraint is how many rules about neighbours a pod has.
+func restraint(pod *corev1.Pod) int {
+	n := len(pod.Spec.TopologySpreadConstraints)
+	if a := pod.Spec.Affinity; a != nil && a.PodAntiAffinity != nil {
+		n += len(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution)
+	}
+	return n
+}
+
+// place makes moves until none passes any more, and returns those left. It goes through them in rounds or, to
+// keep to their order, begins again after each.
+func (t *trial) place(ctx context.Context, moves []move, again bool) []move {
+	moves = slices.Clone(moves)
+	for at, passed := 0, false; ; {
+		if at == len(moves) {
+			if !passed {
+				return moves
 			}
-			bound := m.pod.DeepCopy()
-			bound.Spec.NodeName = m.node
-			node.AddPod(bound)
+			at, passed = 0, false
+			continue
 		}
-		if len(left) == 0 || len(left) == len(moves) {
-			return left
+		m := moves[at]
+		node := t.scheduler.board.byName[m.node]
+		if plugin, _ := t.scheduler.attempt(ctx, m.pod).refusal(node); plugin != "" {
+			at++
+			continue
 		}
-		moves = left
+		bound := m.pod.DeepCopy()
+		bound.Spec.NodeName = m.node
+		node.AddPod(bound)
+		moves, passed = slices.Delete(moves, at, at+1), true
+		if again {
+			at = 0
+		}
 	}
 }
 
 // impossible checks that pods without a place have none, on the board as it is after all placements.
 func (t *trial) impossible(ctx context.Context) []Disagreement {
 	var out []Disagreement
-	s := t.scheduler
 	fresh := t.cluster.fresh()
 	for _, u := range t.decision.Unplaced {
 		pod := t.pods[u.Pod]
-		try := s.attempt(ctx, pod)
-		where := ""
-		for _, n := range s.board.list {
-			if plugin, _ := try.refusal(s.board.byName[n.Node().Name]); plugin == "" {
-				where = "node " + n.Node().Name
-			}
+		where, kind := t.room(ctx, pod, fresh)
+		if where == "" {
+			continue
 		}
-		for i := 0; where == "" && i < len(fresh); i++ {
-			node := s.board.add(fresh[i])
-			if plugin, _ := s.attempt(ctx, pod).refusal(node); plugin == "" {
-				n := fresh[i].node
-				where = fmt.Sprintf("a fresh %s of %s in %s (%s)", n.Labels[shape.LabelInstanceType], n.Labels[shape.LabelNodePool], n.Labels[shape.LabelZone], n.Labels[shape.LabelCapacityType])
-			}
-			s.board.drop()
+		if kind == Possible && t.nextPass(pod) {
+			kind = Late
 		}
-		if where != "" {
-			kind := Possible
-			if t.nextPass(pod) {
-				kind = Late
-			}
-			out = append(out, Disagreement{Seed: t.cluster.seed, Kind: kind, Pod: string(u.Pod), Node: where, Why: u.Why.Sentence()})
-		}
+		out = append(out, Disagreement{Seed: t.cluster.seed, Kind: kind, Pod: string(u.Pod), Node: where, Why: u.Why.Sentence()})
 	}
 	return out
+}
+
+// room looks for a node that takes a pod, among those there are and fresh ones. Empty means none.
+func (t *trial) room(ctx context.Context, pod *corev1.Pod, fresh []machine) (where string, kind Kind) {
+	s := t.scheduler
+	try := s.attempt(ctx, pod)
+	for _, n := range s.board.list {
+		if plugin, _ := try.refusal(s.board.byName[n.Node().Name]); plugin == "" {
+			return "node " + n.Node().Name, Possible
+		}
+	}
+	for _, m := range fresh {
+		if !t.passes(ctx, pod, m) {
+			continue
+		}
+		l := m.node.Labels
+		where = fmt.Sprintf("a fresh %s of %s in %s (%s)", l[shape.LabelInstanceType], l[shape.LabelNodePool], l[shape.LabelZone], l[shape.LabelCapacityType])
+		m.pods = nil
+		if t.passes(ctx, pod, m) {
+			return where, Possible
+		}
+		kind = NearDaemon
+	}
+	return where, kind
+}
+
+// passes reports whether a pod may go on a machine that would be new.
+func (t *trial) passes(ctx context.Context, pod *corev1.Pod, m machine) bool {
+	node := t.scheduler.board.add(m)
+	defer t.scheduler.board.drop()
+	plugin, _ := t.scheduler.attempt(ctx, pod).refusal(node)
+	return plugin == ""
 }
 
 // nextPass reports whether the planner places a pod when it is asked again, with its plan carried out.
