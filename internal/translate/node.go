@@ -67,6 +67,11 @@ func (in *Interner) Node(p NodeParts) NodeView {
 	n.Unwelcome = unwelcome(p)
 	view := NodeView{Node: n, Capacity: capacity(p)}
 	view.settle(p)
+	var sum shape.Vector
+	for i := range n.Pods {
+		sum = sum.Add(in.classes[n.Pods[i].Class].Requests)
+	}
+	n.Requested = &sum
 	return view
 }
 

@@ -151,6 +151,9 @@ func TestPodsOfLeavingNodesNeedRoomElsewhere(t *testing.T) {
 	if diff := cmp.Diff(want, roles); diff != "" {
 		t.Errorf("pods that stay: -want +got\n%s", diff)
 	}
+	if r := s.Nodes[0].Requested; r == nil || r.Pods != 3 {
+		t.Errorf("requested %+v, want the sum of the three pods that stay", r)
+	}
 	if len(s.Pods) != 1 || s.Pods[0].ID != "default/plain" || s.Pods[0].From != "ip-1" {
 		t.Errorf("pods to be placed: %+v, want default/plain from ip-1", s.Pods)
 	}
