@@ -52,10 +52,15 @@ func (t *Table) buildColumns() {
 	}
 }
 
+// compareColumns orders by price, then by name. Most pairs are decided by the first comparison.
 func compareColumns(a, b Column) int {
+	if a.Offering.Price != b.Offering.Price {
+		return cmp.Compare(a.Offering.Price, b.Offering.Price)
+	}
+	if a.Type.Name != b.Type.Name {
+		return cmp.Compare(a.Type.Name, b.Type.Name)
+	}
 	return cmp.Or(
-		cmp.Compare(a.Offering.Price, b.Offering.Price),
-		cmp.Compare(a.Type.Name, b.Type.Name),
 		cmp.Compare(a.Offering.Zone, b.Offering.Zone),
 		cmp.Compare(a.Offering.CapacityType, b.Offering.CapacityType),
 		cmp.Compare(a.Offering.Reservation, b.Offering.Reservation),

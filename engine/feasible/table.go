@@ -282,11 +282,10 @@ func Holds(load, room []int64) bool {
 // are harder to place. It looks at content only and at the first pod last, so the order
 // does not depend on how the Snapshot is laid out.
 func (t *Table) compareClasses(a, b *Class) int {
+	if c := cmp.Or(cmp.Compare(b.Priority, a.Priority), slices.Compare(b.Need[4:], a.Need[4:]), cmp.Compare(bulk(b.Need), bulk(a.Need)), slices.Compare(b.Need, a.Need)); c != 0 {
+		return c
+	}
 	return cmp.Or(
-		cmp.Compare(b.Priority, a.Priority),
-		slices.Compare(b.Need[4:], a.Need[4:]),
-		cmp.Compare(bulk(b.Need), bulk(a.Need)),
-		slices.Compare(b.Need, a.Need),
 		cmp.Compare(a.Where.text, b.Where.text),
 		cmp.Compare(len(b.Spread)+len(b.Affinity), len(a.Spread)+len(a.Affinity)),
 		cmp.Compare(a.first, b.first),

@@ -3,7 +3,6 @@ package pack
 import (
 	"cmp"
 	"encoding/binary"
-	"fmt"
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
@@ -138,12 +137,17 @@ func (s *solver) appendHosts(key []byte, class int) []byte {
 	}
 	for i := range own.Rules {
 		if r := &own.Rules[i]; s.spread.Keys[r.Key].Host {
-			key = fmt.Appendf(key, "r%d %d %d %v", r.Kind, r.Tally, r.MaxSkew, r.Self)
+			key = append(key, 'r', byte(r.Kind), 0)
+			if r.Self {
+				key[len(key)-1] = 1
+			}
+			key = binary.LittleEndian.AppendUint32(key, uint32(r.Tally))
+			key = binary.LittleEndian.AppendUint32(key, uint32(r.MaxSkew))
 		}
 	}
 	for _, tally := range own.Adds {
 		if s.spread.Keys[s.spread.Tallies[tally].Key].Host {
-			key = fmt.Appendf(key, "a%d", tally)
+			key = binary.LittleEndian.AppendUint32(append(key, 'a'), uint32(tally))
 		}
 	}
 	return key

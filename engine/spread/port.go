@@ -12,7 +12,7 @@ func (s *State) bindPorts(i int, c *feasible.Class) {
 	for k := range c.HostPorts {
 		port := c.HostPorts[k]
 		text := fmt.Sprintf("port %q %q %d", port.IP, port.Protocol, port.Port)
-		at := s.tally(text, shape.LabelHostname, Tally{port: &port, ending: true})
+		at := s.tally(text, shape.LabelHostname, func() Tally { return Tally{port: &port, ending: true} })
 		s.rule(i, c, Rule{Kind: Apart, Tally: at, Port: fmt.Sprintf("%s/%d", port.Protocol, port.Port)})
 	}
 }

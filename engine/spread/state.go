@@ -2,7 +2,6 @@ package spread
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -99,11 +98,12 @@ func (s *State) bind(i int, c *feasible.Class) {
 			continue
 		}
 		f := &filter{where: c.Strict, affinity: !sp.IgnoreAffinity, taints: sp.HonorTaints}
-		term := shape.PodTerm{Selector: sp.Selector}
-		var b strings.Builder
-		fmt.Fprintf(&b, "spread %q %q %v %v %q ", sp.Key, c.Namespace, f.affinity, f.taints, filterText(f))
-		writeSelector(&b, sp.Selector)
-		at := s.tally(b.String(), sp.Key, Tally{matches: []matcher{newMatcher(c.Namespace, &term)}, filter: f})
+		text := append(make([]byte, 0, 128), "spread\x00"...)
+		text = append(append(append(append(text, sp.Key...), 0), c.Namespace...), 0)
+		text = append(append(append(text, flag(f.affinity), flag(f.taints)), filterText(f)...), 0)
+		at := s.tally(string(appendSelector(text, &sp.Selector)), sp.Key, func() Tally {
+			return Tally{matches: []matcher{newMatcher(c.Namespace, &shape.PodTerm{Selector: sp.Selector})}, filter: f}
+		})
 		s.rule(i, c, Rule{Kind: Skew, Tally: at, MaxSkew: max(sp.MaxSkew, 1), MinDomains: sp.MinDomains})
 	}
 	s.bindNear(i, c)
@@ -113,7 +113,9 @@ func (s *State) bind(i int, c *feasible.Class) {
 		if !term.Anti || term.Weight != 0 {
 			continue
 		}
-		at := s.tally("match "+termText(c.Namespace, term), term.Key, Tally{matches: []matcher{newMatcher(c.Namespace, term)}, ending: true})
+		at := s.tally("match "+termText(c.Namespace, term), term.Key, func() Tally {
+			return Tally{matches: []matcher{newMatcher(c.Namespace, term)}, ending: true}
+		})
 		s.rule(i, c, Rule{Kind: Apart, Tally: at})
 	}
 }
@@ -121,22 +123,34 @@ func (s *State) bind(i int, c *feasible.Class) {
 // bindNear makes the rules of required affinity. A pod counts for them only if it matches
 // all terms of the class.
 func (s *State) bindNear(i int, c *feasible.Class) {
-	var all []matcher
 	var text strings.Builder
 	var keys []string
 	for k := range c.Affinity {
 		if term := &c.Affinity[k]; !term.Anti && term.Weight == 0 {
-			all = append(all, newMatcher(c.Namespace, term))
-			text.WriteString(" & " + termText(c.Namespace, term))
+			text.WriteString("&" + termText(c.Namespace, term))
 			keys = append(keys, term.Key)
 		}
 	}
+	all := func() (list []matcher) {
+		for k := range c.Affinity {
+			if term := &c.Affinity[k]; !term.Anti && term.Weight == 0 {
+				list = append(list, newMatcher(c.Namespace, term))
+			}
+		}
+		return list
+	}
 	slices.Sort(keys)
 	for _, key := range slices.Compact(keys) {
-		name := "match " + fmt.Sprintf("%q", key) + text.String()
-		at := s.tally(name, key, Tally{matches: all, ending: true})
+		at := s.tally("match "+key+text.String(), key, func() Tally { return Tally{matches: all(), ending: true} })
 		s.rule(i, c, Rule{Kind: Near, Tally: at})
 	}
+}
+
+func flag(on bool) byte {
+	if on {
+		return 'y'
+	}
+	return 'n'
 }
 
 func filterText(f *filter) string {
@@ -166,7 +180,7 @@ func (s *State) bindBySymmetry() {
 	for _, term := range terms {
 		for i, own := range s.table.Classes {
 			if term.matches.selects(own.Class) {
-				at := s.tally("holder "+term.text, term.key, Tally{holder: term.text, ending: true})
+				at := s.tally("holder "+term.text, term.key, func() Tally { return Tally{holder: term.text, ending: true} })
 				s.rule(i, own, Rule{Kind: Apart, Tally: at})
 			}
 		}
@@ -174,7 +188,7 @@ func (s *State) bindBySymmetry() {
 }
 
 // tally finds or makes the tally of that text.
-func (s *State) tally(text, key string, t Tally) int32 {
+func (s *State) tally(text, key string, make func() Tally) int32 {
 	if at, ok := s.byText[text]; ok {
 		return at
 	}
@@ -184,6 +198,7 @@ func (s *State) tally(text, key string, t Tally) int32 {
 		s.byKey[key] = k
 		s.Keys = append(s.Keys, Key{Name: key, Host: key == shape.LabelHostname})
 	}
+	t := make()
 	t.Key = k
 	at := int32(len(s.Tallies))
 	s.byText[text] = at
@@ -199,6 +214,7 @@ func (s *State) rule(i int, c *feasible.Class, r Rule) {
 
 // involve finds out which tallies each class grows and what it must know of its domain.
 func (s *State) involve() {
+	known := map[string][]int32{} // what classes add, by their part
 	for i, c := range s.table.Classes {
 		own := &s.Classes[i]
 		note := func(key int32) {
@@ -209,11 +225,19 @@ func (s *State) involve() {
 				own.Keys = append(own.Keys, key)
 			}
 		}
-		for k := range s.Tallies {
-			if s.Tallies[k].adds(c.Class) {
-				own.Adds = append(own.Adds, int32(k))
-				note(s.Tallies[k].Key)
+		text := part(c.Class)
+		adds, ok := known[text]
+		if !ok {
+			for k := range s.Tallies {
+				if s.Tallies[k].adds(c.Class) {
+					adds = append(adds, int32(k))
+				}
 			}
+			known[text] = adds
+		}
+		own.Adds = adds
+		for _, k := range adds {
+			note(s.Tallies[k].Key)
 		}
 		for _, r := range own.Rules {
 			note(r.Key)

@@ -3,7 +3,6 @@ package spread
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/dovetail-sh/dovetail/engine/feasible"
 	"github.com/dovetail-sh/dovetail/engine/require"
@@ -108,20 +107,48 @@ func newMatcher(namespace string, term *shape.PodTerm) matcher {
 	return m
 }
 
+// termText is equal for terms that say the same. Zero bytes, which no name contains, part the words.
 func termText(namespace string, term *shape.PodTerm) string {
-	var b strings.Builder
-	names := term.Namespaces
-	if len(names) == 0 {
-		names = []string{namespace}
+	out := make([]byte, 0, 128)
+	out = append(append(out, term.Key...), 0)
+	switch {
+	case term.AllNamespaces:
+		out = append(out, '*', 0)
+	case len(term.Namespaces) == 0:
+		out = append(append(out, namespace...), 0)
 	}
-	fmt.Fprintf(&b, "%q %v %q ", term.Key, term.AllNamespaces, names)
-	writeSelector(&b, term.Selector)
-	return b.String()
+	for _, n := range term.Namespaces {
+		out = append(append(out, n...), 0)
+	}
+	return string(appendSelector(out, &term.Selector))
 }
 
-func writeSelector(b *strings.Builder, s shape.Selector) {
-	fmt.Fprintf(b, "%v", s.Nothing)
-	for _, r := range s.Requirements {
-		fmt.Fprintf(b, " %q %d %q", r.Key, r.Operator, r.Values)
+func appendSelector(out []byte, s *shape.Selector) []byte {
+	if s.Nothing {
+		return append(out, '!')
 	}
+	for _, r := range s.Requirements {
+		out = append(append(out, 0, '&', byte('0'+r.Operator)), r.Key...)
+		for _, v := range r.Values {
+			out = append(append(out, 0), v...)
+		}
+	}
+	return out
+}
+
+// part is equal for classes that are counted by the same tallies.
+func part(c *shape.Class) string {
+	out := append(make([]byte, 0, 128), c.Namespace...)
+	for _, l := range c.Labels {
+		out = append(append(append(append(out, 0), l.Key...), 0), l.Value...)
+	}
+	for i := range c.Affinity {
+		if term := &c.Affinity[i]; term.Anti && term.Weight == 0 {
+			out = append(append(out, 0, 1), termText(c.Namespace, term)...)
+		}
+	}
+	for _, p := range c.HostPorts {
+		out = fmt.Appendf(append(out, 0, 2), "%s %s %d", p.IP, p.Protocol, p.Port)
+	}
+	return string(out)
 }
