@@ -208,7 +208,11 @@ func (j *Journal) Last() (Record, error) {
 
 func encode(r Record) ([]byte, error) {
 	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
+	// The best compression would take a large cluster's plan longer than making it.
+	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
 	if err := json.NewEncoder(z).Encode(r); err != nil {
 		return nil, err
 	}

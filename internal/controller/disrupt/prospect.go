@@ -86,7 +86,7 @@ func (p *prospect) change(node string, how func(*fate)) {
 // move too: whether they may is not asked here.
 func emptied(n *shape.Node, moved func(shape.Pod)) *shape.Node {
 	out := closed(n)
-	out.Pods = nil
+	out.Pods, out.Requested = nil, nil
 	for _, pod := range n.Pods {
 		if pod.Role == shape.Movable || pod.Role == shape.Pinned {
 			pod.Role = shape.Movable
