@@ -64,7 +64,7 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 		config: d.config, manager: d.manager, client: d.manager.GetClient(), clock: o.Clock,
 		metrics: d.metrics, log: o.Log, classes: classesOf(d.config),
 	}
-	//nolint:staticcheck // the new events API has no source component, which users filter by
+	//lint:ignore SA1019 the new events API has no source component, which users filter by
 	k.events = observe.NewRecorder(d.manager.GetEventRecorderFor(observe.Component), o.Clock)
 	if o.Cloud == nil {
 		o.Cloud = newCloud
@@ -147,7 +147,7 @@ func (k *kit) addPools() error {
 			Open: k.apply.Open, Delete: k.apply.Retire,
 		}}).Register(k.manager)
 	}
-	pools, err := nodepool.New(nodepool.Deps{Client: k.client, Cloud: k.cloudFor("nodepool"), Clock: k.clock, Metrics: k.metrics, Rules: rulesOf(k.config)})
+	pools, err := nodepool.New(nodepool.Deps{Client: k.client, Cloud: k.cloudFor("nodepool"), Clock: k.clock, Metrics: k.metrics, Events: k.events, Rules: rulesOf(k.config)})
 	if err != nil {
 		return err
 	}

@@ -117,11 +117,11 @@ func duplicates(text string) string {
 }
 
 func page200(url string) (text, problem string) {
-	answer, err := http.Get(url) //nolint:noctx // a test on loopback
+	answer, err := http.Get(url) // a test on loopback
 	if err != nil {
 		return "", err.Error()
 	}
-	defer answer.Body.Close() //nolint:errcheck // read to the end below
+	defer answer.Body.Close() // read to the end below
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return "", err.Error()
@@ -138,6 +138,6 @@ func freePort(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // only its port is of interest
+	defer l.Close() // only its port is of interest
 	return l.Addr().(*net.TCPAddr).Port
 }

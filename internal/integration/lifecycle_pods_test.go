@@ -172,6 +172,21 @@ func podThatNothingSuitsSaysWhy(t *testing.T, c *cluster) {
 	c.remove(t, deployment, pool)
 }
 
+func poolThatNothingSatisfiesSaysSo(t *testing.T, c *cluster) {
+	pool := general(func(p *karpenterv1.NodePool) {
+		p.Spec.Template.Spec.Requirements[0].Values = []string{"plan9"}
+	})
+	deployment := web("exotic", 1, "500m")
+	c.create(t, pool, deployment)
+	eventually(t, "an event on the pool", func() string {
+		return missingFrom(c.events(t, pool), "NoCompatibleInstanceTypes", "NodePool general", "requirements")
+	})
+	eventually(t, "an event on the pod that names the pool", func() string {
+		return missingFrom(c.events(t, c.podOf(t, "exotic")), "FailedScheduling", "general")
+	})
+	c.remove(t, deployment, pool)
+}
+
 // podOf is the pod of an app with one.
 func (c *cluster) podOf(t *testing.T, app string) *corev1.Pod {
 	t.Helper()

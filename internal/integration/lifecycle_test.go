@@ -17,6 +17,7 @@ func TestLifecycle(t *testing.T) {
 		story{"MachineOfADeletedClaim", machineOfADeletedClaimIsGivenBack},
 		story{"StandbyTakesOver", standbyTakesOver},
 		story{"MetricsAndHealth", metricsAndHealthAreServed},
+		story{"Interrupted", interruptedMachineIsReplaced},
 	)
 	everything := settings()
 	everything.Gates.StaticCapacity, everything.Gates.NodeRepair = true, true
@@ -28,6 +29,7 @@ func TestLifecycle(t *testing.T) {
 		story{"Standalone/NothingFits", standaloneThatNothingFitsIsGivenUp},
 		story{"Pods/OnePod", onePodGetsOneNode},
 		story{"Pods/PoolWithoutClass", poolWithoutClassSaysSo},
+		story{"Pods/PoolThatNothingSatisfies", poolThatNothingSatisfiesSaysSo},
 		story{"Pods/NothingSuits", podThatNothingSuitsSaysWhy},
 		story{"Emptiness/Budget", budgetHoldsWhenNodesAreEmpty},
 		story{"Drain/KeepsBudgets", drainKeepsBudgets},

@@ -165,6 +165,7 @@ func (r *Reconciler) see(ctx context.Context) (view, error) {
 func (r *Reconciler) act(ctx context.Context, c choice) error {
 	switch c.step {
 	case reserve:
+		r.approved(c)
 		if err := r.mark(ctx, c); err != nil {
 			return err
 		}
@@ -191,11 +192,25 @@ func (r *Reconciler) act(ctx context.Context, c choice) error {
 	return nil
 }
 
+// approved says that a node is consolidated.
+func (r *Reconciler) approved(c choice) {
+	if c.reason != karpenterv1.DisruptionReasonUnderutilized {
+		return
+	}
+	for _, object := range []client.Object{c.claim, c.node, c.pool} {
+		r.Events.Emitf(object, observe.ConsolidationApproved, "NodeClaim %s is given up because %s.", c.claim.Name, c.why)
+	}
+	r.Metrics.Disruption.Moves.WithLabelValues("approved", c.pool.Name, string(c.pool.Spec.Disruption.ConsolidationPolicy)).Inc()
+}
+
 // blocked says on claim and node why the node stays.
 func (r *Reconciler) blocked(c choice) {
 	reason := observe.DisruptionBlocked
 	if c.reason == karpenterv1.DisruptionReasonUnderutilized {
 		reason = observe.Unconsolidatable
+		if c.step == explain {
+			r.Metrics.Disruption.Moves.WithLabelValues("rejected", c.pool.Name, string(c.pool.Spec.Disruption.ConsolidationPolicy)).Inc()
+		}
 	}
 	message := strings.TrimSuffix("The node stays: "+c.why, ".") + "."
 	r.Events.Emit(c.claim, reason, message)

@@ -17,26 +17,30 @@ import (
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
-// Deps are what a Reconciler needs; all are required but Rules.
+// Deps are what a Reconciler needs; all are required but Rules and Events.
 type Deps struct {
 	Client  client.Client
 	Cloud   provider.Cloud
 	Clock   clock.PassiveClock
 	Metrics *observe.Metrics
+	Events  *observe.Recorder
 
 	// Rules are the cloud's own labels, beside Kubernetes' and Karpenter's.
 	Rules []karpenterv1.LabelRules
 }
 
-// Reconciler keeps NodePools.
-type Reconciler struct{ Deps }
+// Reconciler keeps NodePools. One worker runs it.
+type Reconciler struct {
+	Deps
+	answered map[string]answer // by pool
+}
 
 // New checks that nothing is missing.
 func New(d Deps) (*Reconciler, error) {
 	if d.Client == nil || d.Cloud == nil || d.Clock == nil || d.Metrics == nil {
 		return nil, errors.New("nodepool controller: a dependency is missing")
 	}
-	return &Reconciler{d}, nil
+	return &Reconciler{Deps: d, answered: map[string]answer{}}, nil
 }
 
 // Reconcile brings one NodePool's annotations and status up to date.
@@ -45,6 +49,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err := r.Client.Get(ctx, req.NamespacedName, pool); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.forget(req.Name)
+			delete(r.answered, req.Name)
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
@@ -64,6 +69,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	judge(pool, verdict{class: class, classMissing: missing != nil, kinds: r.Cloud.ClassKinds(), rules: r.Rules}, r.Clock.Now())
 	count(pool, claims, nodes)
 	r.publish(pool)
+	r.warnIfNothingSuits(ctx, pool)
 	if equality.Semantic.DeepEqual(before.Status, pool.Status) {
 		return reconcile.Result{}, nil
 	}

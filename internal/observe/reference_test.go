@@ -1,0 +1,102 @@
+package observe
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// reference is Karpenter's metrics: kind, name and labels. Dashboards and alerts are written against it.
+const reference = `
+c karpenter_nodeclaims_created_total reason nodepool min_values_relaxed
+c karpenter_nodeclaims_terminated_total nodepool capacity_type zone
+c karpenter_nodeclaims_disrupted_total reason nodepool capacity_type consolidation_policy termination_mode
+c karpenter_pods_disruption_initiated_total reason nodepool capacity_type consolidation_policy termination_mode
+h karpenter_nodeclaims_instance_termination_duration_seconds nodepool
+h karpenter_nodeclaims_termination_duration_seconds nodepool
+c karpenter_nodeclaims_unhealthy_disrupted_total condition nodepool capacity_type image_id
+c karpenter_nodes_created_total nodepool zone
+c karpenter_nodes_terminated_total nodepool zone
+s karpenter_nodes_termination_duration_seconds nodepool
+c karpenter_nodes_drained_total nodepool
+h karpenter_nodes_lifetime_duration_seconds nodepool
+g karpenter_cluster_utilization_percent resource_type
+g karpenter_cluster_state_node_count
+g karpenter_cluster_state_synced
+g karpenter_cluster_state_unsynced_time_seconds
+h karpenter_scheduler_scheduling_duration_seconds controller
+g karpenter_scheduler_queue_depth controller scheduling_id
+g karpenter_scheduler_unfinished_work_seconds controller scheduling_id
+g karpenter_scheduler_ignored_pods_count
+g karpenter_scheduler_unschedulable_pods_count controller
+g karpenter_scheduler_pending_pods_by_effective_zone_count controller zone
+g karpenter_pods_state name namespace owner node scheduled nodepool zone arch capacity_type instance_type phase ready managed
+s karpenter_pods_startup_duration_seconds
+h karpenter_pods_bound_duration_seconds
+h karpenter_pods_scheduling_decision_duration_seconds
+h karpenter_pods_provisioning_bound_duration_seconds
+h karpenter_pods_provisioning_startup_duration_seconds
+g karpenter_pods_unstarted_time_seconds name namespace
+g karpenter_pods_unbound_time_seconds name namespace
+g karpenter_pods_provisioning_unbound_time_seconds name namespace
+g karpenter_pods_provisioning_unstarted_time_seconds name namespace
+g karpenter_pods_provisioning_scheduling_undecided_time_seconds name namespace
+c karpenter_pods_eviction_requests_total code
+c karpenter_pods_drained_total reason
+h karpenter_voluntary_disruption_decision_evaluation_duration_seconds reason consolidation_type
+c karpenter_voluntary_disruption_decisions_total decision reason consolidation_type
+c karpenter_voluntary_disruption_decisions_by_nodepool_total decision reason consolidation_type nodepool
+g karpenter_voluntary_disruption_eligible_nodes reason
+c karpenter_voluntary_disruption_consolidation_timeouts_total consolidation_type
+c karpenter_voluntary_disruption_failed_validations_total consolidation_type
+c karpenter_voluntary_disruption_queue_failures_total decision reason consolidation_type
+h karpenter_consolidation_score decision nodepool policy
+c karpenter_consolidation_moves_total decision nodepool policy
+g karpenter_nodepools_allowed_disruptions nodepool reason
+g karpenter_nodepools_nodes_consuming_budgets nodepool reason
+g karpenter_nodepools_limit resource_type nodepool
+g karpenter_nodepools_usage resource_type nodepool
+g karpenter_nodepools_cost_total nodepool
+c karpenter_nodepools_cost_tracker_errors_total nodepool
+h karpenter_cloudprovider_duration_seconds controller method provider
+g karpenter_build_info version goversion goarch commit
+`
+
+func TestMetricsAreKarpenters(t *testing.T) {
+	t.Parallel()
+	have := map[string]string{}
+	for _, m := range NewMetrics().Table() {
+		have[m.Name] = string(m.Kind)[:1] + " " + m.Name + " " + strings.Join(slices.Sorted(slices.Values(m.Labels)), " ")
+	}
+	for line := range strings.Lines(strings.TrimSpace(reference)) {
+		words := strings.Fields(line)
+		slices.Sort(words[2:])
+		want := words[0] + " " + words[1] + " " + strings.Join(words[2:], " ")
+		if diff := cmp.Diff(want, have[words[1]]); diff != "" {
+			t.Errorf("%s: -want +got\n%s", words[1], diff)
+		}
+	}
+}
+
+// events are Karpenter's event reasons that this daemon gives.
+var events = []string{
+	"Nominated", "FailedScheduling", "NoCompatibleInstanceTypes", "DisruptionLaunching", "DisruptionWaitingReadiness", "DisruptionTerminating", "DisruptionBlocked",
+	"Unconsolidatable", "ConsolidationCandidate", "ConsolidationRejected", "ConsolidationApproved", "NodeRepairBlocked", "Evicted", "Disrupted", "FailedDraining",
+	"AwaitingVolumeDetachment", "TerminationGracePeriodExpiring", "InsufficientCapacityError", "UnregisteredTaintMissing", "FailedConsistencyCheck",
+	"InvalidDoNotDisruptAnnotation", "DoNotDisruptUntil", "DoNotDisruptGracePeriodElapsed", "FailedTermination", "NodeClassNotReady", "Finalized",
+}
+
+func TestEventReasonsAreKarpenters(t *testing.T) {
+	t.Parallel()
+	have := map[string]bool{}
+	for _, r := range Reasons() {
+		have[r.Name] = true
+	}
+	for _, name := range events {
+		if !have[name] {
+			t.Errorf("there is no event %s", name)
+		}
+	}
+}
