@@ -7,7 +7,7 @@ SHELL := bash
 GO ?= go
 TOOL := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 # Modules of this repository, the root first.
-MODULES := $(patsubst %/go.mod,%,$(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod'))
+MODULES := $(patsubst %/,%,$(dir $(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod')))
 TESTFLAGS ?=
 BENCHFLAGS ?=
 N ?= 20000

@@ -87,7 +87,7 @@ func (c *child) once() error {
 	if err != nil {
 		return fmt.Errorf("opening the log of %s: %w", c.name, err)
 	}
-	defer log.Close() //nolint:errcheck // nothing of ours is buffered
+	defer log.Close() // nothing of ours is buffered
 	cmd := c.command()
 	cmd.Stdout, cmd.Stderr = log, log
 	// Ctrl-C in a terminal goes to the whole foreground group; the parts must
@@ -97,7 +97,7 @@ func (c *child) once() error {
 	if err != nil {
 		return err
 	}
-	defer hold.Close() //nolint:errcheck // closing is its only use
+	defer hold.Close() // closing is its only use
 	if err := cmd.Start(); err != nil {
 		return errors.Join(fmt.Errorf("starting %s: %w", c.name, err), handedOver.Close())
 	}

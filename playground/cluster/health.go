@@ -36,7 +36,7 @@ func newProber(a *authority) (*prober, error) {
 				RootCAs: roots, Certificates: []tls.Certificate{certificate},
 				// The scheduler and the controller manager sign their own serving
 				// certificates; a health question to loopback gives nothing away.
-				InsecureSkipVerify: true, //nolint:gosec // see above
+				InsecureSkipVerify: true, // see above
 			},
 		},
 	}}, nil
@@ -53,7 +53,7 @@ func (p *prober) get(url string) func(context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer response.Body.Close() //nolint:errcheck // it was only read
+		defer response.Body.Close() // it was only read
 		if response.StatusCode == http.StatusOK {
 			return nil
 		}

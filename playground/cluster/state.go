@@ -172,6 +172,6 @@ func locked(dir string) bool {
 	if err != nil {
 		return false
 	}
-	defer lock.Close() //nolint:errcheck // it was only read; closing also unlocks
+	defer lock.Close() // it was only read; closing also unlocks
 	return syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
 }

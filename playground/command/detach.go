@@ -61,7 +61,7 @@ func superviseDetached(ctx context.Context, cmd *exec.Cmd, flags upFlags, out io
 	if err != nil {
 		return fmt.Errorf("making the log of the process in the background: %w", err)
 	}
-	defer log.Close() //nolint:errcheck // nothing of ours is buffered
+	defer log.Close() // nothing of ours is buffered
 	cmd.Stderr = log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	stdout, err := cmd.StdoutPipe()
