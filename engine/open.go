@@ -16,6 +16,9 @@ import (
 // open writes down the new nodes.
 func (a *assembler) open(bins []pack.Bin) {
 	slack := newSlack(a.table, bins)
+	for _, left := range slack.left {
+		a.left = append(a.left, slices.Clone(left))
+	}
 	a.launches = map[string]*launch{}
 	for i := range bins {
 		b := &bins[i]

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"github.com/dovetail-sh/dovetail/engine/explain"
 	"github.com/dovetail-sh/dovetail/engine/feasible"
 	"github.com/dovetail-sh/dovetail/engine/shape"
@@ -122,14 +120,8 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 	if !t.Available.Has(i) {
 		return feasible.Reason{Kind: feasible.Unavailable}
 	}
-	for _, l := range pool.Limits {
-		left := l.Max - l.Used
-		for _, n := range a.decision.Open {
-			if n.Pool == pool.Name {
-				left -= a.planned(&n, l.Resource)
-			}
-		}
-		if need := use(t, i, l.Resource); need > left {
+	for k, l := range pool.Limits {
+		if need, left := use(t, i, l.Resource), a.left[p][k]; need > left {
 			return feasible.Reason{Kind: feasible.OverLimit, Resource: l.Resource, Need: need, Have: max(left, 0)}
 		}
 	}
@@ -152,17 +144,6 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 		return feasible.Reason{Kind: feasible.Unavailable} // others took what the reservation held
 	}
 	return feasible.Reason{Kind: feasible.TooSmall}
-}
-
-// planned is how much of a limited resource a new node uses as planned.
-func (a *assembler) planned(n *NewNode, resource string) int64 {
-	if resource == shape.LimitNodes {
-		return 1
-	}
-	i := slices.IndexFunc(a.table.Columns, func(c feasible.Column) bool {
-		return c.Type.Name == n.Options[0].Type
-	})
-	return a.table.Columns[i].Type.Capacity.Get(resource)
 }
 
 // tooFew reports whether a node for one pod alone could keep the pool's minValues.

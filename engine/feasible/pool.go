@@ -31,6 +31,7 @@ type Pool struct {
 	freeBits int
 	freeFull bitset.Set
 
+	named   bitset.Set // columns of the types that the pool lists
 	dims    int
 	room    []int64  // by column
 	ladders []ladder // by dimension, built when first asked
@@ -66,10 +67,10 @@ func (t *Table) compilePool(sp *shape.Pool) *Pool {
 			p.Columns.Add(i)
 		}
 	}
-	whole := p.Columns.Clone()
+	p.named = p.Columns.Clone()
 	for _, v := range p.Wishes.All() {
 		p.MinValues = p.MinValues || v.MinValues() > 0
-		if t.key(v.Key()).defined.Meets(whole) {
+		if t.key(v.Key()).defined.Meets(p.named) {
 			p.Columns.Keep(t.meeting(v))
 		} else {
 			p.addFree(t, v)

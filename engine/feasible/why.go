@@ -70,14 +70,14 @@ func termReason(kind Kind, list []term, labels []shape.Label) Reason {
 
 // InPool reports whether a column's type is one of the pool's, whatever the pool's wishes.
 func (t *Table) InPool(column int, p *Pool) bool {
-	return slices.Contains(p.Types, t.Columns[column].typeIndex)
+	return p.named.Has(column)
 }
 
 // WhyColumn says what the labels of a pool's node from a column have against the pods.
 func (t *Table) WhyColumn(w *Where, p *Pool, column int) (Reason, bool) {
 	if !p.Columns.Has(column) {
 		for _, v := range p.Wishes.All() {
-			if p.free(v.Key()) == nil && !t.meeting(v).Has(column) {
+			if p.free(v.Key()) == nil && !t.Columns[column].meets(v) {
 				return Reason{Kind: PoolExcludes, Key: v.Key(), Want: v.String()}, false
 			}
 		}
@@ -120,7 +120,7 @@ func (t *Table) objects(tm *term, p *Pool, column int) (require.Values, bool) {
 			}
 			continue
 		}
-		if !t.meeting(v).Has(column) {
+		if !t.Columns[column].meets(v) {
 			return v, false
 		}
 	}
@@ -128,6 +128,15 @@ func (t *Table) objects(tm *term, p *Pool, column int) (require.Values, bool) {
 		return tm.names[0], false
 	}
 	return require.Values{}, !tm.empty
+}
+
+// meets reports whether the column's nodes satisfy a wish about a label that offerings answer.
+func (c *Column) meets(v require.Values) bool {
+	have, ok := c.Label(v.Key())
+	if !ok {
+		return v.HasAbsent()
+	}
+	return have.Overlaps(v)
 }
 
 // ColumnDomain is which of the domains of a label a column's nodes are in, -1 if none.
