@@ -37,3 +37,12 @@ func BenchmarkGrowth(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkShort plans for a pool that may not grow far enough: most of the work is explaining.
+func BenchmarkShort(b *testing.B) {
+	s := enginetest.Diverse(5_000, 400)
+	pool := *s.Pools[0]
+	pool.Limits = []shape.Limit{{Resource: shape.CPU, Max: 1_000_000}}
+	s.Pools = []*shape.Pool{&pool}
+	b.Run("pods=5000/limit=1000cores", func(b *testing.B) { benchmarkPlan(b, s) })
+}
