@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/dovetail-sh/dovetail/api/crd"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/daemon"
+	"github.com/dovetail-sh/dovetail/internal/devplane"
+)
+
+// The objects come from an API server, the types from the catalogue.
+func TestALiveClusterIsExplained(t *testing.T) {
+	plane := devplane.Start(t)
+	t.Setenv("KUBECONFIG", plane.Kubeconfig())
+
+	code, _, stderr := run(t, "explain", "pod", "too-big")
+	if code != 1 || !strings.Contains(stderr, "the cluster has no NodePools: install the custom resource definitions") {
+		t.Errorf("without definitions: exit code %d, %s", code, stderr)
+	}
+	if _, err := envtest.InstallCRDs(plane.Config(), envtest.CRDInstallOptions{CRDs: crd.All()}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(plane.Config(), client.Options{Scheme: daemon.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []client.Object{livePool(), livePod()} {
+		if err := c.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, stdout, stderr := run(t, "explain", "pod", "too-big", "--region", "eu-west-1")
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	for _, want := range []string{"default/too-big cannot be placed\n  pool general: ", "needs 90Ti memory, largest has ", "note: EC2NodeClass general is not given"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+}
+
+func livePool() *karpenterv1.NodePool {
+	np := &karpenterv1.NodePool{}
+	np.Name = "general"
+	np.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: "EC2NodeClass", Name: "general"}
+	np.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{{Key: "kubernetes.io/arch", Operator: "In", Values: []string{"amd64"}}}
+	return np
+}
+
+func livePod() *corev1.Pod {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "too-big", Namespace: metav1.NamespaceDefault}}
+	pod.Spec.Containers = []corev1.Container{{Name: "main", Image: "none", Resources: corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("90Ti")}}}}
+	return pod
+}
