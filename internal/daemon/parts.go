@@ -29,6 +29,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/terminate"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -82,7 +83,13 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 			return fmt.Errorf("adding task %s: %w", t.Name, err)
 		}
 	}
-	k.mirror = mirror.New(mirror.Options{Clock: o.Clock, Nomination: nomination(d.config.Planning.BatchMax), Bound: k.bound})
+	defaults, err := translate.ReadDefaults(d.config.Planning.Scheduler)
+	if err != nil {
+		return fmt.Errorf("--scheduler-config (or SCHEDULER_CONFIG): %w", err)
+	}
+	k.mirror = mirror.New(mirror.Options{
+		Clock: o.Clock, Nomination: nomination(d.config.Planning.BatchMax), Bound: k.bound, Defaults: defaults,
+	})
 	if err := k.mirror.Follow(ctx, d.manager.GetCache()); err != nil {
 		return err
 	}

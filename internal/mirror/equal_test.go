@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -25,7 +26,11 @@ func TestAnyHistoryEqualsTranslatingWhatIsLeftOfIt(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		clock := clocktesting.NewFakePassiveClock(noon)
-		m := New(Options{Clock: clock})
+		var defaults []corev1.TopologySpreadConstraint
+		if rapid.Bool().Draw(t, "defaults") {
+			defaults = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.ScheduleAnyway}}
+		}
+		m := New(Options{Clock: clock, Defaults: defaults})
 		m.compactAt = rapid.SampledFrom([]int{3, compactSlack}).Draw(t, "compact at")
 		objects := map[string]client.Object{}
 		offers := map[string]*translate.Offer{}
@@ -79,7 +84,7 @@ func step(t *rapid.T, m *Mirror, clock *clocktesting.FakePassiveClock, objects m
 // belong to pools that exist.
 func compare(t *rapid.T, m *Mirror, objects map[string]client.Object, offers map[string]*translate.Offer) {
 	got := m.Snapshot()
-	var o translate.Objects
+	o := translate.Objects{Defaults: m.world.Defaults}
 	for _, key := range slices.Sorted(maps.Keys(objects)) {
 		collect(&o, objects[key])
 	}
@@ -112,6 +117,10 @@ func collect(o *translate.Objects, object client.Object) {
 	put(&o.Volumes, object)
 	put(&o.StorageClasses, object)
 	put(&o.CSINodes, object)
+	put(&o.Services, object)
+	if r, ok := object.(*appsv1.ReplicaSet); ok {
+		o.Workloads = append(o.Workloads, r)
+	}
 }
 
 func put[T client.Object](list *[]T, object client.Object) {

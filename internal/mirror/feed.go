@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -79,6 +80,10 @@ func (p *picture) put(object client.Object) Change {
 		return Room
 	case *storagev1.CSINode:
 		return p.putCSINode(o.Name, o)
+	case *corev1.Service:
+		p.putService(o)
+	case *appsv1.ReplicaSet, *appsv1.StatefulSet, *corev1.ReplicationController:
+		p.putWorkload(o)
 	}
 	return 0
 }
@@ -113,8 +118,45 @@ func (p *picture) drop(object client.Object) Change {
 		p.stale.volumes = true
 	case *storagev1.CSINode:
 		return p.putCSINode(o.Name, nil)
+	case *corev1.Service:
+		delete(p.world.Services[o.Namespace], o.Name)
+		p.stale.classes = p.stale.classes || len(p.world.Defaults) > 0
+	case *appsv1.ReplicaSet, *appsv1.StatefulSet, *corev1.ReplicationController:
+		if name, _, ok := translate.WorkloadOf(o); ok {
+			delete(p.world.Workloads, name)
+			p.stale.classes = p.stale.classes || len(p.world.Defaults) > 0
+		}
 	}
 	return 0
+}
+
+func (p *picture) putService(s *corev1.Service) {
+	old, known := p.world.Services[s.Namespace][s.Name]
+	p.world.PutService(s)
+	if !known || !maps.Equal(old, s.Spec.Selector) {
+		p.respread(&metav1.LabelSelector{MatchLabels: s.Spec.Selector})
+	}
+}
+
+func (p *picture) putWorkload(o client.Object) {
+	name, selector, ok := translate.WorkloadOf(o)
+	if !ok {
+		return
+	}
+	old, known := p.world.Workloads[name]
+	p.world.Workloads[name] = selector
+	if !known || !apiequality.Semantic.DeepEqual(old, selector) {
+		p.respread(selector)
+	}
+}
+
+// respread notes that default spread constraints may follow from another selector now.
+func (p *picture) respread(selector *metav1.LabelSelector) {
+	if len(p.world.Defaults) == 0 {
+		return
+	}
+	p.in.ObserveDefaults(selector)
+	p.stale.classes = true
 }
 
 func keyOf(o client.Object) types.NamespacedName {

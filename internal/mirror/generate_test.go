@@ -59,7 +59,7 @@ func drawPod(t *rapid.T) client.Object {
 	}
 	pod.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
 		corev1.ResourceCPU: resource.MustParse(pick(t, "cpu", "100m", "1"))}}}}
-	switch rapid.IntRange(0, 5).Draw(t, "kind of pod") {
+	switch rapid.IntRange(0, 6).Draw(t, "kind of pod") {
 	case 0:
 		pod.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone,
 			WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: selector(t)}}
@@ -72,6 +72,9 @@ func drawPod(t *rapid.T) client.Object {
 	case 3:
 		yes := true
 		pod.OwnerReferences = []metav1.OwnerReference{{Kind: "DaemonSet", Name: pick(t, "daemonset", "d0", "d1"), Controller: &yes}}
+	case 5:
+		yes := true
+		pod.OwnerReferences = []metav1.OwnerReference{{Kind: "ReplicaSet", Name: pick(t, "owner", "r0", "r1"), Controller: &yes}}
 	case 4:
 		pod.Annotations = map[string]string{karpenterv1.DoNotDisruptAnnotationKey: pick(t, "hold", "true", "10s", "1m", "nonsense")}
 		pod.CreationTimestamp = metav1.NewTime(noon)
@@ -209,9 +212,23 @@ func drawOffer(t *rapid.T) *translate.Offer {
 	return translate.NewOffer(types, pick(t, "trouble", "", "sold out"))
 }
 
+func drawService(t *rapid.T) client.Object {
+	s := &corev1.Service{}
+	s.Namespace, s.Name = pick(t, "namespace", "a", "b"), pick(t, "service", "s0", "s1")
+	s.Spec.Selector = map[string]string{pick(t, "key", "app", "tier"): pick(t, "value", "x", "y")}
+	return s
+}
+
+func drawReplicaSet(t *rapid.T) client.Object {
+	r := &appsv1.ReplicaSet{}
+	r.Namespace, r.Name = pick(t, "namespace", "a", "b"), pick(t, "owner", "r0", "r1")
+	r.Spec.Selector = selector(t)
+	return r
+}
+
 var draws = []func(*rapid.T) client.Object{
 	drawPod, drawPod, drawPod, drawNode, drawNode, drawClaim, drawClaim, drawPool, drawDaemonSet,
-	drawVolumeClaim, drawVolume, drawStorageClass, drawNamespace, drawCSINode,
+	drawVolumeClaim, drawVolume, drawStorageClass, drawNamespace, drawCSINode, drawService, drawReplicaSet,
 }
 
 func selectorFor(key, value string) *metav1.LabelSelector {

@@ -143,6 +143,10 @@ func (n names) first() string {
 type Options struct {
 	Clock clock.PassiveClock // nil means the real one
 
+	// Defaults are the spread constraints that kube-scheduler puts on pods without any. Services and what owns pods
+	// are followed only when there are some.
+	Defaults []corev1.TopologySpreadConstraint
+
 	// Bound is called when a pod that was planned is bound: with the pool of the node that it was planned onto, and
 	// whether it was bound there. nil means nobody wants to know. It must be quick.
 	Bound func(pool string, asPlanned bool)
@@ -178,7 +182,7 @@ func New(o Options) *Mirror {
 		pools:      map[string]*pool{},
 		daemonSets: map[types.NamespacedName]*appsv1.DaemonSet{},
 		csiNodes:   map[string]*storagev1.CSINode{},
-		world:      translate.WorldOf(translate.Objects{}),
+		world:      translate.WorldOf(translate.Objects{Defaults: o.Defaults}),
 
 		nodesByID:      map[string]names{},
 		claimsByID:     map[string]names{},

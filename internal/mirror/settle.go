@@ -7,6 +7,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -55,6 +56,14 @@ func (p *picture) intern() {
 	}
 	for _, ds := range p.daemonSets {
 		p.in.Observe(&ds.Spec.Template.Spec)
+	}
+	for _, services := range p.world.Services {
+		for _, selector := range services {
+			p.in.ObserveDefaults(&metav1.LabelSelector{MatchLabels: selector})
+		}
+	}
+	for _, selector := range p.world.Workloads {
+		p.in.ObserveDefaults(selector)
 	}
 	for _, rec := range p.pods {
 		p.retranslate(rec)

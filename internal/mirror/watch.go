@@ -32,6 +32,11 @@ func Kinds() []client.Object {
 	}
 }
 
+// Spreaders are the kinds that default spread constraints follow from; see Options.Defaults.
+func Spreaders() []client.Object {
+	return []client.Object{&corev1.Service{}, &appsv1.ReplicaSet{}, &appsv1.StatefulSet{}, &corev1.ReplicationController{}}
+}
+
 // watch is where events come from and who hears of them.
 type watch struct {
 	mu      sync.Mutex // guards the fields below
@@ -41,7 +46,11 @@ type watch struct {
 
 // Follow has a cache's informers feed the mirror. It does not wait for them; see Synced.
 func (m *Mirror) Follow(ctx context.Context, from cache.Cache) error {
-	for _, kind := range Kinds() {
+	kinds := Kinds()
+	if len(m.world.Defaults) > 0 {
+		kinds = append(Spreaders(), kinds...)
+	}
+	for _, kind := range kinds {
 		informer, err := from.GetInformer(ctx, kind, cache.BlockUntilSynced(false))
 		if err != nil {
 			return fmt.Errorf("watching %T: %w", kind, err)

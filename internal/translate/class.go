@@ -167,35 +167,56 @@ func readSpread(c *shape.Class, at *field.Path, pod *corev1.Pod) error {
 	for i := range pod.Spec.TopologySpreadConstraints {
 		s := &pod.Spec.TopologySpreadConstraints[i]
 		at := at.Index(i)
-		out := shape.Spread{
-			Key:            karpenterv1.NormalizeLabel(s.TopologyKey),
-			MaxSkew:        s.MaxSkew,
-			IgnoreAffinity: s.NodeAffinityPolicy != nil && *s.NodeAffinityPolicy == corev1.NodeInclusionPolicyIgnore,
-			HonorTaints:    s.NodeTaintsPolicy != nil && *s.NodeTaintsPolicy == corev1.NodeInclusionPolicyHonor,
-		}
-		switch {
-		case s.MaxSkew < 1:
-			return field.Invalid(at.Child("maxSkew"), s.MaxSkew, "must be greater than zero")
-		case s.TopologyKey == "":
-			return field.Required(at.Child("topologyKey"), "must not be empty")
-		case s.WhenUnsatisfiable != corev1.DoNotSchedule && s.WhenUnsatisfiable != corev1.ScheduleAnyway:
-			return field.NotSupported(at.Child("whenUnsatisfiable"), s.WhenUnsatisfiable,
-				[]corev1.UnsatisfiableConstraintAction{corev1.DoNotSchedule, corev1.ScheduleAnyway})
-		case s.MinDomains != nil && *s.MinDomains < 1:
-			return field.Invalid(at.Child("minDomains"), *s.MinDomains, "must be greater than zero")
-		}
-		out.Hard = s.WhenUnsatisfiable == corev1.DoNotSchedule
-		if s.MinDomains != nil {
-			out.MinDomains = *s.MinDomains
+		if err := checkSpread(at, s); err != nil {
+			return err
 		}
 		selector, err := selectorOf(at.Child("labelSelector"), s.LabelSelector)
 		if err != nil {
 			return err
 		}
-		out.Selector = mergeKeys(selector, pod.Labels, s.MatchLabelKeys, shape.In)
-		c.Spread = append(c.Spread, out)
+		c.Spread = append(c.Spread, spreadOf(s, mergeKeys(selector, pod.Labels, s.MatchLabelKeys, shape.In)))
 	}
 	return nil
+}
+
+// addDefaults adds the constraints that kube-scheduler puts on pods that have none.
+func (in *Interner) addDefaults(c *shape.Class, deduced []shape.Requirement) {
+	if len(deduced) == 0 {
+		return
+	}
+	for i := range in.world.Defaults {
+		c.Spread = append(c.Spread, spreadOf(&in.world.Defaults[i], shape.Selector{Requirements: deduced}))
+	}
+}
+
+func checkSpread(at *field.Path, s *corev1.TopologySpreadConstraint) error {
+	switch {
+	case s.MaxSkew < 1:
+		return field.Invalid(at.Child("maxSkew"), s.MaxSkew, "must be greater than zero")
+	case s.TopologyKey == "":
+		return field.Required(at.Child("topologyKey"), "must not be empty")
+	case s.WhenUnsatisfiable != corev1.DoNotSchedule && s.WhenUnsatisfiable != corev1.ScheduleAnyway:
+		return field.NotSupported(at.Child("whenUnsatisfiable"), s.WhenUnsatisfiable,
+			[]corev1.UnsatisfiableConstraintAction{corev1.DoNotSchedule, corev1.ScheduleAnyway})
+	case s.MinDomains != nil && *s.MinDomains < 1:
+		return field.Invalid(at.Child("minDomains"), *s.MinDomains, "must be greater than zero")
+	}
+	return nil
+}
+
+func spreadOf(s *corev1.TopologySpreadConstraint, selector shape.Selector) shape.Spread {
+	out := shape.Spread{
+		Key:            karpenterv1.NormalizeLabel(s.TopologyKey),
+		MaxSkew:        s.MaxSkew,
+		Hard:           s.WhenUnsatisfiable == corev1.DoNotSchedule,
+		Selector:       selector,
+		IgnoreAffinity: s.NodeAffinityPolicy != nil && *s.NodeAffinityPolicy == corev1.NodeInclusionPolicyIgnore,
+		HonorTaints:    s.NodeTaintsPolicy != nil && *s.NodeTaintsPolicy == corev1.NodeInclusionPolicyHonor,
+	}
+	if s.MinDomains != nil {
+		out.MinDomains = *s.MinDomains
+	}
+	return out
 }
 
 // mergeKeys adds, for each key that the pod has a label of, a requirement on that label's value.

@@ -19,6 +19,12 @@ type World struct {
 	Claims         map[types.NamespacedName]*corev1.PersistentVolumeClaim
 	Volumes        map[string]*corev1.PersistentVolume
 	StorageClasses map[string]*storagev1.StorageClass
+
+	// Defaults are the spread constraints that kube-scheduler puts on pods without any; see ReadDefaults. The other
+	// two matter only with them.
+	Defaults  []corev1.TopologySpreadConstraint
+	Services  map[string]map[string]map[string]string // selectors by namespace and name
+	Workloads map[Workload]*metav1.LabelSelector
 }
 
 // Interner turns pods into classes and nodes into profiles, equal ones into the same. It serves
@@ -51,6 +57,7 @@ type exemplar struct {
 	labels    map[string]string
 	spec      *corev1.PodSpec
 	volumes   *volumeNeeds
+	deduced   []shape.Requirement
 	problem   error
 	next      int32 // another class with the same digest, -1 for none
 }
@@ -143,6 +150,7 @@ func (in *Interner) Class(pod *corev1.Pod) (int32, error) {
 	requests := requestsOf(pod, in.scratch)
 	in.scratch = requests.Extended[:0]
 	volumes, problem := in.volumesOf(pod)
+	deduced := in.deduced(pod)
 
 	d := digest{seed: in.seed}
 	d.text(pod.Namespace)
@@ -150,17 +158,18 @@ func (in *Interner) Class(pod *corev1.Pod) (int32, error) {
 	d.vector(&requests)
 	d.spec(&pod.Spec)
 	d.volumes(volumes)
+	d.requirements(deduced)
 
 	head, found := in.byHash[d.sum]
 	if !found {
 		head = -1
 	}
 	for i := head; i >= 0; i = in.known[i].next {
-		if in.same(i, pod, labels, &requests, volumes) {
+		if in.same(i, pod, labels, &requests, volumes) && sameRequirements(in.known[i].deduced, deduced) {
 			return i, in.known[i].problem
 		}
 	}
-	return in.add(d.sum, head, pod, requests, volumes, problem)
+	return in.add(d.sum, pod, requests, exemplar{pod.Namespace, pod.Labels, &pod.Spec, volumes, deduced, problem, head})
 }
 
 // digestLabels adds up the observed labels and counts them.
@@ -204,7 +213,8 @@ func sameVolumes(a, b *volumeNeeds) bool {
 	return a.refused == b.refused && slices.Equal(a.attach, b.attach) && slices.EqualFunc(a.terms, b.terms, sameTerm)
 }
 
-func (in *Interner) add(sum uint64, next int32, pod *corev1.Pod, requests shape.Vector, volumes *volumeNeeds, problem error) (int32, error) {
+// add makes a class of a pod that is like none before.
+func (in *Interner) add(sum uint64, pod *corev1.Pod, requests shape.Vector, e exemplar) (int32, error) {
 	requests.Extended = slices.Clone(requests.Extended)
 	if len(requests.Extended) == 0 {
 		requests.Extended = nil
@@ -216,15 +226,18 @@ func (in *Interner) add(sum uint64, next int32, pod *corev1.Pod, requests shape.
 		}
 	}
 	slices.SortFunc(labels, func(a, b shape.Label) int { return cmp.Compare(a.Key, b.Key) })
-	c, err := in.newClass(pod, requests, labels, volumes)
-	if problem != nil {
-		c.Refused, err = problem.Error(), problem
+	c, err := in.newClass(pod, requests, labels, e.volumes)
+	if e.problem != nil {
+		c.Refused = e.problem.Error()
+	} else {
+		e.problem = err
 	}
+	in.addDefaults(c, e.deduced)
 	i := int32(len(in.classes))
 	in.classes = append(in.classes, c)
-	in.known = append(in.known, exemplar{pod.Namespace, pod.Labels, &pod.Spec, volumes, err, next})
+	in.known = append(in.known, e)
 	in.byHash[sum] = i
-	return i, err
+	return i, e.problem
 }
 
 // Profile is the index of the profile with these labels and taints. Both may come in any order;

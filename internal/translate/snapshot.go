@@ -9,6 +9,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -27,6 +29,12 @@ type Objects struct {
 	Volumes        []*corev1.PersistentVolume
 	StorageClasses []*storagev1.StorageClass
 	CSINodes       []*storagev1.CSINode
+
+	// Defaults are kube-scheduler's default spread constraints. Services and Workloads (ReplicaSets, StatefulSets,
+	// ReplicationControllers) matter only with them.
+	Defaults  []corev1.TopologySpreadConstraint
+	Services  []*corev1.Service
+	Workloads []runtime.Object
 
 	// Offers by NodePool. A pool without one cannot launch anything.
 	Offers map[string]*Offer
@@ -62,6 +70,17 @@ func WorldOf(o Objects) World {
 		Claims:         make(map[types.NamespacedName]*corev1.PersistentVolumeClaim, len(o.Claims)),
 		Volumes:        make(map[string]*corev1.PersistentVolume, len(o.Volumes)),
 		StorageClasses: make(map[string]*storagev1.StorageClass, len(o.StorageClasses)),
+		Defaults:       o.Defaults,
+		Services:       map[string]map[string]map[string]string{},
+		Workloads:      map[Workload]*metav1.LabelSelector{},
+	}
+	for _, s := range o.Services {
+		w.PutService(s)
+	}
+	for _, object := range o.Workloads {
+		if name, selector, ok := WorkloadOf(object); ok {
+			w.Workloads[name] = selector
+		}
 	}
 	for _, n := range o.Namespaces {
 		w.Namespaces[n.Name] = n.Labels
@@ -87,6 +106,12 @@ func (in *Interner) Snapshot(o Objects, now time.Time) (shape.Snapshot, []Proble
 	}
 	for _, ds := range o.DaemonSets {
 		in.Observe(&ds.Spec.Template.Spec)
+	}
+	for _, s := range o.Services {
+		in.ObserveDefaults(&metav1.LabelSelector{MatchLabels: s.Spec.Selector})
+	}
+	for _, selector := range in.world.Workloads {
+		in.ObserveDefaults(selector)
 	}
 	b.addDaemonSets()
 	b.join()
