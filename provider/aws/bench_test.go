@@ -1,11 +1,13 @@
 package aws
 
 import (
+	"sync"
 	"testing"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -17,6 +19,7 @@ import (
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/awssim"
+	"github.com/dovetail-sh/dovetail/provider/aws/inventory"
 )
 
 const (
@@ -92,7 +95,21 @@ func (b *bench) restart(t *testing.T) {
 	if b.Cloud, err = New(t.Context(), b.deps); err != nil {
 		t.Fatalf("New: %v", err)
 	}
+	b.inventory = region()
 }
+
+// region is what every simulated account sells. To read 900 types off the wire takes longer
+// than most tests, so it is done once, from an account that stays open.
+var region = sync.OnceValue(func() *inventory.Store {
+	sim, err := awssim.New(awssim.Options{ClusterName: clusterName})
+	if err != nil {
+		panic(err)
+	}
+	return inventory.New(ec2.NewFromConfig(awssdk.Config{
+		Region: "us-east-1", BaseEndpoint: awssdk.String(sim.URL()), HTTPClient: httpClient(nil),
+		Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
+	}))
+})
 
 func ref(name string) karpenterv1.NodeClassReference {
 	return karpenterv1.NodeClassReference{Group: awsv1.Group, Kind: classKind, Name: name}
