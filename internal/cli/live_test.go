@@ -32,7 +32,7 @@ func TestALiveClusterIsExplained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []client.Object{livePool(), livePod()} {
+	for _, o := range []client.Object{livePool("general", "EC2NodeClass"), livePool("other", "OtherNodeClass"), livePod()} {
 		if err := c.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
@@ -41,17 +41,18 @@ func TestALiveClusterIsExplained(t *testing.T) {
 	if code != 0 {
 		t.Fatal(stderr)
 	}
-	for _, want := range []string{"default/too-big cannot be placed\n  pool general: ", "needs 90Ti memory, largest has ", "note: EC2NodeClass general is not given"} {
+	for _, want := range []string{"default/too-big cannot be placed\n  pool general: ", "needs 90Ti memory, largest has ", "note: EC2NodeClass general is not given",
+		"pool other\n    1 pool not ready: nothing is known of what a OtherNodeClass (karpenter.k8s.aws) sells"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
 	}
 }
 
-func livePool() *karpenterv1.NodePool {
+func livePool(name, class string) *karpenterv1.NodePool {
 	np := &karpenterv1.NodePool{}
-	np.Name = "general"
-	np.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: "EC2NodeClass", Name: "general"}
+	np.Name = name
+	np.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: class, Name: "general"}
 	np.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{{Key: "kubernetes.io/arch", Operator: "In", Values: []string{"amd64"}}}
 	return np
 }

@@ -87,7 +87,7 @@ func (f *planFlags) read(stdin io.Reader) (*manifest.Set, error) {
 
 // input is what the flags say beside the objects.
 func (f *planFlags) input(set *manifest.Set, now time.Time) (simulate.Input, error) {
-	in := simulate.Input{Set: set, Policy: engine.DefaultPolicy(), Now: now}
+	in := simulate.Input{Set: set, Policy: engine.DefaultPolicy(), Now: now, Lenient: !f.offline()}
 	in.Policy.Effort = f.effort
 	in.Market.Region = f.region
 	if f.region == "" {

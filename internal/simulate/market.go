@@ -29,6 +29,7 @@ type Market struct {
 type shop struct {
 	market  Market
 	set     *manifest.Set
+	lenient bool
 	byClass map[string]*translate.Offer
 	notes   []string
 }
@@ -37,6 +38,9 @@ func (s *shop) offers() (map[string]*translate.Offer, error) {
 	out := map[string]*translate.Offer{}
 	for _, np := range s.set.NodePools {
 		offer, err := s.offer(np)
+		if err != nil && s.lenient {
+			offer, err = translate.NewOffer(nil, err.Error()), nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("NodePool %s: %w", np.Name, err)
 		}

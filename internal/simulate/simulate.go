@@ -29,6 +29,9 @@ type Input struct {
 
 	Policy engine.Policy
 	Now    time.Time
+
+	// Lenient turns errors in objects into notes: those of a live cluster are not the caller's to mend.
+	Lenient bool
 }
 
 // Result is a plan and what it was made for.
@@ -58,7 +61,7 @@ func Prepare(in Input) (*Prepared, error) {
 		return nil, err
 	}
 	set.NodePools = pools
-	s := &shop{market: in.Market, set: &set, byClass: map[string]*translate.Offer{}}
+	s := &shop{market: in.Market, set: &set, lenient: in.Lenient, byClass: map[string]*translate.Offer{}}
 	offers, err := s.offers()
 	if err != nil {
 		return nil, err
@@ -90,7 +93,7 @@ func (p *Prepared) pools() ([]*karpenterv1.NodePool, error) {
 	for i, np := range given {
 		np = np.DeepCopy()
 		np.Spec.Template.Spec.Requirements = append(np.Spec.Template.Spec.Requirements, p.input.Requirements...)
-		if errs := np.Validate(awsv1.LabelRules()); len(errs) > 0 {
+		if errs := np.Validate(awsv1.LabelRules()); len(errs) > 0 && !p.input.Lenient {
 			return nil, fmt.Errorf("NodePool %s: %w", np.Name, errs[0])
 		}
 		out[i] = np
@@ -127,20 +130,25 @@ func (p *Prepared) noteLost() {
 	}
 }
 
-// Plan plans. The error names the first object that no API server can have accepted.
+// Plan plans. The error names the first object that no API server can have accepted; there is none for a
+// lenient Input.
 func (p *Prepared) Plan() (*Result, error) {
 	snapshot, problems := translate.Snapshot(p.objects, p.input.Now)
-	switch len(problems) {
-	case 0:
-	case 1:
+	notes := slices.Clone(p.notes)
+	switch {
+	case p.input.Lenient:
+		for _, problem := range problems {
+			notes = append(notes, problem.Error())
+		}
+	case len(problems) == 1:
 		return nil, problems[0]
-	default:
+	case len(problems) > 1:
 		return nil, fmt.Errorf("%w (and %d more objects with errors)", problems[0], len(problems)-1)
 	}
 	return &Result{
 		Snapshot: snapshot,
 		Decision: engine.Plan(snapshot, p.input.Policy),
-		Notes:    p.notes,
+		Notes:    notes,
 		pods:     p.objects.Pods,
 	}, nil
 }

@@ -92,3 +92,22 @@ func TestGenericTypes(t *testing.T) {
 	}
 	t.Error("m-48x-arm64-windows is missing")
 }
+
+// Files of real types list a name once for each operating system and architecture.
+func TestANameMayBeListedForSeveralSystems(t *testing.T) {
+	t.Parallel()
+	entry := func(os, memory string) string {
+		return `{"name": "x.nano", "architecture": "amd64", "operatingSystems": ["` + os + `"], "resources": {"cpu": "1", "memory": "` + memory + `"},
+			"offerings": [{"Price": 1, "Available": true, "Requirements": [
+				{"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot"]},
+				{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["a"]}]}]}`
+	}
+	types, err := ParseTypes([]byte("[" + entry("linux", "0") + "," + entry("windows", "1Gi") + "]"))
+	if err != nil || len(types) != 2 {
+		t.Errorf("got %d types and error %v, want both entries", len(types), err)
+	}
+	_, err = ParseTypes([]byte("[" + entry("linux", "1Gi") + "," + entry("linux", "2Gi") + "]"))
+	if err == nil || !strings.Contains(err.Error(), "instance type x.nano is listed twice for amd64 and linux") {
+		t.Errorf("got error %v, want one that names the type that is there twice", err)
+	}
+}
