@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -50,7 +51,7 @@ func newCluster(t *testing.T) *cluster {
 }
 
 // quietLibraries keeps what libraries log out of the tests' output.
-var quietLibraries = sync.OnceFunc(func() { logf.SetLogger(logr.Discard()) })
+var quietLibraries = sync.OnceFunc(func() { logf.SetLogger(logr.Discard()); klog.SetLogger(logr.Discard()) })
 
 // settings are a daemon's, without ports and with a short batch window.
 func settings() config.Config {

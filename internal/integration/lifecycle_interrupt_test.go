@@ -7,6 +7,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/daemon"
@@ -37,7 +40,8 @@ func (w *warning) Done(_ context.Context, n provider.Notice) error {
 
 func (w *warning) Scarce(string, string, string) {}
 
-// interruptedMachineIsReplaced: one pod's machine is about to be taken away.
+// interruptedMachineIsReplaced: one pod's machine is about to be taken away, and a budget keeps the pod where it is. The
+// replacement does not wait for the drain.
 func interruptedMachineIsReplaced(t *testing.T, c *cluster) {
 	w := &warning{notices: make(chan provider.Notice, 1), done: make(chan provider.Notice, 1)}
 	s := settings()
@@ -51,7 +55,12 @@ func interruptedMachineIsReplaced(t *testing.T, c *cluster) {
 	})
 	defer stop()
 	pool, deployment := general(), web("one", 1, "500m")
-	c.create(t, pool, deployment)
+	none := intstr.FromInt32(0)
+	budget := &policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "one"},
+		Spec:       policyv1.PodDisruptionBudgetSpec{MaxUnavailable: &none, Selector: deployment.Spec.Selector},
+	}
+	c.create(t, pool, budget, deployment)
 	c.running(t, "one", 1)
 	old := c.claims(t)[0]
 
@@ -68,6 +77,12 @@ func interruptedMachineIsReplaced(t *testing.T, c *cluster) {
 	})
 	t.Logf("message to new claim: %s, batch window included", time.Since(began).Round(time.Millisecond))
 	<-w.done
+	if got := len(c.claims(t)); got != 2 {
+		t.Errorf("%d claims while the pod cannot leave, want the old and the new one", got)
+	}
+	if err := c.Delete(t.Context(), budget); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, "the old claim to go", func() string {
 		for _, claim := range c.claims(t) {
 			if claim.Name == old.Name {
