@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	karpenterv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
 	fakecloud "sigs.k8s.io/karpenter/pkg/cloudprovider/fake"
@@ -28,6 +30,7 @@ const workers = 5
 
 // Solve plans a workload with a fresh scheduler and leaves it as it was.
 func Solve(ctx context.Context, w workload.Workload) (workload.Outcome, error) {
+	ctx = log.IntoContext(ctx, logr.Discard())
 	ctx = options.ToContext(injection.WithControllerName(ctx, "provisioner"), test.Options())
 	w.Pods = copies(w.Pods)
 	scheduler, err := prepare(ctx, w)
