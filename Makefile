@@ -68,7 +68,7 @@ bench-peer: ## Measure the planner beside Karpenter's on the same inputs, in one
 
 .PHONY: oracle
 oracle: ## Hold N placements (20,000 unless told, half a minute) of random plans against kube-scheduler's own filters
-	cd playground && $(GO) test ./oracle -count=1 -timeout=0 -v -args -placements=$(N)
+	cd playground && $(GO) test ./oracle -count=1 -timeout=0 -v -args -strict -placements=$(N)
 
 .PHONY: clean
 clean: ## Remove what was built

