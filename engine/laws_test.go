@@ -89,3 +89,25 @@ func TestBoundIsNeverAboveTheOptimumNorThePlanBelowIt(t *testing.T) {
 		}
 	})
 }
+
+// A limit that no plan can reach must not make plans dearer: it once switched the optimiser off.
+func TestALimitOutOfReachChangesNothing(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := enginetest.Mixed(rapid.IntRange(1, 30).Draw(t, "pods"), 20)
+		policy := engine.DefaultPolicy()
+		policy.Effort = 5_000
+		want := engine.Plan(s, policy)
+		limited := s
+		limited.Pools = nil
+		for _, p := range s.Pools {
+			far := *p
+			far.Limits = []shape.Limit{{Resource: shape.CPU, Max: 1 << 50, Used: 17}, {Resource: shape.LimitNodes, Max: 1 << 40}}
+			limited.Pools = append(limited.Pools, &far)
+		}
+		got := engine.Plan(limited, policy)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("-without limits +with\n%s", diff)
+		}
+	})
+}

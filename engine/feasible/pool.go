@@ -13,6 +13,9 @@ import (
 type Pool struct {
 	*shape.Pool
 
+	// Limits are those of the pool's that a plan can reach. A problem without limits is a simpler one.
+	Limits []shape.Limit
+
 	// Wishes are the pool's requirements and labels together, with its own name.
 	Wishes require.Set
 
@@ -55,7 +58,7 @@ func (t *Table) buildPools() {
 }
 
 func (t *Table) compilePool(sp *shape.Pool) *Pool {
-	p := &Pool{Pool: sp, dims: len(t.Resources), Columns: bitset.New(len(t.Columns))}
+	p := &Pool{Pool: sp, Limits: t.withinReach(sp.Limits), dims: len(t.Resources), Columns: bitset.New(len(t.Columns))}
 	p.Wishes = require.New(sp.Requirements).And(require.OfLabels(sp.Labels)).
 		And(require.OfLabels([]shape.Label{{Key: shape.LabelNodePool, Value: sp.Name}}))
 	in := make(map[int32]bool, len(sp.Types))
@@ -288,4 +291,22 @@ func (t *Table) Restrict(p *Pool, columns, free bitset.Set, key, value string, m
 	}
 	columns.Keep(t.meeting(v))
 	return columns.Any()
+}
+
+// withinReach leaves out limits that cannot bind: not even if every pod had a machine of its own, the largest there is.
+func (t *Table) withinReach(limits []shape.Limit) []shape.Limit {
+	machines := int64(len(t.snapshot.Pods))
+	var out []shape.Limit
+	for _, l := range limits {
+		most := int64(1) // of LimitNodes, and so that a resource which no machine has never binds
+		if l.Resource != shape.LimitNodes {
+			for i := range t.Columns {
+				most = max(most, t.Columns[i].Type.Capacity.Get(l.Resource))
+			}
+		}
+		if left := l.Max - l.Used; left < 0 || left/most < machines {
+			out = append(out, l)
+		}
+	}
+	return out
 }
