@@ -11,7 +11,7 @@ tool() { go tool -modfile="$root/tools/go.mod" "$@"; }
 failed=0
 for module in . playground bench hack/catalog; do
   [ -f "$module/go.mod" ] || continue
-  name=${module//\//-}
+  name=module-${module//[.\/]/-}
   # The playground links all of Kubernetes; building that a second time for the race detector
   # would cost more than it finds there: our own code in it is small.
   race=-race
