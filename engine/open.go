@@ -125,8 +125,8 @@ func (a *assembler) options(columns bitset.Set) []Option {
 	return out
 }
 
-// requirements are what the NodeClaim asks for: the pool's wishes, narrowed to the options and
-// to what the pods settled about the labels that only the pool gives.
+// requirements are what the NodeClaim asks for: the pool's wishes, narrowed to the options. Of a label
+// that the pool leaves open one value is left: the node needs one, whatever pods want it.
 func (a *assembler) requirements(b *pack.Bin, wheres []*feasible.Where, options []Option) []shape.Requirement {
 	pool := a.table.Pools[b.Pool]
 	set := pool.Wishes
@@ -136,10 +136,8 @@ func (a *assembler) requirements(b *pack.Bin, wheres []*feasible.Where, options 
 	}
 	for i := range pool.Free {
 		f := &pool.Free[i]
-		values, absent := f.FreeValues(b.Free)
-		_, listed := set.Get(f.Key).List()
-		if !absent && len(values) > 0 && (listed || len(values) < len(f.Values)) {
-			set = set.Without(f.Key).With(require.Of(shape.Requirement{Key: f.Key, Values: values, MinValues: set.Get(f.Key).MinValues()}))
+		if value, ok := f.Settled(b.Free); ok {
+			set = set.Without(f.Key).With(require.Of(shape.Requirement{Key: f.Key, Values: []string{value}, MinValues: set.Get(f.Key).MinValues()}))
 		}
 	}
 	set = narrowTo(set, shape.LabelInstanceType, options, func(o *Option) string { return o.Type })

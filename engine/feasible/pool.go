@@ -101,12 +101,12 @@ func (p *Pool) addFree(t *Table, v require.Values) {
 	p.Free = append(p.Free, f)
 }
 
-// mentioned lists those values of an open set that some class asks for by name, and one that none does.
+// mentioned lists those values of an open set that somebody names: classes, and nodes if pods look for their
+// neighbours by the label. After them come values that nobody names, as many as there may be use for.
 func (t *Table) mentioned(v require.Values) []string {
 	rest := v
 	var out []string
-	note := func(s require.Set) {
-		w := s.Get(v.Key())
+	note := func(w require.Values) {
 		rest = rest.And(w.Spare())
 		for _, m := range w.Named() {
 			if v.Has(m) {
@@ -115,18 +115,46 @@ func (t *Table) mentioned(v require.Values) []string {
 		}
 	}
 	for _, w := range t.wheres {
-		note(w.selector)
+		note(w.selector.Get(v.Key()))
 		for _, list := range [][]term{w.terms, w.volumes} {
 			for _, tm := range list {
-				note(tm.labels)
+				note(tm.labels.Get(v.Key()))
 			}
 		}
 	}
-	if other, ok := rest.Some(); ok {
-		out = append(out, other)
+	domains := t.domainsWanted(v.Key())
+	if domains > 0 {
+		for _, p := range t.snapshot.Profiles {
+			if value, ok := shape.LabelValue(p.Labels, v.Key()); ok {
+				note(require.Only(v.Key(), value))
+			}
+		}
 	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	out = slices.Compact(out)
+	for range max(domains, 1) {
+		if other, ok := rest.Some(); ok {
+			out = append(out, other)
+			rest = rest.And(require.Only(v.Key(), other).Spare())
+		}
+	}
+	return out
+}
+
+// maxNewDomains is how many values of an open label are made up at most for pods that keep apart by it.
+const maxNewDomains = 10
+
+// domainsWanted is how many pods have a rule about neighbours by the label: each of them may need a value
+// that no other node has.
+func (t *Table) domainsWanted(key string) int {
+	n := 0
+	for _, c := range t.Classes {
+		if slices.ContainsFunc(c.Spread, func(s shape.Spread) bool { return s.Key == key }) ||
+			slices.ContainsFunc(c.Affinity, func(a shape.PodTerm) bool { return a.Key == key }) {
+			n += len(c.Pods)
+		}
+	}
+	return min(n, maxNewDomains)
 }
 
 // furnish works out how much room each column has beside the daemons that will run there.
@@ -265,14 +293,18 @@ func (p *Pool) FreeLeft(free bitset.Set) bool {
 	return true
 }
 
-// FreeValues lists what a node with this Free may have for a label; absent tells whether it may lack it.
-func (f *FreeLabel) FreeValues(free bitset.Set) (values []string, absent bool) {
+// Settled is the value that a node with this Free gets for the label: of those that remain the first that
+// somebody named. ok is false if the node goes without the label.
+func (f *FreeLabel) Settled(free bitset.Set) (value string, ok bool) {
+	if f.Absent && free.Has(f.upto-1) {
+		return "", false
+	}
 	for i, v := range f.Values {
 		if free.Has(f.from + i) {
-			values = append(values, v)
+			return v, true
 		}
 	}
-	return values, f.Absent && free.Has(f.upto-1)
+	return "", false
 }
 
 // AllFree is the Free of a node about whose free labels nothing is known yet.

@@ -230,8 +230,8 @@ func (v Values) Some() (value string, ok bool) {
 		return v.someInteger()
 	}
 	word := "any"
-	for !v.Has(word) {
-		word += "-1"
+	for n := 1; !v.Has(word); n++ {
+		word = "any-" + strconv.Itoa(n)
 	}
 	return word, true
 }
