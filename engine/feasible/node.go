@@ -58,23 +58,6 @@ func (t *Table) takeUp(n *Node) {
 	}
 }
 
-// expectDaemons leaves room for daemons that will start on a node but have not yet.
-func (t *Table) expectDaemons() {
-	for i, ds := range t.snapshot.DaemonSets {
-		c := t.daemonClass(ds)
-		if c == nil {
-			continue
-		}
-		w := t.where(c)
-		for k := range t.Nodes {
-			n := &t.Nodes[k]
-			if _, running := slices.BinarySearch(n.Daemons, int32(i)); !running && w.AllowsNode(n) {
-				t.add(n.Free, &c.Requests, -1)
-			}
-		}
-	}
-}
-
 // readiness orders nodes: those that can run a pod at once come first.
 func readiness(n *shape.Node) int {
 	if n.Stage == shape.Ready {

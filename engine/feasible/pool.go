@@ -204,6 +204,9 @@ func (t *Table) Alternatives(w *Where, p *Pool) []Alternative {
 		alts = t.narrow(alts, p, []term{{labels: w.selector}})
 		alts = t.narrow(alts, p, w.terms)
 		alts = t.narrow(alts, p, w.volumes)
+		for i := range w.shuns {
+			alts = t.away(alts, p, &w.shuns[i])
+		}
 	}
 	w.alts[p] = alts
 	return alts

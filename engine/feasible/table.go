@@ -83,6 +83,9 @@ type Node struct {
 
 	// Free is what is left beside running pods and daemons still to come. It may be negative.
 	Free []int64
+
+	// Expected are the classes of daemons still to come, as indexes into Snapshot.Classes.
+	Expected []int32
 }
 
 // Compile prepares a Snapshot. Pods, nodes, pools and types may come in any order. With respect,
@@ -100,8 +103,8 @@ func Compile(s *shape.Snapshot, respect bool) *Table {
 		} else {
 			sizes[numbersText(c.Need)] = c
 		}
-		c.Where, c.Next = t.where(c.Class), -1
-		c.Strict = c.Where
+		c.Where, c.Next = t.whereOf(c.Class, false), -1
+		c.Strict = t.where(c.Class)
 	}
 	for _, d := range t.snapshot.DaemonSets { // before pools, which list what anyone may ask of a free label
 		if c := t.daemonClass(d); c != nil {

@@ -12,14 +12,15 @@ import (
 // Where is where pods may go as far as labels and taints of nodes say: what classes with the same
 // node selector, affinity, volumes and tolerations have in common.
 type Where struct {
-	text string
+	text string // equal for equal Wheres of one Table
 
 	selector    require.Set
 	terms       []term // any of them; empty for no wish
 	volumes     []term
 	noNode      bool
 	tolerations []shape.Toleration
-	avoid       bool // PreferNoSchedule counts
+	avoid       bool   // PreferNoSchedule counts
+	shuns       []shun // daemons that must not be near, on new nodes
 
 	// named is set when the answer depends on more of a node than its profile.
 	named bool
@@ -44,13 +45,19 @@ type Alternative struct {
 }
 
 // where interns what a class says about nodes.
-func (t *Table) where(c *shape.Class) *Where { return t.whereOf(c, false) }
+func (t *Table) where(c *shape.Class) *Where { return t.intern(c, false, nil) }
 
-// whereOf is where with PreferNoSchedule taken as NoSchedule, if avoid is set.
-func (t *Table) whereOf(c *shape.Class, avoid bool) *Where {
+// whereOf is where with all that pods to be placed heed: the daemons on new nodes, and PreferNoSchedule as if it
+// were NoSchedule if avoid is set.
+func (t *Table) whereOf(c *shape.Class, avoid bool) *Where { return t.intern(c, avoid, t.shuns(c)) }
+
+func (t *Table) intern(c *shape.Class, avoid bool, shuns []shun) *Where {
 	text := whereText(c)
 	if avoid {
 		text += "~"
+	}
+	for i := range shuns {
+		text += fmt.Sprintf("!%d%q", shuns[i].daemon, shuns[i].key)
 	}
 	if w := t.wheres[text]; w != nil {
 		return w
@@ -63,6 +70,7 @@ func (t *Table) whereOf(c *shape.Class, avoid bool) *Where {
 		noNode:      c.NoNode,
 		tolerations: c.Tolerations,
 		avoid:       avoid,
+		shuns:       shuns,
 		alts:        map[*Pool][]Alternative{},
 		profiles:    map[*shape.Profile]bool{},
 		labelled:    map[*shape.Profile]bool{},

@@ -107,6 +107,13 @@ func (t *Table) WhyColumn(w *Where, p *Pool, column int) (Reason, bool) {
 			return Reason{Kind: kind, Key: first.Key(), Want: first.String()}, false
 		}
 	}
+	for i := range w.shuns {
+		for _, d := range t.Alternatives(t.where(t.daemonClass(t.snapshot.DaemonSets[w.shuns[i].daemon])), p) {
+			if d.Columns.Has(column) {
+				return w.shuns[i].reason, false
+			}
+		}
+	}
 	return Reason{Kind: WrongLabel}, false
 }
 

@@ -1,6 +1,10 @@
 package require
 
-import "github.com/dovetail-sh/dovetail/engine/shape"
+import (
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
 
 // Selects reports whether a label selector chooses a pod with these labels, which
 // ascend by key. A Selector with Nothing set chooses no pod.
@@ -28,4 +32,18 @@ func TermMatches(t shape.NodeTerm, labels []shape.Label, name string) bool {
 		}
 	}
 	return true
+}
+
+// TermSelects reports whether a term of pod affinity, which a pod of the namespace carries, looks at pods of a class.
+func TermSelects(term *shape.PodTerm, namespace string, c *shape.Class) bool {
+	switch {
+	case term.AllNamespaces:
+	case len(term.Namespaces) == 0:
+		if c.Namespace != namespace {
+			return false
+		}
+	case !slices.Contains(term.Namespaces, c.Namespace):
+		return false
+	}
+	return Selects(term.Selector, c.Labels)
 }

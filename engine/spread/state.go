@@ -304,6 +304,21 @@ func (s *State) countRunning() {
 	classes := t.Snapshot().Classes
 	adds := make([][]int32, len(classes))
 	known := make([]bool, len(classes))
+	count := func(c int32, n int, ending bool) {
+		if !known[c] {
+			known[c] = true
+			for k := range s.Tallies {
+				if s.Tallies[k].adds(classes[c]) {
+					adds[c] = append(adds[c], int32(k))
+				}
+			}
+		}
+		for _, k := range adds[c] {
+			if !ending || s.Tallies[k].ending {
+				s.Add(k, n, 1)
+			}
+		}
+	}
 	for n := range t.Nodes {
 		node := &t.Nodes[n]
 		for k := range s.Tallies {
@@ -312,24 +327,12 @@ func (s *State) countRunning() {
 			}
 		}
 		for i := range node.Pods {
-			p := &node.Pods[i]
-			c := p.Class
-			if c < 0 || int(c) >= len(classes) || t.Moving(p.ID) {
-				continue
+			if p := &node.Pods[i]; p.Class >= 0 && int(p.Class) < len(classes) && !t.Moving(p.ID) {
+				count(p.Class, n, p.Role == shape.Ending)
 			}
-			if !known[c] {
-				known[c] = true
-				for k := range s.Tallies {
-					if s.Tallies[k].adds(classes[c]) {
-						adds[c] = append(adds[c], int32(k))
-					}
-				}
-			}
-			for _, k := range adds[c] {
-				if p.Role != shape.Ending || s.Tallies[k].ending {
-					s.Add(k, n, 1)
-				}
-			}
+		}
+		for _, c := range node.Expected {
+			count(c, n, false)
 		}
 	}
 }

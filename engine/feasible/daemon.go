@@ -1,0 +1,123 @@
+package feasible
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/require"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// shun is a daemon that pods cannot share a domain with.
+type shun struct {
+	daemon int    // index into Snapshot.DaemonSets
+	key    string // of the label by whose values they must differ
+	reason Reason
+}
+
+// shuns lists the daemons that pods of a class cannot be near: host ports collide, or one of the two has a
+// required anti-affinity that selects the other.
+func (t *Table) shuns(c *shape.Class) []shun {
+	var out []shun
+	for i, ds := range t.snapshot.DaemonSets {
+		d := t.daemonClass(ds)
+		if d == nil || d == c {
+			continue
+		}
+		for _, p := range c.HostPorts {
+			if slices.ContainsFunc(d.HostPorts, p.Collides) {
+				out = append(out, shun{i, shape.LabelHostname, Reason{Kind: PortTaken, Key: fmt.Sprintf("%s/%d", p.Protocol, p.Port)}})
+				break
+			}
+		}
+		out = apart(out, i, c, d)
+		out = apart(out, i, d, c)
+	}
+	return out
+}
+
+// apart adds the daemon for each required anti-affinity of a that selects b.
+func apart(out []shun, daemon int, a, b *shape.Class) []shun {
+	for i := range a.Affinity {
+		term := &a.Affinity[i]
+		if term.Anti && term.Weight == 0 && require.TermSelects(term, a.Namespace, b) {
+			out = append(out, shun{daemon, term.Key, Reason{Kind: AntiAffinity, Key: term.Key}})
+		}
+	}
+	return out
+}
+
+// away leaves of alternatives the nodes on which a shunned daemon does not run, or which have no such label.
+func (t *Table) away(alts []Alternative, p *Pool, s *shun) []Alternative {
+	d := t.daemonClass(t.snapshot.DaemonSets[s.daemon])
+	for _, where := range t.Alternatives(t.where(d), p) {
+		taken := Alternative{Columns: where.Columns.Clone(), Free: where.Free.Clone()}
+		if s.key == shape.LabelHostname || t.labelled(p, &taken, s.key) {
+			alts = without(alts, p, taken)
+		}
+	}
+	return alts
+}
+
+// labelled narrows to nodes that have a label, whatever its value; false if there are none.
+func (t *Table) labelled(p *Pool, a *Alternative, key string) bool {
+	if f := p.free(key); f != nil {
+		if f.Absent {
+			a.Free.Remove(f.upto - 1)
+		}
+		return a.Free.AnyIn(f.from, f.upto)
+	}
+	a.Columns.Drop(t.key(key).absent)
+	return a.Columns.Any()
+}
+
+// without takes nodes out of alternatives. What is left of one may fall into several: columns that are not
+// taken, and for taken ones each free label's values that are not.
+func without(alts []Alternative, p *Pool, taken Alternative) []Alternative {
+	var out []Alternative
+	keep := func(columns, free bitset.Set) {
+		if !columns.Any() || !p.FreeLeft(free) {
+			return
+		}
+		if k := slices.IndexFunc(out, func(o Alternative) bool { return o.Free.Equal(free) }); k >= 0 {
+			out[k].Columns.Join(columns)
+			return
+		}
+		out = append(out, Alternative{Columns: columns, Free: free})
+	}
+	for _, a := range alts {
+		rest := a.Columns.Clone()
+		rest.Drop(taken.Columns)
+		keep(rest, a.Free)
+		for i := range p.Free {
+			f := &p.Free[i]
+			free := a.Free.Clone()
+			for bit := f.from; bit < f.upto; bit++ {
+				if taken.Free.Has(bit) {
+					free.Remove(bit)
+				}
+			}
+			keep(a.Columns.And(taken.Columns), free)
+		}
+	}
+	return out
+}
+
+// expectDaemons leaves room for daemons that will start on a node but have not yet.
+func (t *Table) expectDaemons() {
+	for i, ds := range t.snapshot.DaemonSets {
+		c := t.daemonClass(ds)
+		if c == nil {
+			continue
+		}
+		w := t.where(c)
+		for k := range t.Nodes {
+			n := &t.Nodes[k]
+			if _, running := slices.BinarySearch(n.Daemons, int32(i)); !running && w.AllowsNode(n) {
+				t.add(n.Free, &c.Requests, -1)
+				n.Expected = append(n.Expected, ds.Class)
+			}
+		}
+	}
+}
