@@ -48,7 +48,8 @@ var walls = []struct{ from, to, because string }{
 	{"internal/translate", "sigs.k8s.io/controller-runtime", "translation is a function of objects; it never fetches"},
 	{"internal/view", "net/http", "read models are drawn by terminal and web alike"},
 	{"cmd", "testing", "no test helper ships"},
-	{"cmd", "awssim", "no simulator ships"},
+	{"cmd", "awssim/world", "no simulator ships; the client of its admin API does"},
+	{"awssim/control", "awssim/wire", "the client of the admin API goes where the simulator does not"},
 	{"cmd", "internal/devplane", "no test control plane ships"},
 }
 

@@ -6,49 +6,23 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/dovetail-sh/dovetail/awssim/control"
 	"github.com/dovetail-sh/dovetail/awssim/world"
 	"github.com/dovetail-sh/dovetail/catalog"
 )
 
 // AdminPath is where the API lives that AWS does not have.
-const AdminPath = "/_awssim/"
+const AdminPath = control.Path
 
-// Status is the answer of GET /_awssim/status.
-type Status struct {
-	Region    string           `json:"region"`
-	Cluster   string           `json:"cluster"`
-	Endpoint  string           `json:"clusterEndpoint"`
-	Now       time.Time        `json:"now"`
-	Calls     int              `json:"calls"`
-	Templates int              `json:"launchTemplates"`
-	Instances []InstanceStatus `json:"instances"`
-	Capacity  []Capacity       `json:"capacity"`
-}
-
-// InstanceStatus is one machine in Status.
-type InstanceStatus struct {
-	ID       string    `json:"id"`
-	Type     string    `json:"type"`
-	Zone     string    `json:"zone"`
-	Capacity string    `json:"capacityType"`
-	State    string    `json:"state"`
-	Launched time.Time `json:"launched"`
-	// Price is in micro-dollars an hour.
-	Price int64  `json:"price"`
-	Node  string `json:"node,omitempty"`
-	// BootFailure says why the machine never joined.
-	BootFailure string `json:"bootFailure,omitempty"`
-}
-
-// Capacity says how many more instances a pool can launch; nil is without end.
-type Capacity struct {
-	Type      string `json:"type"`
-	Zone      string `json:"zone"`
-	Capacity  string `json:"capacityType"`
-	Available *int   `json:"available"`
-}
+// What the admin API speaks of.
+type (
+	Status         = control.Status
+	InstanceStatus = control.Instance
+	Capacity       = control.Capacity
+	VCPUs          = control.VCPUs
+	Target         = control.Target
+)
 
 // handler serves the admin API beside AWS's.
 func (s *Server) handler() http.Handler {
@@ -56,26 +30,37 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("/", s.mux)
 	mux.HandleFunc("GET "+AdminPath+"status", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Status(), nil) })
 	mux.HandleFunc("GET "+AdminPath+"calls", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Calls(), nil) })
-	mux.HandleFunc("POST "+AdminPath+"capacity", post(s.SetCapacity))
-	mux.HandleFunc("POST "+AdminPath+"quota", post(s.SetQuota))
-	mux.HandleFunc("POST "+AdminPath+"interrupt", post(s.Interrupt))
+	mux.HandleFunc("POST "+AdminPath+"capacity", post(none(s.SetCapacity)))
+	mux.HandleFunc("POST "+AdminPath+"quota", post(none(s.SetQuota)))
+	mux.HandleFunc("POST "+AdminPath+"interrupt", post(none(s.Interrupt)))
+	mux.HandleFunc("GET "+AdminPath+"faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.faults.List(), nil) })
+	mux.HandleFunc("POST "+AdminPath+"faults", post(s.faults.Add))
+	mux.HandleFunc("DELETE "+AdminPath+"faults", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, struct{}{}, s.faults.Clear(r.URL.Query()["id"]...))
+	})
 	mux.HandleFunc(AdminPath, func(w http.ResponseWriter, r *http.Request) {
-		reply(w, nil, fmt.Errorf("%s %s: know GET status, GET calls, POST capacity, POST quota, POST interrupt", r.Method, r.URL.Path))
+		reply(w, nil, fmt.Errorf("%s %s: know GET status, GET calls, POST capacity, POST quota, POST interrupt, and GET, POST and DELETE faults", r.Method, r.URL.Path))
 	})
 	return mux
 }
 
+// none gives an action that answers nothing an empty answer.
+func none[In any](act func(In) error) func(In) (struct{}, error) {
+	return func(in In) (struct{}, error) { return struct{}{}, act(in) }
+}
+
 // post decodes a request's body for act.
-func post[T any](act func(T) error) http.HandlerFunc {
+func post[In, Out any](act func(In) (Out, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var in T
+		var in In
+		var out Out
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
 		decoder.DisallowUnknownFields()
 		err := decoder.Decode(&in)
 		if err == nil {
-			err = act(in)
+			out, err = act(in)
 		}
-		reply(w, struct{}{}, err)
+		reply(w, out, err)
 	}
 }
 
@@ -103,7 +88,7 @@ func (s *Server) Status() Status {
 			})
 		}
 		for pool, left := range st.Pools {
-			out.Capacity = append(out.Capacity, Capacity{pool.Type, pool.Zone, pool.Capacity, &left})
+			out.Capacity = append(out.Capacity, Capacity{Type: pool.Type, Zone: pool.Zone, Capacity: pool.Capacity, Available: &left})
 		}
 		return nil
 	})
@@ -145,13 +130,6 @@ func (s *Server) SetCapacity(c Capacity) error {
 	})
 }
 
-// VCPUs is an account quota; nil is without end.
-type VCPUs struct {
-	Bucket   string `json:"bucket"` // "standard", "g", "p", "inf", "trn", "x", "f", "dl", "hpc", "u"
-	Capacity string `json:"capacityType"`
-	VCPUs    *int   `json:"vcpus"`
-}
-
 // SetQuota limits how many vCPUs may run of a group of families.
 func (s *Server) SetQuota(q VCPUs) error {
 	return s.world.Do(func(st *world.State) error {
@@ -163,12 +141,6 @@ func (s *Server) SetQuota(q VCPUs) error {
 		}
 		return nil
 	})
-}
-
-// Target names an instance, by its id or its node's name.
-type Target struct {
-	Instance string `json:"instance,omitempty"`
-	Node     string `json:"node,omitempty"`
 }
 
 // Interrupt gives a spot instance its two minutes' notice, in the queue, and

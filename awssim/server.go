@@ -13,6 +13,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/awssim/ec2api"
 	"github.com/dovetail-sh/dovetail/awssim/eksapi"
+	"github.com/dovetail-sh/dovetail/awssim/fault"
 	"github.com/dovetail-sh/dovetail/awssim/iamapi"
 	"github.com/dovetail-sh/dovetail/awssim/pricingapi"
 	"github.com/dovetail-sh/dovetail/awssim/queue"
@@ -31,6 +32,7 @@ type Server struct {
 	events  *queue.Queue
 	nodes   NodeRegistrar // nil: machines never join
 
+	faults   *fault.Set
 	slots    chan struct{} // one is held by each machine that speaks to the cluster
 	ids      atomic.Uint64 // of requests and events, apart from the world's dice
 	listener net.Listener
@@ -49,7 +51,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the simulated AWS: %w", err)
 	}
-	s := &Server{options: o, world: world.New(config), nodes: o.Nodes, slots: make(chan struct{}, besideLimit)}
+	s := &Server{options: o, world: world.New(config), nodes: o.Nodes, faults: fault.NewSet(o.Seed), slots: make(chan struct{}, besideLimit)}
 	if s.nodes == nil && o.Kubeconfig != nil {
 		if s.nodes, err = newClusterNodes(o.Kubeconfig); err != nil {
 			return nil, fmt.Errorf("starting the simulated AWS: %w", err)
@@ -60,7 +62,7 @@ func New(o Options) (*Server, error) {
 	s.mux = wire.NewMux(map[string]wire.Service{
 		wire.EC2: ec2api.New(s.world), wire.IAM: iamapi.New(s.world), wire.STS: stsapi.New(s.world, s.accessKey()),
 		wire.SSM: ssmapi.New(s.world), wire.EKS: eksapi.New(s.world), wire.Pricing: pricingapi.New(), wire.SQS: sqsapi.New(account),
-	}, o.AccessKeys, o.Clock.Now, s.newID)
+	}, s.faults, o.AccessKeys, o.Clock.Now, s.newID)
 	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
 		return nil, fmt.Errorf("starting the simulated AWS: %w", err)
 	}
@@ -119,6 +121,10 @@ func (s *Server) SetCluster(endpoint string, ca []byte, nodes NodeRegistrar) {
 
 // Calls returns the API calls made so far, oldest first.
 func (s *Server) Calls() []wire.Record { return s.mux.Calls() }
+
+// Faults makes calls go wrong, for tests in the same process; others use the
+// admin API.
+func (s *Server) Faults() *fault.Set { return s.faults }
 
 // World gives tests and the admin API the account itself.
 func (s *Server) World() *world.World { return s.world }

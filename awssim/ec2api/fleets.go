@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
+	"github.com/dovetail-sh/dovetail/awssim/fault"
 	"github.com/dovetail-sh/dovetail/awssim/launchspec"
 	"github.com/dovetail-sh/dovetail/awssim/wire"
 	"github.com/dovetail-sh/dovetail/awssim/world"
@@ -91,6 +92,7 @@ func (a *api) createFleet(_ context.Context, c *wire.Call, in *createFleetIn) (*
 	if err != nil {
 		return nil, err
 	}
+	request.Trouble = c.Fault
 	var out *createFleetOut
 	err = a.world.Do(func(s *world.State) error {
 		if request.Choices, err = in.choices(s); err != nil {
@@ -244,7 +246,14 @@ func (a *api) runInstances(_ context.Context, c *wire.Call, in *runInstancesIn) 
 			return cmp.Or(s.CheckRun(data, in.SubnetID, zone), error(apierror.DryRun()))
 		}
 		out, err = world.Once(s, c.Action, in.ClientToken, c.Fingerprint(), func() (*reservation, error) {
-			launched, err := s.RunInstances(data, in.SubnetID, zone, in.MinCount, in.MaxCount, tags, in.ClientToken)
+			if c.Fault == fault.NoCapacity {
+				return nil, world.OutOfCapacity(world.Pool{Type: data.InstanceType, Zone: zone, Capacity: world.OnDemand})
+			}
+			most := in.MaxCount
+			if c.Fault == fault.Partial {
+				most = max(in.MinCount, most/2)
+			}
+			launched, err := s.RunInstances(data, in.SubnetID, zone, in.MinCount, most, tags, in.ClientToken)
 			if err != nil {
 				return nil, err
 			}

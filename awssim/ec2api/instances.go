@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
+	"github.com/dovetail-sh/dovetail/awssim/fault"
 	"github.com/dovetail-sh/dovetail/awssim/launchspec"
 	"github.com/dovetail-sh/dovetail/awssim/wire"
 	"github.com/dovetail-sh/dovetail/awssim/world"
@@ -233,6 +235,9 @@ type describeInstancesIn struct {
 	IncludeManagedResources bool
 }
 
+// Halve spares calls that name instances: they have no pages.
+func (in *describeInstancesIn) Halve() { in.half = len(in.IDs) == 0 }
+
 type describeInstancesOut struct {
 	Reservations []reservation `xml:"reservationSet>item"`
 	NextToken    string        `xml:"nextToken,omitempty"`
@@ -319,7 +324,7 @@ type terminateOut struct {
 	Changes []stateChange `xml:"instancesSet>item"`
 }
 
-func (a *api) terminateInstances(_ context.Context, _ *wire.Call, in *terminateIn) (*terminateOut, error) {
+func (a *api) terminateInstances(_ context.Context, c *wire.Call, in *terminateIn) (*terminateOut, error) {
 	if len(in.IDs) == 0 {
 		return nil, apierror.Missing("InstanceId")
 	}
@@ -335,12 +340,22 @@ func (a *api) terminateInstances(_ context.Context, _ *wire.Call, in *terminateI
 					"Modify its 'disableApiTermination' instance attribute and try again.", one.ID)
 			}
 		}
+		doomed, failure := reach(c, doomed)
 		for _, one := range doomed {
 			before := one.State(s.Now)
 			s.Terminate(one, world.ReasonUser)
 			out.Changes = append(out.Changes, stateChange{one.ID, stateOf(one.State(s.Now)), stateOf(before)})
 		}
-		return nil
+		return failure
 	})
 	return out, err
+}
+
+// reach returns what of a change of many is made: all, or, in a call that is to
+// succeed in part, the first half, with the error that is answered then.
+func reach[T any](c *wire.Call, all []T) ([]T, error) {
+	if c.Fault != fault.Partial {
+		return all, nil
+	}
+	return all[:(len(all)+1)/2], apierror.WithStatus(http.StatusInternalServerError, "InternalError", "An internal error has occurred")
 }

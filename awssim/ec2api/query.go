@@ -17,7 +17,13 @@ type asked struct {
 	Filters    []filter `query:"Filter"`
 	MaxResults *int
 	NextToken  string
+
+	half bool // give half a page, though there is room for more
 }
+
+// Halve has the answer hold half a page: AWS may give less than was asked for,
+// with a token for the rest, whenever it likes.
+func (q *asked) Halve() { q.half = true }
 
 // filter keeps what has one of the values; * and ? in a value are wildcards.
 type filter struct {
@@ -136,6 +142,9 @@ func page[T any](q asked, limit bounds, items []T, key func(T) string) ([]T, str
 	most := limit.most
 	if q.MaxResults != nil {
 		most = *q.MaxResults
+	}
+	if q.half {
+		most = min(most, (len(items)+1)/2)
 	}
 	if len(items) <= most {
 		return items, "", nil

@@ -17,7 +17,7 @@ type createTagsIn struct {
 	Tags      []launchspec.Tag `query:"Tag"`
 }
 
-func (a *api) createTags(_ context.Context, _ *wire.Call, in *createTagsIn) (*done, error) {
+func (a *api) createTags(_ context.Context, c *wire.Call, in *createTagsIn) (*done, error) {
 	if len(in.Resources) == 0 {
 		return nil, apierror.Missing("resourceIdSet")
 	}
@@ -29,12 +29,13 @@ func (a *api) createTags(_ context.Context, _ *wire.Call, in *createTagsIn) (*do
 		if err != nil || in.DryRun {
 			return cmp.Or(err, error(apierror.DryRun()))
 		}
+		found, failure := reach(c, found)
 		for _, t := range found {
 			if err := t.Tag(in.Tags); err != nil {
 				return err
 			}
 		}
-		return nil
+		return failure
 	})
 }
 
@@ -47,7 +48,7 @@ type deleteTagsIn struct {
 	} `query:"Tag"`
 }
 
-func (a *api) deleteTags(_ context.Context, _ *wire.Call, in *deleteTagsIn) (*done, error) {
+func (a *api) deleteTags(_ context.Context, c *wire.Call, in *deleteTagsIn) (*done, error) {
 	if len(in.Resources) == 0 {
 		return nil, apierror.Missing("resourceIdSet")
 	}
@@ -56,6 +57,7 @@ func (a *api) deleteTags(_ context.Context, _ *wire.Call, in *deleteTagsIn) (*do
 		if err != nil || in.DryRun {
 			return cmp.Or(err, error(apierror.DryRun()))
 		}
+		found, failure := reach(c, found)
 		for _, t := range found {
 			if len(in.Tags) == 0 {
 				*t.Tags = nil
@@ -64,7 +66,7 @@ func (a *api) deleteTags(_ context.Context, _ *wire.Call, in *deleteTagsIn) (*do
 				t.Untag(tag.Key, tag.Value)
 			}
 		}
-		return nil
+		return failure
 	})
 }
 

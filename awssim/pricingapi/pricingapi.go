@@ -27,7 +27,12 @@ type getProductsIn struct {
 	Filters       []struct{ Type, Field, Value string }
 	MaxResults    *int
 	NextToken     string
+
+	half bool
 }
+
+// Halve has the answer hold half a page.
+func (in *getProductsIn) Halve() { in.half = true }
 
 type getProductsOut struct {
 	FormatVersion string
@@ -45,6 +50,9 @@ func getProducts(_ context.Context, _ *wire.Call, in *getProductsIn) (*getProduc
 		return nil, apierror.New("NotFoundException", "Service code %q is not simulated: use AmazonEC2.", in.ServiceCode)
 	case most < 1 || most > 100:
 		return nil, apierror.New("InvalidParameterException", "MaxResults must be from 1 to 100, got %d.", most)
+	}
+	if in.half {
+		most = (most + 1) / 2
 	}
 	skip, err := position(in.NextToken)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
+	"github.com/dovetail-sh/dovetail/awssim/fault"
 	"github.com/dovetail-sh/dovetail/awssim/queue"
 	"github.com/dovetail-sh/dovetail/awssim/wire"
 )
@@ -167,7 +168,7 @@ type batchOut struct {
 	Failed     []batchFailed `xml:"BatchResultErrorEntry"`
 }
 
-func (a *Account) deleteMessageBatch(_ context.Context, _ *wire.Call, in *batchIn) (*batchOut, error) {
+func (a *Account) deleteMessageBatch(_ context.Context, c *wire.Call, in *batchIn) (*batchOut, error) {
 	q, err := a.byURL(in.QueueURL)
 	switch {
 	case err != nil:
@@ -179,11 +180,15 @@ func (a *Account) deleteMessageBatch(_ context.Context, _ *wire.Call, in *batchI
 	}
 	seen := map[string]bool{}
 	out := &batchOut{Successful: []batchDone{}, Failed: []batchFailed{}}
-	for _, e := range in.Entries {
+	for i, e := range in.Entries {
 		if seen[e.ID] {
 			return nil, apierror.New("BatchEntryIdsNotDistinct", "Id %s repeated.", e.ID)
 		}
 		seen[e.ID] = true
+		if c.Fault == fault.Partial && i >= len(in.Entries)/2 {
+			out.Failed = append(out.Failed, batchFailed{e.ID, "InternalError", "We encountered an internal error. Please try again.", false})
+			continue
+		}
 		if q.Delete(e.Receipt) {
 			out.Successful = append(out.Successful, batchDone{e.ID})
 		} else {

@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
+	"github.com/dovetail-sh/dovetail/awssim/fault"
 )
 
 // Services as AWS's signatures and IAM policies name them.
@@ -46,6 +49,9 @@ type Call struct {
 	Host string
 	// Path holds what a REST path names, by AWS's parameter name.
 	Path map[string]string
+	// Fault is the trouble that the handler has to make itself: NoCapacity and
+	// Partial. All others are made around it.
+	Fault fault.Kind
 
 	proto    protocol
 	jsonType string // the JSON protocol's version, "1.0"
@@ -167,6 +173,39 @@ func (c *Call) Fingerprint() string {
 		sum.Write(c.body)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// Params returns the call's parameters by dotted names, lists numbered from 1,
+// whatever its protocol.
+func (c *Call) Params() map[string]string {
+	out := maps.Clone(c.Path)
+	if out == nil {
+		out = map[string]string{}
+	}
+	for name := range c.form {
+		out[name] = c.form.Get(name)
+	}
+	var body any
+	if !c.IsQuery() && json.Unmarshal(c.body, &body) == nil {
+		flatten(out, "", body)
+	}
+	return out
+}
+
+func flatten(into map[string]string, name string, v any) {
+	under := func(key string) string { return strings.TrimPrefix(name+"."+key, ".") }
+	switch v := v.(type) {
+	case map[string]any:
+		for key, item := range v {
+			flatten(into, under(key), item)
+		}
+	case []any:
+		for i, item := range v {
+			flatten(into, under(strconv.Itoa(i+1)), item)
+		}
+	default:
+		into[name] = fmt.Sprint(v)
+	}
 }
 
 // IsQuery says that the answer is XML.

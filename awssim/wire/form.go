@@ -103,7 +103,7 @@ func fieldFor(into reflect.Value, name string) reflect.Value {
 			}
 			continue
 		}
-		if cmp.Or(f.Tag.Get("query"), f.Name) == name {
+		if f.IsExported() && cmp.Or(f.Tag.Get("query"), f.Name) == name {
 			return into.Field(i)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
+	"github.com/dovetail-sh/dovetail/awssim/control"
+	"github.com/dovetail-sh/dovetail/awssim/fault"
 )
 
 // Handler carries out one action. It returns what is encoded as the answer;
@@ -19,14 +21,8 @@ type Handler func(ctx context.Context, c *Call) (any, error)
 // Service is a table of actions, by AWS's names.
 type Service map[string]Handler
 
-// Record says that a call was made. Code is empty when it succeeded.
-type Record struct {
-	Time      time.Time `json:"time"`
-	Service   string    `json:"service"`
-	Action    string    `json:"action"`
-	AccessKey string    `json:"accessKey,omitempty"`
-	Code      string    `json:"code,omitempty"`
-}
+// Record says that a call was made.
+type Record = control.Call
 
 // maxRecords bounds the memory of the call log; the oldest half goes first.
 const maxRecords = 100_000
@@ -34,6 +30,7 @@ const maxRecords = 100_000
 // Mux serves all services at one address.
 type Mux struct {
 	services  map[string]Service
+	faults    *fault.Set
 	keys      []string // the access keys that are known; empty means all
 	now       func() time.Time
 	requestID func() string
@@ -43,9 +40,10 @@ type Mux struct {
 }
 
 // NewMux serves the given services by name. accessKeys, when there are any,
-// are the only ones that may sign calls.
-func NewMux(services map[string]Service, accessKeys []string, now func() time.Time, requestID func() string) *Mux {
-	return &Mux{services: services, keys: accessKeys, now: now, requestID: requestID}
+// are the only ones that may sign calls. faults makes calls go wrong that would
+// have been let in.
+func NewMux(services map[string]Service, faults *fault.Set, accessKeys []string, now func() time.Time, requestID func() string) *Mux {
+	return &Mux{services: services, faults: faults, keys: accessKeys, now: now, requestID: requestID}
 }
 
 // unsigned lists the actions that AWS takes without a signature.
@@ -58,26 +56,54 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.RequestID = m.requestID()
-	var out any
+	record := Record{Time: m.now(), Service: c.Service, Action: c.Action, AccessKey: c.AccessKey}
+	var rule fault.Rule
 	if err == nil {
 		err = m.authenticate(c)
 	}
 	if err == nil {
-		out, err = m.handle(r.Context(), c)
+		rule, _ = m.faults.Next(fault.Call{Service: c.Service, Action: c.Action, Params: c.Params})
+		record.Fault, c.Fault = rule.Kind, rule.Kind
 	}
-	record := Record{Time: m.now(), Service: c.Service, Action: c.Action, AccessKey: c.AccessKey}
-	var written error
+	out, answers, err := m.carryOut(r.Context(), c, rule, err)
 	if err != nil {
-		refusal := apierror.From(err)
-		record.Code = refusal.Code
-		written = c.refuse(w, refusal)
-	} else {
-		written = c.answer(w, out)
+		record.Code = apierror.From(err).Code
 	}
 	m.record(record)
-	if written != nil {
-		slog.DebugContext(r.Context(), "answering a simulated AWS call", "action", c.Action, "error", written)
+	if !answers {
+		hangUp(w, r, time.Duration(rule.Hold), rule.Kind == fault.Timeout)
+		return
 	}
+	if err := m.write(w, c, out, err); err != nil {
+		slog.DebugContext(r.Context(), "answering a simulated AWS call", "action", c.Action, "error", err)
+	}
+}
+
+// carryOut does what the call asks for, as far as the fault lets it. It says
+// too whether there is an answer at all.
+func (m *Mux) carryOut(ctx context.Context, c *Call, rule fault.Rule, refused error) (out any, answers bool, err error) {
+	if refused != nil {
+		return nil, true, refused
+	}
+	if refusal := rule.Refusal(c.Service); refusal != nil {
+		return nil, true, refusal
+	}
+	if rule.Kind == fault.Timeout || rule.Kind == fault.Reset {
+		return nil, false, nil
+	}
+	out, err = m.handle(ctx, c)
+	return out, rule.Kind != fault.Lost, err
+}
+
+// write answers the call, or refuses it with err.
+func (m *Mux) write(w http.ResponseWriter, c *Call, out any, err error) error {
+	if err != nil {
+		return c.refuse(w, apierror.From(err))
+	}
+	if c.Fault == fault.Malformed {
+		return c.answerByHalf(w, out)
+	}
+	return c.answer(w, out)
 }
 
 func (m *Mux) handle(ctx context.Context, c *Call) (any, error) {
@@ -131,12 +157,16 @@ func (m *Mux) Calls() []Record {
 }
 
 // Handle adapts a function of a typed input to a Handler: it decodes the
-// call's parameters first.
+// call's parameters first. An input with a method Halve is a list's: it is
+// told when only half a page is to be given.
 func Handle[In, Out any](act func(ctx context.Context, c *Call, in *In) (Out, error)) Handler {
 	return func(ctx context.Context, c *Call) (any, error) {
 		in := new(In)
 		if err := c.Decode(in); err != nil {
 			return nil, err
+		}
+		if list, ok := any(in).(interface{ Halve() }); ok && c.Fault == fault.Partial {
+			list.Halve()
 		}
 		out, err := act(ctx, c, in)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
+	"github.com/dovetail-sh/dovetail/awssim/fault"
 	"github.com/dovetail-sh/dovetail/awssim/launchspec"
 	"github.com/dovetail-sh/dovetail/catalog"
 )
@@ -28,6 +29,10 @@ type FleetRequest struct {
 	SpotStrategy     string
 	Tags             []launchspec.TagSpecification
 	Token            string
+	// Trouble is fault.NoCapacity when every pool is to be empty, and
+	// fault.Partial when the best one is, and half of what was asked for is to
+	// be launched.
+	Trouble fault.Kind
 }
 
 // FleetLaunch says what a choice gave: instances, or an error.
@@ -89,6 +94,7 @@ func (s *State) fill(fleet *Fleet, r FleetRequest, spot bool, want int, strategy
 	slices.SortStableFunc(ranked, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b2i(a.err != nil), b2i(b.err != nil)), compare(a, b), cmp.Compare(a.index, b.index))
 	})
+	allowed := trouble(r.Trouble, ranked, want)
 	fleetTag := launchspec.Tag{Key: "aws:ec2:fleet-id", Value: fleet.ID}
 	for _, c := range ranked {
 		if want == 0 {
@@ -98,6 +104,10 @@ func (s *State) fill(fleet *Fleet, r FleetRequest, spot bool, want int, strategy
 		tags := launchspec.TagsFor(c.order.dataTags(), "instance")
 		c.order.Tags = launchspec.SetTags(launchspec.SetTags(tags, launchspec.TagsFor(r.Tags, "instance")), []launchspec.Tag{fleetTag})
 		for want > 0 && c.err == nil {
+			if allowed == 0 {
+				c.err = OutOfCapacity(c.pool)
+				break
+			}
 			in, err := s.launch(c.order)
 			if err != nil {
 				c.err = err
@@ -105,6 +115,7 @@ func (s *State) fill(fleet *Fleet, r FleetRequest, spot bool, want int, strategy
 			}
 			launch.Instances = append(launch.Instances, in)
 			want--
+			allowed--
 		}
 		if c.err != nil {
 			launch.Err = apierror.From(c.err)
@@ -112,6 +123,21 @@ func (s *State) fill(fleet *Fleet, r FleetRequest, spot bool, want int, strategy
 		fleet.Launches = append(fleet.Launches, launch)
 	}
 	return nil
+}
+
+// trouble empties the pools that a fault is to find empty, and says how many of
+// the wanted instances may be launched.
+func trouble(kind fault.Kind, ranked []candidate, want int) int {
+	if kind != fault.Partial {
+		if kind == fault.NoCapacity {
+			want = 0
+		}
+		return want
+	}
+	if len(ranked) > 1 && ranked[0].err == nil && ranked[1].err == nil {
+		ranked[0].err = OutOfCapacity(ranked[0].pool)
+	}
+	return (want + 1) / 2
 }
 
 func (o order) dataTags() []launchspec.TagSpecification {

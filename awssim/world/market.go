@@ -114,6 +114,11 @@ func (s *State) draw(p Pool) error {
 		s.Pools[p] = left - 1
 		return nil
 	}
+	return OutOfCapacity(p)
+}
+
+// OutOfCapacity is what EC2 answers when a pool is empty.
+func OutOfCapacity(p Pool) error {
 	if p.Capacity == Spot {
 		return apierror.New("InsufficientInstanceCapacity", "There is no Spot capacity available that matches your request.")
 	}
