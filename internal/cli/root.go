@@ -29,6 +29,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newController(os.LookupEnv), newConfig(os.LookupEnv), newSimulate(), newExplain(), newVersion())
+	root.AddCommand(newController(os.LookupEnv), newConfig(os.LookupEnv), newSim(os.LookupEnv), newSimulate(), newExplain(), newVersion())
 	return root
 }
