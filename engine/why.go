@@ -53,7 +53,7 @@ func (a *assembler) whyNode(class, n int) feasible.Reason {
 	if r, ok := c.Where.WhyNode(node); !ok {
 		return r
 	}
-	if r, ok := a.table.Short(c.Need, a.board.Free(n), feasible.NoRoom); !ok {
+	if r, ok := a.table.Short(a.board.First(n, class), a.board.Free(n), feasible.NoRoom); !ok {
 		return r
 	}
 	st := a.board.Spread
@@ -114,7 +114,7 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 	if r, ok := t.WhyColumn(c.Where, pool, i); !ok {
 		return r
 	}
-	if r, ok := t.Short(c.Need, pool.Room(i), feasible.TooSmall); !ok {
+	if r, ok := t.Short(c.First, pool.Room(i), feasible.TooSmall); !ok {
 		return r
 	}
 	if !t.Available.Has(i) {
@@ -151,7 +151,7 @@ func (a *assembler) tooFew(c *feasible.Class, pool *feasible.Pool, column int) (
 	for _, alt := range a.table.Alternatives(c.Where, pool) {
 		if alt.Columns.Has(column) {
 			columns := alt.Columns.And(pool.Usable)
-			pool.Holding(c.Need, columns)
+			pool.Holding(c.First, columns)
 			return a.table.Enough(pool, columns)
 		}
 	}

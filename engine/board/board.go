@@ -7,6 +7,8 @@
 package board
 
 import (
+	"slices"
+
 	"github.com/dovetail-sh/dovetail/engine/feasible"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/engine/spread"
@@ -20,6 +22,8 @@ type Board struct {
 	free []int64 // by node and resource
 	dims int
 	log  []Move
+
+	attached map[[2]int32]int32 // pods of this plan by node and shared volume
 }
 
 // Move is so many pods of one class put on an existing node.
@@ -31,7 +35,7 @@ type Move struct {
 
 // New is the board before anything is placed.
 func New(t *feasible.Table, s *spread.State) *Board {
-	b := &Board{Table: t, Spread: s, dims: len(t.Resources)}
+	b := &Board{Table: t, Spread: s, dims: len(t.Resources), attached: map[[2]int32]int32{}}
 	b.free = make([]int64, len(t.Nodes)*b.dims)
 	for i := range t.Nodes {
 		copy(b.free[i*b.dims:], t.Nodes[i].Free)
@@ -42,6 +46,27 @@ func New(t *feasible.Table, s *spread.State) *Board {
 // Free is what is left on a node. It must not be written to.
 func (b *Board) Free(node int) []int64 { return b.free[node*b.dims : (node+1)*b.dims] }
 
+// First is what the next pod of a class takes from a node: what it asks for, and slots for those volumes that it
+// shares with others and that are not attached there yet. It must not be written to.
+func (b *Board) First(node, class int) []int64 {
+	c := b.Table.Classes[class]
+	if len(c.Shared) == 0 {
+		return c.Need
+	}
+	first := slices.Clone(c.Need)
+	for _, v := range c.Shared {
+		if !b.has(node, v) {
+			first[v.Dim]++
+		}
+	}
+	return first
+}
+
+func (b *Board) has(node int, v feasible.Volume) bool {
+	at := [2]int32{int32(node), v.ID}
+	return b.Table.Attached[at] || b.attached[at] > 0
+}
+
 // Allows reports whether a node may take pods of the class as far as it itself says.
 func (b *Board) Allows(node, class int) bool {
 	n := &b.Table.Nodes[node]
@@ -51,11 +76,27 @@ func (b *Board) Allows(node, class int) bool {
 // Room is how many more pods of a class fit on a node by resources and hostname rules, at most limit.
 // Whether the node's labels, taints and domains suit is not looked at.
 func (b *Board) Room(node, class, limit int) int {
-	n := feasible.Fits(b.Table.Classes[class].Need, b.Free(node), limit)
+	n := b.fits(node, class, limit)
 	if n == 0 || !b.Spread.Classes[class].Hosts {
 		return n
 	}
 	return b.Spread.HostRoom(class, func(tally int32) int32 { return b.Spread.Tallies[tally].Count[node] }, n)
+}
+
+func (b *Board) fits(node, class, limit int) int {
+	need, free := b.Table.Classes[class].Need, b.Free(node)
+	first := b.First(node, class)
+	if &first[0] == &need[0] {
+		return feasible.Fits(need, free, limit)
+	}
+	if feasible.Fits(first, free, 1) == 0 {
+		return 0
+	}
+	rest := slices.Clone(free)
+	for d := range rest {
+		rest[d] -= first[d] - need[d]
+	}
+	return feasible.Fits(need, rest, limit)
 }
 
 // Place puts pods on a node, whether they fit or not.
@@ -68,6 +109,16 @@ func (b *Board) move(node, class, count int) {
 	free := b.Free(node)
 	for d, need := range b.Table.Classes[class].Need {
 		free[d] -= need * int64(count)
+	}
+	for _, v := range b.Table.Classes[class].Shared {
+		before := b.has(node, v)
+		b.attached[[2]int32{int32(node), v.ID}] += int32(count)
+		switch after := b.has(node, v); {
+		case after && !before:
+			free[v.Dim]--
+		case before && !after:
+			free[v.Dim]++
+		}
 	}
 	for _, tally := range b.Spread.Classes[class].Adds {
 		b.Spread.Add(tally, node, int32(count))

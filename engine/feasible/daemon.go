@@ -106,6 +106,7 @@ func without(alts []Alternative, p *Pool, taken Alternative) []Alternative {
 
 // expectDaemons leaves room for daemons that will start on a node but have not yet.
 func (t *Table) expectDaemons() {
+	t.expected = map[int][]int32{}
 	for i, ds := range t.snapshot.DaemonSets {
 		c := t.daemonClass(ds)
 		if c == nil {
@@ -116,8 +117,11 @@ func (t *Table) expectDaemons() {
 			n := &t.Nodes[k]
 			if _, running := slices.BinarySearch(n.Daemons, int32(i)); !running && w.AllowsNode(n) {
 				t.add(n.Free, &c.Requests, -1)
-				n.Expected = append(n.Expected, ds.Class)
+				t.expected[k] = append(t.expected[k], ds.Class)
 			}
 		}
 	}
 }
+
+// Expected are the classes of daemons that will start on a node but have not yet, as indexes into Snapshot.Classes.
+func (t *Table) Expected(node int) []int32 { return t.expected[node] }

@@ -31,29 +31,24 @@ func (t *Table) buildNodes() {
 		}
 		return cmp.Compare(a.Name, b.Name)
 	})
+	if t.attaches {
+		for i := range t.Nodes {
+			t.attach(i)
+		}
+	}
 	t.expectDaemons()
 }
 
 // takeUp takes what a node's pods ask for off its room.
 func (t *Table) takeUp(n *Node) {
-	known := n.Requested != nil
-	if known {
+	if n.Requested != nil {
 		t.add(n.Free, n.Requested, -1)
-		if !t.attaches {
-			return
-		}
+		return
 	}
 	classes := t.snapshot.Classes
 	for k := range n.Pods {
-		c := n.Pods[k].Class
-		if c < 0 || int(c) >= len(classes) {
-			continue
-		}
-		if !known {
+		if c := n.Pods[k].Class; c >= 0 && int(c) < len(classes) {
 			t.add(n.Free, &classes[c].Requests, -1)
-		}
-		if t.attaches {
-			t.countAttach(n.Free, classes[c].Attach, -1)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (t *Table) addVariants() {
 		// The chain's first link takes the class's place, with its pods.
 		chain := []*Class{c}
 		for left := range steps {
-			chain = append(chain, &Class{Class: promote(c.Class, steps[left+1:]), Need: c.Need, Size: c.Size, Source: c.Source,
+			chain = append(chain, &Class{Class: promote(c.Class, steps[left+1:]), Need: c.Need, Size: c.Size, Shared: c.Shared, First: c.First, Source: c.Source,
 				Strict: c.Strict, avoid: left+1 < len(steps) && discouraged})
 		}
 		c.Class, c.avoid = promote(c.Class, steps), discouraged

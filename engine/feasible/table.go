@@ -3,6 +3,7 @@ package feasible
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -32,6 +33,9 @@ type Table struct {
 
 	Nodes []Node
 
+	// Attached tells which shared volumes, by ID, are attached to which nodes.
+	Attached map[[2]int32]bool
+
 	snapshot *shape.Snapshot
 	keys     map[string]*keyIndex
 	wheres   map[string]*Where
@@ -39,6 +43,8 @@ type Table struct {
 	stray    []shape.PodID
 	attaches bool                 // some pod to be placed has volumes that take slots
 	moving   map[shape.PodID]bool // pods to be placed that still sit on a node
+	volumes  map[shape.Attach]int32
+	expected map[int][]int32 // by node: daemons still to come, as indexes into Snapshot.Classes
 }
 
 // Column is one offering of one instance type.
@@ -56,9 +62,15 @@ func (c *Column) Price() shape.Money { return c.Offering.Price }
 // Class is one class of pods to be placed.
 type Class struct {
 	*shape.Class
-	Pods  []int32 // indexes into Snapshot.Pods, oldest first
-	Need  []int64 // by Table.Resources; equal Needs are one slice
-	Size  int32   // numbers the distinct Needs
+	Pods []int32 // indexes into Snapshot.Pods, oldest first
+	Need []int64 // by Table.Resources; equal Needs are one slice
+	Size int32   // numbers the distinct Needs and Shareds
+
+	// Shared are volumes that pods of the class share with each other, and with those of other classes.
+	Shared []Volume
+	// First is Need with a slot for each of Shared: what the first of the pods on a node takes.
+	First []int64
+
 	Where *Where
 
 	// Strict is where the pods may go by what they require, preferences aside. Topology spread
@@ -83,28 +95,32 @@ type Node struct {
 
 	// Free is what is left beside running pods and daemons still to come. It may be negative.
 	Free []int64
-
-	// Expected are the classes of daemons still to come, as indexes into Snapshot.Classes.
-	Expected []int32
 }
 
 // Compile prepares a Snapshot. Pods, nodes, pools and types may come in any order. With respect,
 // preferences are treated as required until they stand in the way; without, there are none.
 func Compile(s *shape.Snapshot, respect bool) *Table {
-	t := &Table{snapshot: s, keys: map[string]*keyIndex{}, wheres: map[string]*Where{}}
+	t := &Table{snapshot: s, keys: map[string]*keyIndex{}, wheres: map[string]*Where{}, volumes: map[shape.Attach]int32{}, Attached: map[[2]int32]bool{}}
 	t.collectClasses()
 	t.nameResources()
 	sizes := map[string]*Class{}
 	for _, c := range t.Classes {
 		c.Need, c.Size = t.Flat(c.Requests), int32(len(sizes))
-		t.addAttach(c.Need, c.Attach)
-		if same := sizes[numbersText(c.Need)]; same != nil {
-			c.Need, c.Size = same.Need, same.Size
+		t.addAttach(c)
+		size := numbersText(c.Need)
+		for _, v := range c.Shared {
+			size += fmt.Sprintf("+%d", v.ID)
+		}
+		if same := sizes[size]; same != nil {
+			c.Need, c.First, c.Size = same.Need, same.First, same.Size
 		} else {
-			sizes[numbersText(c.Need)] = c
+			sizes[size] = c
 		}
 		c.Where, c.Next = t.whereOf(c.Class, false), -1
-		c.Strict = t.where(c.Class)
+		c.Strict = c.Where
+		if len(c.Where.shuns) > 0 {
+			c.Strict = t.where(c.Class)
+		}
 	}
 	for _, d := range t.snapshot.DaemonSets { // before pools, which list what anyone may ask of a free label
 		if c := t.daemonClass(d); c != nil {

@@ -212,7 +212,7 @@ func (a *assigner) opens(class int, cell *spread.Cell) (cost float64, ok bool) {
 		for _, alt := range m.alts[p] {
 			columns := alt.Columns
 			for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
-				if share, fits := dominant(c.Need, t.Pools[p].Room(i)); fits {
+				if share, fits := dominant(c.First, t.Pools[p].Room(i)); fits {
 					cost = min(cost, share*float64(t.Columns[i].Price()))
 				}
 			}

@@ -135,7 +135,7 @@ func (s *solver) generates(kinds []kind, st state) bool {
 	for r := range s.rows {
 		if st.left[r] > 0 {
 			rows++
-			if len(s.rows[r].rules)+len(s.rows[r].adds) > 0 {
+			if len(s.rows[r].rules)+len(s.rows[r].adds)+len(s.rows[r].shared) > 0 {
 				return false
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/feasible"
 	"github.com/dovetail-sh/dovetail/engine/spread"
 )
 
@@ -13,6 +14,7 @@ import (
 // the same part in hostname rules.
 type row struct {
 	need   []int64
+	shared []feasible.Volume // that its pods share; they take slots beyond need
 	mask   int
 	class  int // of any of its items, for hostname rules
 	rules  []hostRule
@@ -83,7 +85,7 @@ func (s *solver) buildRows() {
 		if !ok {
 			r = len(s.rows)
 			at[string(key)] = r
-			s.rows = append(s.rows, row{need: c.Need, mask: s.maskOf[i], class: it.Class})
+			s.rows = append(s.rows, row{need: c.Need, shared: c.Shared, mask: s.maskOf[i], class: it.Class})
 			s.bindHosts(&s.rows[r])
 		}
 		s.rows[r].items = append(s.rows[r].items, i)
@@ -165,6 +167,7 @@ type filling struct {
 	touched []int
 	host    []int32 // by tally
 	hosted  []int32
+	volumes []feasible.Volume // shared ones
 
 	column int // the cheapest of columns that holds load
 	price  float64
@@ -189,7 +192,7 @@ func (f *filling) reset(s *solver, k *kind) {
 	for _, t := range f.hosted {
 		f.host[t] = 0
 	}
-	f.touched, f.hosted = f.touched[:0], f.hosted[:0]
+	f.touched, f.hosted, f.volumes = f.touched[:0], f.hosted[:0], f.volumes[:0]
 }
 
 // add puts up to n pods of a row in, as many as hostname rules and free labels allow.
@@ -201,6 +204,10 @@ func (f *filling) add(s *solver, r, n int) int {
 			return 0
 		}
 	}
+	attach, n := f.attach(row, n)
+	if n <= 0 {
+		return 0
+	}
 	if !f.masks[row.mask] {
 		alt := s.masks[row.mask].pick(s.table.Pools[f.kind.pool], f.kind, f.free)
 		if alt == nil {
@@ -210,6 +217,11 @@ func (f *filling) add(s *solver, r, n int) int {
 		f.touched = append(f.touched, row.mask)
 		f.columns.Keep(alt.Columns)
 		f.free.Keep(alt.Free)
+	}
+	for _, v := range attach {
+		f.volumes = append(f.volumes, v)
+		f.room[v.Dim]--
+		f.load[v.Dim]++
 	}
 	for _, tally := range row.adds {
 		f.host[tally] += int32(n)
@@ -222,6 +234,31 @@ func (f *filling) add(s *solver, r, n int) int {
 	f.entries = append(f.entries, Entry{r, n})
 	f.value += row.worth * float64(n)
 	return n
+}
+
+// attach lists the volumes that a row shares and that are not in the filling yet, and how many of n pods fit beside them.
+func (f *filling) attach(r *row, n int) ([]feasible.Volume, int) {
+	if len(r.shared) == 0 {
+		return nil, n
+	}
+	var more []feasible.Volume
+	for _, v := range r.shared {
+		if !slices.Contains(f.volumes, v) {
+			more = append(more, v)
+			f.room[v.Dim]--
+		}
+	}
+	enough := true
+	for _, v := range more {
+		enough = enough && f.room[v.Dim] >= 0
+	}
+	if n = fits(r.need, f.room, n); !enough {
+		n = 0
+	}
+	for _, v := range more {
+		f.room[v.Dim]++
+	}
+	return more, n
 }
 
 // finish finds the cheapest column for what is in; false if there is none.

@@ -55,6 +55,9 @@ func (h *shifter) work(list []opening) int {
 
 // plain reports whether a machine can be swapped for any other that holds its pods.
 func (s *solver) plain(kinds []kind) bool {
+	if slices.ContainsFunc(s.rows, func(r row) bool { return len(r.shared) > 0 }) {
+		return false
+	}
 	for i := range kinds {
 		p := s.table.Pools[kinds[i].pool]
 		if len(p.Limits) > 0 || p.Choices || p.MinValues || s.table.Reserved {

@@ -331,7 +331,7 @@ func (s *State) countRunning() {
 				count(p.Class, n, p.Role == shape.Ending)
 			}
 		}
-		for _, c := range node.Expected {
+		for _, c := range t.Expected(n) {
 			count(c, n, false)
 		}
 	}
