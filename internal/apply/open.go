@@ -107,6 +107,7 @@ func (a *Applier) reserve(ctx context.Context, nodes []engine.NewNode) (orders [
 				break // gone since it was looked at
 			}
 			claim := translate.NodeClaim(object, n, stamps[pool])
+			a.Mirror.Offered(pool).Mark(claim, n)
 			claim.Name = newName(pool)
 			a.Mirror.Expect(claim, n.Pods)
 			orders = append(orders, order{n, claim})

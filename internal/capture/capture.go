@@ -14,12 +14,14 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
 	"github.com/dovetail-sh/dovetail/internal/manifest"
 )
 
-// Read lists everything that planning looks at. Node classes whose kind the cluster does not know are
+// Read lists everything that planning looks at. Node classes and overlays whose kind the cluster does not know are
 // left out; a cluster that does not know NodePools is an error.
 func Read(ctx context.Context, from client.Reader) (*manifest.Set, error) {
 	set := &manifest.Set{}
@@ -39,6 +41,7 @@ func Read(ctx context.Context, from client.Reader) (*manifest.Set, error) {
 		{&storagev1.StorageClassList{}, false, func(l client.ObjectList) { set.StorageClasses = pointers(l.(*storagev1.StorageClassList).Items) }},
 		{&storagev1.CSINodeList{}, false, func(l client.ObjectList) { set.CSINodes = pointers(l.(*storagev1.CSINodeList).Items) }},
 		{&awsv1.EC2NodeClassList{}, true, func(l client.ObjectList) { set.EC2NodeClasses = pointers(l.(*awsv1.EC2NodeClassList).Items) }},
+		{&karpenterv1alpha1.NodeOverlayList{}, true, func(l client.ObjectList) { set.NodeOverlays = inForce(l.(*karpenterv1alpha1.NodeOverlayList).Items) }},
 		{&kwokv1alpha1.KWOKNodeClassList{}, true, func(l client.ObjectList) { set.KWOKNodeClasses = pointers(l.(*kwokv1alpha1.KWOKNodeClassList).Items) }},
 	} {
 		err := from.List(ctx, l.list)
@@ -53,6 +56,16 @@ func Read(ctx context.Context, from client.Reader) (*manifest.Set, error) {
 		}
 	}
 	return set, nil
+}
+
+// inForce are the overlays that the cluster's controller applies: without its feature gate it judges none.
+func inForce(items []karpenterv1alpha1.NodeOverlay) (out []*karpenterv1alpha1.NodeOverlay) {
+	for i := range items {
+		if condition.IsTrue(&items[i], karpenterv1alpha1.ConditionReady) {
+			out = append(out, &items[i])
+		}
+	}
+	return out
 }
 
 func pointers[T any](items []T) []*T {

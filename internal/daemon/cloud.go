@@ -77,10 +77,10 @@ func versionOf(kube *rest.Config) func(context.Context) (string, error) {
 
 // rulesOf are the label rules of the configured cloud.
 func rulesOf(c config.Config) []karpenterv1.LabelRules {
-	if c.Cloud == config.CloudAWS {
-		return []karpenterv1.LabelRules{awsv1.LabelRules()}
+	if c.Cloud == config.CloudKWOK {
+		return []karpenterv1.LabelRules{kwokv1alpha1.LabelRules()}
 	}
-	return nil
+	return []karpenterv1.LabelRules{awsv1.LabelRules()}
 }
 
 func newKWOK(d CloudDeps) (provider.Cloud, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/internal/apply"
 	"github.com/dovetail-sh/dovetail/internal/config"
+	"github.com/dovetail-sh/dovetail/internal/controller/buffer"
 	"github.com/dovetail-sh/dovetail/internal/controller/collect"
 	"github.com/dovetail-sh/dovetail/internal/controller/consistency"
 	"github.com/dovetail-sh/dovetail/internal/controller/consolidatable"
@@ -23,7 +24,9 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/lifecycle"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodeclass"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodepool"
+	"github.com/dovetail-sh/dovetail/internal/controller/overlay"
 	"github.com/dovetail-sh/dovetail/internal/controller/podevents"
+	"github.com/dovetail-sh/dovetail/internal/controller/provision"
 	"github.com/dovetail-sh/dovetail/internal/controller/repair"
 	"github.com/dovetail-sh/dovetail/internal/controller/static"
 	"github.com/dovetail-sh/dovetail/internal/controller/terminate"
@@ -46,6 +49,9 @@ type kit struct {
 	classes []client.Object
 	mirror  *mirror.Mirror
 	apply   *apply.Applier
+	batch   *provision.Batch
+	overlay *overlay.Store     // nil without the gate
+	buffers *buffer.Reconciler // nil without the gate
 }
 
 // cloudFor is the cloud, with its calls counted for a controller.
@@ -88,11 +94,12 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 		return fmt.Errorf("--scheduler-config (or SCHEDULER_CONFIG): %w", err)
 	}
 	k.mirror = mirror.New(mirror.Options{
-		Clock: o.Clock, Nomination: nomination(d.config.Planning.BatchMax), Bound: k.bound, Defaults: defaults,
+		Clock: o.Clock, Nomination: nomination(d.config.Planning.BatchMax), Bound: k.bound, Defaults: defaults, Buffers: d.config.Gates.CapacityBuffer,
 	})
 	if err := k.mirror.Follow(ctx, d.manager.GetCache()); err != nil {
 		return err
 	}
+	k.batch = provision.NewBatch(d.config.Planning.BatchIdle, d.config.Planning.BatchMax, o.Clock)
 	k.apply, err = apply.New(apply.Deps{
 		Client: k.client, Cloud: k.cloudFor("provisioner"), Mirror: k.mirror, Metrics: k.metrics, Log: k.log,
 	})
@@ -100,7 +107,7 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 		return err
 	}
 	d.gauges, err = k.addObservers(ctx)
-	return errors.Join(err, k.addProvisioning(), k.addClaims(), k.addPools(), k.addDisruption(), k.addInterruption())
+	return errors.Join(err, k.addOverlays(), k.addBuffers(), k.addProvisioning(), k.addClaims(), k.addPools(), k.addDisruption(), k.addInterruption())
 }
 
 // addClaims adds what brings claims to life and to their end.
@@ -117,6 +124,8 @@ func (k *kit) addClaims() error {
 		},
 		Delete:         k.apply.Retire,
 		BeforeRegister: nominate,
+		Outcome:        joining.Note,
+		Overlay:        k.overlaid,
 	})
 	if err != nil {
 		return err
@@ -150,7 +159,7 @@ func (k *kit) addPools() error {
 	var fixed error
 	if k.config.Gates.StaticCapacity {
 		fixed = (&static.Reconciler{Deps: static.Deps{
-			Client: k.client, Clock: k.clock, Nodes: k.mirror.Nodes, Types: k.cloudFor("static.provisioning").InstanceTypes,
+			Client: k.client, Clock: k.clock, Nodes: k.mirror.Nodes, Types: k.sold(k.cloudFor("static.provisioning")),
 			Open: k.apply.Open, Delete: k.apply.Retire,
 		}}).Register(k.manager)
 	}

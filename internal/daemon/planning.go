@@ -25,17 +25,21 @@ func (k *kit) addProvisioning() error {
 	if err != nil {
 		return err
 	}
-	batch := provision.NewBatch(k.config.Planning.BatchIdle, k.config.Planning.BatchMax, k.clock)
-	planner, err := provision.New(provision.Deps{
+	deps := provision.Deps{
 		Mirror:  k.mirror,
 		Cloud:   k.cloudFor("provisioner"),
+		Overlay: k.overlay,
 		Apply:   k.apply,
 		Journal: record,
 		Tell:    &provision.Teller{Client: k.client, Events: k.events},
-		Batch:   batch,
+		Batch:   k.batch,
 		Policy:  policyOf(k.config.Planning),
 		Clock:   k.clock, Metrics: k.metrics, Log: k.log.WithName("provisioner"),
-	})
+	}
+	if k.buffers != nil {
+		deps.Headroom = k.buffers.Planned
+	}
+	planner, err := provision.New(deps)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	autoscalingv1beta1 "github.com/dovetail-sh/dovetail/api/autoscaling/v1beta1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
 	"github.com/dovetail-sh/dovetail/internal/config"
 )
 
@@ -94,6 +96,12 @@ func wanted(c config.Config) []metav1.GroupVersionKind {
 	kinds := []metav1.GroupVersionKind{
 		{Group: karpenterv1.Group, Version: karpenterv1.GroupVersion.Version, Kind: "NodePool"},
 		{Group: karpenterv1.Group, Version: karpenterv1.GroupVersion.Version, Kind: "NodeClaim"},
+	}
+	if c.Gates.NodeOverlay {
+		kinds = append(kinds, metav1.GroupVersionKind{Group: karpenterv1alpha1.Group, Version: karpenterv1alpha1.GroupVersion.Version, Kind: "NodeOverlay"})
+	}
+	if c.Gates.CapacityBuffer {
+		kinds = append(kinds, metav1.GroupVersionKind{Group: autoscalingv1beta1.GroupVersion.Group, Version: autoscalingv1beta1.GroupVersion.Version, Kind: "CapacityBuffer"})
 	}
 	for _, class := range classesOf(c) {
 		gvks, _, err := Scheme().ObjectKinds(class)

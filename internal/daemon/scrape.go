@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	autoscalingv1beta1 "github.com/dovetail-sh/dovetail/api/autoscaling/v1beta1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/controller/census"
 	"github.com/dovetail-sh/dovetail/internal/controller/transition"
@@ -40,6 +41,9 @@ func (k *kit) addObservers(ctx context.Context) (*gauges, error) {
 		Events: k.events, Metrics: k.metrics.Status, Clock: k.clock, Scheme: k.manager.GetScheme(), Active: active,
 	}}
 	kinds := append([]client.Object{&karpenterv1.NodeClaim{}, &karpenterv1.NodePool{}}, k.classes...)
+	if k.config.Gates.CapacityBuffer {
+		kinds = append(kinds, &autoscalingv1beta1.CapacityBuffer{})
+	}
 	pods, err := k.manager.GetCache().GetInformer(ctx, &corev1.Pod{})
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
 )
 
@@ -67,6 +68,7 @@ var kinds = map[string]kind{
 	"NodePool":              {"karpenter.sh/v1", false, reads(func(s *Set) *[]*karpenterv1.NodePool { return &s.NodePools })},
 	"NodeClaim":             {"karpenter.sh/v1", false, reads(func(s *Set) *[]*karpenterv1.NodeClaim { return &s.NodeClaims })},
 	"EC2NodeClass":          {"karpenter.k8s.aws/v1", false, reads(func(s *Set) *[]*awsv1.EC2NodeClass { return &s.EC2NodeClasses })},
+	"NodeOverlay":           {"karpenter.sh/v1alpha1", false, reads(func(s *Set) *[]*karpenterv1alpha1.NodeOverlay { return &s.NodeOverlays })},
 	"KWOKNodeClass":         {"karpenter.kwok.sh/v1alpha1", false, reads(func(s *Set) *[]*kwokv1alpha1.KWOKNodeClass { return &s.KWOKNodeClasses })},
 }
 

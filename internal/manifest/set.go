@@ -9,6 +9,7 @@ import (
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
 )
 
@@ -27,6 +28,7 @@ type Set struct {
 
 	EC2NodeClasses  []*awsv1.EC2NodeClass
 	KWOKNodeClasses []*kwokv1alpha1.KWOKNodeClass
+	NodeOverlays    []*karpenterv1alpha1.NodeOverlay
 
 	// Ignored counts objects of kinds that do not concern scheduling, by kind.
 	Ignored map[string]int

@@ -24,6 +24,8 @@ const (
 	Wanted Change = 1 << iota
 	// Room means that pods for which there was no room may find some now.
 	Room
+	// Taken means that a pod has come to a node: room that buffers counted on may be gone.
+	Taken
 )
 
 // Put notes that an object is there, or has changed. The object must not be changed afterwards.
@@ -68,6 +70,9 @@ func (p *picture) put(object client.Object) Change {
 		return Room
 	case *corev1.Namespace:
 		return p.putNamespace(o.Name, o.Labels, true)
+	case *corev1.LimitRange:
+		p.world.PutLimitRange(o)
+		p.stale.daemons = true
 	case *corev1.PersistentVolumeClaim:
 		p.putVolumeClaim(keyOf(o), o)
 		return Room
@@ -109,6 +114,9 @@ func (p *picture) drop(object client.Object) Change {
 		return Room
 	case *corev1.Namespace:
 		return p.putNamespace(o.Name, nil, false)
+	case *corev1.LimitRange:
+		delete(p.world.LimitRanges[o.Namespace], o.Name)
+		p.stale.daemons = true
 	case *corev1.PersistentVolumeClaim:
 		p.putVolumeClaim(keyOf(o), nil)
 	case *corev1.PersistentVolume:

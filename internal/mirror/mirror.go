@@ -55,6 +55,10 @@ type picture struct {
 	daemons []shape.DaemonSet // ascending by name
 	daemon  map[types.NamespacedName]int32
 
+	virtual map[shape.PodID]struct{} // stand-ins of buffers, among pods
+	kept    bool                     // somebody has said which buffers there are
+	seated  bool                     // and they were planned for since
+
 	nominated map[shape.PodID]nomination
 	expected  map[string]time.Time // claims that no informer has shown yet, and until when they are believed
 	timed     map[shape.PodID]struct{}
@@ -116,7 +120,7 @@ type use struct {
 
 type nomination struct {
 	target string    // a node or a claim
-	until  time.Time // zero while the target is not ready
+	until  time.Time // zero while the target is not ready, and for stand-ins of buffers
 }
 
 // binding is a planned pod that was bound.
@@ -150,6 +154,9 @@ type Options struct {
 	// Bound is called when a pod that was planned is bound: with the pool of the node that it was planned onto, and
 	// whether it was bound there. nil means nobody wants to know. It must be quick.
 	Bound func(pool string, asPlanned bool)
+
+	// Buffers says that somebody will say what buffers there are, with Keep. Until they were planned for, every node is kept.
+	Buffers bool
 
 	// Nomination is for how long a planned pod keeps its place on a node that is ready.
 	// 0 means 20 s, twice the longest batch window.
@@ -195,6 +202,8 @@ func New(o Options) *Mirror {
 		used:   map[string]use{},
 		daemon: map[types.NamespacedName]int32{},
 
+		virtual:   map[shape.PodID]struct{}{},
+		seated:    !o.Buffers,
 		nominated: map[shape.PodID]nomination{},
 		expected:  map[string]time.Time{},
 		timed:     map[shape.PodID]struct{}{},
@@ -219,13 +228,17 @@ func (m *Mirror) Snapshot() shape.Snapshot {
 	if len(m.needy) == 0 {
 		pods = pods[:0:0] // the others need no plan
 	}
+	nodes := m.cutNodes
+	if !m.seated {
+		nodes = m.heldBack()
+	}
 	return shape.Snapshot{
 		Now:        now,
 		Revision:   m.rev,
 		Classes:    m.in.Classes(),
 		Profiles:   m.in.Profiles(),
 		Pods:       pods,
-		Nodes:      m.cutNodes,
+		Nodes:      nodes,
 		Pools:      m.cutPools,
 		Types:      m.cutTypes,
 		DaemonSets: m.daemons,

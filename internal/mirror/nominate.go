@@ -66,11 +66,15 @@ func (p *picture) nominate(target string, pods []shape.PodID, until time.Time) {
 	}
 	for _, id := range pods {
 		rec := p.pods[id]
+		end := until
+		if _, virtual := p.virtual[id]; virtual {
+			end = time.Time{}
+		}
 		if rec == nil || rec.object.Spec.NodeName != "" {
 			continue
 		}
 		p.unindex(rec)
-		p.nominated[id] = nomination{target, until}
+		p.nominated[id] = nomination{target, end}
 		p.index(id, rec)
 		p.place(id, rec)
 	}
@@ -152,7 +156,8 @@ func (m *Mirror) Planned(claim string) []*corev1.Pod {
 	}
 	var out []*corev1.Pod
 	for id := range s.pods {
-		if _, ok := m.nominated[id]; ok {
+		_, virtual := m.virtual[id]
+		if _, ok := m.nominated[id]; ok && !virtual {
 			out = append(out, m.pods[id].object)
 		}
 	}
@@ -180,12 +185,15 @@ func (p *picture) alike() bool {
 		return c != class
 	}
 	for id := range p.nominated {
+		if _, virtual := p.virtual[id]; virtual {
+			continue // no scheduler sees it
+		}
 		if rec := p.pods[id]; rec != nil && differs(rec.view.Class) {
 			return false
 		}
 	}
-	for _, sp := range p.loose {
-		if differs(sp.Class) {
+	for id, sp := range p.loose {
+		if _, virtual := p.virtual[id]; !virtual && differs(sp.Class) {
 			return false
 		}
 	}

@@ -196,6 +196,9 @@ func (p *picture) place(id shape.PodID, rec *pod) Change {
 	if rec.slot == "" {
 		rec.slot = slot
 		p.slots[slot].pods[id] = struct{}{}
+		if _, virtual := p.virtual[id]; !virtual && len(p.virtual) > 0 {
+			change |= Taken
+		}
 	}
 	p.dirtySlots[slot] = struct{}{}
 	if p.slots[slot].leaving() {

@@ -82,7 +82,7 @@ func (p *picture) settleDaemons() {
 	index := make(map[types.NamespacedName]int32, len(sorted))
 	p.daemons = make([]shape.DaemonSet, 0, len(sorted))
 	for i, ds := range sorted {
-		class, _ := p.in.Class(translate.DaemonPod(ds)) // an error is in the class
+		class, _ := p.in.Class(p.world.DaemonPod(ds)) // an error is in the class
 		index[types.NamespacedName{Namespace: ds.Namespace, Name: ds.Name}] = int32(i)
 		p.daemons = append(p.daemons, shape.DaemonSet{Name: ds.Namespace + "/" + ds.Name, Class: class})
 	}
@@ -186,7 +186,8 @@ func (p *picture) settleSlot(name string, s *slot, now time.Time, nomination tim
 		return
 	}
 	for id := range s.pods {
-		if n, ok := p.nominated[id]; ok && n.until.IsZero() {
+		_, virtual := p.virtual[id]
+		if n, ok := p.nominated[id]; ok && n.until.IsZero() && !virtual {
 			n.until = now.Add(nomination)
 			p.nominated[id] = n
 			p.timer(n.until)

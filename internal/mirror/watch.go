@@ -20,6 +20,7 @@ import (
 func Kinds() []client.Object {
 	return []client.Object{
 		&corev1.Namespace{},
+		&corev1.LimitRange{},
 		&storagev1.StorageClass{},
 		&corev1.PersistentVolume{},
 		&corev1.PersistentVolumeClaim{},

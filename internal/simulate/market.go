@@ -36,6 +36,7 @@ type shop struct {
 
 func (s *shop) offers() (map[string]*translate.Offer, error) {
 	out := map[string]*translate.Offer{}
+	var stocks []translate.Stock
 	for _, np := range s.set.NodePools {
 		offer, err := s.offer(np)
 		if err != nil && s.lenient {
@@ -45,8 +46,40 @@ func (s *shop) offers() (map[string]*translate.Offer, error) {
 			return nil, fmt.Errorf("NodePool %s: %w", np.Name, err)
 		}
 		out[np.Name] = offer
+		stocks = append(stocks, translate.Stock{Pool: np, Types: offer.Types})
 	}
-	return out, nil
+	return out, s.overlay(out, stocks)
+}
+
+// overlay applies NodeOverlays to offers.
+func (s *shop) overlay(offers map[string]*translate.Offer, stocks []translate.Stock) error {
+	var overlays []translate.Overlay
+	for _, object := range s.set.NodeOverlays {
+		o, err := translate.ReadOverlay(object, awsv1.LabelRules(), kwokv1alpha1.LabelRules())
+		switch {
+		case err == nil:
+			overlays = append(overlays, o)
+		case s.lenient:
+			s.notes = append(s.notes, fmt.Sprintf("NodeOverlay %s is left out: %v", object.Name, err))
+		default:
+			return fmt.Errorf("NodeOverlay %s: %w", object.Name, err)
+		}
+	}
+	hold, conflicts := translate.Settle(overlays, stocks)
+	for _, c := range conflicts {
+		s.notes = append(s.notes, fmt.Sprintf("NodeOverlay %s is left out: %v", c.Overlay, c))
+	}
+	if len(hold) == 0 {
+		return nil
+	}
+	if !s.lenient {
+		s.notes = append(s.notes, fmt.Sprintf("%d NodeOverlays are applied; the controller does so with feature gate NodeOverlay", len(hold)))
+	}
+	for _, stock := range stocks {
+		o := offers[stock.Pool.Name]
+		offers[stock.Pool.Name] = translate.OverlayTypes(hold, stock.Pool, stock.Types).Offer(o.NotReady)
+	}
+	return nil
 }
 
 // offer is shared by pools of one class.

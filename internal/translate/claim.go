@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
@@ -60,4 +61,19 @@ func NodeClaim(np *karpenterv1.NodePool, n engine.NewNode, stamp map[string]stri
 	}
 	claim.Spec.Resources.Requests = provider.ResourceListOf(n.Requests)
 	return claim
+}
+
+// Mark notes on a claim that overlays took part in choosing its options.
+func (o *Offer) Mark(claim *karpenterv1.NodeClaim, n engine.NewNode) {
+	if o == nil {
+		return
+	}
+	for _, option := range n.Options {
+		if o.Priced[option.Type] {
+			claim.Annotations[karpenterv1alpha1.PriceOverlayAppliedAnnotationKey] = "true"
+		}
+		if o.Resized[option.Type] {
+			claim.Annotations[karpenterv1alpha1.CapacityOverlayAppliedAnnotationKey] = "true"
+		}
+	}
 }

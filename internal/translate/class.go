@@ -23,6 +23,7 @@ func (in *Interner) newClass(pod *corev1.Pod, requests shape.Vector, labels []sh
 		Priority:     priorityOf(spec),
 		NodeSelector: requirementsOfLabels(spec.NodeSelector),
 		HostPorts:    hostPorts(spec),
+		Buffer:       Virtual(pod),
 	}
 	if volumes != nil {
 		c.VolumeTerms, c.Attach, c.Refused = volumes.terms, volumes.attach, volumes.refused

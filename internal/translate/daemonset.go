@@ -8,12 +8,13 @@ import (
 )
 
 // DaemonPod is the pod that a DaemonSet runs on a node, before it has one.
-func DaemonPod(ds *appsv1.DaemonSet) *corev1.Pod {
+func (w *World) DaemonPod(ds *appsv1.DaemonSet) *corev1.Pod {
 	pod := &corev1.Pod{Spec: ds.Spec.Template.Spec}
 	pod.Namespace = ds.Namespace
 	pod.Name = ds.Name
 	pod.Labels = maps.Clone(ds.Spec.Template.Labels)
 	pod.Spec.Tolerations = append(pod.Spec.Tolerations[:len(pod.Spec.Tolerations):len(pod.Spec.Tolerations)], daemonTolerations(pod)...)
+	w.Admit(pod)
 	return pod
 }
 

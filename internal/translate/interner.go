@@ -19,6 +19,7 @@ type World struct {
 	Claims         map[types.NamespacedName]*corev1.PersistentVolumeClaim
 	Volumes        map[string]*corev1.PersistentVolume
 	StorageClasses map[string]*storagev1.StorageClass
+	LimitRanges    map[string]map[string]*corev1.LimitRange // by namespace and name
 
 	// Defaults are the spread constraints that kube-scheduler puts on pods without any; see ReadDefaults. The other
 	// two matter only with them.
@@ -190,7 +191,7 @@ func (in *Interner) digestLabels(d *digest, labels map[string]string) (count int
 
 func (in *Interner) same(i int32, pod *corev1.Pod, labels int, requests *shape.Vector, volumes *volumeNeeds) bool {
 	c, e := in.classes[i], &in.known[i]
-	if e.namespace != pod.Namespace || labels != len(c.Labels) || !sameVector(&c.Requests, requests) {
+	if e.namespace != pod.Namespace || c.Buffer != Virtual(pod) || labels != len(c.Labels) || !sameVector(&c.Requests, requests) {
 		return false
 	}
 	for _, l := range c.Labels {

@@ -15,6 +15,9 @@ type Offer struct {
 	// NotReady is why nothing can be launched, one sentence; empty if it can.
 	NotReady string
 
+	// Priced and Resized are the names of types of which NodeOverlays set the price or the capacity.
+	Priced, Resized map[string]bool
+
 	byName map[string]*shape.InstanceType
 }
 
@@ -25,6 +28,13 @@ func NewOffer(types []*shape.InstanceType, notReady string) *Offer {
 		o.byName[t.Name] = t
 	}
 	return o
+}
+
+// Offer is what a NodePool is offered once overlays were applied.
+func (o Overlaid) Offer(notReady string) *Offer {
+	out := NewOffer(o.Types, notReady)
+	out.Priced, out.Resized = o.Priced, o.Resized
+	return out
 }
 
 // Type finds an instance type by name; nil if it is not offered. A nil Offer has none.

@@ -37,6 +37,10 @@ func (in *Interner) Pod(pod *corev1.Pod, now time.Time) (PodView, error) {
 		Created:      pod.CreationTimestamp.Time,
 		EvictionCost: evictionCost(pod),
 	}}
+	if Virtual(pod) {
+		v.EvictionCost = 0 // to move it moves nothing
+		return v, err
+	}
 	var owner *metav1.OwnerReference
 	for i := range pod.OwnerReferences {
 		if o := &pod.OwnerReferences[i]; o.Controller != nil && *o.Controller {

@@ -29,6 +29,7 @@ type Objects struct {
 	Volumes        []*corev1.PersistentVolume
 	StorageClasses []*storagev1.StorageClass
 	CSINodes       []*storagev1.CSINode
+	LimitRanges    []*corev1.LimitRange
 
 	// Defaults are kube-scheduler's default spread constraints. Services and Workloads (ReplicaSets, StatefulSets,
 	// ReplicationControllers) matter only with them.
@@ -70,6 +71,7 @@ func WorldOf(o Objects) World {
 		Claims:         make(map[types.NamespacedName]*corev1.PersistentVolumeClaim, len(o.Claims)),
 		Volumes:        make(map[string]*corev1.PersistentVolume, len(o.Volumes)),
 		StorageClasses: make(map[string]*storagev1.StorageClass, len(o.StorageClasses)),
+		LimitRanges:    map[string]map[string]*corev1.LimitRange{},
 		Defaults:       o.Defaults,
 		Services:       map[string]map[string]map[string]string{},
 		Workloads:      map[Workload]*metav1.LabelSelector{},
@@ -81,6 +83,9 @@ func WorldOf(o Objects) World {
 		if name, selector, ok := WorkloadOf(object); ok {
 			w.Workloads[name] = selector
 		}
+	}
+	for _, l := range o.LimitRanges {
+		w.PutLimitRange(l)
 	}
 	for _, n := range o.Namespaces {
 		w.Namespaces[n.Name] = n.Labels
@@ -157,7 +162,7 @@ func (b *builder) addDaemonSets() {
 	b.daemons = make(map[types.NamespacedName]int32, len(sorted))
 	for i, ds := range sorted {
 		name := ds.Namespace + "/" + ds.Name
-		class, err := b.in.Class(DaemonPod(ds))
+		class, err := b.in.Class(b.in.world.DaemonPod(ds))
 		b.problem("DaemonSet "+name, err)
 		b.daemons[types.NamespacedName{Namespace: ds.Namespace, Name: ds.Name}] = int32(i)
 		b.out.DaemonSets = append(b.out.DaemonSets, shape.DaemonSet{Name: name, Class: class})

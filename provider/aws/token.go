@@ -8,6 +8,7 @@ import (
 	"time"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
 	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
@@ -59,6 +60,7 @@ func (c *Cloud) ask(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 			CapacityType: capacityType,
 			Kind:         kind,
 			Offers:       offers,
+			Prioritized:  order.Claim.Annotations[karpenterv1alpha1.PriceOverlayAppliedAnnotationKey] == "true",
 			Token:        clientToken(order.Token, capacityType, tried.number),
 			Tags:         c.instanceTags(class, order.Claim, order.Token),
 			Context:      class.Spec.Context,

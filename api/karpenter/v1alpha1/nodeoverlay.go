@@ -23,7 +23,7 @@ const (
 	// ConditionValidationSucceeded is False when the overlay is ignored: see the reasons.
 	ConditionValidationSucceeded = "ValidationSucceeded"
 
-	// ReasonConflict means another overlay of the same weight sets the same field differently.
+	// ReasonConflict means another overlay of the same weight sets the same field of the same offering.
 	ReasonConflict = "Conflict"
 	// ReasonRuntimeValidation means the spec breaks a rule that the schema cannot state.
 	ReasonRuntimeValidation = "RuntimeValidation"

@@ -12,6 +12,7 @@ import (
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // markOf is the reason for which a claim is chosen to be given up, or "".
@@ -43,6 +44,8 @@ func (s seen) obstacle(reason karpenterv1.DisruptionReason, podOf func(shape.Pod
 		}
 		pod := podOf(p.ID)
 		switch {
+		case pod != nil && translate.Virtual(pod):
+			continue // the room of a CapacityBuffer moves without an eviction
 		case pod == nil || pod.Spec.NodeName == "":
 			return fmt.Sprintf("pod %s is expected on it", p.ID)
 		case bounded:

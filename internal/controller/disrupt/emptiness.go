@@ -112,7 +112,7 @@ func (s seen) ripe(now time.Time) (ripe bool, in time.Duration) {
 	case s.pool == nil || s.pool.Spec.Replicas != nil || s.pods == nil,
 		!condition.IsTrue(s.claim, karpenterv1.ConditionInitialized),
 		!condition.IsTrue(s.claim, karpenterv1.ConditionConsolidatable),
-		s.node.Annotations[karpenterv1.DoNotDisruptAnnotationKey] == "true",
+		s.node.Annotations[karpenterv1.DoNotDisruptAnnotationKey] == "true", s.pods.Kept != "",
 		!empty(s.pods):
 		return false, 0
 	}

@@ -51,6 +51,9 @@ func (r *Reconciler) buy(ctx context.Context, claim *karpenterv1.NodeClaim) (pro
 	if err != nil {
 		return provider.Machine{}, fmt.Errorf("listing instance types: %w", err)
 	}
+	if types, err = r.overlaid(ctx, claim, types); err != nil {
+		return provider.Machine{}, err
+	}
 	candidates, err := provider.CandidatesFor(claim, types)
 	if err != nil {
 		return provider.Machine{}, err
@@ -67,6 +70,22 @@ func (r *Reconciler) buy(ctx context.Context, claim *karpenterv1.NodeClaim) (pro
 		observe.LogProviderID, machine.ProviderID, observe.LogInstanceType, machine.InstanceType,
 		observe.LogZone, machine.Zone, observe.LogCapacityType, machine.CapacityType, observe.LogAllocatable, machine.Allocatable)
 	return machine, nil
+}
+
+// overlaid are the types as the planner saw them when it chose the claim's.
+func (r *Reconciler) overlaid(ctx context.Context, claim *karpenterv1.NodeClaim, types []*shape.InstanceType) ([]*shape.InstanceType, error) {
+	name := claim.Labels[karpenterv1.NodePoolLabelKey]
+	if r.Overlay == nil || name == "" {
+		return types, nil
+	}
+	pool := &karpenterv1.NodePool{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: name}, pool); err != nil {
+		if apierrors.IsNotFound(err) {
+			return types, nil // a pool that is gone has no overlays
+		}
+		return nil, fmt.Errorf("reading NodePool %s: %w", name, err)
+	}
+	return r.Overlay(pool, types)
 }
 
 // record writes the machine on its claim: labels first, so that whoever sees the claim

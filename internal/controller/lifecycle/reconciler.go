@@ -37,7 +37,7 @@ type cloud interface {
 	Terminate(ctx context.Context, providerID string) error
 }
 
-// Deps is what a Reconciler needs. All but BeforeRegister and Outcome are required.
+// Deps is what a Reconciler needs. All but BeforeRegister, Outcome and Overlay are required.
 type Deps struct {
 	Client  client.Client
 	Cloud   cloud
@@ -55,6 +55,9 @@ type Deps struct {
 
 	// Outcome is called when it is decided whether a pool's node joins.
 	Outcome func(pool string, joined bool)
+
+	// Overlay is what NodeOverlays make of the types that the cloud sells to a pool.
+	Overlay func(pool *karpenterv1.NodePool, types []*shape.InstanceType) ([]*shape.InstanceType, error)
 }
 
 // Reconciler brings claims to life.

@@ -20,12 +20,17 @@ type seller interface {
 	InstanceTypes(ctx context.Context, ref karpenterv1.NodeClassReference) ([]*shape.InstanceType, error)
 }
 
+// overlays are the NodeOverlays that hold.
+type overlays interface {
+	Apply(pool *karpenterv1.NodePool, types []*shape.InstanceType) (translate.Overlaid, error)
+}
+
 // askWithin is how long a cloud may take to say what it sells. A pool whose answer is late does
 // without for this pass; the others go on.
 const askWithin = 10 * time.Second
 
-// Refresh has the mirror know what the cloud offers to each NodePool now.
-func Refresh(ctx context.Context, m *mirror.Mirror, cloud seller) {
+// Refresh has the mirror know what the cloud offers to each NodePool now, with overlays applied.
+func Refresh(ctx context.Context, m *mirror.Mirror, cloud seller, o overlays) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	var group errgroup.Group
@@ -36,7 +41,12 @@ func Refresh(ctx context.Context, m *mirror.Mirror, cloud seller) {
 		}
 		group.Go(func() error {
 			types, err := cloud.InstanceTypes(ctx, *ref)
-			offer(m, pool.Name, types, trouble(*ref, types, err))
+			why := trouble(*ref, types, err)
+			overlaid, err := o.Apply(pool, types)
+			if err != nil {
+				why = err.Error()
+			}
+			offer(m, pool.Name, overlaid, why)
 			return nil
 		})
 	}
@@ -44,15 +54,15 @@ func Refresh(ctx context.Context, m *mirror.Mirror, cloud seller) {
 }
 
 // offer replaces what the mirror knows if it has changed.
-func offer(m *mirror.Mirror, pool string, types []*shape.InstanceType, why string) {
+func offer(m *mirror.Mirror, pool string, now translate.Overlaid, why string) {
 	known := m.Offered(pool)
-	if known != nil && known.NotReady == why && sameTypes(known.Types, types) {
+	if known != nil && known.NotReady == why && sameTypes(known.Types, now.Types) {
 		return
 	}
-	if known != nil && why != "" && len(types) == 0 {
-		types = known.Types // nodes that run still have their price
+	if known != nil && why != "" && len(now.Types) == 0 {
+		now = translate.Overlaid{Types: known.Types, Priced: known.Priced, Resized: known.Resized} // nodes that run still have their price
 	}
-	m.Offer(pool, translate.NewOffer(types, why))
+	m.Offer(pool, now.Offer(why))
 }
 
 // sameTypes compares by identity: a cloud returns the same list until something changes.

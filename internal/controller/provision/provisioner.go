@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -32,10 +33,11 @@ type opener interface {
 	Open(ctx context.Context, nodes []engine.NewNode, reason string) (map[string]*karpenterv1.NodeClaim, error)
 }
 
-// Deps are what a Provisioner needs; all are required.
+// Deps are what a Provisioner needs; all but Headroom are required.
 type Deps struct {
 	Mirror  *mirror.Mirror
 	Cloud   seller
+	Overlay overlays
 	Apply   opener
 	Journal *journal.Journal
 	Tell    *Teller
@@ -44,19 +46,23 @@ type Deps struct {
 	Clock   clock.Clock
 	Metrics *observe.Metrics
 	Log     logr.Logger
+
+	// Headroom is told what each plan says of CapacityBuffers. It must be quick.
+	Headroom func(map[types.NamespacedName]Headroom)
 }
 
 // Provisioner plans batches of pods.
 type Provisioner struct {
 	Deps
 
-	rests rests       // of the one goroutine that makes passes
-	open  atomic.Bool // some pods have found no place, so far
+	rests    rests       // of the one goroutine that makes passes
+	open     atomic.Bool // some pods have found no place, so far
+	buffered atomic.Bool // there are buffers, whose room any change may touch
 }
 
 // New checks that nothing is missing.
 func New(d Deps) (*Provisioner, error) {
-	if d.Mirror == nil || d.Cloud == nil || d.Apply == nil || d.Journal == nil || d.Tell == nil || d.Batch == nil || d.Clock == nil || d.Metrics == nil {
+	if d.Mirror == nil || d.Cloud == nil || d.Overlay == nil || d.Apply == nil || d.Journal == nil || d.Tell == nil || d.Batch == nil || d.Clock == nil || d.Metrics == nil {
 		return nil, errors.New("provisioner: a dependency is missing")
 	}
 	return &Provisioner{Deps: d, rests: rests{}}, nil
@@ -92,7 +98,7 @@ func (p *Provisioner) hear(c mirror.Change) {
 	switch {
 	case c&mirror.Wanted != 0:
 		p.Batch.Trigger()
-	case p.open.Load():
+	case p.open.Load() || p.buffered.Load():
 		p.Batch.Nudge()
 	}
 }
@@ -102,12 +108,22 @@ func (p *Provisioner) hear(c mirror.Change) {
 func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err error) {
 	// See.
 	began := p.Clock.Now()
-	Refresh(ctx, p.Mirror, p.Cloud)
+	Refresh(ctx, p.Mirror, p.Cloud, p.Overlay)
+	buffered := p.Mirror.Buffered()
+	p.buffered.Store(buffered)
 	snapshot := p.Mirror.Snapshot()
+	if buffered {
+		snapshot = unseat(snapshot)
+	}
 	var due time.Time
 	snapshot.Pools, due = p.rests.apply(snapshot.Pools, began)
-	p.Metrics.Scheduler.QueueDepth.WithLabelValues(controllerName, "").Set(float64(len(snapshot.Pods)))
+	virtual := virtuals(snapshot)
+	pending := len(snapshot.Pods) - len(virtual)
+	p.Metrics.Scheduler.QueueDepth.WithLabelValues(controllerName, "").Set(float64(pending))
 	if len(snapshot.Pods) == 0 {
+		if buffered {
+			p.seat(snapshot, virtual, engine.Decision{})
+		}
 		p.open.Store(false)
 		p.Metrics.Scheduler.Unplaced.WithLabelValues(controllerName).Set(0)
 		return lookAgain, nil
@@ -115,25 +131,49 @@ func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err err
 
 	// Decide.
 	decision := engine.Plan(snapshot, p.Policy)
-	took := p.Clock.Since(began)
-	p.Metrics.Scheduler.Duration.WithLabelValues(controllerName).Observe(took.Seconds())
-	p.Metrics.Scheduler.Unplaced.WithLabelValues(controllerName).Set(float64(len(decision.Unplaced)))
-	p.Log.Info("planned pods", observe.LogPodCount, len(snapshot.Pods), "placed", len(decision.Place), "new-nodes", len(decision.Open),
-		"unplaced", len(decision.Unplaced), "price-per-hour", decision.Price.String(), observe.LogDuration, took.String())
-	p.Journal.Add(journal.Record{At: began, Revision: snapshot.Revision, Took: took, Snapshot: snapshot, Policy: p.Policy, Decision: decision})
+	said := actual(decision, virtual)
+	p.measure(began, pending, said, decision)
+	if pending > 0 || len(decision.Open) > 0 {
+		p.Journal.Add(journal.Record{At: began, Revision: snapshot.Revision, Took: p.Clock.Since(began), Snapshot: snapshot, Policy: p.Policy, Decision: decision})
+	}
 
 	// Act.
-	p.nominate(decision.Place)
+	if buffered {
+		p.seat(snapshot, virtual, decision)
+	}
+	p.nominate(said.Place)
 	claims, err := p.Apply.Open(ctx, decision.Open, Reason)
 	now := p.Clock.Now()
 	p.rests.note(decision.Open, claims, now)
-	p.open.Store(len(decision.Unplaced) > 0 || len(claims) < len(decision.Open))
-	p.Tell.All(ctx, decision, claims)
+	p.open.Store(len(said.Unplaced) > 0 || len(claims) < len(decision.Open))
+	p.Tell.All(ctx, said, claims)
 	patience = lookAgain
 	if !due.IsZero() {
 		patience = min(patience, max(due.Sub(now), time.Millisecond))
 	}
 	return patience, err
+}
+
+// measure puts a plan into metrics and the log. One that only confirms buffers is not worth a line.
+func (p *Provisioner) measure(began time.Time, pending int, said, all engine.Decision) {
+	took := p.Clock.Since(began)
+	p.Metrics.Scheduler.Duration.WithLabelValues(controllerName).Observe(took.Seconds())
+	p.Metrics.Scheduler.Unplaced.WithLabelValues(controllerName).Set(float64(len(said.Unplaced)))
+	log := p.Log
+	if pending == 0 && len(all.Open) == 0 {
+		log = log.V(1)
+	}
+	log.Info("planned pods", observe.LogPodCount, pending, "placed", len(said.Place), "new-nodes", len(all.Open),
+		"unplaced", len(said.Unplaced), "price-per-hour", all.Price.String(), observe.LogDuration, took.String())
+}
+
+// seat remembers where buffers have their room, and tells them.
+func (p *Provisioner) seat(s shape.Snapshot, virtual map[shape.PodID]bool, d engine.Decision) {
+	seats, reports := p.headroom(s, virtual, d)
+	p.Mirror.Seat(seats)
+	if p.Headroom != nil {
+		p.Headroom(reports)
+	}
 }
 
 // nominate remembers where pods were planned, so that the next plan leaves the room to them. Those

@@ -22,6 +22,7 @@ import (
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/apply"
+	"github.com/dovetail-sh/dovetail/internal/controller/overlay"
 	"github.com/dovetail-sh/dovetail/internal/controller/provision"
 	"github.com/dovetail-sh/dovetail/internal/journal"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
@@ -96,7 +97,7 @@ func newRig(t *testing.T) *rig {
 	sink := record.NewFakeRecorder(100)
 	r.events = sink.Events
 	r.Provisioner, err = provision.New(provision.Deps{
-		Mirror: r.mirror, Cloud: r.shop, Apply: applier, Journal: plans, Batch: provision.NewBatch(time.Second, 10*time.Second, r.clock),
+		Mirror: r.mirror, Cloud: r.shop, Overlay: (*overlay.Store)(nil), Apply: applier, Journal: plans, Batch: provision.NewBatch(time.Second, 10*time.Second, r.clock),
 		Tell:   &provision.Teller{Client: r.client, Events: observe.NewRecorder(sink, r.clock)},
 		Policy: engine.DefaultPolicy(), Clock: r.clock, Metrics: metrics,
 	})

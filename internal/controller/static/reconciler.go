@@ -42,8 +42,8 @@ type Deps struct {
 
 	// Nodes is the planner's view of all nodes, claims that were just made included.
 	Nodes func() []*shape.Node
-	// Types is what the cloud sells to a class.
-	Types func(ctx context.Context, ref karpenterv1.NodeClassReference) ([]*shape.InstanceType, error)
+	// Types is what the cloud sells to a pool, with overlays applied.
+	Types func(ctx context.Context, pool *karpenterv1.NodePool) ([]*shape.InstanceType, error)
 	// Open creates claims within the pools' limits.
 	Open func(ctx context.Context, nodes []engine.NewNode, reason string) (map[string]*karpenterv1.NodeClaim, error)
 	// Delete begins the deletion of a claim. It is idempotent.
@@ -146,7 +146,7 @@ func (r *Reconciler) open(ctx context.Context, pool *karpenterv1.NodePool, n int
 	if err != nil {
 		return err
 	}
-	types, err := r.Types(ctx, *pool.Spec.Template.Spec.NodeClassRef)
+	types, err := r.Types(ctx, pool)
 	if err != nil {
 		return fmt.Errorf("listing instance types: %w", err)
 	}

@@ -46,6 +46,9 @@ type Request struct {
 	Kind         Kind    // of the reservations; only with shape.Reserved
 	Offers       []Offer // never empty
 
+	// Prioritized has EC2 follow our prices, not its own: a NodeOverlay set some of them.
+	Prioritized bool
+
 	// Token makes the call idempotent: at most 64 letters, digits and dashes.
 	Token   string
 	Tags    map[string]string // of the fleet, the instance and its volumes
@@ -148,6 +151,9 @@ func (r Request) target(in *ec2.CreateFleetInput) {
 	case r.CapacityType == shape.Spot:
 		*to = ec2types.DefaultTargetCapacityTypeSpot
 		in.SpotOptions = &ec2types.SpotOptionsRequest{AllocationStrategy: ec2types.SpotAllocationStrategyPriceCapacityOptimized}
+		if r.Prioritized {
+			in.SpotOptions.AllocationStrategy = ec2types.SpotAllocationStrategyCapacityOptimizedPrioritized
+		}
 	case r.CapacityType == shape.Reserved && r.Kind == Block:
 		*to = ec2types.DefaultTargetCapacityTypeCapacityBlock
 	case r.CapacityType == shape.Reserved && r.Kind == Interruptible:
@@ -157,6 +163,9 @@ func (r Request) target(in *ec2.CreateFleetInput) {
 		}
 	default:
 		in.OnDemandOptions = &ec2types.OnDemandOptionsRequest{AllocationStrategy: ec2types.FleetOnDemandAllocationStrategyLowestPrice}
+		if r.Prioritized {
+			in.OnDemandOptions.AllocationStrategy = ec2types.FleetOnDemandAllocationStrategyPrioritized
+		}
 	}
 }
 

@@ -99,3 +99,15 @@ func TestAMachineThatNobodyAskedForIsAnError(t *testing.T) {
 		t.Error("it must not be taken for one of the offers")
 	}
 }
+
+func TestPricesOfOverlaysLead(t *testing.T) {
+	t.Parallel()
+	spot := Input(Request{CapacityType: shape.Spot, Offers: offers(), Prioritized: true})
+	if got := spot.SpotOptions.AllocationStrategy; got != ec2types.SpotAllocationStrategyCapacityOptimizedPrioritized {
+		t.Errorf("spot: %s", got)
+	}
+	demand := Input(Request{CapacityType: shape.OnDemand, Offers: offers(), Prioritized: true})
+	if got := demand.OnDemandOptions.AllocationStrategy; got != ec2types.FleetOnDemandAllocationStrategyPrioritized {
+		t.Errorf("on demand: %s: EC2 would choose by its own prices", got)
+	}
+}
