@@ -19,6 +19,13 @@ type Interrupter interface {
 	Scarce(capacityType, instanceType, zone string)
 }
 
+// Diagnoser is a Cloud that can be asked which of its machines are broken or about to be worked upon, beside what it says
+// unasked. It is optional. All methods may be called at once from many goroutines.
+type Diagnoser interface {
+	// Diagnose lists what is wrong just now: InstanceImpaired, SystemImpaired and EventPlanned, each time anew.
+	Diagnose(ctx context.Context) ([]Notice, error)
+}
+
 // Notice is what a cloud says about some of its machines.
 type Notice struct {
 	// ID is the same in all deliveries of one notice; empty if the cloud gave none.
@@ -32,10 +39,10 @@ type Notice struct {
 	// Sent is when the notice was sent; zero if that is not known.
 	Sent time.Time
 
-	// Start is when a ScheduledChange begins; zero if the cloud did not say.
+	// Start is when a ScheduledChange or what is EventPlanned begins; zero if the cloud did not say.
 	Start time.Time
 
-	// Over tells of a ScheduledChange that it was called off, or is done.
+	// Over tells of a ScheduledChange or what was EventPlanned that it was called off, or is done.
 	Over bool
 
 	// Problem says why a NoOp could not be understood. It is empty for those that are understood and ask for nothing.
@@ -56,5 +63,8 @@ const (
 	InstanceTerminated             NoticeKind = "instance_terminated"
 	ScheduledChange                NoticeKind = "scheduled_change"
 	CapacityReservationInterrupted NoticeKind = "capacity_reservation_interrupted"
+	InstanceImpaired               NoticeKind = "instance_status"
+	SystemImpaired                 NoticeKind = "system_status"
+	EventPlanned                   NoticeKind = "event_status"
 	NoOp                           NoticeKind = "no_op"
 )

@@ -12,6 +12,12 @@ const (
 	CloudKWOK = "kwok"
 )
 
+// What becomes of a spot machine that EC2 recommends to rebalance.
+const (
+	RebalanceEvent   = "Event"
+	RebalanceReplace = "Replace"
+)
+
 // Config is all that may be chosen. Default gives the defaults.
 type Config struct {
 	Cloud      string // CloudAWS or CloudKWOK
@@ -101,6 +107,7 @@ type AWS struct {
 	EnableZonalShift        bool
 	VMMemoryOverheadPercent float64
 	InterruptionQueue       string
+	RebalanceAction         string // RebalanceEvent or RebalanceReplace
 	ReservedENIs            int
 	AMIRefreshInterval      time.Duration
 	SubnetRefreshInterval   time.Duration

@@ -70,6 +70,7 @@ func (c *Config) addCloudFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.AWS.EnableZonalShift, "enable-zonal-shift", false, "avoid zones that a zonal shift has moved traffic away from")
 	f.Float64Var(&c.AWS.VMMemoryOverheadPercent, "vm-memory-overhead-percent", 0.075, "share of an instance's memory that its hypervisor and kernel take, until a node of the type was seen")
 	f.StringVar(&c.AWS.InterruptionQueue, "interruption-queue", "", "name of the SQS queue with interruption messages; empty for none")
+	f.StringVar(&c.AWS.RebalanceAction, "rebalance-action", RebalanceEvent, "what becomes of spot nodes with a rebalance recommendation: Event only tells, Replace brings a new node first")
 	f.IntVar(&c.AWS.ReservedENIs, "reserved-enis", 0, "network interfaces that pods cannot use")
 	f.DurationVar(&c.AWS.AMIRefreshInterval, "ami-refresh-interval", time.Minute, "how often AMIs are looked up; at least 1m")
 	f.DurationVar(&c.AWS.SubnetRefreshInterval, "subnet-refresh-interval", time.Minute, "how often subnets are looked up; at least 1m")

@@ -97,6 +97,7 @@ func (v *validator) aws(a AWS) {
 	if a.ClusterEndpoint != "" && !strings.HasPrefix(a.ClusterEndpoint, "https://") && !strings.HasPrefix(a.ClusterEndpoint, "http://") {
 		v.add("%s is %q, must be a URL such as https://…", v.name("cluster-endpoint"), a.ClusterEndpoint)
 	}
+	v.oneOf("rebalance-action", a.RebalanceAction, RebalanceEvent, RebalanceReplace)
 	v.notNegative("vm-memory-overhead-percent", a.VMMemoryOverheadPercent)
 	v.notNegative("reserved-enis", float64(a.ReservedENIs))
 	for flag, d := range map[string]time.Duration{"ami-refresh-interval": a.AMIRefreshInterval, "subnet-refresh-interval": a.SubnetRefreshInterval} {

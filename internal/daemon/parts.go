@@ -28,6 +28,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/podevents"
 	"github.com/dovetail-sh/dovetail/internal/controller/provision"
 	"github.com/dovetail-sh/dovetail/internal/controller/repair"
+	"github.com/dovetail-sh/dovetail/internal/controller/reserve"
 	"github.com/dovetail-sh/dovetail/internal/controller/static"
 	"github.com/dovetail-sh/dovetail/internal/controller/terminate"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
@@ -170,7 +171,7 @@ func (k *kit) addPools() error {
 	return errors.Join(
 		fixed,
 		pools.Register(k.manager, k.classes...),
-		nodeclass.Register(k.manager, k.cloudFor("nodeclass"), k.classes...),
+		nodeclass.Register(k.manager, k.cloudFor("nodeclass"), k.events, k.classes...),
 	)
 }
 
@@ -200,15 +201,29 @@ func (k *kit) addDisruption() error {
 	)
 }
 
-// addInterruption adds what acts when the cloud takes machines away, if it is set to say so.
+// addInterruption adds what acts when the cloud takes machines away, or says that they are broken.
 func (k *kit) addInterruption() error {
-	cloud, ok := k.cloud.(provider.Interrupter)
-	if !ok || k.config.AWS.InterruptionQueue == "" {
-		return nil
-	}
-	listener := &interrupt.Listener{Deps: interrupt.Deps{
-		Client: k.client, Cloud: cloud, Clock: k.clock, Events: k.events, Metrics: k.metrics.Notices,
+	deps := interrupt.Deps{
+		Client: k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics.Notices,
 		Log: k.log.WithName("interruption"), Delete: k.apply.Retire,
-	}}
-	return listener.Register(k.manager)
+		ReplaceOnRebalance: k.config.AWS.RebalanceAction == config.RebalanceReplace,
+	}
+	listener := &interrupt.Listener{Deps: deps}
+	var errs []error
+	cloud, listens := k.cloud.(provider.Interrupter)
+	if listens && k.config.AWS.InterruptionQueue != "" {
+		listener.Cloud = cloud
+		errs = append(errs, listener.Register(k.manager))
+	}
+	doctor, diagnoses := k.cloud.(provider.Diagnoser)
+	if diagnoses {
+		errs = append(errs, (&interrupt.Checker{Listener: listener, Diagnose: doctor.Diagnose}).Register(k.manager))
+	}
+	if listens || diagnoses {
+		errs = append(errs, listener.RegisterSchedule(k.manager))
+	}
+	if reserver, ok := k.cloud.(provider.Reserver); ok && k.config.Gates.ReservedCapacity {
+		errs = append(errs, (&reserve.Reconciler{Deps: reserve.Deps{Client: k.client, Cloud: reserver, Delete: k.apply.Retire}}).Register(k.manager))
+	}
+	return errors.Join(errs...)
 }

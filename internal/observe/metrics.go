@@ -302,6 +302,9 @@ type NoticeMetrics struct {
 	Received *prometheus.CounterVec
 	Deleted  *prometheus.CounterVec
 	Waited   *prometheus.HistogramVec
+
+	// Unhealthy counts findings, by provider.NoticeKind.
+	Unhealthy *prometheus.CounterVec
 }
 
 func noticeMetrics(t *table) NoticeMetrics {
@@ -310,5 +313,6 @@ func noticeMetrics(t *table) NoticeMetrics {
 		Deleted:  t.counter("interruption_deleted_messages_total", "Messages deleted from the interruption queue."),
 		Waited: t.histogram("interruption_message_queue_duration_seconds",
 			"Seconds from the sending of a message until it was acted upon."),
+		Unhealthy: t.counter("interruption_instance_status_unhealthy_total", "Machines found broken by the cloud's status checks, by kind of check.", "category"),
 	}
 }

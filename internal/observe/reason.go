@@ -61,17 +61,18 @@ var (
 	FailedConsistencyCheck        = row(Reason{Name: "FailedConsistencyCheck", Type: warning, On: "NodeClaim", Doc: "Claim, node and machine contradict each other."})
 	FailedTermination             = row(Reason{Name: "FailedTermination", Type: warning, On: "Node, NodeClaim", Doc: "The cloud does not end the machine; the message says why."})
 	NodeClassNotReady             = row(Reason{Name: "NodeClassNotReady", Type: warning, On: "NodeClaim", Doc: "The claim's node class cannot launch anything; the claim is given up."})
+	WaitingOnNodeClaims           = row(Reason{Name: "WaitingOnNodeClaimTermination", Type: normal, On: "EC2NodeClass", Doc: "The node class is being deleted and waits for the NodeClaims that use it."})
 	Finalized                     = row(Reason{Name: "Finalized", Type: normal, On: "Node, NodeClaim, NodePool, CapacityBuffer", Doc: "The object's finalizer was removed."})
 )
 
 // Reasons of events about machines that the cloud takes away.
 var (
 	SpotInterrupted                 = row(Reason{Name: "SpotInterrupted", Type: warning, On: "Node, NodeClaim", Doc: "The cloud takes the spot machine back within minutes."})
-	SpotRebalanceRecommendation     = row(Reason{Name: "SpotRebalanceRecommendation", Type: normal, On: "Node, NodeClaim", Doc: "The spot machine is more likely to be interrupted. Nothing is done."})
+	SpotRebalanceRecommendation     = row(Reason{Name: "SpotRebalanceRecommendation", Type: normal, On: "Node, NodeClaim", Doc: "The spot machine is more likely to be interrupted. With --rebalance-action Replace its node is replaced."})
 	CapacityReservationInterruption = row(Reason{Name: "CapacityReservationInstanceInterrupted", Type: warning, On: "Node, NodeClaim", Doc: "The owner of the capacity reservation takes the machine back."})
 	InstanceStopping                = row(Reason{Name: "InstanceStopping", Type: warning, On: "Node, NodeClaim", Doc: "The machine was stopped by someone else."})
 	InstanceTerminating             = row(Reason{Name: "InstanceTerminating", Type: warning, On: "Node, NodeClaim", Doc: "The machine was terminated by someone else."})
-	InstanceUnhealthy               = row(Reason{Name: "InstanceUnhealthy", Type: warning, On: "Node, NodeClaim", Doc: "The cloud has planned maintenance of the machine; the message says when."})
+	InstanceUnhealthy               = row(Reason{Name: "InstanceUnhealthy", Type: warning, On: "Node, NodeClaim", Doc: "The cloud has planned maintenance of the machine, or its status checks fail; the message says which."})
 	TerminatingOnInterruption       = row(Reason{Name: "TerminatingOnInterruption", Type: warning, On: "Node, NodeClaim", Doc: "The node is drained and replaced because its machine is taken away."})
 )
 

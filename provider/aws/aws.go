@@ -9,6 +9,7 @@ import (
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -32,10 +33,12 @@ import (
 	"github.com/dovetail-sh/dovetail/provider/aws/launchtemplate"
 	"github.com/dovetail-sh/dovetail/provider/aws/notices"
 	"github.com/dovetail-sh/dovetail/provider/aws/offering"
+	"github.com/dovetail-sh/dovetail/provider/aws/placement"
 	"github.com/dovetail-sh/dovetail/provider/aws/price"
 	"github.com/dovetail-sh/dovetail/provider/aws/profile"
 	"github.com/dovetail-sh/dovetail/provider/aws/reservation"
 	"github.com/dovetail-sh/dovetail/provider/aws/securitygroup"
+	"github.com/dovetail-sh/dovetail/provider/aws/shift"
 	"github.com/dovetail-sh/dovetail/provider/aws/subnet"
 )
 
@@ -45,6 +48,10 @@ const (
 	inventoryEvery = 12 * time.Hour
 	templatesEvery = time.Hour
 	memoryEvery    = time.Minute
+	profilesEvery  = 30 * time.Minute
+	shiftsEvery    = 30 * time.Second
+
+	permissionsEvery = 6 * time.Hour
 )
 
 // validationFor is how long a passed dry run is trusted while its inputs stay the same.
@@ -77,13 +84,18 @@ type Cloud struct {
 	region   string
 	started  time.Time
 
-	ec2     *ec2.Client
-	pricing *pricing.Client
+	ec2      *ec2.Client
+	iam      *iam.Client
+	ssm      *ssm.Client
+	pricing  *pricing.Client
+	shiftAPI *arczonalshift.Client
 
 	cluster   *cluster
 	subnets   *subnet.Finder
 	groups    *securitygroup.Finder
 	reserved  *reservation.Finder
+	placement *placement.Finder
+	shifts    *shift.Store
 	images    *image.Finder
 	inventory *inventory.Store
 	prices    *price.Book
@@ -150,22 +162,25 @@ func findRegion(ctx context.Context, config *awssdk.Config) error {
 func assemble(d Deps) *Cloud {
 	s := d.Settings.withDefaults()
 	region := d.Config.Region
-	api := ec2.NewFromConfig(d.Config)
+	api, identities, parameters := ec2.NewFromConfig(d.Config), iam.NewFromConfig(d.Config), ssm.NewFromConfig(d.Config)
+	shifts := arczonalshift.NewFromConfig(d.Config)
 	c := &Cloud{
 		settings: s, client: d.Client, clock: d.Clock, region: region, started: d.Clock.Now(),
-		ec2: api,
+		ec2: api, iam: identities, ssm: parameters, shiftAPI: shifts,
 		pricing: pricing.NewFromConfig(d.Config, func(o *pricing.Options) {
 			o.Region = price.PricingRegion(region)
 		}),
 		subnets:   subnet.New(api, d.Clock, s.SubnetRefreshInterval),
 		groups:    securitygroup.New(api, d.Clock),
 		reserved:  reservation.New(api, d.Clock),
-		images:    image.New(api, ssm.NewFromConfig(d.Config), d.Clock, s.AMIRefreshInterval),
+		placement: placement.New(api, d.Clock),
+		shifts:    shift.New(shifts),
+		images:    image.New(api, parameters, d.Clock, s.AMIRefreshInterval),
 		inventory: inventory.New(api),
 		prices:    price.New(region),
 		shortage:  offering.NewShortage(d.Clock),
 		templates: launchtemplate.New(api, d.Clock, s.ClusterName),
-		profiles:  profile.New(iam.NewFromConfig(d.Config), d.Clock, region, s.ClusterName),
+		profiles:  profile.New(identities, d.Clock, region, s.ClusterName),
 		notices:   notices.New(sqs.NewFromConfig(d.Config), s.InterruptionQueue, d.Clock),
 		validated: kept.New[string, verdict](d.Clock, validationFor),
 		fresh:     kept.New[string, provider.Machine](d.Clock, settleFor),
@@ -213,14 +228,32 @@ func (c *Cloud) RepairPolicies() []provider.RepairPolicy {
 	}
 }
 
-// Tasks refresh prices and instance types, learn from nodes that joined, and remove launch templates that nobody uses.
+// Tasks check permissions, refresh prices and instance types, learn from nodes that joined, follow zonal shifts, and
+// remove what was made in AWS and nobody uses any more.
 func (c *Cloud) Tasks() []provider.Task {
-	return []provider.Task{
+	tasks := []provider.Task{
+		{Name: "providers.permissions", Every: permissionsEvery, Run: c.checkPermissions},
 		{Name: "providers.pricing", Every: pricesEvery, Run: c.refreshPrices},
 		{Name: "providers.instancetype", Every: inventoryEvery, Run: c.inventory.Refresh},
 		{Name: "providers.instancetype.capacity", Every: memoryEvery, Run: c.learnMemory},
 		{Name: "launchtemplate.garbagecollection", Every: templatesEvery, Run: c.templates.Collect},
 	}
+	if !c.settings.IsolatedVPC {
+		tasks = append(tasks, provider.Task{Name: "instanceprofile.garbagecollection", Every: profilesEvery, Run: c.collectProfiles})
+	}
+	if c.settings.ZonalShift {
+		tasks = append(tasks, provider.Task{Name: "zonalshift", Every: shiftsEvery, Run: c.followShifts})
+	}
+	return tasks
+}
+
+// followShifts finds out from which zones the cluster's traffic was shifted away.
+func (c *Cloud) followShifts(ctx context.Context) error {
+	arn, err := c.cluster.arn(ctx)
+	if err != nil {
+		return err
+	}
+	return c.shifts.Refresh(ctx, arn)
 }
 
 func (c *Cloud) refreshPrices(ctx context.Context) error {

@@ -38,7 +38,7 @@ func rounds(claim *karpenterv1.NodeClaim, candidates []provider.Candidate) [][]p
 	}
 	out := make([][]provider.Candidate, len(order))
 	for i, g := range order {
-		out[i] = narrow(groups[g], wide)
+		out[i] = narrow(onePartition(groups[g]), wide)
 		switch {
 		case g.kind == fleet.Block:
 			out[i] = out[i][:1] // a fleet serves one block
@@ -61,6 +61,19 @@ func kindOf(c provider.Candidate) fleet.Kind {
 		return fleet.Interruptible
 	}
 	return fleet.Default
+}
+
+// onePartition keeps the candidates of one partition of the placement group, if they are in any: a fleet can offer each
+// type and zone once.
+func onePartition(candidates []provider.Candidate) []provider.Candidate {
+	chosen, ok := shape.LabelValue(candidates[0].Offering.Extra, awsv1.LabelPlacementGroupPartition)
+	if !ok {
+		return candidates
+	}
+	return keep(candidates, func(c provider.Candidate) bool {
+		partition, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupPartition) // empty is another one
+		return partition == chosen
+	})
 }
 
 // fullest keeps for each type and zone the reservation with the most left: a fleet can offer

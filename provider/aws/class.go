@@ -86,5 +86,8 @@ func (c *Cloud) readyClass(ctx context.Context, ref karpenterv1.NodeClassReferen
 		_, message := whyNotReady(class)
 		return nil, fmt.Errorf("EC2NodeClass %s: %s: %w", ref.Name, strings.TrimSuffix(message, "."), provider.ErrClassNotReady)
 	}
+	if _, known := c.placement.Known(class.Spec.PlacementGroupSelector); !known {
+		return nil, fmt.Errorf("EC2NodeClass %s: the placement group has not been looked up since the controller started: %w", ref.Name, provider.ErrClassNotReady)
+	}
 	return class, nil
 }

@@ -3,12 +3,14 @@ package aws
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
@@ -36,9 +38,10 @@ type cluster struct {
 	facts         *kept.Answers[string, string]
 	askEKSVersion bool
 
-	mu           sync.RWMutex // guards the fields below, which are set once
-	endpointURL  string
+	mu           sync.RWMutex // guards the fields below
+	endpointURL  string       // set once, as is the next
 	authorityB64 string
+	prefixes     bool
 }
 
 func newCluster(s Settings, region string, api eksAPI, live client.Reader, clock clock.PassiveClock, version func(context.Context) (string, error)) *cluster {
@@ -107,6 +110,57 @@ func (c *cluster) version(ctx context.Context) (string, error) {
 		}
 		return awssdk.ToString(described.Version), nil
 	})
+}
+
+// arn names the cluster to other services of AWS.
+func (c *cluster) arn(ctx context.Context) (string, error) {
+	return c.facts.Get("ARN", func() (string, error) {
+		described, err := c.describe(ctx)
+		if err != nil {
+			return "", err
+		}
+		return awssdk.ToString(described.Arn), nil
+	})
+}
+
+// cniDaemon is where the VPC CNI runs, and prefixVariable makes it give interfaces prefixes.
+var cniDaemon = client.ObjectKey{Namespace: "kube-system", Name: "aws-node"}
+
+const prefixVariable = "ENABLE_PREFIX_DELEGATION"
+
+// learnCNI reads how the VPC CNI is set. A cluster without it, or one that does not let us read it, has no prefixes.
+func (c *cluster) learnCNI(ctx context.Context) {
+	value, err := c.facts.Get("prefix delegation", func() (string, error) {
+		daemon := &appsv1.DaemonSet{}
+		if err := c.live.Get(ctx, cniDaemon, daemon); err != nil {
+			if apierrors.IsNotFound(err) {
+				return "", nil
+			}
+			return "", fmt.Errorf("reading the VPC CNI's DaemonSet %s: %w", cniDaemon, err)
+		}
+		for _, container := range daemon.Spec.Template.Spec.Containers {
+			for _, variable := range container.Env {
+				if variable.Name == prefixVariable {
+					return variable.Value, nil
+				}
+			}
+		}
+		return "", nil
+	})
+	if err != nil {
+		return // what was known stays: a node must not change its size because the API server is slow
+	}
+	on, err := strconv.ParseBool(value)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.prefixes = err == nil && on
+}
+
+// delegatesPrefixes reports whether the VPC CNI was last seen to give interfaces prefixes.
+func (c *cluster) delegatesPrefixes() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.prefixes
 }
 
 // serviceCIDR is the range of addresses of services, which nodeadm wants to know.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -19,6 +20,7 @@ const (
 	DriftSubnet        = "SubnetDrift"
 	DriftSecurityGroup = "SecurityGroupDrift"
 	DriftReservation   = "CapacityReservationDrift"
+	DriftPlacement     = "PlacementGroupDrift"
 )
 
 // Drift compares an instance with its EC2NodeClass as it is now. While the class is not
@@ -86,17 +88,39 @@ func (c *Cloud) placeDrift(ctx context.Context, class *awsv1.EC2NodeClass, claim
 		!slices.ContainsFunc(class.Status.CapacityReservations, func(r awsv1.CapacityReservation) bool { return r.ID == id }) {
 		return DriftReservation, nil
 	}
-	var have, want []string
-	for _, g := range i.SecurityGroups {
-		have = append(have, awssdk.ToString(g.GroupId))
+	if group, known := c.placement.Known(class.Spec.PlacementGroupSelector); known && groupOf(i) != group.ID {
+		return DriftPlacement, nil
 	}
-	for _, g := range class.Status.SecurityGroups {
-		want = append(want, g.ID)
-	}
-	slices.Sort(have)
-	slices.Sort(want)
-	if !slices.Equal(have, want) {
+	if !slices.Equal(groupsOf(i), wantedGroups(class)) {
 		return DriftSecurityGroup, nil
 	}
 	return "", nil
+}
+
+// groupOf is the ID of the placement group that an instance is in; empty for none.
+func groupOf(i ec2types.Instance) string {
+	if i.Placement == nil {
+		return ""
+	}
+	return awssdk.ToString(i.Placement.GroupId)
+}
+
+// groupsOf are the IDs of an instance's security groups, ascending.
+func groupsOf(i ec2types.Instance) []string {
+	var ids []string
+	for _, g := range i.SecurityGroups {
+		ids = append(ids, awssdk.ToString(g.GroupId))
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// wantedGroups are the IDs of the class's security groups, ascending.
+func wantedGroups(class *awsv1.EC2NodeClass) []string {
+	var ids []string
+	for _, g := range class.Status.SecurityGroups {
+		ids = append(ids, g.ID)
+	}
+	slices.Sort(ids)
+	return ids
 }

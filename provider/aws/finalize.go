@@ -58,3 +58,24 @@ func (c *Cloud) inUse(ctx context.Context, class *awsv1.EC2NodeClass) (bool, err
 	}
 	return false, nil
 }
+
+// collectProfiles removes instance profiles that no class and no claim uses.
+func (c *Cloud) collectProfiles(ctx context.Context) error {
+	classes, claims := &awsv1.EC2NodeClassList{}, &karpenterv1.NodeClaimList{}
+	if err := c.client.List(ctx, classes); err != nil {
+		return fmt.Errorf("listing EC2NodeClasses to find unused instance profiles: %w", err)
+	}
+	if err := c.client.List(ctx, claims); err != nil {
+		return fmt.Errorf("listing NodeClaims to find unused instance profiles: %w", err)
+	}
+	used, alive := map[string]bool{}, map[string]bool{}
+	for i := range claims.Items {
+		used[claims.Items[i].Annotations[awsv1.AnnotationInstanceProfile]] = true
+	}
+	for i := range classes.Items {
+		class := &classes.Items[i]
+		alive[string(class.UID)] = class.Status.InstanceProfile == ""
+		used[class.Status.InstanceProfile] = true
+	}
+	return c.profiles.Collect(ctx, func(class, profile string) bool { return used[profile] || alive[class] })
+}

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
 	"github.com/dovetail-sh/dovetail/provider/aws/fleet"
 	"github.com/dovetail-sh/dovetail/provider/aws/image"
+	"github.com/dovetail-sh/dovetail/provider/aws/offering"
 	"github.com/dovetail-sh/dovetail/provider/aws/subnet"
 )
 
@@ -41,15 +43,52 @@ func (c *Cloud) launch(ctx context.Context, order provider.Order) (provider.Mach
 	if m, found, err := c.settle(ctx, class, order, all[0][0].Offering.CapacityType); found || err != nil {
 		return m, err
 	}
-	var short []string
-	for _, round := range all {
+	return c.buyInTurn(ctx, class, order, c.doubtedLast(order, all))
+}
+
+// buyInTurn tries one round after the other. A round that ends in an error of the API gives way to the next as soon as
+// it is certain that nothing was bought: a claim that may be on demand must not wait for the spot market's API.
+func (c *Cloud) buyInTurn(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, all [][]provider.Candidate) (provider.Machine, error) {
+	var told []string
+	var failed error
+	var erring []string
+	for i, round := range all {
 		m, err := c.buy(ctx, class, order, round)
-		if !errors.Is(err, provider.ErrNoCapacity) {
-			return m, err
+		switch {
+		case err == nil:
+			for _, capacityType := range erring {
+				// The API answers for one capacity type and not for the other: the next plans need not find out again.
+				c.shortage.Note(offering.Pool{CapacityType: capacityType})
+			}
+			return m, nil
+		case errors.Is(err, provider.ErrNoCapacity):
+		case i < len(all)-1 && awserror.IsTransient(err) && awserror.IsDefinite(err):
+			failed = cmp.Or(failed, err)
+			erring = append(erring, round[0].Offering.CapacityType)
+		default:
+			return provider.Machine{}, err
 		}
-		short = append(short, err.Error())
+		told = append(told, err.Error())
 	}
-	return provider.Machine{}, noCapacity{strings.Join(short, "; ")}
+	if failed != nil {
+		return provider.Machine{}, failed
+	}
+	return provider.Machine{}, noCapacity{strings.Join(told, "; ")}
+}
+
+// doubtedLast puts the rounds last whose calls ended without an answer and, as is known by now, bought nothing. Those
+// that may still have bought something stay first: their client token protects them, and no other's would.
+func (c *Cloud) doubtedLast(order provider.Order, all [][]provider.Candidate) [][]provider.Candidate {
+	var first, last [][]provider.Candidate
+	for _, round := range all {
+		doubt := c.attempt(order.Token + "/" + round[0].Offering.CapacityType).doubt
+		if !doubt.IsZero() && c.clock.Since(doubt) >= settleFor {
+			last = append(last, round)
+			continue
+		}
+		first = append(first, round)
+	}
+	return append(first, last...)
 }
 
 // noCapacity is ErrNoCapacity with the account of every round.
@@ -87,7 +126,7 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 		}
 		bought := answer.Bought
 		chosen := candidateOf(round, bought.Offer.InstanceType, bought.Offer.Zone)
-		c.shortage.Clear(capacityType, bought.Offer.InstanceType, bought.Offer.Zone)
+		c.shortage.Clear(poolOf(capacityType, bought.Offer))
 		if bought.Offer.Reservation != "" {
 			c.reserved.Launched(bought.Offer.Reservation)
 		}
@@ -99,26 +138,25 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 }
 
 // fleetOffers pairs each candidate with a subnet and a launch template. Candidates whose zone
-// has no subnet with free addresses are noted as short and left out.
+// has no subnet with free addresses are noted as short and left out, and so are those that
+// another launch is just trying again, if there are others.
 func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, round []provider.Candidate) ([]fleet.Offer, error) {
 	subnets := c.subnets.ByZone(c.subnetsOf(ctx, class))
 	wantsEFA := !order.Claim.Spec.Resources.Requests.Name(corev1.ResourceName(awsv1.ResourceEFA), "").IsZero()
 	templates := map[variant]string{}
-	var out []fleet.Offer
+	var out, tried []fleet.Offer
 	for _, candidate := range round {
-		where, ok := subnets[candidate.Offering.Zone]
+		o := offerOf(candidate)
+		where, ok := subnets[o.Zone]
 		if !ok {
-			c.shortage.Note(candidate.Offering.CapacityType, candidate.Type.Name, candidate.Offering.Zone)
+			c.shortage.Note(poolOf(candidate.Offering.CapacityType, o))
 			continue
 		}
 		ami, ok := image.For(class.Status.AMIs, candidate.Type)
 		if !ok {
 			continue
 		}
-		v := variant{imageID: ami.ID, maxPods: candidate.Type.Capacity.Pods, reservation: candidate.Offering.Reservation, kind: kindOf(candidate)}
-		if wantsEFA {
-			v.efas = int(candidate.Type.Capacity.Get(string(awsv1.ResourceEFA)))
-		}
+		v := variantOf(candidate, ami.ID, wantsEFA)
 		if templates[v] == "" {
 			name, err := c.template(ctx, class, order, v)
 			if err != nil {
@@ -126,13 +164,31 @@ func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, orde
 			}
 			templates[v] = name
 		}
-		out = append(out, fleet.Offer{
-			InstanceType: candidate.Type.Name, Zone: candidate.Offering.Zone, Subnet: where.ID,
-			ImageID: ami.ID, Template: templates[v], Price: candidate.Offering.Price,
-			Reservation: candidate.Offering.Reservation,
-		})
+		o.Subnet, o.ImageID, o.Template = where.ID, ami.ID, templates[v]
+		if c.shortage.Probe(poolOf(candidate.Offering.CapacityType, o)) {
+			out = append(out, o)
+		} else {
+			tried = append(tried, o)
+		}
+	}
+	if len(out) == 0 {
+		return tried, nil
 	}
 	return out, nil
+}
+
+// offerOf is the part of an offer that follows from the candidate.
+func offerOf(c provider.Candidate) fleet.Offer {
+	group, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupID) // empty for none
+	return fleet.Offer{
+		InstanceType: c.Type.Name, Zone: c.Offering.Zone, Reservation: c.Offering.Reservation, Group: group,
+		VCPUs: c.Type.Capacity.CPU / 1000, Price: c.Offering.Price,
+	}
+}
+
+// poolOf is what an offer is taken from.
+func poolOf(capacityType string, o fleet.Offer) offering.Pool {
+	return offering.Pool{CapacityType: capacityType, InstanceType: o.InstanceType, Zone: o.Zone, Group: o.Group}
 }
 
 func (c *Cloud) template(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, v variant) (string, error) {
@@ -156,6 +212,14 @@ func (c *Cloud) subnetsOf(ctx context.Context, class *awsv1.EC2NodeClass) []subn
 	if found, err := c.subnets.Find(ctx, class.Spec.SubnetSelectorTerms); err == nil {
 		return found
 	}
+	return c.knownSubnets(class)
+}
+
+// knownSubnets are the class's subnets as they were last seen, without a call.
+func (c *Cloud) knownSubnets(class *awsv1.EC2NodeClass) []subnet.Subnet {
+	if found, ok := c.subnets.Known(class.Spec.SubnetSelectorTerms); ok {
+		return found
+	}
 	out := make([]subnet.Subnet, len(class.Status.Subnets))
 	for i, s := range class.Status.Subnets {
 		out[i] = subnet.Subnet{ID: s.ID, Zone: s.Zone, ZoneID: s.ZoneID, Free: 1}
@@ -166,31 +230,35 @@ func (c *Cloud) subnetsOf(ctx context.Context, class *awsv1.EC2NodeClass) []subn
 // learn remembers what EC2 had none of. A failure that names no type speaks of all offers.
 func (c *Cloud) learn(capacityType string, offers []fleet.Offer, failures []fleet.Failure) {
 	for _, f := range failures {
-		if capacityType == shape.Reserved && awserror.IsNoCapacity(f.Code) {
-			c.exhausted(offers, f)
-			continue
-		}
 		switch {
 		case awserror.IsServiceLinkedRole(f.Code):
-			c.shortage.NoteCapacityType(capacityType)
+			c.shortage.Note(offering.Pool{CapacityType: capacityType})
+			continue
 		case awserror.IsFreeAddresses(f.Code) && f.Subnet != "":
 			c.subnets.RanOut(f.Subnet)
-		case awserror.IsNoCapacity(f.Code):
-			for _, o := range offers {
-				if (f.InstanceType == "" || f.InstanceType == o.InstanceType) && (f.Zone == "" || f.Zone == o.Zone) {
-					c.shortage.Note(capacityType, o.InstanceType, o.Zone)
-				}
+			continue
+		case !awserror.IsNoCapacity(f.Code) && !awserror.IsSpreadFull(f.Message):
+			continue
+		}
+		for _, o := range offers {
+			if f.Concerns(o) {
+				c.short(capacityType, o, f)
 			}
 		}
 	}
 }
 
-// exhausted notes that reservations hold no more than was counted, or less.
-func (c *Cloud) exhausted(offers []fleet.Offer, f fleet.Failure) {
-	for _, o := range offers {
-		if (f.InstanceType == "" || f.InstanceType == o.InstanceType) && (f.Zone == "" || f.Zone == o.Zone) {
-			c.reserved.Exhausted(o.Reservation)
-		}
+// short remembers that EC2 could not serve one offer.
+func (c *Cloud) short(capacityType string, o fleet.Offer, f fleet.Failure) {
+	switch {
+	case awserror.IsQuota(f.Code):
+		c.shortage.NoteQuota(capacityType, o.InstanceType, o.VCPUs)
+	case o.Group != "" && awserror.IsSpreadFull(f.Message):
+		c.shortage.Note(offering.Pool{CapacityType: capacityType, Zone: o.Zone, Group: o.Group})
+	case capacityType == shape.Reserved:
+		c.reserved.Exhausted(o.Reservation)
+	default:
+		c.shortage.Note(poolOf(capacityType, o))
 	}
 }
 
@@ -198,7 +266,7 @@ func (c *Cloud) exhausted(offers []fleet.Offer, f fleet.Failure) {
 // first other reason.
 func explain(capacityType string, failures []fleet.Failure) error {
 	for _, f := range failures {
-		if !awserror.IsNoCapacity(f.Code) {
+		if !awserror.IsNoCapacity(f.Code) && !awserror.IsSpreadFull(f.Message) {
 			return &provider.LaunchError{
 				Reason:  awserror.Reason(f.Code, f.Message),
 				Message: sentence(fmt.Sprintf("EC2 launched no %s instance: %s: %s", capacityType, f.Code, f.Message)),

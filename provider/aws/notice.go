@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/offering"
 )
 
 var _ provider.Interrupter = (*Cloud)(nil)
@@ -18,5 +19,5 @@ func (c *Cloud) Done(ctx context.Context, n provider.Notice) error { return c.no
 
 // Scarce rests an offering as if EC2 had been asked for it and had none.
 func (c *Cloud) Scarce(capacityType, instanceType, zone string) {
-	c.shortage.Note(capacityType, instanceType, zone)
+	c.shortage.Note(offering.Pool{CapacityType: capacityType, InstanceType: instanceType, Zone: zone})
 }

@@ -3,6 +3,8 @@ package aws
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
@@ -38,14 +40,15 @@ func (c *Cloud) offersOf(ctx context.Context, class *awsv1.EC2NodeClass) ([]*sha
 	if err != nil {
 		return nil, err
 	}
-	key := c.offersKey(class, sold)
+	market := c.market(class, sold)
+	key := c.offersKey(class, sold, market)
 	c.mu.Lock()
 	old := c.offers[class.Name]
 	c.mu.Unlock()
 	if old.key == key {
 		return old.types, nil
 	}
-	types := c.work(class, sold)
+	types := c.work(class, sold, market)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offers[class.Name] = offers{key, types}
@@ -53,17 +56,33 @@ func (c *Cloud) offersOf(ctx context.Context, class *awsv1.EC2NodeClass) ([]*sha
 }
 
 // offersKey holds everything that work depends on.
-func (c *Cloud) offersKey(class *awsv1.EC2NodeClass, sold *inventory.List) string {
+func (c *Cloud) offersKey(class *awsv1.EC2NodeClass, sold *inventory.List, m offering.Market) string {
+	var shut []string
+	for _, zone := range slices.Sorted(maps.Keys(m.ZoneIDs)) {
+		if m.Shut(zone) {
+			shut = append(shut, zone)
+		}
+	}
 	return fmt.Sprintf("%s/%d/%d/%d/%d/%d/%d/%s", class.UID, class.Generation, sold.Revision, c.prices.Revision(), c.shortage.Revision(), c.memory.changes(), c.reserved.Revision(),
-		selector.Key([]any{class.Status.AMIs, zoneIDs(class), class.Status.CapacityReservations}))
+		selector.Key([]any{class.Status.AMIs, m.ZoneIDs, class.Status.CapacityReservations, m.Group, shut, c.cluster.delegatesPrefixes()}))
 }
 
-func (c *Cloud) work(class *awsv1.EC2NodeClass, sold *inventory.List) []*shape.InstanceType {
-	setup := c.setup(class)
-	market := offering.Market{
+// market is where the class's nodes are bought just now.
+func (c *Cloud) market(class *awsv1.EC2NodeClass, sold *inventory.List) offering.Market {
+	group, _ := c.placement.Known(class.Spec.PlacementGroupSelector) // the class is not ready while it is unknown
+	open := c.subnets.ByZone(c.knownSubnets(class))
+	return offering.Market{
 		ZoneIDs: zoneIDs(class), Sold: sold.Zones, Prices: c.prices, Shortage: c.shortage,
-		Reserved: class.Status.CapacityReservations, Left: c.reserved.Left,
+		Reserved: class.Status.CapacityReservations, Left: c.reserved.Left, Group: group,
+		Shut: func(zone string) bool {
+			_, ok := open[zone]
+			return !ok || c.shifts.Away(zoneIDs(class)[zone])
+		},
 	}
+}
+
+func (c *Cloud) work(class *awsv1.EC2NodeClass, sold *inventory.List, market offering.Market) []*shape.InstanceType {
+	setup := c.setup(class)
 	out := make([]*shape.InstanceType, 0, len(sold.Types))
 	for _, info := range sold.Types {
 		it := instancetype.New(info, setup)
@@ -71,7 +90,7 @@ func (c *Cloud) work(class *awsv1.EC2NodeClass, sold *inventory.List) []*shape.I
 		if seen := c.memory.of(it.Name, ami.ID); seen > 0 {
 			it = instancetype.New(info, setup.WithMemory(seen))
 		}
-		market.Put(it, info.SupportedUsageClasses, hasImage && instancetype.Supported(info, class))
+		market.Put(it, info.SupportedUsageClasses, hasImage && instancetype.Supported(info, class) && market.Group.Takes(info))
 		if len(it.Offerings) > 0 {
 			out = append(out, it)
 		}
@@ -88,6 +107,7 @@ func (c *Cloud) setup(class *awsv1.EC2NodeClass) instancetype.Setup {
 		InstanceStore:     class.Spec.InstanceStorePolicy,
 		NetworkInterfaces: class.Spec.NetworkInterfaces,
 		ReservedENIs:      c.settings.ReservedENIs,
+		PrefixDelegation:  c.cluster.delegatesPrefixes(),
 		MemoryOverhead:    c.settings.VMMemoryOverheadPercent,
 	}
 }

@@ -16,6 +16,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
 	"github.com/dovetail-sh/dovetail/provider/aws/image"
+	"github.com/dovetail-sh/dovetail/provider/aws/placement"
 	"github.com/dovetail-sh/dovetail/provider/aws/profile"
 )
 
@@ -41,6 +42,7 @@ func (c *Cloud) ResolveClass(ctx context.Context, ref karpenterv1.NodeClassRefer
 	if err := c.adopt(ctx, class); err != nil {
 		return 0, err
 	}
+	c.cluster.learnCNI(ctx)
 	before := class.DeepCopy()
 	var errs []error
 	for _, step := range []func(context.Context, *awsv1.EC2NodeClass) error{
@@ -87,8 +89,16 @@ func (c *Cloud) unresolved(class *awsv1.EC2NodeClass, conditionType string, err 
 	if old := condition.Get(class, conditionType); old != nil && old.Status == metav1.ConditionTrue && old.ObservedGeneration == class.Generation {
 		return err
 	}
-	condition.Unknown(class, c.clock.Now(), conditionType, reasonNotResolved, "AWS did not answer: "+awserror.Text(err))
+	condition.Unknown(class, c.clock.Now(), conditionType, reasonNotResolved, c.unanswered(err))
 	return err
+}
+
+// unanswered says in a condition why a call brought nothing. It holds still while the trouble stays the same.
+func (c *Cloud) unanswered(err error) string {
+	if action := awserror.Action(err); action != "" && awserror.IsUnauthorized(err) {
+		return sentence(fmt.Sprintf("The controller's IAM role does not allow %s: %s", action, awserror.Text(err)))
+	}
+	return sentence("AWS did not answer: " + awserror.Text(err))
 }
 
 func (c *Cloud) resolveSubnets(ctx context.Context, class *awsv1.EC2NodeClass) error {
@@ -176,13 +186,17 @@ func (c *Cloud) resolveInstanceProfile(ctx context.Context, class *awsv1.EC2Node
 	return nil
 }
 
-// resolvePlacementGroup is for classes without one. Placement groups are refused, since a
-// launch outside of the group would break what the user counts on.
-func (c *Cloud) resolvePlacementGroup(_ context.Context, class *awsv1.EC2NodeClass) error {
-	if class.Spec.PlacementGroupSelector != nil {
-		condition.False(class, c.clock.Now(), awsv1.ConditionPlacementGroupReady, awsv1.ReasonPlacementGroupResolutionFailed,
-			"Placement groups are not supported yet; remove spec.placementGroupSelector.")
+// resolvePlacementGroup looks the class's placement group up. It is kept in memory: the status has no place for it.
+func (c *Cloud) resolvePlacementGroup(ctx context.Context, class *awsv1.EC2NodeClass) error {
+	_, err := c.placement.Find(ctx, class.Spec.PlacementGroupSelector)
+	if errors.Is(err, placement.ErrNotFound) {
+		condition.False(class, c.clock.Now(), awsv1.ConditionPlacementGroupReady, awsv1.ReasonPlacementGroupNotFound,
+			"No available placement group matches spec.placementGroupSelector; create it or correct the selector.")
 		return nil
+	}
+	if err != nil {
+		condition.False(class, c.clock.Now(), awsv1.ConditionPlacementGroupReady, awsv1.ReasonPlacementGroupResolutionFailed, c.unanswered(err))
+		return err
 	}
 	condition.True(class, c.clock.Now(), awsv1.ConditionPlacementGroupReady)
 	return nil

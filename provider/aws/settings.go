@@ -45,6 +45,9 @@ type Settings struct {
 	// no others.
 	ReservedCapacity bool
 
+	// ZonalShift launches nothing in zones that the cluster's traffic was shifted away from.
+	ZonalShift bool
+
 	// DisableDryRun skips the dry runs that check an EC2NodeClass.
 	DisableDryRun bool
 }

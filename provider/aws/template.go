@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -13,6 +14,8 @@ import (
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider"
 	"github.com/dovetail-sh/dovetail/provider/aws/fleet"
 	"github.com/dovetail-sh/dovetail/provider/aws/launchtemplate"
 	"github.com/dovetail-sh/dovetail/provider/aws/userdata"
@@ -29,6 +32,20 @@ type variant struct {
 	efas        int
 	reservation string
 	kind        fleet.Kind
+	group       string // ID of the placement group
+	partition   int    // of the group, from 1; 0 for none
+}
+
+// variantOf is the template for nodes of a candidate, with as many EFAs as the type has if they are wanted.
+func variantOf(c provider.Candidate, imageID string, wantsEFA bool) variant {
+	group, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupID)            // empty for none
+	partition, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupPartition) // empty for none
+	v := variant{imageID: imageID, maxPods: c.Type.Capacity.Pods, reservation: c.Offering.Reservation, kind: kindOf(c), group: group}
+	v.partition, _ = strconv.Atoi(partition) // 0 for none
+	if wantsEFA {
+		v.efas = int(c.Type.Capacity.Get(string(awsv1.ResourceEFA)))
+	}
+	return v
 }
 
 // market is the market that instances of a kind of reservation are bought on.
@@ -75,6 +92,8 @@ func (c *Cloud) content(ctx context.Context, class *awsv1.EC2NodeClass, claim *k
 		Reservations:       c.settings.ReservedCapacity,
 		Reservation:        v.reservation,
 		Market:             v.market(),
+		PlacementGroup:     v.group,
+		Partition:          v.partition,
 		NoMetadataIPv6:     strings.HasPrefix(c.region, "us-iso"),
 		Tags:               c.tags(class, claim.Labels[karpenterv1.NodePoolLabelKey]),
 	}, nil

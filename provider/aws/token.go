@@ -31,7 +31,7 @@ const reasonLaunchUnclear = "LaunchUnclear"
 // EC2 repeats its answer to a client token, so the next call needs another.
 type attempt struct {
 	number int
-	// doubt is when it first came up that there may be an instance we do not know of.
+	// doubt is when it last came up that there may be an instance we do not know of; zero if it never did.
 	doubt time.Time
 	at    time.Time
 }
@@ -77,24 +77,25 @@ func (c *Cloud) ask(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 			}
 			return answer, nil, err
 		}
+		if tried.doubt.IsZero() {
+			tried.doubt = c.doubt(key)
+		}
 		m, found, lookErr := c.launched(ctx, class, order)
 		if found || lookErr != nil {
 			return fleet.Answer{}, &m, lookErr
 		}
-		if c.clock.Since(c.doubt(key)) < settleFor {
+		if c.clock.Since(tried.doubt) < settleFor {
 			return fleet.Answer{}, nil, errUnclear()
 		}
 		c.note(key, attempt{number: tried.number + 1})
 	}
 }
 
-// doubt notes that an attempt may have launched something, and returns since when.
+// doubt notes that an attempt may just have launched something, and returns the time.
 func (c *Cloud) doubt(key string) time.Time {
 	tried := c.attempt(key)
-	if tried.doubt.IsZero() {
-		tried.doubt = c.clock.Now()
-		c.note(key, tried)
-	}
+	tried.doubt = c.clock.Now()
+	c.note(key, tried)
 	return tried.doubt
 }
 

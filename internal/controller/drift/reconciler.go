@@ -72,8 +72,10 @@ func (r *Reconciler) why(ctx context.Context, claim *karpenterv1.NodeClaim, pool
 	if !condition.IsTrue(claim, karpenterv1.ConditionLaunched) {
 		return cause{}, nil
 	}
-	if why := poolDrift(claim, pool); why.reason != "" {
-		return why, nil
+	for _, why := range []cause{rebalanceDrift(claim), poolDrift(claim, pool)} {
+		if why.reason != "" {
+			return why, nil
+		}
 	}
 	offered, err := r.Cloud.InstanceTypes(ctx, *claim.Spec.NodeClassRef)
 	if err != nil && !unready(err) {

@@ -14,8 +14,23 @@ import (
 // list makes it drift: lists of types flicker when a cloud's service does.
 const settledAfter = time.Hour
 
+// AnnotationRebalance is on claims whose machine the cloud recommends to give up, with the time of the recommendation in
+// RFC 3339. Such a claim is replaced as one that has drifted: a new node first, and within budgets.
+const AnnotationRebalance = "dovetail.sh/rebalance-recommended"
+
+// reasonRebalance is why such a claim is Drifted.
+const reasonRebalance = "RebalanceRecommended"
+
 // cause is why a claim has drifted; the zero cause is that it has not.
 type cause struct{ reason, message string }
+
+// rebalanceDrift is that of a claim whose machine had better go.
+func rebalanceDrift(claim *karpenterv1.NodeClaim) cause {
+	if claim.Annotations[AnnotationRebalance] == "" {
+		return cause{}
+	}
+	return cause{reasonRebalance, "The cloud recommends to replace the spot machine, which is at a higher risk of being interrupted."}
+}
 
 // poolDrift compares a claim with its pool: first the template's hash, then the requirements.
 func poolDrift(claim *karpenterv1.NodeClaim, pool *karpenterv1.NodePool) cause {

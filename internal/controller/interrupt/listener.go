@@ -10,8 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/controller/drift"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
@@ -39,6 +41,9 @@ type Deps struct {
 
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
+
+	// ReplaceOnRebalance has nodes replaced that the cloud recommends to rebalance, a new one first. Else an event tells.
+	ReplaceOnRebalance bool
 }
 
 // Listener receives notices and acts upon them.
@@ -46,6 +51,14 @@ type Listener struct{ Deps }
 
 // NeedLeaderElection is true: a standby would take messages that it does not act upon.
 func (l *Listener) NeedLeaderElection() bool { return true }
+
+// Register has the manager run the Listener on the leader.
+func (l *Listener) Register(m manager.Manager) error {
+	if err := m.Add(l); err != nil {
+		return fmt.Errorf("adding the listener for interruptions: %w", err)
+	}
+	return nil
+}
 
 // Start listens until the context ends.
 func (l *Listener) Start(ctx context.Context) error {
@@ -119,8 +132,7 @@ func (l *Listener) actOn(ctx context.Context, machine string, n provider.Notice)
 	}
 	switch n.Kind {
 	case provider.RebalanceRecommendation:
-		l.tell(ctx, claim, observe.SpotRebalanceRecommendation, "The spot machine is at a higher risk of being interrupted")
-		return nil
+		return l.rebalance(ctx, claim)
 	case provider.ScheduledChange:
 		return l.schedule(ctx, claim, n)
 	}
@@ -130,6 +142,16 @@ func (l *Listener) actOn(ctx context.Context, machine string, n provider.Notice)
 	}
 	l.tell(ctx, claim, said.reason, said.text)
 	return l.retire(ctx, claim, n.Kind)
+}
+
+// rebalance tells of a recommendation and, if so set, marks the claim for the drift controller to replace it.
+func (l *Listener) rebalance(ctx context.Context, claim *karpenterv1.NodeClaim) error {
+	l.tell(ctx, claim, observe.SpotRebalanceRecommendation, "The spot machine is at a higher risk of being interrupted")
+	if !l.ReplaceOnRebalance || claim.Annotations[drift.AnnotationRebalance] != "" {
+		return nil
+	}
+	at := l.Clock.Now().UTC().Format(time.RFC3339)
+	return l.annotate(ctx, claim, func(a map[string]string) { a[drift.AnnotationRebalance] = at })
 }
 
 // saying is an event.

@@ -36,7 +36,7 @@ func (l *Listener) schedule(ctx context.Context, claim *karpenterv1.NodeClaim, n
 		return l.annotate(ctx, claim, func(a map[string]string) { delete(a, AnnotationScheduledChange) })
 	case n.Start.IsZero():
 		l.tell(ctx, claim, observe.InstanceUnhealthy, "The cloud has planned maintenance of the machine and did not say when")
-		return l.retire(ctx, claim, provider.ScheduledChange)
+		return l.retire(ctx, claim, n.Kind)
 	case err == nil && !n.Start.Before(known):
 		return nil
 	}
@@ -51,7 +51,7 @@ func (l *Listener) annotate(ctx context.Context, claim *karpenterv1.NodeClaim, c
 	}
 	change(changed.Annotations)
 	if err := l.Client.Patch(ctx, changed, client.MergeFrom(claim)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("noting maintenance on NodeClaim %s: %w", claim.Name, err)
+		return fmt.Errorf("annotating NodeClaim %s: %w", claim.Name, err)
 	}
 	return nil
 }
@@ -93,11 +93,8 @@ func remaining(claim *karpenterv1.NodeClaim, now time.Time) (left time.Duration,
 	return start.Add(-before).Sub(now), true, nil
 }
 
-// Register has the manager run the Listener on the leader, and call it for claims with maintenance ahead.
-func (l *Listener) Register(m manager.Manager) error {
-	if err := m.Add(l); err != nil {
-		return fmt.Errorf("adding the listener for interruptions: %w", err)
-	}
+// RegisterSchedule has the manager call the Listener for claims with maintenance ahead.
+func (l *Listener) RegisterSchedule(m manager.Manager) error {
 	planned := predicate.NewPredicateFuncs(func(o client.Object) bool {
 		_, ok := o.GetAnnotations()[AnnotationScheduledChange]
 		return ok

@@ -7,6 +7,8 @@ package awserror
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -50,16 +52,21 @@ var noCapacity = []string{
 	"ReservationCapacityExceeded", "InsufficientReservedInstanceCapacity", codeServiceLinkedRole,
 }
 
+var quota = []string{"VcpuLimitExceeded", "MaxSpotInstanceCountExceeded"}
+
 var notFound = []string{
 	"InvalidCapacityReservationId.NotFound", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed",
 	codeLaunchTemplateNameNotFound, codeLaunchTemplateIDNotFound,
 	"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "NoSuchEntity", "NoSuchEntityException",
-	"ParameterNotFound", "InvalidAMIID.NotFound", "InvalidSubnetID.NotFound", "InvalidGroup.NotFound", "ResourceNotFoundException",
+	"ParameterNotFound", "InvalidPlacementGroup.Unknown", "InvalidPlacementGroupId.Malformed", "InvalidAMIID.NotFound", "InvalidSubnetID.NotFound", "InvalidGroup.NotFound", "ResourceNotFoundException",
 }
 
 var throttled = []string{
 	"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestThrottled",
 }
+
+// transient are the codes with which AWS says that it has failed itself.
+var transient = []string{"InternalError", "InternalFailure", "InternalServiceError", "ServiceUnavailable", "ServiceUnavailableException", "Unavailable"}
 
 var unauthorized = []string{
 	"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthFailure", "InvalidClientTokenId",
@@ -120,11 +127,33 @@ func IsDefinite(err error) bool {
 	return false
 }
 
+// IsTransient reports that the trouble is AWS's own or the network's, and another attempt may go well.
+func IsTransient(err error) bool {
+	if IsThrottled(err) || slices.Contains(transient, Code(err)) {
+		return true
+	}
+	var network net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) {
+		return true
+	}
+	var response *awshttp.ResponseError
+	return errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError
+}
+
 // IsNoCapacity reports that a fleet's error code means: none of this just now.
 func IsNoCapacity(code string) bool { return slices.Contains(noCapacity, code) }
 
 // IsServiceLinkedRole reports that the account may not use spot instances at all.
 func IsServiceLinkedRole(code string) bool { return code == codeServiceLinkedRole }
+
+// IsQuota reports that the account may not run more vCPUs of these families.
+func IsQuota(code string) bool { return slices.Contains(quota, code) }
+
+// IsSpreadFull reports that a spread placement group holds no more instances in the zone. There is no code for it.
+func IsSpreadFull(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "spread") && strings.Contains(text, "placement group")
+}
 
 // IsFreeAddresses reports that the subnet, not the instance type, has run out.
 func IsFreeAddresses(code string) bool { return code == codeFreeAddresses }
@@ -175,15 +204,54 @@ func Reason(code, text string) string {
 	return ReasonLaunchFailed
 }
 
+// Action is the permission that the failed call needs, such as "ec2:DescribeSubnets", or "" for other errors.
+func Action(err error) string {
+	var call *smithy.OperationError
+	if !errors.As(err, &call) {
+		return ""
+	}
+	service, ok := services[call.Service()]
+	if !ok {
+		service = strings.ToLower(strings.ReplaceAll(call.Service(), " ", "-"))
+	}
+	return service + ":" + call.Operation()
+}
+
+// services are the names of services in permissions, where they are not the SDK's in lower case.
+var services = map[string]string{"ARC Zonal Shift": "arc-zonal-shift"}
+
 // Text is what AWS says about an error, without the SDK's account of the request, whose ID
-// differs each time. Errors that are not AWS's are told as they are.
+// differs each time. Of errors that are not AWS's the action and the cause are told.
 func Text(err error) string {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
+	if errors.As(err, &api) {
+		if message := strings.TrimSpace(api.ErrorMessage()); message != "" {
+			return api.ErrorCode() + ": " + message
+		}
+		return api.ErrorCode()
+	}
+	action := Action(err)
+	if action == "" {
 		return err.Error()
 	}
-	if message := strings.TrimSpace(api.ErrorMessage()); message != "" {
-		return api.ErrorCode() + ": " + message
+	return action + ": " + cause(err)
+}
+
+// cause is why a call failed that AWS did not answer, without what differs each time.
+func cause(err error) string {
+	var network net.Error
+	var undecodable *smithy.DeserializationError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return "no answer in time"
+	case errors.As(err, &undecodable):
+		return "the answer cannot be read"
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was lost"
 	}
-	return api.ErrorCode()
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) {
+		return fmt.Sprintf("status %d", response.HTTPStatusCode())
+	}
+	return "the call failed"
 }

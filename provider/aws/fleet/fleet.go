@@ -27,6 +27,8 @@ type api interface {
 type Offer struct {
 	InstanceType, Zone, Subnet, ImageID, Template string
 	Reservation                                   string // empty for none
+	Group                                         string // the placement group's ID; empty for none
+	VCPUs                                         int64
 	Price                                         shape.Money
 }
 
@@ -65,6 +67,11 @@ type Bought struct {
 type Failure struct {
 	Code, Message              string
 	InstanceType, Zone, Subnet string
+}
+
+// Concerns reports whether the failure is about an offer: one that names no type or zone is about all of them.
+func (f Failure) Concerns(o Offer) bool {
+	return (f.InstanceType == "" || f.InstanceType == o.InstanceType) && (f.Zone == "" || f.Zone == o.Zone)
 }
 
 // Answer is what EC2 says: a machine, or why there is none. Failures come with a machine too.

@@ -96,6 +96,9 @@ func Pods(info ec2types.InstanceTypeInfo, s Setup) int64 {
 		pods = int64(*s.Kubelet.MaxPods)
 	case !strings.HasPrefix(s.Family, "Windows"):
 		pods = eniPods(info, s.ReservedENIs+efaOnlyOnFirstCard(s))
+		if s.PrefixDelegation && info.Hypervisor != ec2types.InstanceTypeHypervisorXen {
+			pods = prefixPods(info, pods)
+		}
 	}
 	if s.Kubelet != nil && deref(s.Kubelet.PodsPerCore) > 0 && s.Family != awsv1.AMIFamilyBottlerocket {
 		pods = min(pods, int64(*s.Kubelet.PodsPerCore)*int64(vcpus(info)))
@@ -121,6 +124,24 @@ func eniPods(info ec2types.InstanceTypeInfo, reserved int) int64 {
 		return 0
 	}
 	return enis*(int64(deref(n.Ipv4AddressesPerInterface))-1) + hostPods
+}
+
+// Prefix delegation, as the VPC CNI and AWS's calculator of maximum pods have it: each address becomes a prefix of 16,
+// and what a node can bear becomes the limit.
+const (
+	prefixSize    = 16
+	manyCores     = 30
+	podsFewCores  = 110
+	podsManyCores = 250
+)
+
+// prefixPods is how many pods a node takes whose interfaces have prefixes; single is what it would be without.
+func prefixPods(info ec2types.InstanceTypeInfo, single int64) int64 {
+	bearable := int64(podsFewCores)
+	if vcpus(info) > manyCores {
+		bearable = podsManyCores
+	}
+	return min(max(single-hostPods, 0)*prefixSize+hostPods, bearable)
 }
 
 func efaOnlyOnFirstCard(s Setup) int {

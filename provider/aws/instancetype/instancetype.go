@@ -23,6 +23,9 @@ type Setup struct {
 	// ReservedENIs are kept free of pods on every node.
 	ReservedENIs int
 
+	// PrefixDelegation says that the VPC CNI gives interfaces prefixes of 16 addresses instead of single ones.
+	PrefixDelegation bool
+
 	// MemoryOverhead is the share of the nominal memory that the hypervisor and the
 	// firmware keep, 0 to 1.
 	MemoryOverhead float64
@@ -46,6 +49,7 @@ func New(info ec2types.InstanceTypeInfo, s Setup) *shape.InstanceType {
 		Requirements: labelsOf(info, s),
 		Capacity:     capacity,
 		Allocatable:  allocatable(info, s, capacity),
+		Attachable:   attachable(info, s),
 	}
 }
 

@@ -38,6 +38,11 @@ type Content struct {
 	Reservation  string
 	Market       ec2types.MarketType // of the reservation; empty for an ordinary one
 
+	// PlacementGroup is the ID of the group that instances are in, and Partition which of its partitions, from 1; both may
+	// be absent.
+	PlacementGroup string `json:",omitempty"`
+	Partition      int    `json:",omitempty"`
+
 	// Tags of the template, and of network interfaces made from it.
 	Tags map[string]string
 }
@@ -59,6 +64,12 @@ func (c Content) data() *ec2types.RequestLaunchTemplateData {
 	}
 	if c.Market != "" {
 		data.InstanceMarketOptions = &ec2types.LaunchTemplateInstanceMarketOptionsRequest{MarketType: c.Market}
+	}
+	if c.PlacementGroup != "" {
+		data.Placement = &ec2types.LaunchTemplatePlacementRequest{GroupId: awssdk.String(c.PlacementGroup)}
+		if c.Partition > 0 {
+			data.Placement.PartitionNumber = awssdk.Int32(int32(c.Partition))
+		}
 	}
 	if c.InstanceProfile != "" {
 		data.IamInstanceProfile = &ec2types.LaunchTemplateIamInstanceProfileSpecificationRequest{Name: awssdk.String(c.InstanceProfile)}

@@ -88,6 +88,12 @@ func (q *Queue) notice(m sqstypes.Message) provider.Notice {
 	return n
 }
 
+// Reachable checks that the queue can be looked up.
+func (q *Queue) Reachable(ctx context.Context) error {
+	_, err := q.lookUp(ctx)
+	return err
+}
+
 // Delete takes a message out of the queue.
 func (q *Queue) Delete(ctx context.Context, n provider.Notice) error {
 	q.remember(n.ID)

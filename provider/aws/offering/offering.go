@@ -7,6 +7,7 @@ package offering
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -14,6 +15,7 @@ import (
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider/aws/placement"
 )
 
 // reservedDiscount divides the on-demand price of what is reserved. Dearer types stay dearer,
@@ -37,6 +39,13 @@ type Market struct {
 	Prices   Prices
 	Shortage *Shortage
 
+	// Shut reports zones in which nothing can be launched just now, because every subnet is full or traffic was shifted
+	// away; nil for none.
+	Shut func(zone string) bool
+
+	// Group is where instances are placed; the zero Group is anywhere.
+	Group placement.Group
+
 	// Reserved are the capacity reservations that may be launched into, and Left tells how
 	// many instances each still takes.
 	Reserved []awsv1.CapacityReservation
@@ -57,21 +66,19 @@ func (m Market) Put(it *shape.InstanceType, usages []ec2types.UsageClassType, us
 		if id != "" {
 			ids = append(ids, id)
 		}
+		open := usable && (m.Shut == nil || !m.Shut(zone))
 		for _, usage := range usages {
-			o, ok := m.offering(it.Name, zone, usage)
+			o, ok := m.offering(it, zone, usage)
 			if !ok {
 				continue
 			}
-			o.Available = o.Available && usable
-			if id != "" {
-				o.Extra = []shape.Label{{Key: awsv1.LabelTopologyZoneID, Value: id}}
-			}
-			it.Offerings = append(it.Offerings, o)
+			o.Available = o.Available && open
+			it.Offerings = append(it.Offerings, m.placed(o, id)...)
 			capacityTypes = append(capacityTypes, o.CapacityType)
 		}
 		for _, r := range m.Reserved {
 			if r.InstanceType == it.Name && r.AvailabilityZone == zone {
-				it.Offerings = append(it.Offerings, m.reserved(r, id, usable))
+				it.Offerings = append(it.Offerings, m.placed(m.reserved(r, open), id)...)
 				capacityTypes = append(capacityTypes, shape.Reserved)
 			}
 		}
@@ -81,44 +88,65 @@ func (m Market) Put(it *shape.InstanceType, usages []ec2types.UsageClassType, us
 	slices.SortFunc(it.Requirements, func(a, b shape.Requirement) int { return cmp.Compare(a.Key, b.Key) })
 }
 
+// placed gives an offering the labels of its zone and of the placement group: one offering for each partition.
+func (m Market) placed(o shape.Offering, zoneID string) []shape.Offering {
+	var out []shape.Offering
+	for _, of := range m.Group.Labels() {
+		labels := maps.Clone(of)
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		for _, l := range o.Extra {
+			labels[l.Key] = l.Value
+		}
+		if zoneID != "" {
+			labels[awsv1.LabelTopologyZoneID] = zoneID
+		}
+		next := o
+		next.Extra = nil
+		if len(labels) > 0 {
+			next.Extra = shape.LabelsOf(labels)
+		}
+		out = append(out, next)
+	}
+	return out
+}
+
 // offering is false for usage classes that are bought otherwise, such as capacity blocks.
-func (m Market) offering(name, zone string, usage ec2types.UsageClassType) (shape.Offering, bool) {
+func (m Market) offering(it *shape.InstanceType, zone string, usage ec2types.UsageClassType) (shape.Offering, bool) {
 	o := shape.Offering{Zone: zone}
 	switch usage {
 	case ec2types.UsageClassTypeOnDemand:
 		o.CapacityType = shape.OnDemand
-		o.Price, o.Available = m.Prices.OnDemand(name)
+		o.Price, o.Available = m.Prices.OnDemand(it.Name)
 	case ec2types.UsageClassTypeSpot:
 		o.CapacityType = shape.Spot
-		o.Price, o.Available = m.Prices.Spot(name, zone)
+		o.Price, o.Available = m.Prices.Spot(it.Name, zone)
 	default:
 		return o, false
 	}
-	o.Available = o.Available && !m.Shortage.Has(o.CapacityType, name, zone)
+	pool := Pool{CapacityType: o.CapacityType, InstanceType: it.Name, Zone: zone, Group: m.Group.ID}
+	o.Available = o.Available && !m.Shortage.Has(pool) && !m.Shortage.Beyond(o.CapacityType, it.Name, it.Capacity.CPU/1000)
 	return o, true
 }
 
 // reserved is the offering of a reservation. It is paid for already, so it costs next to
 // nothing; next to nothing rather than nothing, so that fewer and smaller machines still win.
-func (m Market) reserved(r awsv1.CapacityReservation, zoneID string, usable bool) shape.Offering {
+func (m Market) reserved(r awsv1.CapacityReservation, open bool) shape.Offering {
 	left := m.Left(r.ID)
 	price, _ := m.Prices.OnDemand(r.InstanceType)
-	labels := map[string]string{
-		awsv1.LabelCapacityReservationID:            r.ID,
-		awsv1.LabelCapacityReservationType:          string(r.ReservationType),
-		awsv1.LabelCapacityReservationInterruptible: strconv.FormatBool(r.Interruptible),
-	}
-	if zoneID != "" {
-		labels[awsv1.LabelTopologyZoneID] = zoneID
-	}
 	return shape.Offering{
 		Zone:         r.AvailabilityZone,
 		CapacityType: shape.Reserved,
-		Extra:        shape.LabelsOf(labels),
-		Price:        max(price/reservedDiscount, 1),
-		Available:    usable && left > 0 && r.State != awsv1.CapacityReservationStateExpiring,
-		Remaining:    left,
-		Reservation:  r.ID,
+		Extra: shape.LabelsOf(map[string]string{
+			awsv1.LabelCapacityReservationID:            r.ID,
+			awsv1.LabelCapacityReservationType:          string(r.ReservationType),
+			awsv1.LabelCapacityReservationInterruptible: strconv.FormatBool(r.Interruptible),
+		}),
+		Price:       max(price/reservedDiscount, 1),
+		Available:   open && left > 0 && r.State != awsv1.CapacityReservationStateExpiring,
+		Remaining:   left,
+		Reservation: r.ID,
 	}
 }
 

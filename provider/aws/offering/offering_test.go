@@ -27,7 +27,7 @@ func TestPut(t *testing.T) {
 		Prices:   prices{},
 		Shortage: NewShortage(clock),
 	}
-	m.Shortage.Note(shape.OnDemand, "m5.large", "b")
+	m.Shortage.Note(Pool{CapacityType: shape.OnDemand, InstanceType: "m5.large", Zone: "b"})
 	it := &shape.InstanceType{Name: "m5.large"}
 	m.Put(it, []ec2types.UsageClassType{ec2types.UsageClassTypeOnDemand, ec2types.UsageClassTypeSpot, ec2types.UsageClassTypeCapacityBlock}, true)
 	zoneID := func(id string) []shape.Label { return []shape.Label{{Key: awsv1.LabelTopologyZoneID, Value: id}} }
@@ -47,16 +47,17 @@ func TestShortageDoublesWhileItLastsAndEndsWithALaunch(t *testing.T) {
 	t.Parallel()
 	clock := testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
 	s := NewShortage(clock)
-	note := func() { s.Note(shape.Spot, "m5.large", "a") }
+	pool := Pool{CapacityType: shape.Spot, InstanceType: "m5.large", Zone: "a"}
+	note := func() { s.Note(pool) }
 	lasts := func(want time.Duration) {
 		t.Helper()
 		clock.Step(want - time.Second)
-		if !s.Has(shape.Spot, "m5.large", "a") {
+		if !s.Has(pool) {
 			t.Errorf("over before %s", want)
 		}
 		before := s.Revision()
 		clock.Step(time.Second)
-		if s.Has(shape.Spot, "m5.large", "a") || s.Revision() == before {
+		if s.Has(pool) || s.Revision() == before {
 			t.Errorf("not over after %s, or the revision stayed", want)
 		}
 	}
@@ -65,12 +66,12 @@ func TestShortageDoublesWhileItLastsAndEndsWithALaunch(t *testing.T) {
 		note() // two launches found out at once: one shortage
 		lasts(want)
 	}
-	if s.Has(shape.OnDemand, "m5.large", "a") || s.Has(shape.Spot, "m5.large", "b") {
+	if s.Has(Pool{CapacityType: shape.OnDemand, InstanceType: "m5.large", Zone: "a"}) || s.Has(Pool{CapacityType: shape.Spot, InstanceType: "m5.large", Zone: "b"}) {
 		t.Error("another capacity type or zone is short too")
 	}
 	note()
-	s.Clear(shape.Spot, "m5.large", "a")
-	if s.Has(shape.Spot, "m5.large", "a") {
+	s.Clear(pool)
+	if s.Has(pool) {
 		t.Error("EC2 had one, so it is not short")
 	}
 	note()
@@ -83,8 +84,80 @@ func TestShortageDoublesWhileItLastsAndEndsWithALaunch(t *testing.T) {
 func TestACapacityTypeCanBeShortAltogether(t *testing.T) {
 	t.Parallel()
 	s := NewShortage(testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)))
-	s.NoteCapacityType(shape.Spot)
-	if !s.Has(shape.Spot, "any", "where") || s.Has(shape.OnDemand, "any", "where") {
+	s.Note(Pool{CapacityType: shape.Spot})
+	if !s.Has(Pool{CapacityType: shape.Spot, InstanceType: "any", Zone: "where"}) || s.Has(Pool{CapacityType: shape.OnDemand, InstanceType: "any", Zone: "where"}) {
 		t.Error("all of spot is short, and nothing else")
+	}
+}
+
+// A pool in a placement group may be short while the same type is plenty outside of it, and the other way round. What a
+// group has none of in a zone holds for all its types there.
+func TestShortageOfAPlacementGroupIsItsOwn(t *testing.T) {
+	t.Parallel()
+	s := NewShortage(testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)))
+	pool := func(group, zone string) Pool {
+		return Pool{CapacityType: shape.OnDemand, InstanceType: "m5.large", Zone: zone, Group: group}
+	}
+	s.Note(pool("pg-1", "a"))
+	if !s.Has(pool("pg-1", "a")) || s.Has(pool("", "a")) || s.Has(pool("pg-2", "a")) {
+		t.Error("short in pg-1, and nowhere else")
+	}
+	s.Note(Pool{CapacityType: shape.OnDemand, Zone: "b", Group: "pg-1"})
+	if !s.Has(pool("pg-1", "b")) || s.Has(pool("", "b")) {
+		t.Error("pg-1 is full in b for every type, and nothing else is")
+	}
+}
+
+func TestOneLaunchTriesWhatWasShort(t *testing.T) {
+	t.Parallel()
+	clock := testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
+	s := NewShortage(clock)
+	pool := Pool{CapacityType: shape.Spot, InstanceType: "m5.large", Zone: "a"}
+	if !s.Probe(pool) || !s.Probe(pool) {
+		t.Error("what was never short may be tried by all")
+	}
+	s.Note(pool)
+	clock.Step(restFor)
+	if !s.Probe(pool) || s.Probe(pool) {
+		t.Error("after a rest one may try, and the next must wait for what it finds")
+	}
+	s.Clear(pool)
+	if !s.Probe(pool) || !s.Probe(pool) {
+		t.Error("the one got a machine: all may try")
+	}
+	s.Note(pool)
+	clock.Step(restFor)
+	s.Probe(pool)
+	clock.Step(probeFor)
+	if !s.Probe(pool) {
+		t.Error("the one never said what it found: another may try")
+	}
+}
+
+func TestAQuotaLeavesRoomForSmallerMachines(t *testing.T) {
+	t.Parallel()
+	clock := testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
+	s := NewShortage(clock)
+	s.NoteQuota(shape.OnDemand, "m5.4xlarge", 16)
+	s.NoteQuota(shape.OnDemand, "c5.2xlarge", 8)
+	for _, tc := range []struct {
+		capacityType, instanceType string
+		vcpus                      int64
+		want                       bool
+	}{
+		{shape.OnDemand, "r7g.2xlarge", 8, true},
+		{shape.OnDemand, "m5.xlarge", 4, false},
+		{shape.Spot, "m5.4xlarge", 16, false},
+		{shape.OnDemand, "p4d.24xlarge", 96, false},
+		{shape.OnDemand, "u7i-12tb.224xlarge", 896, false},
+	} {
+		if got := s.Beyond(tc.capacityType, tc.instanceType, tc.vcpus); got != tc.want {
+			t.Errorf("%s %s with %d vCPUs: beyond the quota %v, want %v", tc.capacityType, tc.instanceType, tc.vcpus, got, tc.want)
+		}
+	}
+	before := s.Revision()
+	clock.Step(limitFor)
+	if s.Beyond(shape.OnDemand, "m5.4xlarge", 16) || s.Revision() == before {
+		t.Error("a quota is believed for a while only, and its end changes the offers")
 	}
 }

@@ -27,6 +27,8 @@ import (
 const (
 	// keep is how long a profile that was seen is taken to be there still.
 	keep = 15 * time.Minute
+	// keepUnused is how old a profile must be to be collected.
+	keepUnused = 24 * time.Hour
 	// maxName is how long the name of a profile may be.
 	maxName = 128
 )
@@ -51,13 +53,14 @@ func (r RoleNotFound) Error() string {
 // Store makes and removes profiles. It is safe for use by many goroutines.
 type Store struct {
 	api             api
+	clock           clock.PassiveClock
 	region, cluster string
 	ready           *kept.Answers[string, string] // role by profile
 }
 
 // New makes a Store for a cluster's profiles.
 func New(api api, clock clock.PassiveClock, region, cluster string) *Store {
-	return &Store{api: api, region: region, cluster: cluster, ready: kept.New[string, string](clock, keep)}
+	return &Store{api: api, clock: clock, region: region, cluster: cluster, ready: kept.New[string, string](clock, keep)}
 }
 
 // Name is the name of the profile for a class and its role. It holds the role, so that a
@@ -152,15 +155,33 @@ func (s *Store) tags(class *awsv1.EC2NodeClass) []iamtypes.Tag {
 
 // DeleteOf removes all profiles of a class.
 func (s *Store) DeleteOf(ctx context.Context, class *awsv1.EC2NodeClass) error {
+	return s.deleteUnder(ctx, s.path(class), func(iamtypes.InstanceProfile) bool { return true })
+}
+
+// Collect removes the cluster's profiles that are not in use: those whose class is gone, and those that a change of role
+// has left behind once no instance has them any more. Profiles that are younger than a day stay, since instances may be
+// about to start with them.
+func (s *Store) Collect(ctx context.Context, inUse func(class, profile string) bool) error {
+	root := fmt.Sprintf("/karpenter/%s/%s/", s.region, s.cluster)
+	return s.deleteUnder(ctx, root, func(p iamtypes.InstanceProfile) bool {
+		class, _, _ := strings.Cut(strings.TrimPrefix(awssdk.ToString(p.Path), root), "/")
+		return s.clock.Since(awssdk.ToTime(p.CreateDate)) >= keepUnused && !inUse(class, awssdk.ToString(p.InstanceProfileName))
+	})
+}
+
+// deleteUnder removes the profiles under a path that which says.
+func (s *Store) deleteUnder(ctx context.Context, path string, which func(iamtypes.InstanceProfile) bool) error {
 	var errs []error
-	pages := iam.NewListInstanceProfilesPaginator(s.api, &iam.ListInstanceProfilesInput{PathPrefix: awssdk.String(s.path(class))})
+	pages := iam.NewListInstanceProfilesPaginator(s.api, &iam.ListInstanceProfilesInput{PathPrefix: awssdk.String(path)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return errors.Join(append(errs, fmt.Errorf("listing instance profiles of EC2NodeClass %s: %w", class.Name, err))...)
+			return errors.Join(append(errs, fmt.Errorf("listing instance profiles under %s: %w", path, err))...)
 		}
 		for _, p := range page.InstanceProfiles {
-			errs = append(errs, s.delete(ctx, p))
+			if which(p) {
+				errs = append(errs, s.delete(ctx, p))
+			}
 		}
 	}
 	return errors.Join(errs...)

@@ -31,6 +31,9 @@ const pageSize = 500
 // is older than a launch for at most this long.
 const inFlightFor = 5 * time.Minute
 
+// knownFor is how long plans are made with what AWS said of the subnets while it does not answer.
+const knownFor = time.Hour
+
 // fullFor is how long a subnet that EC2 found full is left alone.
 const fullFor = 3 * time.Minute
 
@@ -51,6 +54,7 @@ type Finder struct {
 	api   api
 	clock clock.PassiveClock
 	found *kept.Answers[string, []Subnet]
+	known *kept.Answers[string, []Subnet] // the same, for longer
 
 	mu     sync.Mutex           // guards the fields below
 	taking map[string][]taken   // by subnet, in order of time
@@ -64,7 +68,10 @@ type taken struct {
 
 // New makes a Finder that asks AWS again after keep.
 func New(api api, clock clock.PassiveClock, keep time.Duration) *Finder {
-	return &Finder{api: api, clock: clock, found: kept.New[string, []Subnet](clock, keep), taking: map[string][]taken{}, full: map[string]time.Time{}}
+	return &Finder{
+		api: api, clock: clock, found: kept.New[string, []Subnet](clock, keep), known: kept.New[string, []Subnet](clock, knownFor),
+		taking: map[string][]taken{}, full: map[string]time.Time{},
+	}
 }
 
 // Find lists the subnets that one of the terms matches, the one with the most free addresses
@@ -81,7 +88,17 @@ func (f *Finder) Find(ctx context.Context, terms []awsv1.SubnetSelectorTerm) ([]
 			return cmp.Or(cmp.Compare(b.Free, a.Free), cmp.Compare(a.ID, b.ID))
 		}), nil
 	})
-	return slices.Clone(subnets), err
+	if err != nil {
+		return nil, err
+	}
+	f.known.Put(selector.Key(terms), subnets)
+	return slices.Clone(subnets), nil
+}
+
+// Known is what Find last found, without asking AWS. It is false if that is long ago.
+func (f *Finder) Known(terms []awsv1.SubnetSelectorTerm) ([]Subnet, bool) {
+	subnets, ok := f.known.Peek(selector.Key(terms))
+	return slices.Clone(subnets), ok
 }
 
 func (f *Finder) describe(ctx context.Context, filters []ec2types.Filter, into map[string]Subnet) error {
