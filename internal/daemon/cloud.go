@@ -55,7 +55,7 @@ func newAWS(ctx context.Context, d CloudDeps) (provider.Cloud, error) {
 			IsolatedVPC: s.IsolatedVPC, EKSControlPlane: s.EKSControlPlane,
 			VMMemoryOverheadPercent: s.VMMemoryOverheadPercent, InterruptionQueue: s.InterruptionQueue, ReservedENIs: s.ReservedENIs,
 			AMIRefreshInterval: s.AMIRefreshInterval, SubnetRefreshInterval: s.SubnetRefreshInterval, DisableDryRun: s.DisableDryRun,
-			ZonalShift: s.EnableZonalShift,
+			ZonalShift:       s.EnableZonalShift,
 			ReservedCapacity: d.Config.Gates.ReservedCapacity,
 		},
 	})

@@ -2,11 +2,7 @@ package aws
 
 import (
 	"errors"
-	"io"
 	"net/http"
-	"net/url"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,80 +11,11 @@ import (
 	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
 )
 
-// trouble stands between the provider and AWS. A fault for an action decides what becomes of
-// its calls; it may make the call itself.
-type trouble struct {
-	mu     sync.Mutex // guards the fields below
-	asked  map[string][]url.Values
-	faults map[string]func(call func() (*http.Response, error)) (*http.Response, error)
-}
-
-func (tr *trouble) on(action string, fault func(call func() (*http.Response, error)) (*http.Response, error)) {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	tr.faults[action] = fault
-}
-
-func (tr *trouble) Do(req *http.Request) (*http.Response, error) {
-	var text []byte
-	if req.Body != nil {
-		text, _ = io.ReadAll(req.Body) // is in memory: httpClient has put it there
-		req.Body = io.NopCloser(strings.NewReader(string(text)))
-	}
-	form, _ := url.ParseQuery(string(text))
-	tr.mu.Lock()
-	fault := tr.faults[form.Get("Action")]
-	tr.asked[form.Get("Action")] = append(tr.asked[form.Get("Action")], form)
-	tr.mu.Unlock()
-	call := func() (*http.Response, error) { return http.DefaultClient.Do(req) }
-	if fault == nil {
-		return call()
-	}
-	return fault(call)
-}
-
-// withTrouble restarts the bench's cloud with faults in between.
-func (b *bench) withTrouble(t *testing.T) *trouble {
-	t.Helper()
-	tr := &trouble{asked: map[string][]url.Values{}, faults: map[string]func(func() (*http.Response, error)) (*http.Response, error){}}
-	b.deps.Config.HTTPClient = tr
-	b.restart(t)
-	return tr
-}
-
-// answer makes an answer of EC2 without asking it.
-func answer(status int, body string) func(func() (*http.Response, error)) (*http.Response, error) {
-	return func(func() (*http.Response, error)) (*http.Response, error) {
-		return &http.Response{
-			StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Header: http.Header{"Content-Type": {"text/xml"}}, Body: io.NopCloser(strings.NewReader(body)),
-		}, nil
-	}
-}
-
-func refusal(status int, code string) func(func() (*http.Response, error)) (*http.Response, error) {
-	return answer(status, "<Response><Errors><Error><Code>"+code+"</Code><Message>trouble</Message></Error></Errors><RequestID>r</RequestID></Response>")
-}
-
-// lost makes the call and loses its answer.
-func lost(call func() (*http.Response, error)) (*http.Response, error) {
-	resp, err := call()
-	if err == nil {
-		_ = resp.Body.Close()
-	}
-	return nil, errors.New("connection reset by peer")
-}
-
-func direct(call func() (*http.Response, error)) (*http.Response, error) { return call() }
-
-// hidden is what DescribeInstances says while EC2 does not list anything yet.
-var hidden = answer(200, `<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet/></DescribeInstancesResponse>`)
-
 func TestWhateverCreateFleetAnswersThereIsOneMachineInTheEnd(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		why    string
-		fault  func(func() (*http.Response, error)) (*http.Response, error)
+		fault  fault
 		reason string
 	}{
 		"Lost":         {"the machine is there and nobody was told", lost, awserror.ReasonLaunchFailed},
@@ -213,5 +140,76 @@ func TestAThrottledLookUpDoesNotMakeAClassUnready(t *testing.T) {
 	}
 	if !ready(b.classNamed(t, "default")) {
 		t.Error("what was true of the class a moment ago still is")
+	}
+}
+
+// The spot market's API fails or throttles: a claim that may be on demand is launched on demand, and only once.
+func TestOnDemandStepsInWhenTheCallForSpotFails(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		why   string
+		fault fault
+		calls int // of Launch
+	}{
+		"Throttled":   {"nothing was begun, so on demand is asked for at once", refusal(503, "RequestLimitExceeded"), 1},
+		"ServerError": {"a spot machine may yet come to light: on demand waits until that is settled", refusal(500, "InternalError"), 2},
+		"NoAnswer":    {"the same", unreachable, 2},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			tr := b.withTrouble(t)
+			order := b.orderFor(t, claim("general-1", "default"))
+			tr.on("CreateFleet", func(r request) (*http.Response, error) {
+				if r.form.Get("TargetCapacitySpecification.DefaultTargetCapacityType") == shape.Spot {
+					return tc.fault(r)
+				}
+				return r.pass()
+			})
+			for call := 1; ; call++ {
+				m, err := b.Launch(t.Context(), order)
+				if call < tc.calls {
+					var launch *provider.LaunchError
+					if !errors.As(err, &launch) {
+						t.Fatalf("%s: launch %d gave %v, want a LaunchError", tc.why, call, err)
+					}
+					b.clock.Step(settleFor)
+					continue
+				}
+				if err != nil || m.CapacityType != shape.OnDemand {
+					t.Fatalf("%s: launch %d gave %q, %v", tc.why, call, m.CapacityType, err)
+				}
+				break
+			}
+			if n := len(b.sim.Status().Instances); n != 1 {
+				t.Errorf("%s: %d instances", tc.why, n)
+			}
+		})
+	}
+}
+
+// Spot works again after a while, and meanwhile plans do not count on it.
+func TestACapacityTypeWhoseAPIFailsIsLeftAloneForAWhile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	tr := b.withTrouble(t)
+	spot := func() int { return len(b.available(t, "default", shape.Spot)) }
+	before := spot()
+	tr.on("CreateFleet", func(r request) (*http.Response, error) {
+		if r.form.Get("TargetCapacitySpecification.DefaultTargetCapacityType") == shape.Spot {
+			return refusal(503, "RequestLimitExceeded")(r)
+		}
+		return r.pass()
+	})
+	if _, err := b.Launch(t.Context(), b.orderFor(t, claim("general-1", "default"))); err != nil {
+		t.Fatal(err)
+	}
+	if n := spot(); before == 0 || n != 0 {
+		t.Errorf("%d spot offers before and %d after, want some and none", before, n)
+	}
+	b.clock.Step(time.Hour)
+	if n := spot(); n != before {
+		t.Errorf("%d spot offers an hour later, want %d", n, before)
 	}
 }

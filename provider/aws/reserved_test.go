@@ -92,12 +92,12 @@ func TestAFullReservationFallsBackInOneLaunch(t *testing.T) {
 	t.Parallel()
 	b, tr := withReservations(t)
 	first := true
-	tr.on("CreateFleet", func(call func() (*http.Response, error)) (*http.Response, error) {
+	tr.on("CreateFleet", func(r request) (*http.Response, error) {
 		if first {
 			first = false
-			return answer(200, exceeded)(call)
+			return answer(200, exceeded)(r)
 		}
-		return call()
+		return r.pass()
 	})
 	order := b.orderFor(t, claim("general-1", "reserved", oneOf(shape.LabelInstanceType, "m5.large"), oneOf(shape.LabelCapacityType, "reserved", "on-demand")))
 	if order.Candidates[0].Offering.Reservation != "cr-1" {

@@ -90,7 +90,10 @@ func TestWhy(t *testing.T) {
 		"ClassUnready": {"A class that cannot be compared with makes nothing drift.", launched(pool(), 2*time.Hour), pool(), sells{typesErr: provider.ErrClassNotReady, driftErr: provider.ErrClassNotReady}, ""},
 		"Cloud":        {"The cloud has its own reasons.", launched(pool(), 0), pool(), sells{types: small, drift: "AMIDrift"}, "AMIDrift"},
 		"PoolFirst":    {"The template counts before the cloud.", launched(pool(), 0), relabelled, sells{types: small, drift: "AMIDrift"}, "NodePoolDrifted"},
-		"NotLaunched":  {"What has no machine cannot drift.", launched(pool(), 0, func(c *karpenterv1.NodeClaim) { c.Status.Conditions = nil }), relabelled, sells{types: small, drift: "AMIDrift"}, ""},
+		"Rebalance": {"The cloud says that the spot machine is about to be taken.", launched(pool(), 0, func(c *karpenterv1.NodeClaim) {
+			c.Annotations[AnnotationRebalance] = noon.Format(time.RFC3339)
+		}), pool(), sells{types: small}, "RebalanceRecommended"},
+		"NotLaunched": {"What has no machine cannot drift.", launched(pool(), 0, func(c *karpenterv1.NodeClaim) { c.Status.Conditions = nil }), relabelled, sells{types: small, drift: "AMIDrift"}, ""},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
