@@ -23,16 +23,3 @@ func TestWePlaceEveryPodOfThePeersWorkloads(t *testing.T) {
 		})
 	}
 }
-
-// BenchmarkPlan is for profiles of our side alone; make bench-peer compares.
-func BenchmarkPlan(b *testing.B) {
-	for _, w := range []workload.Workload{workload.Diverse(5_000), workload.Preferences(4_000, false), workload.Preferences(4_000, true)} {
-		b.Run(w.Name, func(b *testing.B) {
-			for b.Loop() {
-				if _, err := ours.Plan(w); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}

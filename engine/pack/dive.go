@@ -11,6 +11,9 @@ type chosen struct {
 	times int
 }
 
+// hardly is the part of a price that is not worth looking for.
+const hardly = 2e-4
+
 // dive turns the fractions of the linear program into whole machines: fillings that are bought at
 // least once are fixed, the rest is solved again, and when nothing reaches one the largest fraction
 // is rounded up. At each turn the greedy packer shows what it would make of the rest; the cheapest
@@ -23,13 +26,13 @@ func (g *generator) dive() (best []chosen, price float64) {
 	cost := 0.0
 	for turn := 0; g.steps < g.limit; turn++ {
 		lp := g.relax(left, false)
-		if cost+lp.Cost() >= price*0.99999 {
+		if cost+lp.Cost() >= price*(1-hardly) {
 			break
 		}
 		progress := false
 		levels := lp.Level()
 		for i, x := range levels {
-			if n := g.times(i, int(x+1e-6), left); n > 0 {
+			if n := g.times(i, int(x+1e-4), left); n > 0 {
 				fixed, cost = g.fix(fixed, cost, i, n, left)
 				progress = true
 			}
@@ -41,7 +44,7 @@ func (g *generator) dive() (best []chosen, price float64) {
 			}
 		}
 		if !progress {
-			i := largest(levels)
+			i := fullest(levels)
 			if i < 0 {
 				break
 			}
@@ -88,7 +91,7 @@ func (g *generator) fixTrimmed(fixed []chosen, cost float64, i int, left []int) 
 	return append(fixed, chosen{l, 1}), cost + g.rightSized(l)
 }
 
-func largest(levels []float64) int {
+func fullest(levels []float64) int {
 	best := -1
 	for i, x := range levels {
 		if x > 1e-6 && (best < 0 || x > levels[best]+1e-9) {

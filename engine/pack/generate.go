@@ -99,12 +99,16 @@ func (g *generator) add(l loaded) bool {
 	return true
 }
 
+// crooked is by which part demands are made larger, each a little differently: equal ones make the
+// simplex method go in circles.
+const crooked = 1e-6
+
 // relax solves the linear program for a demand, generating fillings until none is worth more than
 // it costs. With prove it ends with a thorough search, which gives the bound that holds for any plan.
 func (g *generator) relax(demand []int, prove bool) *bound.Cover {
 	want := make([]float64, len(demand))
 	for i, n := range demand {
-		want[i] = float64(n)
+		want[i] = float64(n) * (1 + crooked*math.Mod(float64(i+1)*math.Phi, 1))
 	}
 	lp := bound.NewCover(want)
 	for i := range g.fills {
@@ -112,7 +116,7 @@ func (g *generator) relax(demand []int, prove bool) *bound.Cover {
 	}
 	level := 0
 	for g.steps < g.limit {
-		g.steps += lp.Solve(5000) * (1 + len(g.rows)*len(g.rows)/1000)
+		g.steps += lp.Solve(500+20*len(g.rows)) * (1 + len(g.rows)*len(g.rows)/1000)
 		worth := lp.Dual()
 		added, scale := g.price(worth, demand, lp, searches[level])
 		if prove {
@@ -130,17 +134,18 @@ func (g *generator) relax(demand []int, prove bool) *bound.Cover {
 	return lp
 }
 
-// search is how hard to look for fillings: only for those worth so many times their price, and so long.
+// search is how hard to look for fillings: only for those worth so many times their price, with so many
+// partial contents in mind; the thorough start with few and take more where that proves too little.
 type search struct {
-	gain  float64
-	steps int
+	gain        float64
+	width, most int
 }
 
-// searches get harder: the first finds what there is to find, the others prove that there is no more.
-var searches = []search{{1.0005, 1500}, {1.006, 150_000}, {1.003, 150_000}}
+// searches get harder: the first finds what there is to find, the last proves that there is no more.
+var searches = []search{{1.0005, 20, 20}, {1.001, 100, 100}, {1.003, 400, 6400}}
 
 // price looks for fillings worth more than they cost. scale is the largest factor by which the
-// worths can be multiplied so that no filling is worth more than it costs.
+// worths can be multiplied so that no filling is worth more than it costs, 0 if unknown.
 func (g *generator) price(worth []float64, demand []int, lp *bound.Cover, how search) (added bool, scale float64) {
 	scale = math.Inf(1)
 	for k := range g.kinds {
@@ -162,8 +167,16 @@ func (g *generator) price(worth []float64, demand []int, lp *bound.Cover, how se
 		g.steps += len(g.loot) / 2
 		if upper > kd.price*how.gain {
 			found := false
-			upper, found = g.sack.solve(kd.room, g.loot, kd.price*how.gain, how.steps)
-			g.steps += g.sack.steps / 16
+			if added && how.most > how.width {
+				scale = 0 // nothing is proved in this round: the next one looks again
+				continue
+			}
+			for width := how.width; width <= how.most && !found && upper > kd.price*how.gain*closeEnough; width *= 4 {
+				least := 0.0
+				least, found = g.sack.solve(kd.room, g.loot, kd.price*how.gain, width)
+				upper = min(upper, least)
+				g.steps += g.sack.steps / 8
+			}
 			if found && g.addBest(k) {
 				added = true
 				lp.Add(g.fills[len(g.fills)-1].column())

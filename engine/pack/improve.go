@@ -86,6 +86,9 @@ func (s *solver) improve(kinds []kind, st state) {
 	g.prune(g.relax(g.demand(), true).Dual())
 	best, price := g.dive()
 	for range 3 { // every dive finds fillings that the next one can use
+		if price <= g.bound*(1+hardly) {
+			break
+		}
 		again, less := g.dive()
 		if less >= price {
 			break

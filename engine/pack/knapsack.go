@@ -7,65 +7,66 @@ import (
 )
 
 // knapsack finds the content of one machine that is worth most: how many pods of each row, given
-// what a pod of each row is worth. It is branch and bound with a limited number of steps; when they
-// run out the best content found so far is returned and an upper bound on the true best.
+// what a pod of each row is worth. Rows are settled one after the other, those worth most for their
+// size first; partial contents that leave the same room are merged, and those that cannot beat the
+// best are dropped. When there are too many, the most promising are kept and the result is no longer
+// certain: an upper bound on the true best tells how far it may be off.
 type knapsack struct {
 	items []loot
-	room  []float64 // remaining, by resource
-	count []int     // by items, of the present branch
-	best  []int
-	value float64 // of best
+	best  []int // by items
+	value float64
 	steps int
-	limit int
-	mix   []float64 // weights that turn resources into one size
 
-	// cpu and mem bound what items from i on can be worth for a whole machine's cpu or memory.
-	cpu, mem       []float64
-	perCPU, perMem float64 // share of the machine that one unit is
+	mix            []float64 // weights that turn resources into one size
+	perCPU, perMem float64   // share of the machine that one unit is
 
-	// seen is what branches that came to an item with the same room were worth; only for long
-	// searches. Pods come in few sizes, so many branches differ in nothing else.
-	seen map[spot]float64
-	long bool
-
-	leastCPU, leastMem []float64 // of a pod of items from i on, at least 1
-
-	// best is, for some mixes of cpu and memory, the best ratio of items from i on.
+	mainBest []float64 // the best ratio of items from i on by mix
+	// bestRatio is, for some mixes of cpu and memory, the best ratio of items from i on.
 	bestRatio [len(sideMixes)][]float64
+	// leastCPU and leastMem are what a pod of items from i on takes at least.
+	leastCPU, leastMem []int64
+
+	sides [finely + 1]side
+
+	dims    []int // resources that can run out, cpu and memory first
+	now     layer
+	next    layer
+	trail   []trace
+	slots   []int32 // hash table over next, -1 for empty
+	uppers  []float64
+	mostOff float64 // what a dropped partial content could have become at most
 }
 
-// sideMixes are weights of cpu against memory under which long searches look at a branch, too: what
-// room is left may be of another shape than the machine.
-var sideMixes = [...]float64{0.15, 0.3, 0.42, 0.5, 0.58, 0.7, 0.85}
-
-// podSlots is the resource that every pod takes one of.
-const podSlots = 3
-
-// spot is an item with the cpu and memory that are left for it and those after it.
-type spot struct {
-	item     int
-	cpu, mem float64
-	pods     float64 // left, or 0 if there are more than cpu and memory can use up
+// partial is a choice for the first rows.
+type partial struct {
+	value  float64
+	upper  float64 // what it can become at most
+	last   int32   // in trail, -1 for none
+	number int32   // in its layer: its room is there
+	side   int8    // the mix that gave upper
 }
 
-// longSearch is from how many steps on branches are remembered.
-const longSearch = 10_000
-
-// repeats reports whether a branch that was worth as much has been here.
-func (k *knapsack) repeats(i int, value float64) bool {
-	if !k.long {
-		return false
-	}
-	at := spot{i, k.room[0], k.room[1], 0}
-	if pods := k.room[podSlots]; pods < min(k.room[0]/k.leastCPU[i], k.room[1]/k.leastMem[i]) {
-		at.pods = pods
-	}
-	if before, ok := k.seen[at]; ok && before >= value {
-		return true
-	}
-	k.seen[at] = value
-	return false
+// layer is partial contents that have settled the same rows.
+type layer struct {
+	list []partial
+	room []int64 // by partial's number, by knapsack.dims
 }
+
+// trace is one step of how a partial content came about.
+type trace struct {
+	before      int32
+	item, count int32
+}
+
+// sideMixes are weights of cpu against memory under which a partial content is judged: what room is
+// left may be of another shape than the machine.
+var sideMixes = [...]float64{0, 0.15, 0.3, 0.42, 0.5, 0.58, 0.7, 0.85, 1}
+
+// podSlots is the resource that every pod takes one of; plenty of them is as good as any more.
+const (
+	podSlots = 3
+	plenty   = 1 << 40
+)
 
 // loot is one row as the knapsack sees it.
 type loot struct {
@@ -76,7 +77,11 @@ type loot struct {
 	ratio float64 // worth for size, size as a share of the machine
 }
 
-// closeEnough is by which factor a branch must promise more than the best to be looked at.
+// bulky reports whether few pods fill the machine. Cutting such a one makes a bound too high, so they are
+// settled first.
+func (l *loot) bulky(room []int64) bool { return 3*l.need[0] > room[0] || 3*l.need[1] > room[1] }
+
+// closeEnough is by which factor a partial content must promise more than the best to be kept.
 const closeEnough = 1.0003
 
 // A pod that takes nothing of a resource has size least by it; a machine counts as having crumb more
@@ -92,106 +97,163 @@ var mixes = [...]float64{0, 0.25, 0.5, 0.75, 1}
 
 // solve fills a machine with this room, looking only for contents worth more than floor; found tells
 // whether there is one. It returns an upper bound on what any content is worth, at least floor.
-func (k *knapsack) solve(room []int64, items []loot, floor float64, limit int) (upper float64, found bool) {
+// At no time more than width partial contents are kept.
+func (k *knapsack) solve(room []int64, items []loot, floor float64, width int) (upper float64, found bool) {
 	k.items = items
-	k.room = k.room[:0]
-	for _, n := range room {
-		k.room = append(k.room, float64(n))
-	}
 	upper = k.relax(room)
-	slices.SortFunc(k.items, func(a, b loot) int { return cmp.Or(cmp.Compare(b.ratio, a.ratio), cmp.Compare(a.row, b.row)) })
-	k.suffixes(room)
-	k.count = append(k.count[:0], make([]int, len(items))...)
-	k.best = append(k.best[:0], k.count...)
-	k.value, k.steps, k.limit = floor, 0, limit
-	if k.long = limit >= longSearch && k.twoFold(); k.long {
-		if k.seen == nil {
-			k.seen = map[spot]float64{}
+	slices.SortFunc(k.items, func(a, b loot) int {
+		if x, y := a.bulky(room), b.bulky(room); x != y {
+			if x {
+				return -1
+			}
+			return 1
 		}
-		clear(k.seen)
+		return cmp.Or(cmp.Compare(b.ratio, a.ratio), cmp.Compare(a.row, b.row))
+	})
+	k.suffixes(room)
+	k.begin(room)
+	for s := range k.sides {
+		k.sides[s].known = false
 	}
-	if k.long {
-		k.sideRatios()
+	k.value, k.steps, k.mostOff = floor, 0, 0
+	var best int32 = -1
+	for i := range k.items {
+		if len(k.now.list) == 0 {
+			break
+		}
+		k.next.list, k.next.room = k.next.list[:0], k.next.room[:0]
+		k.clearSlots()
+		for p := range k.now.list {
+			best = k.extend(i, &k.now.list[p], best)
+		}
+		if len(k.next.list) > width {
+			k.thin(width)
+		}
+		k.now, k.next = k.next, k.now
 	}
-	k.branch(0, 0, 1)
-	if k.steps < k.limit {
-		upper = min(upper, k.value*closeEnough)
+	k.best = append(k.best[:0], make([]int, len(items))...)
+	for ; best >= 0; best = k.trail[best].before {
+		k.best[k.trail[best].item] = int(k.trail[best].count)
 	}
+	upper = min(upper, max(k.value*closeEnough, k.mostOff))
 	return max(upper, floor), k.value > floor
 }
 
-// suffixes works out the single-resource bounds.
-func (k *knapsack) suffixes(room []int64) {
-	n := len(k.items)
-	k.cpu, k.mem = append(k.cpu[:0], make([]float64, n+1)...), append(k.mem[:0], make([]float64, n+1)...)
-	k.perCPU, k.perMem = 1/max(float64(room[0]), 1), 1/max(float64(room[1]), 1)
-	k.leastCPU, k.leastMem = append(k.leastCPU[:0], make([]float64, n)...), append(k.leastMem[:0], make([]float64, n)...)
-	for i := n - 1; i >= 0; i-- {
-		it := &k.items[i]
-		k.leastCPU[i], k.leastMem[i] = max(float64(it.need[0]), 1), max(float64(it.need[1]), 1)
-		if i+1 < n {
-			k.leastCPU[i], k.leastMem[i] = min(k.leastCPU[i], k.leastCPU[i+1]), min(k.leastMem[i], k.leastMem[i+1])
+// begin is the empty content.
+func (k *knapsack) begin(room []int64) {
+	k.dims = append(k.dims[:0], 0, 1)
+	for d := 2; d < len(room); d++ {
+		if slices.ContainsFunc(k.items, func(it loot) bool { return it.need[d] > 0 }) {
+			k.dims = append(k.dims, d)
 		}
-		k.cpu[i] = max(k.cpu[i+1], it.worth/max(float64(it.need[0])*k.perCPU, least))
-		k.mem[i] = max(k.mem[i+1], it.worth/max(float64(it.need[1])*k.perMem, least))
 	}
+	k.now.list = append(k.now.list[:0], partial{last: -1, side: int8(k.mix[0]*float64(room[0])*finely + 0.5)})
+	k.now.room = k.now.room[:0]
+	for _, d := range k.dims {
+		k.now.room = append(k.now.room, room[d])
+	}
+	k.trail = k.trail[:0]
 }
 
-// sideRatios works out bestRatio.
-func (k *knapsack) sideRatios() {
-	n := len(k.items)
-	for m, mix := range sideMixes {
-		k.bestRatio[m] = append(k.bestRatio[m][:0], make([]float64, n+1)...)
-		for i := n - 1; i >= 0; i-- {
-			it := &k.items[i]
-			size := mix*float64(it.need[0])*k.perCPU + (1-mix)*float64(it.need[1])*k.perMem
-			k.bestRatio[m][i] = max(k.bestRatio[m][i+1], it.worth/max(size, least))
+// extend tries every count of item i on top of a partial content, largest first.
+func (k *knapsack) extend(i int, p *partial, best int32) int32 {
+	it := &k.items[i]
+	dims := len(k.dims)
+	room := k.now.room[int(p.number)*dims : (int(p.number)+1)*dims]
+	n := int64(it.most)
+	for j, d := range k.dims {
+		if need := it.need[d]; need > 0 {
+			n = min(n, room[j]/need)
 		}
 	}
-}
-
-// hopeless reports whether items from i on cannot make more of the branch than the best.
-func (k *knapsack) hopeless(i int, value, size float64) bool {
-	most := (size + crumb) * k.items[i].ratio
-	most = min(most, k.cpu[i]*(k.room[0]*k.perCPU+crumb), k.mem[i]*(k.room[1]*k.perMem+crumb))
-	bar := k.value * closeEnough
-	if k.long {
-		cpu, mem := k.room[0]*k.perCPU, k.room[1]*k.perMem
-		for m, mix := range sideMixes {
-			most = min(most, (mix*cpu+(1-mix)*mem+crumb)*k.bestRatio[m][i])
+	for ; n >= 0; n-- {
+		k.steps++
+		value := p.value + float64(n)*it.worth
+		last := p.last
+		if value > k.value {
+			k.value = value
+			last = k.trace(p.last, i, n)
+			best = last
 		}
-	}
-	if value+most <= bar {
-		return true
-	}
-	for ; i < len(k.items); i++ { // as much of each as there is, the last one cut
-		it := &k.items[i]
-		one := it.worth / it.ratio
-		if n := float64(it.most); n*one < size {
-			value += n * it.worth
-			size -= n * one
-		} else {
-			return value+(size+crumb)*it.ratio <= bar
-		}
-		if value > bar {
-			return false
-		}
-	}
-	return value <= bar
-}
-
-// twoFold reports whether cpu, memory and the number of pods are all that pods ask for.
-func (k *knapsack) twoFold() bool {
-	for i := range k.items {
-		for d, n := range k.items[i].need {
-			if n > 0 && d > 1 && d != podSlots {
-				return false
+		cpu, mem := room[0]-n*it.need[0], room[1]-n*it.need[1]
+		upper, side, falling := k.promise(i+1, value, cpu, mem, p.side)
+		if upper <= k.value*closeEnough {
+			if falling {
+				return best // fewer promise even less
 			}
+			continue
 		}
+		if n > 0 && last == p.last {
+			last = k.trace(p.last, i, n)
+		}
+		k.keep(i, it, room, n, partial{value: value, upper: upper, last: last, side: side})
 	}
-	return true
+	return best
 }
 
+func (k *knapsack) trace(before int32, item int, count int64) int32 {
+	if count == 0 {
+		return before
+	}
+	k.trail = append(k.trail, trace{before, int32(item), int32(count)})
+	return int32(len(k.trail) - 1)
+}
+
+// promise is what items from i on can make of a value at most with this room; falling tells that it was
+// the mix by which items are ordered that said so.
+func (k *knapsack) promise(i int, value float64, cpu, mem int64, from int8) (upper float64, at int8, falling bool) {
+	if i == len(k.items) {
+		return value, from, true
+	}
+	bar := k.value * closeEnough
+	size := float64(cpu)*k.mix[0] + float64(mem)*k.mix[1] + crumb
+	upper = value + size*k.mainBest[i]
+	if upper <= bar {
+		return upper, from, i > 0 && k.items[i-1].ratio >= k.mainBest[i]
+	}
+	c, m := float64(cpu)*k.perCPU+crumb, float64(mem)*k.perMem+crumb
+	for s, mix := range sideMixes {
+		upper = min(upper, value+(mix*c+(1-mix)*m)*k.bestRatio[s][i])
+	}
+	if upper <= bar {
+		return upper, from, false
+	}
+	bounded, at := k.descend(i, c, m, bar-value, from)
+	return min(upper, value+bounded), at, false
+}
+
+// keep adds a partial content to the next layer, unless one that leaves the same room is worth as much.
+func (k *knapsack) keep(i int, it *loot, room []int64, n int64, p partial) {
+	at := len(k.next.room)
+	for j, d := range k.dims {
+		left := room[j] - n*it.need[d]
+		if d == podSlots && left < plenty/2 && left >= k.podsLeft(i+1, room[0]-n*it.need[0], room[1]-n*it.need[1]) {
+			left = plenty
+		}
+		k.next.room = append(k.next.room, left)
+	}
+	mask := uint64(len(k.slots) - 1)
+	for s := hash(k.next.room[at:]) & mask; ; s = (s + 1) & mask {
+		other := k.slots[s]
+		if other < 0 {
+			p.number = int32(len(k.next.list))
+			k.slots[s] = p.number
+			k.next.list = append(k.next.list, p)
+			if 2*len(k.next.list) > len(k.slots) {
+				k.growSlots()
+			}
+			return
+		}
+		o := int(other) * len(k.dims)
+		if slices.Equal(k.next.room[o:o+len(k.dims)], k.next.room[at:]) {
+			if have := &k.next.list[other]; p.value > have.value {
+				have.value, have.upper, have.last, have.side = p.value, p.upper, p.last, p.side
+			}
+			k.next.room = k.next.room[:at]
+			return
+		}
+	}
+}
 // relax picks the mix with the least fractional optimum and sets the ratios by it.
 func (k *knapsack) relax(room []int64) float64 {
 	best, bestMix := math.Inf(1), 0.5
@@ -246,64 +308,213 @@ func (k *knapsack) setRatios(room []int64, m float64) {
 	}
 }
 
-// branch tries every count of item i, largest first. size is what is left of the machine by the mix.
-func (k *knapsack) branch(i int, value, size float64) {
-	k.steps++
-	if value > k.value {
-		k.value = value
-		copy(k.best, k.count)
-	}
-	if k.steps >= k.limit {
-		return
-	}
-	for ; i < len(k.items); i++ {
-		it := &k.items[i]
-		if k.hopeless(i, value, size) || k.repeats(i, value) {
-			return
-		}
-		if n := k.fits(it); n > 0 {
-			k.try(i, n, value, size)
-			return
-		}
-	}
+
+// finely is in how many steps the mix is varied to judge a partial content.
+const finely = 40
+
+// side is the items in the order of their worth by one mix.
+type side struct {
+	known bool
+	list  []sideItem
 }
 
-// try goes through the counts of item i from n down to none.
-func (k *knapsack) try(i, n int, value, size float64) {
-	it := &k.items[i]
-	one := it.worth / it.ratio
-	k.take(it, n)
-	for ; n >= 0; n-- {
-		k.count[i] = n
-		next := 0.0
-		if i+1 < len(k.items) {
-			next = k.items[i+1].ratio
+type sideItem struct {
+	item        int32
+	size, ratio float64
+	worth       float64 // of all there are
+	all         float64 // size of all there are
+}
+
+// weigh is what items from i on are worth at most in this much room by one mix, the last one cut.
+func (k *knapsack) weigh(i int, cpu, mem float64, s int8) float64 {
+	d := &k.sides[s]
+	mix := float64(s) / finely
+	if !d.known {
+		k.sort(d, mix)
+	}
+	size, value := mix*cpu+(1-mix)*mem, 0.0
+	for j := range d.list {
+		it := &d.list[j]
+		if int(it.item) < i {
+			continue
 		}
-		left := size - float64(n)*one
-		if v := value + float64(n)*it.worth; v+(left+crumb)*next > k.value*closeEnough || v > k.value {
-			k.branch(i+1, v, left)
+		if it.all >= size {
+			return value + size*it.ratio
 		}
-		if n == 0 || k.steps >= k.limit {
+		size -= it.all
+		value += it.worth
+	}
+	return value
+}
+
+func (k *knapsack) sort(d *side, mix float64) {
+	d.known = true
+	d.list = d.list[:0]
+	for i := range k.items {
+		it := &k.items[i]
+		size := max(mix*float64(it.need[0])*k.perCPU+(1-mix)*float64(it.need[1])*k.perMem, least)
+		n := float64(it.most)
+		d.list = append(d.list, sideItem{int32(i), size, it.worth / size, n * it.worth, n * size})
+	}
+	slices.SortFunc(d.list, func(a, b sideItem) int { return cmp.Or(cmp.Compare(b.ratio, a.ratio), cmp.Compare(a.item, b.item)) })
+}
+
+// descend is the least that a mix makes of items from i on, looking from one mix downhill; it stops
+// early when that is at most enough.
+func (k *knapsack) descend(i int, cpu, mem, enough float64, from int8) (value float64, at int8) {
+	value, at = k.weigh(i, cpu, mem, from), from
+	for _, step := range [...]int8{1, -1} {
+		moved := false
+		for s := at + step; value > enough && s >= 0 && s <= finely; s += step {
+			v := k.weigh(i, cpu, mem, s)
+			if v >= value {
+				break
+			}
+			value, at, moved = v, s, true
+		}
+		if moved {
 			break
 		}
-		k.take(it, -1)
 	}
-	k.take(it, -n)
-	k.count[i] = 0
+	return value, at
 }
 
-func (k *knapsack) fits(it *loot) int {
-	n := float64(it.most)
-	for d, need := range it.need {
-		if need > 0 {
-			n = min(n, k.room[d]/float64(need))
+// podsLeft is how many pods of items from i on cpu and memory allow at most.
+func (k *knapsack) podsLeft(i int, cpu, mem int64) int64 {
+	n := int64(plenty)
+	if i == len(k.items) {
+		return 0
+	}
+	if k.leastCPU[i] > 0 {
+		n = cpu / k.leastCPU[i]
+	}
+	if k.leastMem[i] > 0 {
+		n = min(n, mem/k.leastMem[i])
+	}
+	return n
+}
+
+// suffixes works out what is asked again and again about items from i on.
+func (k *knapsack) suffixes(room []int64) {
+	n := len(k.items)
+	k.perCPU, k.perMem = 1/max(float64(room[0]), 1), 1/max(float64(room[1]), 1)
+	k.leastCPU, k.leastMem = resize(k.leastCPU, n), resize(k.leastMem, n)
+	for i := n - 1; i >= 0; i-- {
+		it := &k.items[i]
+		k.leastCPU[i], k.leastMem[i] = it.need[0], it.need[1]
+		if i+1 < n {
+			k.leastCPU[i], k.leastMem[i] = min(k.leastCPU[i], k.leastCPU[i+1]), min(k.leastMem[i], k.leastMem[i+1])
 		}
 	}
-	return int(n)
+	k.mainBest = resize(k.mainBest, n+1)
+	k.mainBest[n] = 0
+	for i := n - 1; i >= 0; i-- {
+		k.mainBest[i] = max(k.mainBest[i+1], k.items[i].ratio)
+	}
+	for m, mix := range sideMixes {
+		k.bestRatio[m] = resize(k.bestRatio[m], n+1)
+		k.bestRatio[m][n] = 0
+		for i := n - 1; i >= 0; i-- {
+			it := &k.items[i]
+			size := mix*float64(it.need[0])*k.perCPU + (1-mix)*float64(it.need[1])*k.perMem
+			k.bestRatio[m][i] = max(k.bestRatio[m][i+1], it.worth/max(size, least))
+		}
+	}
 }
 
-func (k *knapsack) take(it *loot, n int) {
-	for d, need := range it.need {
-		k.room[d] -= float64(need) * float64(n)
+func resize[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
+
+// thin keeps the most promising partial contents of the next layer.
+func (k *knapsack) thin(width int) {
+	k.uppers = k.uppers[:0]
+	for p := range k.next.list {
+		k.uppers = append(k.uppers, k.next.list[p].upper)
 	}
+	bar := largest(k.uppers, width)
+	ties := width
+	for _, u := range k.uppers[:width] {
+		if u > bar {
+			ties--
+		}
+	}
+	kept := k.next.list[:0]
+	for _, p := range k.next.list {
+		switch {
+		case p.upper > bar:
+		case p.upper == bar && ties > 0:
+			ties--
+		default:
+			k.mostOff = max(k.mostOff, p.upper)
+			continue
+		}
+		kept = append(kept, p)
+	}
+	k.next.list = kept
+}
+
+// largest moves the n largest to the front, in any order, and returns the least of them; n is at least 1
+// and at most their number.
+func largest(list []float64, n int) float64 {
+	for from, upto := 0, len(list); upto-from > 1; {
+		pivot := list[from+(upto-from)/2]
+		i, j := from, upto-1
+		for i <= j {
+			for list[i] > pivot {
+				i++
+			}
+			for list[j] < pivot {
+				j--
+			}
+			if i <= j {
+				list[i], list[j] = list[j], list[i]
+				i++
+				j--
+			}
+		}
+		switch {
+		case n-1 <= j:
+			upto = j + 1
+		case n-1 >= i:
+			from = i
+		default:
+			return list[n-1]
+		}
+	}
+	return list[n-1]
+}
+
+// fewSlots is how large the hash table is to begin with, a power of two.
+const fewSlots = 256
+
+func (k *knapsack) clearSlots() {
+	k.slots = resize(k.slots, fewSlots)
+	for i := range k.slots {
+		k.slots[i] = -1
+	}
+}
+
+// growSlots doubles the hash table.
+func (k *knapsack) growSlots() {
+	k.slots = resize(k.slots, 2*len(k.slots))
+	for i := range k.slots {
+		k.slots[i] = -1
+	}
+	mask := uint64(len(k.slots) - 1)
+	dims := len(k.dims)
+	for p := range k.next.list {
+		s := hash(k.next.room[p*dims:(p+1)*dims]) & mask
+		for k.slots[s] >= 0 {
+			s = (s + 1) & mask
+		}
+		k.slots[s] = int32(p)
+	}
+}
+
+func hash(room []int64) uint64 {
+	h := uint64(14695981039346656037)
+	for _, n := range room {
+		h = (h ^ uint64(n)) * 0x9E3779B97F4A7C15
+		h ^= h >> 29
+	}
+	return h
 }
