@@ -142,7 +142,7 @@ type search struct {
 }
 
 // searches get harder: the first finds what there is to find, the last proves that there is no more.
-var searches = []search{{1.0005, 20, 20}, {1.001, 100, 100}, {1.003, 400, 6400}}
+var searches = []search{{1.0005, 20, 20}, {1.0005, 100, 100}, {1.003, 400, 6400}}
 
 // price looks for fillings worth more than they cost. scale is the largest factor by which the
 // worths can be multiplied so that no filling is worth more than it costs, 0 if unknown.
@@ -171,7 +171,7 @@ func (g *generator) price(worth []float64, demand []int, lp *bound.Cover, how se
 				scale = 0 // nothing is proved in this round: the next one looks again
 				continue
 			}
-			for width := how.width; width <= how.most && !found && upper > kd.price*how.gain*closeEnough; width *= 4 {
+			for width := how.width; width <= how.most && !found && upper > kd.price*(how.gain+0.001); width *= 4 {
 				least := 0.0
 				least, found = g.sack.solve(kd.room, g.loot, kd.price*how.gain, width)
 				upper = min(upper, least)

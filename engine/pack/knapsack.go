@@ -34,6 +34,8 @@ type knapsack struct {
 	trail   []trace
 	slots   []int32 // hash table over next, -1 for empty
 	uppers  []float64
+	ranks   []int64
+	most    []int64
 	mostOff float64 // what a dropped partial content could have become at most
 }
 
@@ -125,6 +127,9 @@ func (k *knapsack) solve(room []int64, items []loot, floor float64, width int) (
 		k.clearSlots()
 		for p := range k.now.list {
 			best = k.extend(i, &k.now.list[p], best)
+		}
+		if len(k.next.list) > width {
+			k.dropDominated()
 		}
 		if len(k.next.list) > width {
 			k.thin(width)
@@ -423,6 +428,50 @@ func (k *knapsack) suffixes(room []int64) {
 }
 
 func resize[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
+
+// dropDominated drops partial contents of the next layer that another one beats in worth and in what is
+// left of everything. Contents that differ in more than cpu and memory are let be.
+func (k *knapsack) dropDominated() {
+	dims, list := len(k.dims), k.next.list
+	room := func(p *partial) []int64 { return k.next.room[int(p.number)*dims : (int(p.number)+1)*dims] }
+	k.ranks = k.ranks[:0]
+	for p := range list {
+		k.ranks = append(k.ranks, -room(&list[p])[0])
+	}
+	slices.Sort(k.ranks)
+	k.ranks = slices.Compact(k.ranks)
+	slices.SortFunc(list, func(a, b partial) int {
+		if a.value != b.value {
+			return cmp.Compare(b.value, a.value)
+		}
+		return cmp.Or(slices.Compare(room(&b), room(&a)), cmp.Compare(a.number, b.number))
+	})
+	// most is a Fenwick tree: the most memory left by contents that leave at least so much cpu.
+	most := resize(k.most, len(k.ranks)+1)
+	for i := range most {
+		most[i] = -1
+	}
+	kept := list[:0]
+	for _, p := range list {
+		left := room(&p)
+		rank, _ := slices.BinarySearch(k.ranks, -left[0])
+		beaten := false
+		for j := rank + 1; j > 0 && !beaten; j -= j & -j {
+			beaten = most[j] >= left[1]
+		}
+		if beaten {
+			continue
+		}
+		kept = append(kept, p)
+		if slices.ContainsFunc(left[2:], func(n int64) bool { return n < plenty/2 }) {
+			continue
+		}
+		for j := rank + 1; j < len(most); j += j & -j {
+			most[j] = max(most[j], left[1])
+		}
+	}
+	k.next.list, k.most = kept, most
+}
 
 // thin keeps the most promising partial contents of the next layer.
 func (k *knapsack) thin(width int) {
