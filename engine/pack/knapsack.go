@@ -259,6 +259,7 @@ func (k *knapsack) keep(i int, it *loot, room []int64, n int64, p partial) {
 		}
 	}
 }
+
 // relax picks the mix with the least fractional optimum and sets the ratios by it.
 func (k *knapsack) relax(room []int64) float64 {
 	best, bestMix := math.Inf(1), 0.5
@@ -312,7 +313,6 @@ func (k *knapsack) setRatios(room []int64, m float64) {
 		it.ratio = it.worth / max(size, least)
 	}
 }
-
 
 // finely is in how many steps the mix is varied to judge a partial content.
 const finely = 40
