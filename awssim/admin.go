@@ -22,6 +22,7 @@ type (
 	Capacity       = control.Capacity
 	VCPUs          = control.VCPUs
 	Target         = control.Target
+	Settings       = control.Settings
 )
 
 // handler serves the admin API beside AWS's.
@@ -30,7 +31,9 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("/", s.mux)
 	mux.HandleFunc("GET "+AdminPath+"status", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Status(), nil) })
 	mux.HandleFunc("GET "+AdminPath+"calls", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Calls(), nil) })
+	mux.HandleFunc("POST "+AdminPath+"settings", post(s.Set))
 	mux.HandleFunc("POST "+AdminPath+"capacity", post(none(s.SetCapacity)))
+	mux.HandleFunc("POST "+AdminPath+"subnet", post(none(s.SetSubnet)))
 	mux.HandleFunc("POST "+AdminPath+"quota", post(none(s.SetQuota)))
 	mux.HandleFunc("POST "+AdminPath+"interrupt", post(none(s.Interrupt)))
 	mux.HandleFunc("GET "+AdminPath+"faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.faults.List(), nil) })
@@ -39,7 +42,7 @@ func (s *Server) handler() http.Handler {
 		reply(w, struct{}{}, s.faults.Clear(r.URL.Query()["id"]...))
 	})
 	mux.HandleFunc(AdminPath, func(w http.ResponseWriter, r *http.Request) {
-		reply(w, nil, fmt.Errorf("%s %s: know GET status, GET calls, POST capacity, POST quota, POST interrupt, and GET, POST and DELETE faults", r.Method, r.URL.Path))
+		reply(w, nil, fmt.Errorf("%s %s: know GET status, GET calls, POST settings, POST capacity, POST subnet, POST quota, POST interrupt, and GET, POST and DELETE faults", r.Method, r.URL.Path))
 	})
 	return mux
 }
@@ -75,7 +78,7 @@ func reply(w http.ResponseWriter, out any, err error) {
 
 // Status returns a picture of the account.
 func (s *Server) Status() Status {
-	out := Status{Calls: len(s.Calls()), Instances: []InstanceStatus{}, Capacity: []Capacity{}}
+	out := Status{Calls: len(s.Calls()), Settings: s.settings(), Instances: []InstanceStatus{}, Capacity: []Capacity{}}
 	_ = s.world.Do(func(st *world.State) error {
 		out.Region, out.Cluster, out.Endpoint, out.Now = st.Region.Name, st.Cluster.Name, st.Cluster.Endpoint, st.Now
 		out.Templates = len(st.Templates)
@@ -86,6 +89,9 @@ func (s *Server) Status() Status {
 				ID: in.ID, Type: in.Type.Name, Zone: pool.Zone, Capacity: pool.Capacity, State: in.State(st.Now).String(),
 				Launched: in.Launched, Price: price, Node: in.Node, BootFailure: in.BootFailure,
 			})
+		}
+		for _, n := range st.Subnets {
+			out.Subnets = append(out.Subnets, control.Subnet{ID: n.ID, Zone: n.Zone.Name, Free: n.Free()})
 		}
 		for pool, left := range st.Pools {
 			out.Capacity = append(out.Capacity, Capacity{Type: pool.Type, Zone: pool.Zone, Capacity: pool.Capacity, Available: &left})
@@ -126,6 +132,21 @@ func (s *Server) SetCapacity(c Capacity) error {
 		if !found {
 			return fmt.Errorf("no type %q is offered in a zone %q of %s", c.Type, c.Zone, st.Region.Name)
 		}
+		return nil
+	})
+}
+
+// SetSubnet sets how many addresses a subnet has left.
+func (s *Server) SetSubnet(c control.Subnet) error {
+	return s.world.Do(func(st *world.State) error {
+		subnet, err := st.Subnet(c.ID)
+		if err != nil {
+			return fmt.Errorf("setting the addresses of subnet %q: %w", c.ID, err)
+		}
+		if c.Free < 0 {
+			return fmt.Errorf("free is %d, want 0 or more", c.Free)
+		}
+		subnet.Limit(c.Free)
 		return nil
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/dovetail-sh/dovetail/awssim/eksapi"
 	"github.com/dovetail-sh/dovetail/awssim/fault"
 	"github.com/dovetail-sh/dovetail/awssim/iamapi"
+	"github.com/dovetail-sh/dovetail/awssim/limiter"
 	"github.com/dovetail-sh/dovetail/awssim/pricingapi"
 	"github.com/dovetail-sh/dovetail/awssim/queue"
 	"github.com/dovetail-sh/dovetail/awssim/sqsapi"
@@ -33,6 +34,7 @@ type Server struct {
 	nodes   NodeRegistrar // nil: machines never join
 
 	faults   *fault.Set
+	limits   *limiter.Limiter
 	slots    chan struct{} // one is held by each machine that speaks to the cluster
 	ids      atomic.Uint64 // of requests and events, apart from the world's dice
 	listener net.Listener
@@ -51,7 +53,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the simulated AWS: %w", err)
 	}
-	s := &Server{options: o, world: world.New(config), nodes: o.Nodes, faults: fault.NewSet(o.Seed), slots: make(chan struct{}, besideLimit)}
+	s := &Server{options: o, world: world.New(config), nodes: o.Nodes, faults: fault.NewSet(o.Seed), limits: limiter.New(),
+		slots: make(chan struct{}, besideLimit)}
 	if s.nodes == nil && o.Kubeconfig != nil {
 		if s.nodes, err = newClusterNodes(o.Kubeconfig); err != nil {
 			return nil, fmt.Errorf("starting the simulated AWS: %w", err)
@@ -62,7 +65,7 @@ func New(o Options) (*Server, error) {
 	s.mux = wire.NewMux(map[string]wire.Service{
 		wire.EC2: ec2api.New(s.world), wire.IAM: iamapi.New(s.world), wire.STS: stsapi.New(s.world, s.accessKey()),
 		wire.SSM: ssmapi.New(s.world), wire.EKS: eksapi.New(s.world), wire.Pricing: pricingapi.New(), wire.SQS: sqsapi.New(account),
-	}, s.faults, o.AccessKeys, o.Clock.Now, s.newID)
+	}, s.limits, s.faults, o.AccessKeys, o.Clock.Now, s.newID)
 	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
 		return nil, fmt.Errorf("starting the simulated AWS: %w", err)
 	}

@@ -16,6 +16,8 @@ type Status struct {
 	Templates int        `json:"launchTemplates"`
 	Instances []Instance `json:"instances"`
 	Capacity  []Capacity `json:"capacity"`
+	Subnets   []Subnet   `json:"subnets"`
+	Settings  Settings   `json:"settings"`
 }
 
 // Instance is one machine in Status.
@@ -46,6 +48,13 @@ type VCPUs struct {
 	Bucket   string `json:"bucket"` // "standard", "g", "p", "inf", "trn", "x", "f", "dl", "hpc", "u"
 	Capacity string `json:"capacityType"`
 	VCPUs    *int   `json:"vcpus"`
+}
+
+// Subnet says how many addresses a subnet has left.
+type Subnet struct {
+	ID   string `json:"id"`
+	Zone string `json:"zone"`
+	Free int    `json:"free"`
 }
 
 // Target names an instance, by its id or its node's name.

@@ -57,10 +57,21 @@ func (c *Client) ClearFaults(ctx context.Context, ids ...string) error {
 	return c.call(ctx, http.MethodDelete, "faults?"+url.Values{"id": ids}.Encode(), nil, nil)
 }
 
+// Set changes settings and returns all of them.
+func (c *Client) Set(ctx context.Context, s Settings) (Settings, error) {
+	var out Settings
+	return out, c.call(ctx, http.MethodPost, "settings", s, &out)
+}
+
 // SetCapacity sets how many more instances a pool can launch. A type or zone
 // of "*" means all.
 func (c *Client) SetCapacity(ctx context.Context, pool Capacity) error {
 	return c.call(ctx, http.MethodPost, "capacity", pool, nil)
+}
+
+// SetSubnet sets how many addresses a subnet has left.
+func (c *Client) SetSubnet(ctx context.Context, subnet Subnet) error {
+	return c.call(ctx, http.MethodPost, "subnet", subnet, nil)
 }
 
 // SetQuota limits how many vCPUs may run of a group of families.

@@ -132,13 +132,13 @@ type cpuOptions struct {
 }
 
 func instanceXML(s *world.State, in *world.Instance) instance {
-	state := in.State(s.Now)
+	state := s.SeenState(in)
 	out := instance{
 		ID: in.ID, Image: in.Image.ID, State: stateOf(state), Type: in.Type.Name, LaunchTime: stamp(in.Launched),
 		Placement:       placement{Zone: in.Subnet.Zone.Name, ZoneID: in.Subnet.Zone.ID, Tenancy: "default"},
 		PlatformDetails: "Linux/UNIX", UsageOperation: "RunInstances", Monitoring: monitoring{"disabled"},
 		Arch: in.Type.Arch, RootType: "ebs", RootName: in.Image.RootDevice, Virtualization: "hvm",
-		SpotRequest: in.SpotRequest, Token: in.Token, Tags: in.Tags, Hypervisor: "xen",
+		SpotRequest: in.SpotRequest, Token: in.Token, Tags: s.SeenTags(&in.Tags), Hypervisor: "xen",
 		EbsOptimized: true, EnaSupport: true, CPU: coresOf(in.Type),
 	}
 	if in.Spot {
@@ -163,7 +163,7 @@ func instanceXML(s *world.State, in *world.Instance) instance {
 	if p := s.Profiles[in.Profile]; p != nil {
 		out.Profile = &profileXML{s.ProfileARN(p), p.ID}
 	}
-	if state != world.Terminated {
+	if in.Address.IsValid() {
 		attach(s, in, &out)
 	}
 	return out
@@ -208,7 +208,7 @@ var instanceFilters = []string{
 }
 
 func instanceFields(s *world.State, in *world.Instance) fields {
-	state := in.State(s.Now)
+	state := s.SeenState(in)
 	known := fields{
 		"architecture": one(in.Type.Arch), "availability-zone": one(in.Subnet.Zone.Name), "availability-zone-id": one(in.Subnet.Zone.ID),
 		"client-token": one(in.Token), "dns-name": one(""), "image-id": one(in.Image.ID), "instance-id": one(in.ID),
@@ -222,7 +222,7 @@ func instanceFields(s *world.State, in *world.Instance) fields {
 	if p := s.Profiles[in.Profile]; p != nil {
 		known["iam-instance-profile.arn"] = one(s.ProfileARN(p))
 	}
-	if state != world.Terminated {
+	if in.Address.IsValid() {
 		known["private-dns-name"], known["private-ip-address"] = one(s.PrivateDNSName(in.Address)), one(in.Address.String())
 		known["subnet-id"], known["vpc-id"] = one(in.Subnet.ID), one(s.VPC.ID)
 	}
@@ -278,13 +278,9 @@ func selectInstances(s *world.State, q asked, ids []string, extra func(*world.In
 	}
 	from := s.Instances
 	if len(ids) > 0 {
-		from = nil
-		for _, id := range ids {
-			in, err := s.Instance(id)
-			if err != nil {
-				return nil, err
-			}
-			from = append(from, in)
+		var err error
+		if from, err = namedInstances(s, ids, s.Seen); err != nil {
+			return nil, err
 		}
 	}
 	if q.DryRun {
@@ -300,11 +296,27 @@ func selectInstances(s *world.State, q asked, ids []string, extra func(*world.In
 				known = instanceFields(s, in)
 			}
 		}
-		if match(q.Filters, known, in.Tags) {
+		if s.Seen(in) && match(q.Filters, known, s.SeenTags(&in.Tags)) {
 			kept = append(kept, in)
 		}
 	}
 	return kept, nil
+}
+
+// namedInstances finds instances by id, among those that are seen.
+func namedInstances(s *world.State, ids []string, seen func(*world.Instance) bool) ([]*world.Instance, error) {
+	var out []*world.Instance
+	for _, id := range ids {
+		in, err := s.Instance(id)
+		if err != nil {
+			return nil, err
+		}
+		if !seen(in) {
+			return nil, world.NoInstance(id)
+		}
+		out = append(out, in)
+	}
+	return out, nil
 }
 
 type terminateIn struct {
@@ -330,9 +342,9 @@ func (a *api) terminateInstances(_ context.Context, c *wire.Call, in *terminateI
 	}
 	out := &terminateOut{}
 	err := a.world.Do(func(s *world.State) error {
-		doomed, err := selectInstances(s, asked{DryRun: in.DryRun}, in.IDs, nil)
-		if err != nil {
-			return err
+		doomed, err := namedInstances(s, in.IDs, func(*world.Instance) bool { return true })
+		if err != nil || in.DryRun {
+			return cmp.Or(err, error(apierror.DryRun()))
 		}
 		for _, one := range doomed {
 			if keep := one.Data.DisableAPITermination; keep != nil && *keep {

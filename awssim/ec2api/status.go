@@ -63,7 +63,7 @@ func (a *api) describeInstanceStatus(_ context.Context, _ *wire.Call, in *descri
 		}
 		var kept []*world.Instance
 		for _, one := range found {
-			if in.All || one.State(s.Now) == world.Running {
+			if in.All || s.SeenState(one) == world.Running {
 				kept = append(kept, one)
 			}
 		}
@@ -77,7 +77,7 @@ func (a *api) describeInstanceStatus(_ context.Context, _ *wire.Call, in *descri
 }
 
 func statusXML(s *world.State, in *world.Instance) instanceStatus {
-	state := in.State(s.Now)
+	state := s.SeenState(in)
 	ok := status{"ok", []statusDetail{{"reachability", "passed"}}}
 	if state != world.Running {
 		ok = status{Status: "not-applicable"}

@@ -60,7 +60,7 @@ func (a *api) deleteTags(_ context.Context, c *wire.Call, in *deleteTagsIn) (*do
 		found, failure := reach(c, found)
 		for _, t := range found {
 			if len(in.Tags) == 0 {
-				*t.Tags = nil
+				t.Clear()
 			}
 			for _, tag := range in.Tags {
 				t.Untag(tag.Key, tag.Value)
@@ -101,7 +101,7 @@ func (a *api) describeTags(_ context.Context, _ *wire.Call, in *asked) (*describ
 	var all []tagDescription
 	err := a.world.Do(func(s *world.State) error {
 		for _, t := range s.AllTagged() {
-			for _, tag := range *t.Tags {
+			for _, tag := range s.SeenTags(t.Tags) {
 				known := fields{"key": one(tag.Key), "value": one(tag.Value), "resource-id": one(t.ID), "resource-type": one(t.Kind)}
 				if match(in.Filters, known, nil) {
 					all = append(all, tagDescription{t.ID, t.Kind, tag.Key, tag.Value})

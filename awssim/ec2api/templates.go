@@ -22,8 +22,8 @@ type template struct {
 	Tags       []launchspec.Tag `xml:"tagSet>item,omitempty"`
 }
 
-func templateXML(t *world.Template) template {
-	return template{t.CreatedBy, stamp(t.Created), t.Default, t.Latest(), t.ID, t.Name, t.Tags}
+func templateXML(s *world.State, t *world.Template) template {
+	return template{t.CreatedBy, stamp(t.Created), t.Default, t.Latest(), t.ID, t.Name, s.SeenTags(&t.Tags)}
 }
 
 type templateOut struct {
@@ -56,7 +56,7 @@ func (a *api) createLaunchTemplate(_ context.Context, c *wire.Call, in *createLa
 			if err != nil {
 				return nil, err
 			}
-			return &templateOut{templateXML(t)}, nil
+			return &templateOut{templateXML(s, t)}, nil
 		})
 		return err
 	})
@@ -133,7 +133,7 @@ func (a *api) deleteLaunchTemplate(_ context.Context, _ *wire.Call, in *deleteLa
 		if in.DryRun {
 			return apierror.DryRun()
 		}
-		out.Template = templateXML(t)
+		out.Template = templateXML(s, t)
 		s.DeleteTemplate(t)
 		return nil
 	})
@@ -166,14 +166,14 @@ func (a *api) describeLaunchTemplates(_ context.Context, _ *wire.Call, in *descr
 		}
 		var kept []*world.Template
 		for _, t := range found {
-			if match(in.Filters, fields{"create-time": one(stamp(t.Created)), "launch-template-name": one(t.Name)}, t.Tags) {
+			if match(in.Filters, fields{"create-time": one(stamp(t.Created)), "launch-template-name": one(t.Name)}, s.SeenTags(&t.Tags)) {
 				kept = append(kept, t)
 			}
 		}
 		key := func(t *world.Template) string { return stamp(t.Created) + t.ID }
 		kept, out.NextToken, err = page(in.asked, bounds{1, 200}, kept, key)
 		for _, t := range kept {
-			out.Templates = append(out.Templates, templateXML(t))
+			out.Templates = append(out.Templates, templateXML(s, t))
 		}
 		return err
 	})
@@ -183,22 +183,20 @@ func (a *api) describeLaunchTemplates(_ context.Context, _ *wire.Call, in *descr
 // namedTemplates returns those named, or all.
 func namedTemplates(s *world.State, ids, names []string) ([]*world.Template, error) {
 	if len(ids) == 0 && len(names) == 0 {
-		return s.SortedTemplates(), nil
+		return s.SeenTemplates(), nil
 	}
 	var out []*world.Template
 	for _, id := range ids {
-		t, err := s.Template(id, "")
+		t, err := s.SeenTemplate(id, "")
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, t)
 	}
 	for _, name := range names {
-		t, err := s.Template("", name)
+		t, err := s.SeenTemplate("", name)
 		if err != nil {
-			// Describe names this case more plainly than the launch does.
-			return nil, apierror.New("InvalidLaunchTemplateName.NotFoundException",
-				"At least one of the launch templates specified in the request does not exist.")
+			return nil, err
 		}
 		out = append(out, t)
 	}

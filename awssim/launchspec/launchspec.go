@@ -247,6 +247,27 @@ func (d *Data) Subnet() string {
 	return ""
 }
 
+// prefixSize is how many addresses an IPv4 prefix (/28) takes from a subnet.
+const prefixSize = 16
+
+// Addresses is how many IPv4 addresses a launch takes from its subnet: one for
+// each interface, and those that interfaces ask for beside.
+func (d *Data) Addresses() int {
+	count := max(1, len(d.NetworkInterfaces))
+	for _, ni := range d.NetworkInterfaces {
+		if ni.InterfaceType == "efa-only" {
+			count-- // it has no address
+		}
+		if ni.SecondaryPrivateIPAddress != nil {
+			count += *ni.SecondaryPrivateIPAddress
+		}
+		if ni.IPv4PrefixCount != nil {
+			count += prefixSize * *ni.IPv4PrefixCount
+		}
+	}
+	return max(1, count)
+}
+
 // Overlay replaces each field of d that more says.
 func (d *Data) Overlay(more Data) {
 	to, from := reflect.ValueOf(d).Elem(), reflect.ValueOf(more)

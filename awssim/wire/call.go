@@ -82,7 +82,7 @@ func read(r *http.Request) (*Call, error) {
 	if err != nil {
 		return nil, apierror.WithStatus(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "reading the request: %v", err)
 	}
-	c := &Call{AccessKey: accessKey(r), Host: r.Host, body: body, proto: restJSON}
+	c := &Call{AccessKey: credential(r)[0], Host: r.Host, body: body, proto: restJSON}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		prefix, action, _ := strings.Cut(target, ".")
 		prefix, _, _ = strings.Cut(prefix, "_")
@@ -131,17 +131,6 @@ func (c *Call) readREST(r *http.Request) error {
 		return apierror.WithStatus(http.StatusNotFound, "UnknownOperationException", "%s %s is no operation known here", r.Method, r.URL.Path)
 	}
 	return nil
-}
-
-// accessKey reads the key id of a version 4 signature:
-// "AWS4-HMAC-SHA256 Credential=AKID/20060102/region/service/aws4_request, …".
-func accessKey(r *http.Request) string {
-	_, rest, found := strings.Cut(r.Header.Get("Authorization"), "Credential=")
-	if !found {
-		rest = r.URL.Query().Get("X-Amz-Credential")
-	}
-	key, _, _ := strings.Cut(rest, "/")
-	return key
 }
 
 // Decode fills in, a pointer to a struct, with the call's parameters. Unknown

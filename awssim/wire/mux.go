@@ -6,12 +6,15 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
 	"github.com/dovetail-sh/dovetail/awssim/control"
 	"github.com/dovetail-sh/dovetail/awssim/fault"
+	"github.com/dovetail-sh/dovetail/awssim/limiter"
 )
 
 // Handler carries out one action. It returns what is encoded as the answer;
@@ -31,6 +34,7 @@ const maxRecords = 100_000
 type Mux struct {
 	services  map[string]Service
 	faults    *fault.Set
+	limits    *limiter.Limiter
 	keys      []string // the access keys that are known; empty means all
 	now       func() time.Time
 	requestID func() string
@@ -40,10 +44,10 @@ type Mux struct {
 }
 
 // NewMux serves the given services by name. accessKeys, when there are any,
-// are the only ones that may sign calls. faults makes calls go wrong that would
-// have been let in.
-func NewMux(services map[string]Service, faults *fault.Set, accessKeys []string, now func() time.Time, requestID func() string) *Mux {
-	return &Mux{services: services, faults: faults, keys: accessKeys, now: now, requestID: requestID}
+// are the only ones that may sign calls. limits throttles; faults makes calls go
+// wrong that would have been let in.
+func NewMux(services map[string]Service, limits *limiter.Limiter, faults *fault.Set, accessKeys []string, now func() time.Time, requestID func() string) *Mux {
+	return &Mux{services: services, limits: limits, faults: faults, keys: accessKeys, now: now, requestID: requestID}
 }
 
 // unsigned lists the actions that AWS takes without a signature.
@@ -59,7 +63,10 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	record := Record{Time: m.now(), Service: c.Service, Action: c.Action, AccessKey: c.AccessKey}
 	var rule fault.Rule
 	if err == nil {
-		err = m.authenticate(c)
+		err = m.authenticate(r, c)
+	}
+	if err == nil {
+		err = m.throttle(c)
 	}
 	if err == nil {
 		rule, _ = m.faults.Next(fault.Call{Service: c.Service, Action: c.Action, Params: c.Params})
@@ -118,14 +125,40 @@ func (m *Mux) handle(ctx context.Context, c *Call) (any, error) {
 	return handler(ctx, c)
 }
 
-// authenticate answers as each service does to a key it does not know. The
-// signature itself is not checked.
-func (m *Mux) authenticate(c *Call) error {
+// throttle refuses a call whose bucket is empty.
+func (m *Mux) throttle(c *Call) error {
+	if !m.limits.On() {
+		return nil
+	}
+	cost := limiter.Call{Service: c.Service, Action: c.Action, Broad: true}
+	for name, value := range c.Params() {
+		list, _, _ := strings.Cut(name, ".")
+		switch {
+		case list == "InstanceId":
+			cost.Items++
+		case list == "MaxCount":
+			cost.Items, _ = strconv.Atoi(value) // the handler refuses what is no number
+		}
+		cost.Broad = cost.Broad && list == "DryRun"
+	}
+	if m.limits.Allow(m.now(), cost) {
+		return nil
+	}
+	return fault.Rule{Kind: fault.Throttle}.Refusal(c.Service)
+}
+
+// authenticate answers as each service does to a request that is not signed,
+// not signed for it, or signed with a key it does not know. Whether the
+// signature is right is not checked: there is no secret to check it with.
+func (m *Mux) authenticate(r *http.Request, c *Call) error {
 	if slices.Contains(unsigned, c.Action) {
 		return nil
 	}
 	if c.AccessKey == "" {
 		return apierror.WithStatus(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
+	}
+	if err := checkSignature(r, c); err != nil {
+		return err
 	}
 	if len(m.keys) == 0 || slices.Contains(m.keys, c.AccessKey) {
 		return nil

@@ -272,7 +272,7 @@ func (s *State) CheckRun(data *launchspec.Data, subnetID, zone string) error {
 func (s *State) undo(launched []*Instance) {
 	for _, in := range launched {
 		in.StoppedAt, in.GoneAt = s.Now, s.Now
-		in.Subnet.giveBack(in.Address)
+		in.Subnet.giveBack(in.Address, in.Data.Addresses()-1)
 		if left, limited := s.Pools[in.Pool()]; limited {
 			s.Pools[in.Pool()] = left + 1
 		}

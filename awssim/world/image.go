@@ -197,7 +197,7 @@ func (s *State) parameter(name, value string, r release) {
 func (s *State) Image(id string) (*Image, error) {
 	i, found := slices.BinarySearchFunc(s.Images, id, func(im *Image, id string) int { return strings.Compare(im.ID, id) })
 	if !found {
-		if !strings.HasPrefix(id, "ami-") {
+		if rest, ok := strings.CutPrefix(id, "ami-"); !ok || !isHex(rest) {
 			return nil, apierror.New("InvalidAMIID.Malformed", "Invalid id: %q (expecting \"ami-...\")", id)
 		}
 		return nil, apierror.New("InvalidAMIID.NotFound", "The image id '[%s]' does not exist", id)

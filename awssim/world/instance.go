@@ -71,7 +71,7 @@ func (in *Instance) State(now time.Time) InstanceState {
 	switch {
 	case !in.GoneAt.IsZero() && !now.Before(in.GoneAt):
 		return Terminated
-	case !in.StoppedAt.IsZero():
+	case !in.StoppedAt.IsZero() && !now.Before(in.StoppedAt):
 		return ShuttingDown
 	case now.Before(in.ReadyAt):
 		return Pending
@@ -128,15 +128,13 @@ func (s *State) launch(o order) (*Instance, error) {
 	if err := s.checkQuota(o.Type, pool.Capacity); err != nil {
 		return nil, err
 	}
-	if o.Subnet.Free() == 0 {
-		_, err := o.Subnet.take() // the refusal, before capacity is drawn
+	more := o.Data.Addresses() - 1
+	addr, err := o.Subnet.take(more)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.draw(pool); err != nil {
-		return nil, err
-	}
-	addr, err := o.Subnet.take()
-	if err != nil {
+		o.Subnet.giveBack(addr, more)
 		return nil, err
 	}
 	s.lastOrder++
@@ -238,7 +236,7 @@ const (
 // vanish gives back what the instance held.
 func (s *State) vanish(in *Instance) {
 	s.effect(in, EffectState)
-	in.Subnet.giveBack(in.Address)
+	in.Subnet.giveBack(in.Address, in.Data.Addresses()-1)
 	in.Address = netip.Addr{}
 	if left, limited := s.Pools[in.Pool()]; limited {
 		s.Pools[in.Pool()] = left + 1
@@ -250,6 +248,7 @@ func (s *State) vanish(in *Instance) {
 // forget drops terminated instances that are described no longer.
 func (s *State) forget(in *Instance) {
 	delete(s.instanceByID, in.ID)
+	delete(s.stale, &in.Tags)
 	if i := slices.Index(s.Instances, in); i >= 0 {
 		s.Instances = slices.Delete(s.Instances, i, i+1)
 	}
@@ -260,8 +259,19 @@ func (s *State) Instance(id string) (*Instance, error) {
 	if in := s.instanceByID[id]; in != nil {
 		return in, nil
 	}
-	if rest, ok := strings.CutPrefix(id, "i-"); !ok || strings.Trim(rest, "0123456789abcdef") != "" || (len(rest) != 8 && len(rest) != 17) {
+	if rest, ok := strings.CutPrefix(id, "i-"); !ok || !isHex(rest) {
 		return nil, apierror.New("InvalidInstanceID.Malformed", "Invalid id: \"%s\"", id)
 	}
-	return nil, apierror.New("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", id)
+	return nil, NoInstance(id)
+}
+
+// NoInstance refuses an id that names no instance.
+func NoInstance(id string) error {
+	return apierror.New("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", id)
+}
+
+// isHex says whether text is what follows the prefix of an id: 8 hexadecimal
+// digits, or 17 since 2016.
+func isHex(text string) bool {
+	return strings.Trim(text, "0123456789abcdef") == "" && (len(text) == 8 || len(text) == 17)
 }

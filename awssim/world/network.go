@@ -52,13 +52,14 @@ func newSubnet(id string, zone *Zone, cidr netip.Prefix) *Subnet {
 }
 
 // take hands out an address. New ones first, so that a node name is not used
-// again while others remember it.
-func (n *Subnet) take() (netip.Addr, error) {
-	if n.free == 0 {
+// again while others remember it. With it go more, which only count: those of
+// further interfaces and of prefixes.
+func (n *Subnet) take(more int) (netip.Addr, error) {
+	if n.free < 1+more {
 		return netip.Addr{}, apierror.New("InsufficientFreeAddressesInSubnet",
 			"There are not enough free addresses in subnet '%s' to satisfy the requested number of instances.", n.ID)
 	}
-	n.free--
+	n.free -= 1 + more
 	addr := n.next
 	if following := addr.Next(); n.CIDR.Contains(following) && n.CIDR.Contains(following.Next()) {
 		n.next = following
@@ -72,8 +73,9 @@ func (n *Subnet) take() (netip.Addr, error) {
 	return addr, nil
 }
 
-func (n *Subnet) giveBack(addr netip.Addr) {
-	n.free++
+// giveBack returns an address, and more that came with it.
+func (n *Subnet) giveBack(addr netip.Addr, more int) {
+	n.free += 1 + more
 	n.freed = append(n.freed, addr)
 }
 
@@ -140,6 +142,9 @@ func (s *State) Subnet(id string) (*Subnet, error) {
 			return n, nil
 		}
 	}
+	if rest, ok := strings.CutPrefix(id, "subnet-"); !ok || !isHex(rest) {
+		return nil, apierror.New("InvalidSubnetId.Malformed", "Invalid id: \"%s\" (expecting \"subnet-...\")", id)
+	}
 	return nil, apierror.New("InvalidSubnetID.NotFound", "The subnet ID '%s' does not exist", id)
 }
 
@@ -149,6 +154,9 @@ func (s *State) Group(id string) (*SecurityGroup, error) {
 		if g.ID == id {
 			return g, nil
 		}
+	}
+	if rest, ok := strings.CutPrefix(id, "sg-"); !ok || !isHex(rest) {
+		return nil, apierror.New("InvalidGroupId.Malformed", "Invalid id: \"%s\" (expecting \"sg-...\")", id)
 	}
 	return nil, apierror.New("InvalidGroup.NotFound", "The security group '%s' does not exist", id)
 }

@@ -16,6 +16,8 @@ const maxTags = 50
 type Tagged struct {
 	ID, Kind string
 	Tags     *[]launchspec.Tag
+
+	state *State
 }
 
 // kinds maps an id's prefix to EC2's name of the resource.
@@ -30,7 +32,7 @@ func (s *State) Tagged(id string) (Tagged, error) {
 	if !known {
 		return Tagged{}, apierror.New("InvalidID", "The ID '%s' is not valid", id)
 	}
-	out := Tagged{ID: id, Kind: kind}
+	out := Tagged{ID: id, Kind: kind, state: s}
 	var err error
 	switch prefix {
 	case "i":
@@ -66,21 +68,21 @@ func (s *State) Tagged(id string) (Tagged, error) {
 
 // AllTagged lists every resource that can have tags, ascending by id.
 func (s *State) AllTagged() []Tagged {
-	out := []Tagged{{s.VPC.ID, "vpc", &s.VPC.Tags}}
+	out := []Tagged{{s.VPC.ID, "vpc", &s.VPC.Tags, s}}
 	for _, in := range s.Instances {
-		out = append(out, Tagged{in.ID, "instance", &in.Tags})
+		out = append(out, Tagged{in.ID, "instance", &in.Tags, s})
 	}
 	for _, t := range s.Templates {
-		out = append(out, Tagged{t.ID, "launch-template", &t.Tags})
+		out = append(out, Tagged{t.ID, "launch-template", &t.Tags, s})
 	}
 	for _, n := range s.Subnets {
-		out = append(out, Tagged{n.ID, "subnet", &n.Tags})
+		out = append(out, Tagged{n.ID, "subnet", &n.Tags, s})
 	}
 	for _, g := range s.Groups {
-		out = append(out, Tagged{g.ID, "security-group", &g.Tags})
+		out = append(out, Tagged{g.ID, "security-group", &g.Tags, s})
 	}
 	for _, im := range s.Images {
-		out = append(out, Tagged{im.ID, "image", &im.Tags})
+		out = append(out, Tagged{im.ID, "image", &im.Tags, s})
 	}
 	slices.SortFunc(out, func(a, b Tagged) int { return cmp.Compare(a.ID, b.ID) })
 	return out
@@ -103,14 +105,17 @@ func (t Tagged) Tag(tags []launchspec.Tag) error {
 	if len(merged) > maxTags {
 		return apierror.New("TagLimitExceeded", "The maximum number of Tags for a resource has been reached: %d", maxTags)
 	}
-	*t.Tags = merged
+	t.state.retag(t.Tags, merged)
 	return nil
 }
 
 // Untag removes tags. A tag with a value is removed only if the value is the
 // same; nil means any.
 func (t Tagged) Untag(key string, value *string) {
-	*t.Tags = slices.DeleteFunc(slices.Clone(*t.Tags), func(tag launchspec.Tag) bool {
+	t.state.retag(t.Tags, slices.DeleteFunc(slices.Clone(*t.Tags), func(tag launchspec.Tag) bool {
 		return tag.Key == key && (value == nil || *value == tag.Value)
-	})
+	}))
 }
+
+// Clear removes all tags.
+func (t Tagged) Clear() { t.state.retag(t.Tags, nil) }

@@ -1,8 +1,8 @@
 package world
 
 import (
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
@@ -18,6 +18,8 @@ type Template struct {
 	Default   int
 	Tags      []launchspec.Tag
 	Versions  []*TemplateVersion
+
+	made, deleted time.Time // to the nanosecond; deleted is zero while it exists
 }
 
 // TemplateVersion is one version's content. Instances share Data.
@@ -66,7 +68,7 @@ func (s *State) CreateTemplate(name, description string, data *launchspec.Data, 
 	}
 	t := &Template{
 		ID: s.id("lt"), Name: name, CreatedBy: s.ARN("iam", "root"), Created: s.Now.Truncate(time.Second),
-		Default: 1, Tags: launchspec.SetTags(nil, tags),
+		Default: 1, Tags: launchspec.SetTags(nil, tags), made: s.Now,
 	}
 	t.add(s, description, data)
 	s.Templates[t.ID], s.templateName[name] = t, t
@@ -94,6 +96,9 @@ func (t *Template) add(s *State, description string, data *launchspec.Data) *Tem
 func (s *State) DeleteTemplate(t *Template) {
 	delete(s.Templates, t.ID)
 	delete(s.templateName, t.Name)
+	if t.deleted = s.Now; s.Lag > 0 {
+		s.ghosts = append(s.ghosts, t)
+	}
 }
 
 // Template finds a template by id or by name; exactly one must be given.
@@ -107,7 +112,7 @@ func (s *State) Template(id, name string) (*Template, error) {
 		if t := s.Templates[id]; t != nil {
 			return t, nil
 		}
-		return nil, apierror.New("InvalidLaunchTemplateId.NotFound", "The specified launch template, with template ID %s, does not exist.", id)
+		return nil, noTemplate(id)
 	}
 	if t := s.templateName[name]; t != nil {
 		return t, nil
@@ -116,20 +121,10 @@ func (s *State) Template(id, name string) (*Template, error) {
 		"The specified launch template, with template name %s, does not exist.", name)
 }
 
-// SortedTemplates returns all templates in order of creation.
-func (s *State) SortedTemplates() []*Template {
-	out := make([]*Template, 0, len(s.Templates))
-	for _, t := range s.Templates {
-		out = append(out, t)
+// noTemplate refuses an id that names no template.
+func noTemplate(id string) error {
+	if rest, ok := strings.CutPrefix(id, "lt-"); !ok || !isHex(rest) {
+		return apierror.New("InvalidLaunchTemplateId.Malformed", "Invalid launch template id '%s'.", id)
 	}
-	slices.SortFunc(out, func(a, b *Template) int {
-		if d := a.Created.Compare(b.Created); d != 0 {
-			return d
-		}
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
-	return out
+	return apierror.New("InvalidLaunchTemplateId.NotFound", "The specified launch template, with template ID %s, does not exist.", id)
 }

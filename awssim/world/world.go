@@ -54,6 +54,8 @@ type World struct {
 type State struct {
 	Config
 	Now time.Time
+	// Lag is how far descriptions lag behind; zero is not at all.
+	Lag time.Duration
 
 	Zones      []*Zone // ascending by name
 	VPC        VPC
@@ -71,6 +73,8 @@ type State struct {
 	instanceByID map[string]*Instance
 	templateName map[string]*Template
 	tokens       map[string]remembered
+	stale        map[*[]launchspec.Tag]staleTags // what descriptions still show
+	ghosts       []*Template                     // deleted, and perhaps still described
 	dice         *rand.Rand
 	lastOrder    uint64
 	events       schedule
@@ -85,7 +89,8 @@ func New(c Config) *World {
 		Roles: map[string]*Role{}, Profiles: map[string]*Profile{},
 		Pools: map[Pool]int{}, Quotas: map[Quota]int{},
 		instanceByID: map[string]*Instance{}, templateName: map[string]*Template{}, tokens: map[string]remembered{},
-		dice: rand.New(rand.NewPCG(c.Seed, 0x646f766574)),
+		stale: map[*[]launchspec.Tag]staleTags{},
+		dice:  rand.New(rand.NewPCG(c.Seed, 0x646f766574)),
 	}
 	s.buildNetwork()
 	s.buildImages()
