@@ -32,6 +32,10 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET "+AdminPath+"status", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Status(), nil) })
 	mux.HandleFunc("GET "+AdminPath+"calls", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Calls(), nil) })
 	mux.HandleFunc("POST "+AdminPath+"settings", post(s.Set))
+	mux.HandleFunc("GET "+AdminPath+"market", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, s.Market(r.URL.Query().Get("type")), nil)
+	})
+	mux.HandleFunc("POST "+AdminPath+"squeeze", post(none(s.Squeeze)))
 	mux.HandleFunc("POST "+AdminPath+"capacity", post(none(s.SetCapacity)))
 	mux.HandleFunc("POST "+AdminPath+"subnet", post(none(s.SetSubnet)))
 	mux.HandleFunc("POST "+AdminPath+"quota", post(none(s.SetQuota)))
@@ -42,7 +46,7 @@ func (s *Server) handler() http.Handler {
 		reply(w, struct{}{}, s.faults.Clear(r.URL.Query()["id"]...))
 	})
 	mux.HandleFunc(AdminPath, func(w http.ResponseWriter, r *http.Request) {
-		reply(w, nil, fmt.Errorf("%s %s: know GET status, GET calls, POST settings, POST capacity, POST subnet, POST quota, POST interrupt, and GET, POST and DELETE faults", r.Method, r.URL.Path))
+		reply(w, nil, fmt.Errorf("%s %s: know GET status, GET calls, GET market, POST settings, POST squeeze, POST capacity, POST subnet, POST quota, POST interrupt, and GET, POST and DELETE faults", r.Method, r.URL.Path))
 	})
 	return mux
 }
@@ -82,6 +86,7 @@ func (s *Server) Status() Status {
 	_ = s.world.Do(func(st *world.State) error {
 		out.Region, out.Cluster, out.Endpoint, out.Now = st.Region.Name, st.Cluster.Name, st.Cluster.Endpoint, st.Now
 		out.Templates = len(st.Templates)
+		out.Spending = control.Spending(st.Spent())
 		for _, in := range st.Instances {
 			pool := in.Pool()
 			price, _ := st.Price(pool)

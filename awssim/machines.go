@@ -26,6 +26,8 @@ func (s *Server) carryOut(ctx context.Context, e world.Effect) {
 		}
 	case world.EffectInterruption:
 		s.events.Send(s.spotInterruption(e), 0)
+	case world.EffectRebalance:
+		s.events.Send(s.rebalance(e), 0)
 	case world.EffectBoot:
 		s.beside(ctx, func() { s.boot(ctx, e) })
 	case world.EffectGone:

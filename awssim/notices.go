@@ -42,3 +42,7 @@ func (s *Server) stateChange(e world.Effect) string {
 func (s *Server) spotInterruption(e world.Effect) string {
 	return s.ec2Notice("EC2 Spot Instance Interruption Warning", e, map[string]any{"instance-action": "terminate"})
 }
+
+func (s *Server) rebalance(e world.Effect) string {
+	return s.ec2Notice("EC2 Instance Rebalance Recommendation", e, map[string]any{})
+}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/dovetail-sh/dovetail/awssim/launchspec"
+	"github.com/dovetail-sh/dovetail/awssim/pace"
 	"github.com/dovetail-sh/dovetail/awssim/world"
 	"github.com/dovetail-sh/dovetail/catalog"
 )
@@ -31,7 +32,7 @@ type NodeRegistrar interface {
 // says what it then means.
 type Options struct {
 	Seed   uint64      // of everything random; equal seeds give equal ids and prices
-	Clock  clock.Clock // the wall clock when nil
+	Clock  clock.Clock // one that starts at the wall's time, and whose speed can be set, when nil
 	Listen string      // address to serve at; "127.0.0.1:0" when empty
 
 	Region    string // "us-east-1" when empty
@@ -53,6 +54,9 @@ type Options struct {
 	// InterruptionQueue is the queue that EC2's events go to; the cluster's
 	// name when empty.
 	InterruptionQueue string
+
+	Moving bool    // whether the spot market moves; see Settings
+	Unrest float64 // how often spot instances are interrupted while it does; 1 when zero
 
 	PendingDelay time.Duration // from launch to running; 1 s when zero
 	BootDelay    time.Duration // from launch to the Node; 5 s when zero
@@ -88,8 +92,11 @@ func (o Options) withDefaults() Options {
 	defaults(&o.KubernetesVersion, "1.36")
 	defaults(&o.ServiceCIDR, "10.100.0.0/16")
 	defaults(&o.InterruptionQueue, o.ClusterName)
+	if o.Unrest == 0 {
+		o.Unrest = 1
+	}
 	if o.Clock == nil {
-		o.Clock = clock.RealClock{}
+		o.Clock = pace.New()
 	}
 	if o.DiscoveryTags == nil {
 		o.DiscoveryTags = map[string]string{"karpenter.sh/discovery": o.ClusterName}
@@ -127,6 +134,7 @@ func (o Options) config() (world.Config, error) {
 			Name: o.ClusterName, Version: o.KubernetesVersion, Endpoint: o.ClusterEndpoint, CA: o.ClusterCA,
 			ServiceCIDR: o.ServiceCIDR, NodeRoles: o.NodeRoles,
 		},
+		Market:       world.Market{Moving: o.Moving, Unrest: o.Unrest},
 		PendingDelay: o.PendingDelay, BootDelay: o.BootDelay, StopDelay: o.StopDelay,
 		NodeGoneDelay: nodeGoneDelay, Retention: retention,
 	}, nil

@@ -1,17 +1,27 @@
 package awssim
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/dovetail-sh/dovetail/awssim/control"
 	"github.com/dovetail-sh/dovetail/awssim/fault"
+	"github.com/dovetail-sh/dovetail/awssim/pace"
 	"github.com/dovetail-sh/dovetail/awssim/world"
+	"github.com/dovetail-sh/dovetail/catalog"
 )
 
-// Set changes settings and returns all of them.
+// Set changes settings and returns all of them. It changes none when one is
+// refused.
 func (s *Server) Set(c Settings) (Settings, error) {
-	if c.Lag != nil && *c.Lag < 0 {
-		return Settings{}, fmt.Errorf("lag is %s, want it not below zero", time.Duration(*c.Lag))
+	if err := s.checkSettings(c); err != nil {
+		return Settings{}, err
+	}
+	if c.Speed != nil {
+		if err := s.options.Clock.(*pace.Clock).SetSpeed(*c.Speed); err != nil {
+			return Settings{}, err
+		}
 	}
 	if c.Throttling != nil {
 		s.limits.Switch(*c.Throttling)
@@ -20,18 +30,97 @@ func (s *Server) Set(c Settings) (Settings, error) {
 		if c.Lag != nil {
 			st.Lag = time.Duration(*c.Lag)
 		}
+		market := st.Market
+		if c.Moving != nil {
+			market.Moving = *c.Moving
+		}
+		if c.Unrest != nil {
+			market.Unrest = *c.Unrest
+		}
+		st.SetMarket(market)
 		return nil
 	})
+	s.world.Wake()
 	return s.settings(), nil
+}
+
+func (s *Server) checkSettings(c Settings) error {
+	var errs []error
+	if c.Lag != nil && *c.Lag < 0 {
+		errs = append(errs, fmt.Errorf("lag is %s, want it not below zero", time.Duration(*c.Lag)))
+	}
+	if c.Unrest != nil && !(*c.Unrest >= 0) {
+		errs = append(errs, fmt.Errorf("unrest is %v, want it not below zero", *c.Unrest))
+	}
+	if _, own := s.options.Clock.(*pace.Clock); c.Speed != nil && !own {
+		errs = append(errs, errors.New("speed can not be set: the account runs on a clock that it was given"))
+	}
+	return errors.Join(errs...)
 }
 
 // settings returns all settings.
 func (s *Server) settings() Settings {
-	throttling := s.limits.On()
-	var lag fault.Duration
+	throttling, speed := s.limits.On(), 1.0
+	if clock, own := s.options.Clock.(*pace.Clock); own {
+		speed = clock.Speed()
+	}
+	out := Settings{Throttling: &throttling, Speed: &speed}
 	_ = s.world.Do(func(st *world.State) error {
-		lag = fault.Duration(st.Lag)
+		lag, market := fault.Duration(st.Lag), st.Market
+		out.Lag, out.Moving, out.Unrest = &lag, &market.Moving, &market.Unrest
 		return nil
 	})
-	return Settings{Throttling: &throttling, Lag: &lag}
+	return out
+}
+
+// Squeeze puts spot pools under full pressure for a time.
+func (s *Server) Squeeze(c control.Squeeze) error {
+	return s.world.Do(func(st *world.State) error {
+		market := st.Market
+		switch {
+		case c.For < 0:
+			return fmt.Errorf("for is %s, want it not below zero", time.Duration(c.For))
+		case !market.Moving:
+			return errors.New("the market stands still: a squeeze needs it moving")
+		case c.For == 0:
+			market.Squeezes = nil
+		default:
+			if _, known := catalog.Lookup(c.Type); c.Type != "" && !known {
+				return fmt.Errorf("no type %q is known", c.Type)
+			}
+			if _, known := st.Zone(c.Zone); c.Zone != "" && !known {
+				return fmt.Errorf("no zone %q is in %s", c.Zone, st.Region.Name)
+			}
+			market.Squeezes = append(market.Squeezes, world.Squeeze{Type: c.Type, Zone: c.Zone, Until: st.Now.Add(time.Duration(c.For))})
+		}
+		st.SetMarket(market)
+		return nil
+	})
+}
+
+// Market lists the spot pools of a type or, when that is empty, those in use.
+func (s *Server) Market(instanceType string) []control.Pool {
+	out := []control.Pool{}
+	_ = s.world.Do(func(st *world.State) error {
+		for _, t := range catalog.Offered(st.Region.Name) {
+			for _, zone := range st.Zones {
+				pool := world.Pool{Type: t.Name, Zone: zone.Name, Capacity: world.Spot}
+				used := st.InUse(pool)
+				price, sold := st.Price(pool)
+				if !sold || !st.Offered(t, zone) || (instanceType != t.Name && (instanceType != "" || used == 0)) {
+					continue
+				}
+				full, _ := catalog.OnDemand(st.Region.Name, t.Name)
+				entry := control.Pool{
+					Type: t.Name, Zone: zone.Name, Capacity: world.Spot, Price: price, OnDemand: full, Pressure: st.Pressure(pool, st.Now), InUse: used,
+				}
+				if left, limited := st.Left(pool); limited {
+					entry.Available = &left
+				}
+				out = append(out, entry)
+			}
+		}
+		return nil
+	})
+	return out
 }

@@ -18,6 +18,16 @@ type Status struct {
 	Capacity  []Capacity `json:"capacity"`
 	Subnets   []Subnet   `json:"subnets"`
 	Settings  Settings   `json:"settings"`
+	Spending  Spending   `json:"spending"`
+}
+
+// Spending is what the instances cost so far, in micro-dollars.
+type Spending struct {
+	Paid int64 `json:"paid"`
+	// OnDemand is what the same instances would have cost on demand.
+	OnDemand int64 `json:"onDemand"`
+	// Interruptions counts spot instances that were given notice.
+	Interruptions int `json:"interruptions"`
 }
 
 // Instance is one machine in Status.

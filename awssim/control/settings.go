@@ -10,4 +10,13 @@ type Settings struct {
 	// Lag is how long lists and descriptions take to show what was created,
 	// changed, tagged and ended.
 	Lag *fault.Duration `json:"lag,omitempty"`
+
+	// Moving has spot prices move, pools run out and refill, and spot instances
+	// be interrupted.
+	Moving *bool `json:"moving,omitempty"`
+	// Unrest multiplies how often spot instances are interrupted: 1 is as often
+	// as AWS publishes, which is a few of a hundred in a month.
+	Unrest *float64 `json:"unrest,omitempty"`
+	// Speed is how many times as fast as the wall's the account's time passes.
+	Speed *float64 `json:"speed,omitempty"`
 }

@@ -110,8 +110,9 @@ type spotHistoryOut struct {
 // the same in a VPC and outside.
 var products = []string{"Linux/UNIX", "Linux/UNIX (Amazon VPC)"}
 
-// describeSpotPriceHistory lists the price that held at StartTime, one for
-// each pool, as EC2 does when nothing changed since. Prices do not move yet.
+// describeSpotPriceHistory lists for each pool the price that held at StartTime
+// and each that came after it, to EndTime. Without a StartTime it lists the
+// price of the moment.
 func (a *api) describeSpotPriceHistory(_ context.Context, _ *wire.Call, in *spotHistoryIn) (*spotHistoryOut, error) {
 	if err := checkFilters(in.Filters, false, "availability-zone", "availability-zone-id", "instance-type", "product-description", "spot-price", "timestamp"); err != nil {
 		return nil, err
@@ -124,13 +125,22 @@ func (a *api) describeSpotPriceHistory(_ context.Context, _ *wire.Call, in *spot
 		if in.DryRun {
 			return apierror.DryRun()
 		}
+		if in.End.IsZero() || in.End.After(s.Now) {
+			in.End = s.Now
+		}
+		if in.Start.IsZero() || in.Start.After(in.End) {
+			in.Start = in.End
+		}
+		if in.Start.Before(s.Now.Add(-historyKept)) {
+			in.Start = s.Now.Add(-historyKept)
+		}
 		var all []spotPrice
 		for _, t := range catalog.Offered(s.Region.Name) {
 			if len(in.Types) == 0 || slices.Contains(in.Types, t.Name) {
 				all = in.append(all, s, t)
 			}
 		}
-		key := func(p spotPrice) string { return p.Type + "\x00" + p.Zone + "\x00" + p.Description }
+		key := func(p spotPrice) string { return p.Type + "\x00" + p.Zone + "\x00" + p.Description + "\x00" + p.Time }
 		slices.SortFunc(all, func(a, b spotPrice) int { return strings.Compare(key(a), key(b)) })
 		var err error
 		out.Prices, out.NextToken, err = page(in.asked, bounds{1, 10000}, all, key)
@@ -139,23 +149,35 @@ func (a *api) describeSpotPriceHistory(_ context.Context, _ *wire.Call, in *spot
 	return out, err
 }
 
+// historyKept is how far back EC2 knows spot prices.
+const historyKept = 90 * 24 * time.Hour
+
 func (in *spotHistoryIn) append(to []spotPrice, s *world.State, t *catalog.Type) []spotPrice {
-	since := s.Now.Add(-6 * time.Hour).Truncate(time.Hour)
 	for _, zone := range s.Zones {
-		price, sold := s.Price(world.Pool{Type: t.Name, Zone: zone.Name, Capacity: world.Spot})
+		pool := world.Pool{Type: t.Name, Zone: zone.Name, Capacity: world.Spot}
 		wrongZone := in.Zone != "" && in.Zone != zone.Name || in.ZoneID != "" && in.ZoneID != zone.ID
-		if !sold || wrongZone || !s.Offered(t, zone) {
+		if wrongZone || !s.Offered(t, zone) {
 			continue
 		}
-		for _, product := range products {
-			p := spotPrice{t.Name, product, fmt.Sprintf("%d.%06d", price/1_000_000, price%1_000_000), stamp(since), zone.Name, zone.ID}
-			known := fields{
-				"availability-zone": one(p.Zone), "availability-zone-id": one(p.ZoneID), "instance-type": one(p.Type),
-				"product-description": one(p.Description), "spot-price": one(p.Price), "timestamp": one(p.Time),
-			}
-			if (len(in.Descriptions) == 0 || slices.Contains(in.Descriptions, product)) && match(in.Filters, known, nil) {
-				to = append(to, p)
-			}
+		for _, price := range s.PriceHistory(pool, in.Start, in.End) {
+			to = in.products(to, pool, zone, price)
+		}
+	}
+	return to
+}
+
+// products adds one price under each product that was asked for.
+func (in *spotHistoryIn) products(to []spotPrice, pool world.Pool, zone *world.Zone, price world.PriceChange) []spotPrice {
+	for _, product := range products {
+		p := spotPrice{
+			pool.Type, product, fmt.Sprintf("%d.%06d", price.Price/1_000_000, price.Price%1_000_000), stamp(price.Since), zone.Name, zone.ID,
+		}
+		known := fields{
+			"availability-zone": one(p.Zone), "availability-zone-id": one(p.ZoneID), "instance-type": one(p.Type),
+			"product-description": one(p.Description), "spot-price": one(p.Price), "timestamp": one(p.Time),
+		}
+		if (len(in.Descriptions) == 0 || slices.Contains(in.Descriptions, product)) && match(in.Filters, known, nil) {
+			to = append(to, p)
 		}
 	}
 	return to

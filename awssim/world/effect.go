@@ -18,6 +18,8 @@ const (
 	EffectGone
 	// EffectInterruption: the two-minute notice of a spot interruption.
 	EffectInterruption
+	// EffectRebalance: the instance is likelier than others to be interrupted.
+	EffectRebalance
 )
 
 // Effect is one thing to do, with a copy of what the doer needs to know.
@@ -50,8 +52,23 @@ func (s *State) effectIf(in *Instance, state InstanceState, kind EffectKind) {
 	}
 }
 
-// Interrupt gives a spot instance its two minutes' notice.
+// Recommend says that a spot instance is likely to be interrupted.
+func (s *State) Recommend(in *Instance) {
+	in.warned = true
+	s.effect(in, EffectRebalance)
+}
+
+// Interrupt gives a spot instance its two minutes' notice, and the rebalance
+// recommendation that comes with it when none came before.
 func (s *State) Interrupt(in *Instance) {
+	if in.interrupted {
+		return
+	}
+	in.interrupted = true
+	s.spending.Interruptions++
+	if !in.warned && s.Market.Moving {
+		s.Recommend(in)
+	}
 	s.effect(in, EffectInterruption)
 	s.after(InterruptionNotice, func() { s.Terminate(in, ReasonSpot) })
 }

@@ -273,9 +273,7 @@ func (s *State) undo(launched []*Instance) {
 	for _, in := range launched {
 		in.StoppedAt, in.GoneAt = s.Now, s.Now
 		in.Subnet.giveBack(in.Address, in.Data.Addresses()-1)
-		if left, limited := s.Pools[in.Pool()]; limited {
-			s.Pools[in.Pool()] = left + 1
-		}
+		s.giveBack(in.Pool())
 		s.effects = slices.DeleteFunc(s.effects, func(e Effect) bool { return e.Instance == in })
 		s.forget(in)
 	}

@@ -64,6 +64,9 @@ type Instance struct {
 	// Boot says how joining the cluster went: empty until the user data has
 	// been read, then the node's name or the reason there is none.
 	Node, BootFailure string
+
+	billed              time.Time // until when it is paid; zero is not at all
+	interrupted, warned bool      // by the spot market
 }
 
 // State is what EC2 says of the instance at a time.
@@ -221,6 +224,8 @@ func (s *State) Terminate(in *Instance, reason string) {
 	if !in.StoppedAt.IsZero() {
 		return
 	}
+	price, _ := s.Price(in.Pool())
+	s.bill(in, price)
 	in.StoppedAt, in.GoneAt = s.Now, s.Now.Add(s.StopDelay)
 	in.StateReason = reason
 	s.effect(in, EffectState)
@@ -238,9 +243,7 @@ func (s *State) vanish(in *Instance) {
 	s.effect(in, EffectState)
 	in.Subnet.giveBack(in.Address, in.Data.Addresses()-1)
 	in.Address = netip.Addr{}
-	if left, limited := s.Pools[in.Pool()]; limited {
-		s.Pools[in.Pool()] = left + 1
-	}
+	s.giveBack(in.Pool())
 	s.after(s.NodeGoneDelay, func() { s.effect(in, EffectGone) })
 	s.after(s.Retention, func() { s.forget(in) })
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type Config struct {
 	Region  catalog.Region
 	Account string // 12 digits
 	Cluster Cluster
+	Market  Market
 	Tags    []launchspec.Tag // discovery tags on private subnets and the cluster's security group
 
 	PendingDelay  time.Duration // pending to running
@@ -66,7 +68,7 @@ type State struct {
 	Templates  map[string]*Template // by id
 	Roles      map[string]*Role
 	Profiles   map[string]*Profile // by name
-	Pools      map[Pool]int        // how many more a pool can launch; absent is without end
+	Pools      map[Pool]int        // how many more a pool can launch; absent is the market's to say
 	Quotas     map[Quota]int       // vCPUs; absent is without end
 	Instances  []*Instance         // in order of launch, those still described
 
@@ -74,7 +76,10 @@ type State struct {
 	templateName map[string]*Template
 	tokens       map[string]remembered
 	stale        map[*[]launchspec.Tag]staleTags // what descriptions still show
-	ghosts       []*Template                     // deleted, and perhaps still described
+	inUse        map[Pool]int
+	spending     Spending
+	settled      time.Time   // when all instances were last billed
+	ghosts       []*Template // deleted, and perhaps still described
 	dice         *rand.Rand
 	lastOrder    uint64
 	events       schedule
@@ -89,12 +94,15 @@ func New(c Config) *World {
 		Roles: map[string]*Role{}, Profiles: map[string]*Profile{},
 		Pools: map[Pool]int{}, Quotas: map[Quota]int{},
 		instanceByID: map[string]*Instance{}, templateName: map[string]*Template{}, tokens: map[string]remembered{},
-		stale: map[*[]launchspec.Tag]staleTags{},
-		dice:  rand.New(rand.NewPCG(c.Seed, 0x646f766574)),
+		inUse: map[Pool]int{}, stale: map[*[]launchspec.Tag]staleTags{},
+		dice: rand.New(rand.NewPCG(c.Seed, 0x646f766574)),
 	}
 	s.buildNetwork()
 	s.buildImages()
 	s.buildRoles()
+	if s.Market.Moving {
+		s.after(marketTick, s.tick)
+	}
 	return &World{clock: c.Clock, wake: make(chan struct{}, 1), state: s}
 }
 
@@ -140,16 +148,21 @@ func (w *World) Run(ctx context.Context, handle func(context.Context, Effect)) {
 	}
 }
 
+// Wake has Run look again, because the clock runs at another speed.
+func (w *World) Wake() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
 // poke tells Run to look again, unless it is told already. w.mu is held.
 func (w *World) poke() {
 	if len(w.state.effects) == 0 && !w.state.events.changed {
 		return
 	}
 	w.state.events.changed = false
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
+	w.Wake()
 }
 
 // id makes a resource id of EC2's form: prefix and 17 hexadecimal digits.
@@ -167,10 +180,12 @@ func (s *State) UUID() string {
 // it decides stays the same in every run and every order of calls.
 func (s *State) fate(words ...string) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%d", s.Seed)
+	var buffer [64]byte
+	text := strconv.AppendUint(buffer[:0], s.Seed, 10)
 	for _, w := range words {
-		fmt.Fprintf(h, "\x00%s", w)
+		text = append(append(text, 0), w...)
 	}
+	h.Write(text) // never fails
 	v := h.Sum64()
 	v ^= v >> 33 // FNV's high bits mix poorly on short words
 	v *= 0xff51afd7ed558ccd
