@@ -132,7 +132,7 @@ func (t *Table) mentioned(v require.Values) []string {
 	}
 	slices.Sort(out)
 	out = slices.Compact(out)
-	for range max(domains, 1) {
+	for range domains + 1 {
 		if other, ok := rest.Some(); ok {
 			out = append(out, other)
 			rest = rest.And(require.Only(v.Key(), other).Spare())

@@ -37,6 +37,7 @@ type assigner struct {
 	items []Item
 	cells map[string][]*spread.Cell
 	costs map[costKey]float64
+	shuns []bool // see shunned
 }
 
 // costKey is what the cost of a pod on a new node depends on.
@@ -63,7 +64,7 @@ func (a *assigner) anywhere(class, left int) int {
 		a.b.Place(node, class, n)
 		left -= n
 	}
-	if _, ok := a.opens(class, nil); ok && left > 0 {
+	if _, ok := a.opens(class, nil); ok && left > 0 && a.accompanied(class, nil) {
 		a.items = append(a.items, Item{Class: class, Count: left})
 		a.b.Spread.EnterHosts(class, int32(left))
 		return 0
@@ -119,7 +120,7 @@ func (a *assigner) best(class int, sites []*site) *site {
 		}
 		cost := 0.0
 		if s.next == len(s.nodes) {
-			if s.cell == nil {
+			if s.cell == nil || s.opened == 0 && !a.accompanied(class, s.cell) {
 				continue
 			}
 			cost = s.cost
@@ -132,17 +133,58 @@ func (a *assigner) best(class int, sites []*site) *site {
 	return best
 }
 
-// count is how crowded a site is by the tallies that concern the class.
+// count is how crowded a site is by the tallies that concern the class. Where others only want to keep away from its
+// pods it is the better the more crowded it is.
 func (a *assigner) count(class int, s *site) int32 {
 	st := a.b.Spread
 	n := int32(0)
 	for _, k := range st.Classes[class].Adds {
 		t := &st.Tallies[k]
-		if d := s.domains[t.Key]; d >= 0 {
+		d := s.domains[t.Key]
+		switch {
+		case d < 0:
+		case a.shunned(k):
+			n -= t.Count[d]
+		default:
 			n += t.Count[d]
 		}
 	}
 	return n
+}
+
+// shunned reports whether all that is asked of a tally is to be where it counts nothing.
+func (a *assigner) shunned(tally int32) bool {
+	if a.shuns == nil {
+		a.shuns = make([]bool, len(a.b.Spread.Tallies))
+		for _, apart := range []bool{true, false} {
+			for i := range a.b.Spread.Classes {
+				for _, r := range a.b.Spread.Classes[i].Rules {
+					if apart == (r.Kind == spread.Apart) {
+						a.shuns[r.Tally] = apart
+					}
+				}
+			}
+		}
+	}
+	return a.shuns[tally]
+}
+
+// accompanied reports whether pods with an affinity by hostname may find what they look for on a new node of the cell:
+// others that are to go there, or nobody at all if they may be the first.
+func (a *assigner) accompanied(class int, cell *spread.Cell) bool {
+	st := a.b.Spread
+	for i := range st.Classes[class].Rules {
+		r := &st.Classes[class].Rules[i]
+		if r.Kind != spread.Near || !st.Keys[r.Key].Host || r.Self && st.Tallies[r.Tally].Total == 0 {
+			continue
+		}
+		if !slices.ContainsFunc(a.items, func(it Item) bool {
+			return (it.Cell == nil || cell == nil || it.Cell == cell) && slices.Contains(st.Classes[it.Class].Adds, r.Tally)
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // sites lists where pods of a class could go, in the order of the domains.

@@ -28,14 +28,16 @@ type Result struct {
 // Pack places all pods of the board's Table: on existing nodes, which the board then shows, and on
 // new ones.
 func Pack(b *board.Board, task Task) Result {
-	p := &packer{board: b, task: task, limits: newLimits(b.Table), stuck: make([]int, len(b.Table.Classes))}
+	p := &packer{board: b, task: task, limits: newLimits(b.Table), stuck: make([]int, len(b.Table.Classes)), failed: map[int]bool{}}
 	p.assigner = &assigner{b: b, cells: map[string][]*spread.Cell{}, costs: map[costKey]float64{}}
-	for class, c := range b.Table.Classes {
-		if len(c.Pods) > 0 {
-			p.stuck[class] = p.assign(class, len(c.Pods))
+	p.assignAll()
+	for range packRounds {
+		p.assignAgain()
+		if len(p.items) == 0 {
+			break
 		}
+		p.rounds()
 	}
-	p.rounds()
 	if p.retried {
 		p.confirm()
 	}
@@ -52,9 +54,87 @@ type packer struct {
 	bins  []Bin
 	stuck []int
 	steps int
-	floor []float64 // of each solver whose bins were kept
+
+	failed map[int]bool // classes of which no node could be opened for some pods that had been assigned
+	floor  []float64    // of each solver whose bins were kept
 
 	retried bool // some items had to leave the place that they were counted in
+}
+
+// packRounds bounds how often nodes are opened for pods that found no place before others had theirs, and assignRounds
+// how often such pods are tried before that. Longer chains of pods that wait for each other are left to the next plan.
+const (
+	packRounds   = 3
+	assignRounds = 4
+)
+
+// assignAll assigns every class once. Pods that nobody is there for yet come after those that they look for.
+func (p *packer) assignAll() {
+	var later []int
+	led := p.led()
+	for class, c := range p.board.Table.Classes {
+		switch {
+		case len(c.Pods) == 0:
+		case p.follows(class, led):
+			later = append(later, class)
+		default:
+			p.stuck[class] = p.assign(class, len(c.Pods))
+		}
+	}
+	for _, class := range later {
+		p.stuck[class] = p.assign(class, len(p.board.Table.Classes[class].Pods))
+	}
+}
+
+// led tells by tally whether it counts pods that do not look for it themselves.
+func (p *packer) led() []bool {
+	st := p.board.Spread
+	out := make([]bool, len(st.Tallies))
+	for class, c := range p.board.Table.Classes {
+		for _, tally := range st.Classes[class].Adds {
+			out[tally] = out[tally] || len(c.Pods) > 0 && !slices.ContainsFunc(st.Classes[class].Rules, func(r spread.Rule) bool {
+				return r.Kind == spread.Near && r.Tally == tally
+			})
+		}
+	}
+	return out
+}
+
+// follows reports whether a class's affinity looks for pods of which none is anywhere yet, but some are to come.
+func (p *packer) follows(class int, led []bool) bool {
+	st := p.board.Spread
+	return slices.ContainsFunc(st.Classes[class].Rules, func(r spread.Rule) bool {
+		return r.Kind == spread.Near && st.Tallies[r.Tally].Total == 0 && led[r.Tally]
+	})
+}
+
+// assignAgain tries pods without a place whose rules about neighbours may hold by now: those neighbours may
+// have been assigned after them. Pods for which no node could be opened in the end come last: they may have kept
+// others away.
+func (p *packer) assignAgain() {
+	var order, last []int
+	for class, n := range p.stuck {
+		switch {
+		case n == 0 || len(p.board.Spread.Classes[class].Rules) == 0:
+		case p.failed[class]:
+			last = append(last, class)
+		default:
+			order = append(order, class)
+		}
+	}
+	order = append(order, last...)
+	for range assignRounds {
+		found := false
+		for _, class := range order {
+			if n := p.stuck[class]; n > 0 {
+				p.stuck[class] = p.assign(class, n)
+				found = found || p.stuck[class] < n
+			}
+		}
+		if !found {
+			return
+		}
+	}
 }
 
 // rounds packs items. Those for which no node may be opened after all give up a preference and are
@@ -74,6 +154,7 @@ func (p *packer) rounds() {
 			p.leave(it, n)
 			c := p.board.Table.Classes[it.Class]
 			p.stuck[c.Base] += n
+			p.failed[int(c.Base)] = true
 			if c.Next >= 0 {
 				p.stuck[c.Base] -= n - p.assign(int(c.Next), n)
 			}

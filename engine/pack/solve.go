@@ -105,12 +105,15 @@ func (s *solver) tier(pools []int) {
 	if len(kinds) == 0 {
 		return
 	}
-	s.together(kinds)
+	aside := s.together(kinds)
 	st := s.save()
 	s.floor = s.greedy(kinds)
 	s.floors = append(s.floors, s.floor)
 	s.improve(kinds, st)
 	s.shift(kinds, st.opened)
+	for _, e := range aside {
+		s.rows[e.Item].left = e.Count
+	}
 }
 
 // open opens a filling as many times as there are pods and machines for it, at least once.

@@ -13,19 +13,38 @@ type company struct {
 	near  []int
 }
 
-// together opens the nodes of pods that must share one.
-func (s *solver) together(kinds []kind) {
+// together opens the nodes of pods that must share one. Those that are left are set aside: nobody else may open a
+// node for them, but the next tier may have one.
+func (s *solver) together(kinds []kind) (aside []Entry) {
 	for _, c := range s.companies() {
 		s.value(kinds)
-		for s.pods(c.near) > 0 {
-			if !s.openCompany(kinds, c) || len(c.hosts) == 0 {
-				break
-			}
+		opened := false
+		for s.pods(c.near) > 0 && len(c.hosts) > 0 && s.openCompany(kinds, c) {
+			opened = true
+		}
+		if !opened && s.alone(c) {
+			s.openCompany(kinds, company{near: c.near})
 		}
 		for _, r := range c.near {
-			s.strand(r) // nobody else may open a node for them
+			if row := &s.rows[r]; row.left > 0 {
+				aside = append(aside, Entry{Item: r, Count: row.left})
+				row.left = 0
+			}
 		}
 	}
+	return aside
+}
+
+// alone reports whether the pods may be the first of their kind, near nobody but themselves.
+func (s *solver) alone(c company) bool {
+	for _, r := range c.near {
+		for _, rule := range s.rows[r].rules {
+			if rule.kind == spread.Near && !(rule.self && rule.first && !s.opens(rule.tally)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (s *solver) pods(rows []int) int {
@@ -34,6 +53,18 @@ func (s *solver) pods(rows []int) int {
 		n += s.rows[r].left
 	}
 	return n
+}
+
+// opens reports whether a machine that was opened has a pod that the tally counts.
+func (s *solver) opens(tally int32) bool {
+	for _, o := range s.opened {
+		for _, e := range o.entries {
+			if slices.Contains(s.rows[e.Item].adds, tally) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // companies finds rows with an affinity by hostname, each with the rows that satisfy it.
@@ -123,16 +154,17 @@ func (s *solver) seat(f *filling, c company) bool {
 			return false
 		}
 	}
+	near := 0
 	for _, r := range c.near {
 		row := &s.rows[r]
 		if row.left == 0 || !f.kind.takes.Has(row.mask) {
 			continue
 		}
 		if n := fits(row.need, f.room, row.left); n > 0 {
-			f.add(s, r, n)
+			near += f.add(s, r, n)
 		}
 	}
-	return true
+	return near > 0
 }
 
 func (f *filling) count() int {
@@ -142,6 +174,3 @@ func (f *filling) count() int {
 	}
 	return n
 }
-
-// strand gives up on what is left of a row; its items keep their count in left.
-func (s *solver) strand(r int) { s.rows[r].left = 0 }
