@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/require"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
@@ -39,12 +40,19 @@ type spot struct {
 	field                 string
 }
 
-// Settle splits overlays into those that hold, in order of precedence, and those that give way.
+// view is what overlays and offerings are held against of one pool.
+type view struct {
+	labels map[string]string
+	wishes require.Set
+}
+
+// Settle splits overlays into those that hold, in order of precedence, and those that give way. Overlays meet only where a pool
+// may buy.
 func Settle(overlays []Overlay, stocks []Stock) (hold []Overlay, conflicts []Conflict) {
 	sorted := slices.SortedFunc(slices.Values(overlays), CompareOverlays)
-	labels := make([]map[string]string, len(stocks))
+	views := make([]view, len(stocks))
 	for i, s := range stocks {
-		labels[i] = poolLabels(s.Pool)
+		views[i] = view{poolLabels(s.Pool), wishesOf(s.Pool)}
 	}
 	taken := map[spot]string{} // by overlays of the present weight
 	for i := range sorted {
@@ -52,7 +60,7 @@ func Settle(overlays []Overlay, stocks []Stock) (hold []Overlay, conflicts []Con
 		if i > 0 && sorted[i-1].Weight != o.Weight {
 			clear(taken)
 		}
-		spots, clash := spotsOf(o, stocks, labels, taken)
+		spots, clash := spotsOf(o, stocks, views, taken)
 		if clash != nil {
 			conflicts = append(conflicts, *clash)
 			continue
@@ -66,14 +74,15 @@ func Settle(overlays []Overlay, stocks []Stock) (hold []Overlay, conflicts []Con
 }
 
 // spotsOf lists what an overlay sets, or the first of it that another has taken.
-func spotsOf(o *Overlay, stocks []Stock, labels []map[string]string, taken map[spot]string) (out []spot, clash *Conflict) {
+func spotsOf(o *Overlay, stocks []Stock, views []view, taken map[spot]string) (out []spot, clash *Conflict) {
+	fields := o.fields()
 	for si, stock := range stocks {
 		for ti, t := range stock.Types {
 			for oi := range t.Offerings {
-				if !o.suits(t, &t.Offerings[oi], labels[si]) {
+				if !o.suits(t, &t.Offerings[oi], views[si].labels) || !buys(views[si].wishes, t, &t.Offerings[oi]) {
 					continue
 				}
-				for _, field := range o.fields() {
+				for _, field := range fields {
 					s := spot{si, ti, oi, field}
 					if other, ok := taken[s]; ok {
 						return nil, &Conflict{Overlay: o.Name, With: other, Field: field, Type: t.Name, Pool: stock.Pool.Name}

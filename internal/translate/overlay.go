@@ -75,34 +75,55 @@ func poolLabels(np *karpenterv1.NodePool) map[string]string {
 // of a label counts before what the type says, and that before the pool; a label that none has is absent.
 func (o *Overlay) suits(t *shape.InstanceType, of *shape.Offering, pool map[string]string) bool {
 	for _, w := range o.wanted.All() {
-		if !w.Overlaps(valuesOf(w.Key(), t, of, pool)) {
+		have, known := valuesOf(w.Key(), t, of)
+		if value, ok := pool[w.Key()]; ok && !known {
+			have = require.Only(w.Key(), value)
+		}
+		if !w.Overlaps(have) {
 			return false
 		}
 	}
 	return true
 }
 
-// valuesOf is what a node launched from an offering may have for a label.
-func valuesOf(key string, t *shape.InstanceType, of *shape.Offering, pool map[string]string) require.Values {
+// buys reports whether a pool with these wishes may launch an offering. Labels that neither it nor its type has are the pool's
+// to give.
+func buys(wishes require.Set, t *shape.InstanceType, of *shape.Offering) bool {
+	for _, w := range wishes.All() {
+		if have, known := valuesOf(w.Key(), t, of); known && !w.Overlaps(have) {
+			return false
+		}
+	}
+	return true
+}
+
+// valuesOf is what a node launched from an offering may have for a label; known is false if the cloud does not say.
+func valuesOf(key string, t *shape.InstanceType, of *shape.Offering) (have require.Values, known bool) {
 	switch key {
 	case shape.LabelZone:
-		return require.Only(key, of.Zone)
+		return require.Only(key, of.Zone), true
 	case shape.LabelCapacityType:
-		return require.Only(key, of.CapacityType)
+		return require.Only(key, of.CapacityType), true
 	case shape.LabelInstanceType:
-		return require.Only(key, t.Name)
+		return require.Only(key, t.Name), true
 	}
 	if value, ok := shape.LabelValue(of.Extra, key); ok {
-		return require.Only(key, value)
+		return require.Only(key, value), true
 	}
 	i, known := slices.BinarySearchFunc(t.Requirements, key, func(r shape.Requirement, key string) int { return cmp.Compare(r.Key, key) })
 	if known {
-		return require.Of(t.Requirements[i])
+		return require.Of(t.Requirements[i]), true
 	}
-	if value, ok := pool[key]; ok {
-		return require.Only(key, value)
+	return require.Missing(key), false
+}
+
+// wishesOf are a pool's requirements.
+func wishesOf(np *karpenterv1.NodePool) require.Set {
+	var reqs []shape.Requirement
+	for i := range np.Spec.Template.Spec.Requirements {
+		reqs = append(reqs, requirementOf(&np.Spec.Template.Spec.Requirements[i]))
 	}
-	return require.Missing(key)
+	return require.New(reqs)
 }
 
 // Overlaid is what overlays made of the types that a cloud sells to one NodePool.
