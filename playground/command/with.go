@@ -27,8 +27,8 @@ const region = "us-east-1"
 // programNames are in the order of starting.
 var programNames = []string{withAWS, withDovetail}
 
-// programsNamed returns the named programs, in the order of starting.
-func programsNamed(names []string) ([]cluster.Program, error) {
+// programsNamed returns the named programs, in the order of starting. Dovetail is given more flags, if there are any.
+func programsNamed(names []string, more ...func(*cluster.Cluster) []string) ([]cluster.Program, error) {
 	for _, name := range names {
 		if !slices.Contains(programNames, name) {
 			return nil, fmt.Errorf("--with: there is no program %q; choose from %s", name, strings.Join(programNames, ", "))
@@ -44,8 +44,14 @@ func programsNamed(names []string) ([]cluster.Program, error) {
 	}
 	if slices.Contains(names, withDovetail) {
 		program := cluster.Program{
-			Name:    withDovetail,
-			Args:    func(ctx context.Context, c *cluster.Cluster) ([]string, error) { return dovetailArgs(ctx, c, aws) },
+			Name: withDovetail,
+			Args: func(ctx context.Context, c *cluster.Cluster) ([]string, error) {
+				args, err := dovetailArgs(ctx, c, aws)
+				for _, f := range more {
+					args = append(args, f(c)...)
+				}
+				return args, err
+			},
 			Healthy: func(c *cluster.Cluster) string { return "http://" + addressOf(c, healthOfDovetail) + "/readyz" },
 		}
 		if aws {
