@@ -114,7 +114,7 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 // addClaims adds what brings claims to life and to their end.
 func (k *kit) addClaims() error {
 	joining := health.New(k.client, k.cloudFor("nodepool.registrationhealth"), k.clock)
-	nominate, err := k.beforeRegister()
+	hold, err := k.hold()
 	if err != nil {
 		return err
 	}
@@ -123,10 +123,10 @@ func (k *kit) addClaims() error {
 		Limits: lifecycle.Limits{
 			Launch: k.config.Lifecycle.Launch, Registration: k.config.Lifecycle.Registration, Initialization: k.config.Lifecycle.Initialization,
 		},
-		Delete:         k.apply.Retire,
-		BeforeRegister: nominate,
-		Outcome:        joining.Note,
-		Overlay:        k.overlaid,
+		Delete:  k.apply.Retire,
+		Hold:    hold,
+		Outcome: joining.Note,
+		Overlay: k.overlaid,
 	})
 	if err != nil {
 		return err

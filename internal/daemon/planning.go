@@ -46,16 +46,16 @@ func (k *kit) addProvisioning() error {
 	return errors.Join(k.manager.Add(record), k.manager.Add(whenSynced{k.mirror, planner}))
 }
 
-// beforeRegister tells the scheduler of the plan when a node is about to take pods; nil if that is switched off.
-func (k *kit) beforeRegister() (func(context.Context, *karpenterv1.NodeClaim, *corev1.Node) error, error) {
+// hold tells the scheduler of the plan when a node is about to take pods; nil if that is switched off.
+func (k *kit) hold() (func(context.Context, *karpenterv1.NodeClaim, *corev1.Node) (time.Duration, error), error) {
 	if !k.config.Planning.Nominate {
 		return nil, nil
 	}
-	n, err := nominate.New(nominate.Deps{Client: k.client, Plans: k.mirror, Clock: k.clock})
+	n, err := nominate.New(nominate.Deps{Client: k.client, Plans: k.mirror, Clock: k.clock, Log: k.log.WithName("nominator")})
 	if err != nil {
 		return nil, err
 	}
-	return n.BeforeRegister, nil
+	return n.Hold, k.manager.Add(n)
 }
 
 // bound counts a planned pod that was bound.

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -142,6 +143,33 @@ func (p *picture) expire(now time.Time) {
 			p.dirtySlots[rec.slot] = struct{}{}
 		}
 	}
+}
+
+// Target is a claim that pods are planned onto.
+type Target struct {
+	Claim string
+	Node  *corev1.Node // nil until it joins; must not be changed
+}
+
+// Targets lists the claims that pods are planned onto and not bound yet, ascending by name.
+func (m *Mirror) Targets() []Target {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.nominated) == 0 {
+		return nil
+	}
+	seen := map[string]Target{}
+	for _, n := range m.nominated {
+		s := m.slots[m.slotNamed(n.target)]
+		if s != nil && s.claim != nil {
+			seen[s.claim.Name] = Target{s.claim.Name, s.node}
+		}
+	}
+	out := make([]Target, 0, len(seen))
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		out = append(out, seen[name])
+	}
+	return out
 }
 
 // Planned lists the pods that are planned onto a claim and not bound yet, the most important first. It is

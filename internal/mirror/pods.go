@@ -35,6 +35,7 @@ func (p *picture) putPod(object *corev1.Pod) Change {
 	}
 	var planned string
 	if object.Spec.NodeName != "" {
+		p.swap(id, object.Spec.NodeName)
 		planned = p.slotNamed(p.nominated[id].target)
 		delete(p.nominated, id)
 	}
@@ -45,6 +46,27 @@ func (p *picture) putPod(object *corev1.Pod) Change {
 		change |= p.arrived(rec.slot, planned)
 	}
 	return change
+}
+
+// swap gives a pod that was bound to a node the place that was planned there for another of its class, which gets
+// the place that is left over in return: which of them goes where makes no difference.
+func (p *picture) swap(id shape.PodID, node string) {
+	own, planned := p.nominated[id]
+	slot := p.slotNamed(node)
+	if !planned || slot == "" || p.slotNamed(own.target) == slot {
+		return
+	}
+	for _, other := range podIDs(p.slots[slot].pods) {
+		theirs, ok := p.nominated[other]
+		if !ok || p.pods[other].view.Class != p.pods[id].view.Class {
+			continue
+		}
+		p.unindex(p.pods[other])
+		p.nominated[id], p.nominated[other] = theirs, own
+		p.index(other, p.pods[other])
+		p.place(other, p.pods[other])
+		return
+	}
 }
 
 // arrived notes that a pod was bound, onto a slot and maybe not where it was planned: others that were

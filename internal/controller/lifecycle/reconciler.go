@@ -37,7 +37,7 @@ type cloud interface {
 	Terminate(ctx context.Context, providerID string) error
 }
 
-// Deps is what a Reconciler needs. All but BeforeRegister, Outcome and Overlay are required.
+// Deps is what a Reconciler needs. All but Hold, Outcome and Overlay are required.
 type Deps struct {
 	Client  client.Client
 	Cloud   cloud
@@ -49,9 +49,9 @@ type Deps struct {
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
 
-	// BeforeRegister is called just before a node loses the taint that keeps pods off it.
-	// An error does not hold the node up.
-	BeforeRegister func(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) error
+	// Hold is asked before a node loses the taint that keeps pods off it, and says how long to wait before asking
+	// again; 0 is not to wait any longer. An error does not hold the node up.
+	Hold func(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) (wait time.Duration, err error)
 
 	// Outcome is called when it is decided whether a pool's node joins.
 	Outcome func(pool string, joined bool)
@@ -128,6 +128,9 @@ func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nod
 		}
 		return reconcile.Result{}, r.giveUp(ctx, claim, todo.reason)
 	case register:
+		if wait := r.held(ctx, claim, &nodes[0]); wait > 0 {
+			return reconcile.Result{RequeueAfter: wait}, nil
+		}
 		if err := r.register(ctx, claim, &nodes[0]); err != nil {
 			return reconcile.Result{}, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +16,18 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 )
+
+// held is how long a node that has joined is to wait until it is asked again whether pods may come.
+func (r *Reconciler) held(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) time.Duration {
+	if r.Hold == nil || !hasUnregisteredTaint(node) {
+		return 0
+	}
+	wait, err := r.Hold(ctx, claim, node)
+	if err != nil {
+		logf.FromContext(ctx).V(1).Info("telling the scheduler of the plan", "error", err.Error(), observe.LogNode, node.Name)
+	}
+	return wait
+}
 
 // register makes the node the claim's: finalizer, owner, labels, annotations and taints, and
 // takes the unregistered taint off it, all in one write.
@@ -27,11 +40,6 @@ func (r *Reconciler) register(ctx context.Context, claim *karpenterv1.NodeClaim,
 	}
 	before := node.DeepCopy()
 	adopt(claim, node, first)
-	if first && r.BeforeRegister != nil {
-		if err := r.BeforeRegister(ctx, claim, before); err != nil {
-			logf.FromContext(ctx).V(1).Info("telling the scheduler of the plan", "error", err.Error(), observe.LogNode, node.Name)
-		}
-	}
 	if err := r.Client.Patch(ctx, node, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("registering node %s with NodeClaim %s: %w", node.Name, claim.Name, err)
 	}
