@@ -10,6 +10,7 @@ TOOL := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 MODULES := $(patsubst %/,%,$(dir $(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod')))
 TESTFLAGS ?=
 BENCHFLAGS ?=
+AGREEMENTFLAGS ?=
 N ?= 20000
 
 ##@ First steps
@@ -65,6 +66,10 @@ bench: ## Run the planner's own benchmarks
 .PHONY: bench-peer
 bench-peer: ## Measure the planner beside Karpenter's on the same inputs, in one process (5 minutes; BENCHFLAGS=-h lists flags)
 	cd bench && $(GO) run . $(BENCHFLAGS)
+
+.PHONY: agreement
+agreement: playground-binary ## Measure on whole clusters whether kube-scheduler puts pods where they were planned (2 minutes; AGREEMENTFLAGS=-h lists flags)
+	@bin/playground agreement $(AGREEMENTFLAGS)
 
 .PHONY: oracle
 oracle: ## Hold N placements (20,000 unless told, half a minute) of random plans against kube-scheduler's own filters

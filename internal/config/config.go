@@ -84,8 +84,9 @@ type Planning struct {
 	Scheduler           string // YAML or JSON: defaults of topology spread
 	Effort              int    // engine.Policy.Effort
 	NodePrice           float64
-	MinSaving           float64 // share of a node's price that replacing it must save, 0 to 1
-	Nominate            bool    // write status.nominatedNodeName
+	MinSaving           float64       // share of a node's price that replacing it must save, 0 to 1
+	Nominate            bool          // write status.nominatedNodeName
+	NominationHold      time.Duration // nominate.Deps.HoldAtMost
 	JournalDir          string
 }
 

@@ -51,7 +51,9 @@ func (k *kit) hold() (func(context.Context, *karpenterv1.NodeClaim, *corev1.Node
 	if !k.config.Planning.Nominate {
 		return nil, nil
 	}
-	n, err := nominate.New(nominate.Deps{Client: k.client, Plans: k.mirror, Clock: k.clock, Log: k.log.WithName("nominator")})
+	n, err := nominate.New(nominate.Deps{
+		Client: k.client, Plans: k.mirror, Clock: k.clock, Log: k.log.WithName("nominator"), HoldAtMost: k.config.Planning.NominationHold,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -315,3 +315,37 @@ func TestAPlannedPodKeepsItsPlaceUntilSomeTimeAfterTheNodeIsReady(t *testing.T) 
 		t.Error("the pod was not bound in time and must be planned again")
 	}
 }
+
+func TestPodsOfOneClassMaySwapPlaces(t *testing.T) {
+	t.Parallel()
+	planned := map[bool]int{}
+	m := New(Options{Bound: func(_ string, asPlanned bool) { planned[asPlanned]++ }})
+	for _, name := range []string{"0", "1"} {
+		claim := &karpenterv1.NodeClaim{}
+		claim.Name, claim.Status.ProviderID = "c"+name, "m"+name
+		m.Put(claim)
+		n := &corev1.Node{}
+		n.Name, n.Spec.ProviderID = "n"+name, "m"+name
+		n.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourcePods: resource.MustParse("1")}
+		m.Put(n)
+	}
+	one, two := pendingPod("one", "1"), pendingPod("two", "1")
+	m.Put(one)
+	m.Put(two)
+	m.Nominate([]shape.PodID{"a/one"}, "c0")
+	m.Nominate([]shape.PodID{"a/two"}, "c1")
+
+	bound := two.DeepCopy()
+	bound.Spec.NodeName = "n0"
+	m.Put(bound)
+	if s := m.Snapshot(); len(s.Pods) != 0 {
+		t.Errorf("%v are to be placed, want none: the other pod has the other place now", s.Pods)
+	}
+	targets := m.Targets()
+	if len(targets) != 1 || targets[0].Claim != "c1" || targets[0].Node == nil {
+		t.Errorf("pods are planned onto %v, want c1 with its node", targets)
+	}
+	if diff := cmp.Diff(map[bool]int{true: 1}, planned); diff != "" {
+		t.Errorf("bound as planned: -want +got\n%s", diff)
+	}
+}

@@ -47,9 +47,9 @@ func (n *Nominator) follow(ctx context.Context) (failed error) {
 	return failed
 }
 
-// forget ends the counting of writes once no pod is planned any more.
+// forget ends the counting of attempts once no pod is planned any more.
 func (n *Nominator) forget() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	clear(n.writes)
+	clear(n.tried)
 }

@@ -17,9 +17,9 @@ const (
 	// that makes the node Ready and does not tolerate our taint is what this bounds.
 	startsWithin = 30 * time.Second
 
-	// gatherFor is how long a node that is Ready waits for others of the plan. Nodes that open together leave no
-	// moment at which pods of one find room on another.
-	gatherFor = 3 * time.Second
+	// comesWithin is how long nodes of a plan may be apart: when none has become ready for that long, those that
+	// are wait no longer for the rest. Nodes that open together leave no moment at which pods of one find room on another.
+	comesWithin = time.Second
 
 	// writesWithin is how long a node waits for others' pods to be nominated, and for its own to be seen as such.
 	writesWithin = 2 * time.Second
@@ -45,27 +45,46 @@ func (n *Nominator) Hold(ctx context.Context, claim *karpenterv1.NodeClaim, node
 		return n.release(claim.Name), nil
 	}
 	if !open(node) {
-		if left := node.CreationTimestamp.Add(startsWithin).Sub(now); left > 0 {
+		if left := node.CreationTimestamp.Add(startsWithin).Sub(now); left > 0 && n.HoldAtMost > 0 {
 			return left, nil // a change of the node is looked at sooner
 		}
 		return n.release(claim.Name), nil
 	}
 	w := n.held(claim.Name, now)
-	if now.Sub(w.ready) < gatherFor && n.missing(claim.Name, now) {
+	if now.Sub(w.ready) < n.HoldAtMost && now.Sub(n.latest()) < comesWithin && n.missing(claim.Name, now) {
 		return lookEvery, nil
 	}
-	due := n.due(claim.Name)
-	if len(due) > 0 && now.Sub(w.ready) < gatherFor+writesWithin {
+	if due := n.due(claim.Name); len(due) > 0 && now.Sub(w.ready) < n.HoldAtMost+writesWithin {
 		_, err = n.write(ctx, due, node.Name)
 	}
 	written := n.wrote(claim.Name)
-	if now.Sub(written) < writesWithin && (n.unwritten() || len(due) > 0) {
+	if n.Clock.Since(written) < writesWithin && (n.unwritten() || n.unseen(claim.Name)) {
 		return lookEvery, err
 	}
-	if left := written.Add(settleFor).Sub(now); left > 0 {
+	if left := settleFor - n.Clock.Since(written); left > 0 {
 		return left, err
 	}
 	return n.release(claim.Name), err
+}
+
+// unseen reports whether our own watch does not show all of a claim's pods as nominated yet; the scheduler's may not either.
+func (n *Nominator) unseen(claim string) bool {
+	return slices.ContainsFunc(n.Plans.Planned(claim), func(pod *corev1.Pod) bool {
+		return pod.Spec.NodeName == "" && pod.Status.NominatedNodeName == "" && known(pod)
+	})
+}
+
+// latest is when the last of the nodes that are held became ready.
+func (n *Nominator) latest() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var last time.Time
+	for _, w := range n.gate {
+		if w.ready.After(last) {
+			last = w.ready
+		}
+	}
+	return last
 }
 
 // held notes that a node waits.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
@@ -45,6 +46,9 @@ type Deps struct {
 	Plans  plans
 	Clock  clock.Clock
 	Log    logr.Logger
+
+	// HoldAtMost is how long a node that could take pods may wait for others of its plan; 0 is not to wait.
+	HoldAtMost time.Duration
 }
 
 // Nominator writes nominations.
@@ -52,9 +56,9 @@ type Nominator struct {
 	Deps
 	slots chan struct{} // one for each write at a time
 
-	mu     sync.Mutex          // guards what follows
-	gate   map[string]*waiting // by claim: nodes that are held
-	writes map[shape.PodID]int // how often a pod was written to
+	mu    sync.Mutex              // guards what follows
+	gate  map[string]*waiting     // by claim: nodes that are held
+	tried map[shape.PodID]attempt // what was written to a pod
 }
 
 // New checks that nothing is missing.
@@ -62,24 +66,32 @@ func New(d Deps) (*Nominator, error) {
 	if d.Client == nil || d.Plans == nil || d.Clock == nil {
 		return nil, errors.New("nominator: a dependency is missing")
 	}
-	return &Nominator{Deps: d, slots: make(chan struct{}, atOnce), gate: map[string]*waiting{}, writes: map[shape.PodID]int{}}, nil
+	return &Nominator{Deps: d, slots: make(chan struct{}, atOnce), gate: map[string]*waiting{}, tried: map[shape.PodID]attempt{}}, nil
 }
 
 // due lists the pods that are still to be nominated to a claim's node.
 func (n *Nominator) due(claim string) []*corev1.Pod {
 	var out []*corev1.Pod
 	for _, pod := range n.Plans.Planned(claim) {
-		if pod.Status.NominatedNodeName == "" && pod.Spec.NodeName == "" && pod.DeletionTimestamp.IsZero() && known(pod) && n.often(pod) < most {
+		if pod.Status.NominatedNodeName == "" && pod.Spec.NodeName == "" && pod.DeletionTimestamp.IsZero() && known(pod) && n.again(pod) {
 			out = append(out, pod)
 		}
 	}
 	return out
 }
 
-func (n *Nominator) often(pod *corev1.Pod) int {
+// attempt is what was written to a pod.
+type attempt struct {
+	times int
+	over  string // resource version that was written over
+}
+
+// again reports whether a pod may be written to: not too often, and not before what came of the last time is seen.
+func (n *Nominator) again(pod *corev1.Pod) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.writes[translate.IDOf(pod)]
+	last := n.tried[translate.IDOf(pod)]
+	return last.times < most && last.over != pod.ResourceVersion
 }
 
 // known pods are scheduled by a scheduler whose rules we know.
@@ -98,12 +110,12 @@ func (n *Nominator) write(ctx context.Context, pods []*corev1.Pod, node string) 
 	for _, pod := range pods {
 		group.Go(func() error {
 			err := n.nominate(ctx, pod, node)
+			n.note(pod)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case err == nil:
 				written = append(written, translate.IDOf(pod))
-				n.note(pod)
 			case !apierrors.IsConflict(err) && !apierrors.IsNotFound(err):
 				errs = append(errs, fmt.Errorf("nominating pod %s to node %s: %w", translate.IDOf(pod), node, err))
 			}
@@ -131,9 +143,10 @@ func (n *Nominator) nominate(ctx context.Context, pod *corev1.Pod, node string) 
 	return n.Client.Status().Patch(ctx, changed, patch, client.FieldOwner(owner))
 }
 
-// note counts a write.
+// note remembers an attempt.
 func (n *Nominator) note(pod *corev1.Pod) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.writes[translate.IDOf(pod)]++
+	id := translate.IDOf(pod)
+	n.tried[id] = attempt{n.tried[id].times + 1, pod.ResourceVersion}
 }

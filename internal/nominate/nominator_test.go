@@ -9,7 +9,9 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/go-logr/logr/testr"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,25 +23,39 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
-// cluster is a mirror and an API server in one, of pods that are all planned onto claim c.
+// cluster is a mirror and an API server in one. A pod is planned onto the claim that its label names: c unless told.
 type cluster struct {
 	client.Client
 	mu     sync.Mutex // guards the fields below
 	pods   map[shape.PodID]*corev1.Pod
+	nodes  map[string]*corev1.Node // by claim
 	writes []string
 	refuse map[string]error // by pod
 	clears int              // so many writes are cleared at once, as by an attempt that was under way
 }
 
-func (c *cluster) Planned(string) []*corev1.Pod {
+func (c *cluster) Targets() []mirror.Target {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []mirror.Target
+	for _, claim := range slices.Sorted(maps.Keys(c.nodes)) {
+		out = append(out, mirror.Target{Claim: claim, Node: c.nodes[claim]})
+	}
+	return out
+}
+
+func (c *cluster) Planned(claim string) []*corev1.Pod {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var out []*corev1.Pod
 	for _, id := range slices.Sorted(maps.Keys(c.pods)) {
-		out = append(out, c.pods[id])
+		if c.pods[id].Labels["claim"] == claim {
+			out = append(out, c.pods[id])
+		}
 	}
 	return out
 }
@@ -73,17 +89,18 @@ func (s status) Patch(_ context.Context, o client.Object, _ client.Patch, _ ...c
 		return err
 	}
 	s.writes = append(s.writes, o.GetName())
+	pod := o.(*corev1.Pod)
+	pod.ResourceVersion += "'"
 	if s.clears > 0 {
 		s.clears--
-		return nil
+		pod.Status.NominatedNodeName = ""
 	}
-	pod := o.(*corev1.Pod)
 	s.pods[translate.IDOf(pod)] = pod
 	return nil
 }
 
 func newCluster(pods ...*corev1.Pod) *cluster {
-	c := &cluster{pods: map[shape.PodID]*corev1.Pod{}, refuse: map[string]error{}}
+	c := &cluster{pods: map[shape.PodID]*corev1.Pod{}, nodes: map[string]*corev1.Node{"c": newNode("n")}, refuse: map[string]error{}}
 	for _, p := range pods {
 		c.pods[translate.IDOf(p)] = p
 	}
@@ -91,20 +108,44 @@ func newCluster(pods ...*corev1.Pod) *cluster {
 }
 
 func pod(name string, change ...func(*corev1.Pod)) *corev1.Pod {
-	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, ResourceVersion: "1", Labels: map[string]string{"claim": "c"}}}
 	for _, f := range change {
 		f(p)
 	}
 	return p
 }
 
-func run(t *testing.T, c *cluster) error {
+// newNode is Ready, and keeps pods off with our taint alone.
+func newNode(name string) *corev1.Node {
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}, CreationTimestamp: metav1.Now()}}
+	n.Spec.Taints = []corev1.Taint{karpenterv1.UnregisteredTaint()}
+	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+	return n
+}
+
+func newNominator(t *testing.T, c *cluster) *Nominator {
 	t.Helper()
-	n, err := New(Deps{Client: c, Plans: c, Clock: clock.RealClock{}})
+	n, err := New(Deps{Client: c, Plans: c, Clock: clock.RealClock{}, Log: testr.New(t), HoldAtMost: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n.BeforeRegister(t.Context(), &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: "c"}}, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}})
+	return n
+}
+
+// hold asks until the claim's node may open, and says how long that took.
+func hold(t *testing.T, n *Nominator, c *cluster, claim string) (held time.Duration, failed error) {
+	t.Helper()
+	began := time.Now()
+	for time.Since(began) < time.Minute {
+		wait, err := n.Hold(t.Context(), &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: claim}}, c.nodes[claim])
+		failed = errors.Join(failed, err)
+		if wait == 0 {
+			return time.Since(began), failed
+		}
+		<-time.After(wait)
+	}
+	t.Fatalf("claim %s is held for ever", claim)
+	return 0, nil
 }
 
 func TestPlannedPodsAreNominatedOnce(t *testing.T) {
@@ -113,23 +154,18 @@ func TestPlannedPodsAreNominatedOnce(t *testing.T) {
 		c := newCluster(
 			pod("a"),
 			pod("preempts", func(p *corev1.Pod) { p.Status.NominatedNodeName = "other" }),
-			pod("spread", func(p *corev1.Pod) {
-				p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule}}
-			}),
 			pod("foreign", func(p *corev1.Pod) { p.Spec.SchedulerName = "mine" }),
-			pod("going", func(p *corev1.Pod) {
-				p.DeletionTimestamp = &metav1.Time{}
-				p.DeletionTimestamp.Time = p.DeletionTimestamp.Add(1)
-			}),
+			pod("going", func(p *corev1.Pod) { now := metav1.Now(); p.DeletionTimestamp = &now }),
+			pod("elsewhere", func(p *corev1.Pod) { p.Labels["claim"] = "d" }),
 		)
-		if err := run(t, c); err != nil {
-			t.Fatal(err)
+		n := newNominator(t, c)
+		for range 2 {
+			if _, err := hold(t, n, c, "c"); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if diff := cmp.Diff([]string{"a"}, c.writes); diff != "" || c.pods["default/a"].Status.NominatedNodeName != "n" {
 			t.Errorf("-want +got\n%s", diff)
-		}
-		if err := run(t, c); err != nil || len(c.writes) != 1 {
-			t.Errorf("a second call wrote again: %v, %v", c.writes, err)
 		}
 	})
 }
@@ -139,11 +175,41 @@ func TestANominationThatAnAttemptClearedIsWrittenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(pod("a"))
 		c.clears = 1
-		if err := run(t, c); err != nil {
+		if _, err := hold(t, newNominator(t, c), c, "c"); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]string{"a", "a"}, c.writes); diff != "" || c.pods["default/a"].Status.NominatedNodeName != "n" {
 			t.Errorf("-want +got\n%s", diff)
+		}
+	})
+}
+
+func TestNominationsAreKeptUpAfterTheNodeTookPods(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(pod("a"))
+		c.nodes["c"].Labels[karpenterv1.NodeRegisteredLabelKey] = "true"
+		c.nodes["c"].Spec.Taints = nil
+		ctx, cancel := context.WithCancel(t.Context())
+		n := newNominator(t, c)
+		ended := make(chan error, 1)
+		go func() { ended <- n.Start(ctx) }()
+		<-time.After(time.Second)
+		cancel()
+		if err := <-ended; err != nil || c.pods["default/a"].Status.NominatedNodeName != "n" || len(c.writes) != 1 {
+			t.Errorf("pod a is nominated to %q after %d writes, error %v", c.pods["default/a"].Status.NominatedNodeName, len(c.writes), err)
+		}
+	})
+}
+
+func TestAPodThatIsClearedForEverIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(pod("a"))
+		c.clears = 1000
+		held, err := hold(t, newNominator(t, c), c, "c")
+		if err != nil || len(c.writes) > most || held > 10*time.Second {
+			t.Errorf("%d writes in %s, error %v", len(c.writes), held, err)
 		}
 	})
 }
@@ -154,12 +220,70 @@ func TestAPodThatCannotBeWrittenToDoesNotStopTheOthers(t *testing.T) {
 		c := newCluster(pod("a"), pod("b"), pod("changed"))
 		c.refuse["a"] = errors.New("forbidden")
 		c.refuse["changed"] = apierrors.NewConflict(schema.GroupResource{Resource: "pods"}, "changed", errors.New("newer"))
-		err := run(t, c)
+		held, err := hold(t, newNominator(t, c), c, "c")
 		if err == nil || !strings.Contains(err.Error(), "nominating pod default/a to node n") {
 			t.Errorf("error %v does not name the pod", err)
 		}
-		if c.pods["default/b"].Status.NominatedNodeName != "n" {
-			t.Error("pod b was not nominated")
+		if c.pods["default/b"].Status.NominatedNodeName != "n" || held > 5*time.Second {
+			t.Errorf("pod b is nominated to %q; the node was held for %s", c.pods["default/b"].Status.NominatedNodeName, held)
 		}
+	})
+}
+
+// TestHowLongANodeIsHeld shows when a node waits for others, and for how long at most.
+func TestHowLongANodeIsHeld(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change   func(*cluster)
+		min, max time.Duration
+	}{
+		"alone":                    {func(*cluster) {}, 0, 200 * time.Millisecond},
+		"nothing is planned there": {func(c *cluster) { clear(c.pods) }, 0, 0},
+		"another has not joined":   {func(c *cluster) { c.nodes["d"] = nil }, comesWithin, 2 * time.Second},
+		"another takes pods already": {func(c *cluster) {
+			c.nodes["d"] = newNode("m")
+			c.nodes["d"].Labels[karpenterv1.NodeRegisteredLabelKey] = "true"
+		}, 0, 200 * time.Millisecond},
+		"it is not Ready, ever": {func(c *cluster) { c.nodes["c"].Status.Conditions = nil }, startsWithin, startsWithin + time.Second},
+		"others keep it back": {func(c *cluster) {
+			c.nodes["c"].Spec.Taints = append(c.nodes["c"].Spec.Taints, corev1.Taint{Key: corev1.TaintNodeNotReady})
+		}, startsWithin, startsWithin + time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(pod("a"), pod("b", func(p *corev1.Pod) { p.Labels["claim"] = "d" }))
+				tc.change(c)
+				if held, err := hold(t, newNominator(t, c), c, "c"); err != nil || held < tc.min || held > tc.max {
+					t.Errorf("held for %s, want %s to %s; error %v", held, tc.min, tc.max, err)
+				}
+			})
+		})
+	}
+}
+
+func TestNodesOfAPlanOpenTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(pod("a"), pod("b", func(p *corev1.Pod) { p.Labels["claim"] = "d" }))
+		c.nodes["d"] = newNode("m")
+		n := newNominator(t, c)
+		opened := make(chan string, 2)
+		open := func(claim string) {
+			if _, err := hold(t, n, c, claim); err != nil {
+				t.Error(err)
+			}
+			for _, p := range []shape.PodID{"default/a", "default/b"} {
+				if c.Pod(p).Status.NominatedNodeName == "" {
+					t.Errorf("claim %s opened before pod %s was nominated", claim, p)
+				}
+			}
+			opened <- claim
+		}
+		go open("c")
+		<-time.After(comesWithin / 2)
+		go open("d")
+		<-opened
+		<-opened
 	})
 }
