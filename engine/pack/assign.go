@@ -152,6 +152,19 @@ func (a *assigner) count(class int, s *site) int32 {
 	return n
 }
 
+// meeting reports whether one node may be in both cells. They may be of different keys.
+func meeting(a, b *spread.Cell) bool {
+	if a == nil || b == nil || a == b {
+		return true
+	}
+	for k, d := range a.Domains {
+		if e := b.Domains[k]; d >= 0 && e >= 0 && d != e {
+			return false
+		}
+	}
+	return true
+}
+
 // shunned reports whether all that is asked of a tally is to be where it counts nothing.
 func (a *assigner) shunned(tally int32) bool {
 	if a.shuns == nil {
@@ -179,7 +192,7 @@ func (a *assigner) accompanied(class int, cell *spread.Cell) bool {
 			continue
 		}
 		if !slices.ContainsFunc(a.items, func(it Item) bool {
-			return (it.Cell == nil || cell == nil || it.Cell == cell) && slices.Contains(st.Classes[it.Class].Adds, r.Tally)
+			return meeting(it.Cell, cell) && slices.Contains(st.Classes[it.Class].Adds, r.Tally)
 		}) {
 			return false
 		}

@@ -35,16 +35,13 @@ func (s *solver) together(kinds []kind) (aside []Entry) {
 	return aside
 }
 
-// alone reports whether the pods may be the first of their kind, near nobody but themselves.
+// alone reports whether one of the pods may be the first of its kind, near nobody but itself.
 func (s *solver) alone(c company) bool {
-	for _, r := range c.near {
-		for _, rule := range s.rows[r].rules {
-			if rule.kind == spread.Near && !(rule.self && rule.first && !s.opens(rule.tally)) {
-				return false
-			}
-		}
-	}
-	return true
+	return slices.ContainsFunc(c.near, func(r int) bool {
+		return s.rows[r].left > 0 && !slices.ContainsFunc(s.rows[r].rules, func(rule hostRule) bool {
+			return rule.kind == spread.Near && !(rule.self && rule.first && !s.opens(rule.tally))
+		})
+	})
 }
 
 func (s *solver) pods(rows []int) int {
@@ -154,17 +151,21 @@ func (s *solver) seat(f *filling, c company) bool {
 			return false
 		}
 	}
-	near := 0
-	for _, r := range c.near {
-		row := &s.rows[r]
-		if row.left == 0 || !f.kind.takes.Has(row.mask) {
-			continue
-		}
-		if n := fits(row.need, f.room, row.left); n > 0 {
-			near += f.add(s, r, n)
+	seated := 0
+	for again := true; again; {
+		again = false
+		for _, r := range c.near {
+			row := &s.rows[r]
+			if row.left == 0 || !f.kind.takes.Has(row.mask) || slices.ContainsFunc(f.entries, func(e Entry) bool { return e.Item == r }) {
+				continue
+			}
+			if n := fits(row.need, f.room, row.left); n > 0 && f.add(s, r, n) > 0 {
+				seated++
+				again = true // others may have waited for these
+			}
 		}
 	}
-	return near > 0
+	return seated > 0
 }
 
 func (f *filling) count() int {
