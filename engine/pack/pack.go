@@ -141,8 +141,7 @@ func (p *packer) assignAgain() {
 // assigned again, until none is left that could.
 func (p *packer) rounds() {
 	for len(p.items) > 0 {
-		items := p.items
-		p.items = nil
+		items := p.loosen()
 		first := len(p.done)
 		p.done = append(p.done, items...)
 		left := p.pack(items, first)
@@ -162,6 +161,42 @@ func (p *packer) rounds() {
 	}
 }
 
+// loosen takes the items that are to be packed. Those which find nobody to share a node with because of a preference
+// give it up before nodes are opened: afterwards the others would be where they cannot be joined.
+func (p *packer) loosen() []Item {
+	for range assignRounds {
+		if !slices.ContainsFunc(p.items, p.picky) {
+			break
+		}
+		s := p.solve(p.items, p.limits.clone(), 0)
+		found := false
+		for i, n := range s.left {
+			if it := p.items[i]; n > 0 && p.picky(it) {
+				found = true
+				p.items[i].Count -= n
+				p.leave(it, n)
+				c := p.board.Table.Classes[it.Class]
+				p.stuck[c.Base] += p.assign(int(c.Next), n)
+			}
+		}
+		if !found {
+			break
+		}
+		p.items = slices.DeleteFunc(p.items, func(it Item) bool { return it.Count == 0 })
+	}
+	items := p.items
+	p.items = nil
+	return items
+}
+
+// picky reports whether pods must find somebody on their node and have a preference to give up.
+func (p *packer) picky(it Item) bool {
+	st := p.board.Spread
+	return p.board.Table.Classes[it.Class].Next >= 0 && slices.ContainsFunc(st.Classes[it.Class].Rules, func(r spread.Rule) bool {
+		return r.Kind == spread.Near && st.Keys[r.Key].Host
+	})
+}
+
 // leave takes back that n pods of an item were counted.
 func (p *packer) leave(it Item, n int) {
 	p.retried = true
@@ -176,7 +211,7 @@ func (p *packer) leave(it Item, n int) {
 // before the others.
 func (p *packer) pack(items []Item, first int) (left []int) {
 	trial := p.limits.clone()
-	s := p.solve(items, trial)
+	s := p.solve(items, trial, p.task.Effort-p.steps)
 	groups := p.byPriority(items)
 	if len(groups) == 1 || !slices.ContainsFunc(s.left, func(n int) bool { return n > 0 }) {
 		p.limits = trial
@@ -189,7 +224,7 @@ func (p *packer) pack(items []Item, first int) (left []int) {
 		for i, at := range group {
 			part[i] = items[at]
 		}
-		s := p.solve(part, p.limits)
+		s := p.solve(part, p.limits, p.task.Effort-p.steps)
 		p.keep(s, func(i int) int { return first + group[i] })
 		for i, n := range s.left {
 			left[group[i]] = n

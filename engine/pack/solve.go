@@ -9,9 +9,9 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/spread"
 )
 
-// solve packs items into new nodes within the limits, which it uses up.
-func (p *packer) solve(items []Item, l *limits) *solver {
-	s := &solver{table: p.board.Table, spread: p.board.Spread, items: items, nodePrice: p.task.NodePrice, effort: p.task.Effort - p.steps, strict: p.task.Strict, limits: l}
+// solve packs items into new nodes within the limits, which it uses up; effort is how many steps it may spend.
+func (p *packer) solve(items []Item, l *limits, effort int) *solver {
+	s := &solver{table: p.board.Table, spread: p.board.Spread, items: items, nodePrice: p.task.NodePrice, effort: effort, strict: p.task.Strict, limits: l}
 	if len(items) == 0 {
 		return s
 	}

@@ -23,7 +23,7 @@ var known = map[string]int{
 	"the scheduler places an unplaceable pod (a)":                             10,
 	"the scheduler places an unplaceable pod (node)":                          12,
 	"the scheduler refuses a placement (InterPodAffinity)":                    1,
-	"the scheduler refuses a placement (PodTopologySpread)":                   16,
+	"the scheduler refuses a placement (PodTopologySpread)":                   18,
 	"the scheduler refuses a placement on another option (PodTopologySpread)": 4,
 }
 
