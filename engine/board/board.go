@@ -105,6 +105,9 @@ func (b *Board) Place(node, class, count int) {
 	b.log = append(b.log, Move{int32(node), int32(class), int32(count)})
 }
 
+// Take takes pods off a node again, whether the board put them there or not. The log has it as a negative count.
+func (b *Board) Take(node, class, count int) { b.Place(node, class, -count) }
+
 func (b *Board) move(node, class, count int) {
 	free := b.Free(node)
 	for d, need := range b.Table.Classes[class].Need {

@@ -113,3 +113,43 @@ func Busy(pods, nodes, types int) shape.Snapshot {
 	}
 	return w.Snapshot()
 }
+
+// Running is a fleet with so many nodes of a few sizes in three zones and so many pods on them, two thirds full on
+// average: a few dozen kinds of pods, a fifth of them with rules about zones or hosts.
+func Running(nodes, pods, types int) shape.Snapshot {
+	w := NewWorld()
+	Fakes(w, types)
+	d := dice(11)
+	sizes := []int{4, 8, 16}
+	each := pods / nodes
+	for i := range nodes {
+		size := sizes[d.roll(len(sizes))]
+		zone := fmt.Sprintf("zone-%d", 1+i%3)
+		name := fmt.Sprintf("fake-%03d", size)
+		n := shape.Node{Name: fmt.Sprintf("node-%06d", i), Hostname: fmt.Sprintf("node-%06d", i), Pool: "general", Claim: fmt.Sprintf("node-%06d", i), Zone: zone, Stage: shape.Ready,
+			InstanceType: name, CapacityType: shape.OnDemand, Price: shape.Dollars(float64(size) * 0.045),
+			Allocatable: shape.Vector{CPU: int64(size)*1000 - 100, Memory: int64(size)<<31 - 10<<20, Pods: int64(size) * 10, Ephemeral: 20 << 30}}
+		n.Profile = w.Profile(shape.Profile{Labels: []shape.Label{
+			{Key: shape.LabelCapacityType, Value: shape.OnDemand}, {Key: shape.LabelNodePool, Value: "general"}, {Key: shape.LabelArch, Value: "amd64"}, {Key: shape.LabelOS, Value: "linux"},
+			{Key: shape.LabelInstanceType, Value: name}, {Key: shape.LabelZone, Value: zone}}})
+		used := shape.Vector{}
+		n.Requested = &used
+		for k := range each {
+			app := d.roll(60)
+			c := shape.Class{Namespace: "default", Labels: []shape.Label{{Key: "app", Value: fmt.Sprintf("app-%02d", app)}}}
+			share := int64(size) * 1000 * 2 / 3 / int64(each)
+			c.Requests = shape.Vector{CPU: share/2 + int64(app%5)*share/4, Memory: (share/2 + int64(app%7)*share/6) << 21, Pods: 1}
+			own := shape.Selector{Requirements: []shape.Requirement{{Key: "app", Values: []string{c.Labels[0].Value}}}}
+			if app%10 == 0 {
+				c.Spread = []shape.Spread{{Key: shape.LabelZone, MaxSkew: 5, Hard: true, Selector: own}}
+			}
+			if app%10 == 1 {
+				c.Spread = []shape.Spread{{Key: shape.LabelHostname, MaxSkew: 3, Hard: true, Selector: own}}
+			}
+			n.Pods = append(n.Pods, shape.Pod{ID: shape.PodID(fmt.Sprintf("default/run-%06d-%02d", i, k)), Class: w.Class(c), EvictionCost: 1000})
+			used = used.Add(c.Requests)
+		}
+		w.Node(n)
+	}
+	return w.Snapshot()
+}

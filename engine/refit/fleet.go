@@ -1,0 +1,352 @@
+package refit
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// fleet is the cluster while moves are being found: a Snapshot in which those that were found are made already.
+type fleet struct {
+	snapshot shape.Snapshot // no pending pods; nodes ascend by name
+	policy   *Policy
+	at       map[string]int // by node name
+	nodes    []vessel       // by node
+	pools    map[string]*ledger
+}
+
+// vessel is what a node means for moves.
+type vessel struct {
+	// cargo is how many pods need another place if the node goes.
+	cargo       int
+	disturbance int64
+	state       state
+	why         Reason // for kept nodes and candidates that were looked at
+}
+
+// state is what may become of a node.
+type state uint8
+
+const (
+	kept      state = iota // never goes
+	candidate              // may go
+	needed                 // takes pods of nodes that go
+	gone
+)
+
+// ledger is a pool's side of the moves.
+type ledger struct {
+	PoolPolicy
+	left        int // of the budget; negative for no limit
+	price       shape.Money
+	disturbance int64
+}
+
+// ordinary is what evicting an ordinary pod weighs, and what giving up a node weighs beside its pods.
+const ordinary = 1000
+
+// newFleet takes a Snapshot as it is. Nodes that are not ready or unwelcome take no pods, but those made since the
+// given time do if they are ready: they were made for pods that move. The zero time is never.
+func newFleet(s shape.Snapshot, p *Policy, since time.Time) *fleet {
+	f := &fleet{snapshot: s, policy: p, at: make(map[string]int, len(s.Nodes)), nodes: make([]vessel, len(s.Nodes)), pools: map[string]*ledger{}}
+	for name, pp := range p.Pools {
+		f.pools[name] = &ledger{PoolPolicy: pp, left: pp.Budget}
+	}
+	f.snapshot.Pods = nil
+	f.snapshot.Nodes = slices.Clone(s.Nodes)
+	slices.SortFunc(f.snapshot.Nodes, func(a, b *shape.Node) int { return cmp.Compare(a.Name, b.Name) })
+	for i, n := range f.snapshot.Nodes {
+		f.at[n.Name] = i
+		v := &f.nodes[i]
+		v.cargo, v.disturbance = weigh(n, p.Pools[n.Pool].Lifetime, s.Now)
+		v.state, v.why = f.judge(n)
+		fresh := !since.IsZero() && !n.Created.Before(since)
+		if n.Unwelcome && !fresh && n.Stage != shape.Leaving {
+			f.snapshot.Nodes[i] = closed(n)
+		}
+		if l := f.pools[n.Pool]; l != nil && n.Stage != shape.Leaving {
+			l.price += n.Price
+			l.disturbance += v.disturbance
+		}
+	}
+	return f
+}
+
+// judge decides whether a node may go at all.
+func (f *fleet) judge(n *shape.Node) (state, Reason) {
+	l := f.pools[n.Pool]
+	pinned := slices.IndexFunc(n.Pods, func(p shape.Pod) bool { return p.Role == shape.Pinned })
+	switch {
+	case l == nil || n.Claim == "" || l.Mode == Never:
+		return kept, Reason{Kind: PoolKeeps}
+	case n.Stage != shape.Ready || n.Unwelcome:
+		return kept, Reason{Kind: NotReady}
+	case f.policy.Held[n.Name] != "":
+		return kept, Reason{Kind: Held, Want: f.policy.Held[n.Name]}
+	case n.Kept != "":
+		return kept, Reason{Kind: Held, Want: n.Kept}
+	case pinned >= 0:
+		return kept, Reason{Kind: Held, Want: "pod " + string(n.Pods[pinned].ID) + " must not be disrupted"}
+	case empty(n):
+		return candidate, Reason{}
+	case l.Mode == WhenEmpty:
+		return kept, Reason{Kind: PoolKeeps}
+	case n.Price <= 0:
+		return kept, Reason{Kind: NoPrice}
+	}
+	return candidate, Reason{}
+}
+
+func empty(n *shape.Node) bool {
+	return !slices.ContainsFunc(n.Pods, func(p shape.Pod) bool { return p.Role == shape.Movable || p.Role == shape.Pinned })
+}
+
+// weigh is how many pods a node would evict and what that weighs, less the closer its end is anyway.
+func weigh(n *shape.Node, lifetime time.Duration, now time.Time) (cargo int, disturbance int64) {
+	disturbance = ordinary
+	for i := range n.Pods {
+		if n.Pods[i].Role == shape.Movable {
+			cargo++
+			disturbance += int64(max(n.Pods[i].EvictionCost, 0))
+		}
+	}
+	if lifetime > 0 && !n.Created.IsZero() {
+		left := min(max(n.Created.Add(lifetime).Sub(now), 0), lifetime)
+		disturbance = int64(float64(disturbance) * left.Seconds() / lifetime.Seconds())
+	}
+	return cargo, disturbance
+}
+
+// closed is a node that nothing new is placed on.
+func closed(n *shape.Node) *shape.Node {
+	out := *n
+	out.Stage = shape.Leaving
+	return &out
+}
+
+// emptied is a node that goes: its pods that can move are given to moved, and nothing comes. Pinned pods
+// move too: whether they may is not asked here.
+func emptied(n *shape.Node, moved func(shape.Pod)) *shape.Node {
+	out := closed(n)
+	out.Pods, out.Requested = nil, nil
+	for _, pod := range n.Pods {
+		if pod.Role == shape.Movable || pod.Role == shape.Pinned {
+			pod.Role, pod.From = shape.Movable, n.Name
+			moved(pod)
+			continue
+		}
+		out.Pods = append(out.Pods, pod)
+	}
+	return out
+}
+
+// outlook is what the planner makes of the pods of some nodes when those go.
+type outlook struct {
+	set      []int
+	decision engine.Decision
+	home     map[shape.PodID]int
+}
+
+// look plans the pods of nodes that go; the fleet stays as it is.
+func (f *fleet) look(set []int, effort int) outlook {
+	o := outlook{set: set, home: map[shape.PodID]int{}}
+	s := f.snapshot
+	s.Nodes = slices.Clone(s.Nodes)
+	for _, i := range set {
+		s.Nodes[i] = emptied(s.Nodes[i], func(pod shape.Pod) {
+			o.home[pod.ID] = i
+			s.Pods = append(s.Pods, pod)
+		})
+	}
+	slices.SortFunc(s.Pods, func(a, b shape.Pod) int { return cmp.Compare(a.ID, b.ID) })
+	policy := f.policy.Plan
+	policy.Effort = min(policy.Effort, effort)
+	o.decision = engine.Plan(s, policy)
+	return o
+}
+
+// settle makes a move: its nodes are gone, their pods are where they go, and what is opened counts against limits and
+// reservations.
+func (f *fleet) settle(m *Move) {
+	pods := map[shape.PodID]shape.Pod{}
+	for _, name := range m.Remove {
+		i := f.at[name]
+		f.snapshot.Nodes[i] = emptied(f.snapshot.Nodes[i], func(pod shape.Pod) { pods[pod.ID] = pod })
+		f.nodes[i].state = gone
+		if l := f.pools[f.snapshot.Nodes[i].Pool]; l != nil && l.left > 0 {
+			l.left--
+		}
+	}
+	byNode := map[string][]shape.Pod{}
+	for _, p := range m.Place {
+		pod := pods[p.Pod]
+		pod.From = ""
+		byNode[p.Node] = append(byNode[p.Node], pod)
+	}
+	for name, list := range byNode {
+		i := f.at[name]
+		f.snapshot.Nodes[i] = f.joined(f.snapshot.Nodes[i], list)
+		if f.nodes[i].state == candidate {
+			f.nodes[i].state, f.nodes[i].why = needed, Reason{Kind: Needed}
+		}
+	}
+	for i := range m.Open {
+		var aboard []shape.Pod
+		for _, id := range m.Open[i].Pods {
+			pod := pods[id]
+			pod.From = ""
+			aboard = append(aboard, pod)
+		}
+		f.buy(&m.Open[i], aboard)
+	}
+}
+
+// joined is a node with more pods on it.
+func (f *fleet) joined(n *shape.Node, more []shape.Pod) *shape.Node {
+	out := *n
+	out.Pods = slices.Concat(n.Pods, more)
+	slices.SortFunc(out.Pods, func(a, b shape.Pod) int { return cmp.Compare(a.ID, b.ID) })
+	if n.Requested != nil {
+		sum := *n.Requested
+		for _, pod := range more {
+			sum = sum.Add(f.snapshot.Classes[pod.Class].Requests)
+		}
+		out.Requested = &sum
+	}
+	return &out
+}
+
+// buy counts a new node against its pool's limits and its reservation, and its pods where they will be. No other move
+// may count on its room.
+func (f *fleet) buy(n *engine.NewNode, pods []shape.Pod) {
+	f.snapshot.Pools = slices.Clone(f.snapshot.Pools)
+	for i, p := range f.snapshot.Pools {
+		if p.Name != n.Pool {
+			continue
+		}
+		grown := *p
+		grown.Limits = slices.Clone(p.Limits)
+		for k := range grown.Limits {
+			grown.Limits[k].Used += f.most(n, grown.Limits[k].Resource)
+		}
+		f.snapshot.Pools[i] = &grown
+	}
+	f.moor(n, pods)
+	if name := n.Options[0].Reservation; name != "" {
+		f.snapshot.Types = slices.Clone(f.snapshot.Types)
+		for i, it := range f.snapshot.Types {
+			f.snapshot.Types[i] = withoutOne(it, name)
+		}
+	}
+}
+
+// moor adds a node that is to be bought, so that topology rules count its pods.
+func (f *fleet) moor(n *engine.NewNode, pods []shape.Pod) {
+	f.snapshot.Profiles = append(slices.Clip(f.snapshot.Profiles), f.profile(n))
+	node := closed(f.ready(n, int32(len(f.snapshot.Profiles)-1)))
+	node.Name += " " + strconv.Itoa(len(f.snapshot.Nodes))
+	node.Hostname, node.Pods = node.Name, pods
+	f.snapshot.Nodes = append(slices.Clip(f.snapshot.Nodes), node)
+}
+
+// profile is what a new node will look like if it is launched from its first option.
+func (f *fleet) profile(n *engine.NewNode) *shape.Profile {
+	labels := map[string]string{}
+	for _, r := range n.Requirements {
+		if r.Operator == shape.In && len(r.Values) == 1 {
+			labels[r.Key] = r.Values[0]
+		}
+	}
+	first := n.Options[0]
+	if it := f.typeOf(n); it != nil {
+		for _, r := range it.Requirements {
+			if r.Operator == shape.In && len(r.Values) == 1 {
+				labels[r.Key] = r.Values[0]
+			}
+		}
+	}
+	labels[shape.LabelZone], labels[shape.LabelCapacityType], labels[shape.LabelInstanceType] = first.Zone, first.CapacityType, first.Type
+	labels[shape.LabelNodePool] = n.Pool
+	p := &shape.Profile{}
+	if i := slices.IndexFunc(f.snapshot.Pools, func(p *shape.Pool) bool { return p.Name == n.Pool }); i >= 0 {
+		p.Taints = f.snapshot.Pools[i].Taints
+		for _, l := range f.snapshot.Pools[i].Labels {
+			labels[l.Key] = l.Value
+		}
+	}
+	p.Labels = shape.LabelsOf(labels)
+	return p
+}
+
+// ready is a new node as it will be when it is there, without pods.
+func (f *fleet) ready(n *engine.NewNode, profile int32) *shape.Node {
+	name := "bought:" + n.ID // no node can be called so
+	out := &shape.Node{Name: name, Hostname: name, Pool: n.Pool, Profile: profile, Stage: shape.Ready, Price: n.Price}
+	if it := f.typeOf(n); it != nil {
+		out.Allocatable, out.Attachable = it.Allocatable, it.Attachable
+	}
+	return out
+}
+
+// typeOf is the type of a new node's first option.
+func (f *fleet) typeOf(n *engine.NewNode) *shape.InstanceType {
+	first := n.Options[0]
+	for _, it := range f.snapshot.Types {
+		if it.Name == first.Type && slices.ContainsFunc(it.Offerings, func(o shape.Offering) bool {
+			return o.Zone == first.Zone && o.CapacityType == first.CapacityType && o.Reservation == first.Reservation
+		}) {
+			return it
+		}
+	}
+	return nil
+}
+
+// most is the largest amount of a resource that any of a new node's options has.
+func (f *fleet) most(n *engine.NewNode, resource string) int64 {
+	if resource == shape.LimitNodes {
+		return 1
+	}
+	most := int64(0)
+	for _, it := range f.snapshot.Types {
+		if slices.ContainsFunc(n.Options, func(o engine.Option) bool { return o.Type == it.Name }) {
+			most = max(most, it.Capacity.Get(resource))
+		}
+	}
+	return most
+}
+
+// withoutOne is a type of whose reservation one machine is used.
+func withoutOne(it *shape.InstanceType, reservation string) *shape.InstanceType {
+	if !slices.ContainsFunc(it.Offerings, func(o shape.Offering) bool { return o.Reservation == reservation }) {
+		return it
+	}
+	out := *it
+	out.Offerings = slices.Clone(it.Offerings)
+	for i := range out.Offerings {
+		if o := &out.Offerings[i]; o.Reservation == reservation {
+			o.Remaining--
+			o.Available = o.Available && o.Remaining > 0
+		}
+	}
+	return &out
+}
+
+// price is what a node costs.
+func (f *fleet) price(i int) shape.Money { return f.snapshot.Nodes[i].Price }
+
+// allowed reports whether budgets let all nodes of a set go, and else names the pool that does not.
+func (f *fleet) allowed(set []int) (pool string, ok bool) {
+	count := map[string]int{}
+	for _, i := range set {
+		name := f.snapshot.Nodes[i].Pool
+		count[name]++
+		if l := f.pools[name]; l != nil && l.left >= 0 && count[name] > l.left {
+			return name, false
+		}
+	}
+	return "", true
+}

@@ -1,0 +1,98 @@
+package refit
+
+import (
+	"fmt"
+
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// Kind names why a node stays.
+type Kind string
+
+// The kinds of reason. Which of Reason's fields a kind fills is said with it.
+const (
+	// Held nodes must not be disrupted: Want says why.
+	Held Kind = "Held"
+	// PoolKeeps nodes: the pool's policy gives up empty nodes only, or none.
+	PoolKeeps Kind = "PoolKeeps"
+	// NotReady nodes are starting, or inside consolidateAfter.
+	NotReady Kind = "NotReady"
+	// NoPrice is known for the node, so nothing can be saved for certain.
+	NoPrice Kind = "NoPrice"
+	// Needed nodes take pods of nodes that go.
+	Needed Kind = "Needed"
+	// NoPlace is there for some pod: Want says which and why.
+	NoPlace Kind = "NoPlace"
+	// SavesTooLittle: Pods on the node, of which Left need new nodes; Price of the nodes that would go, Instead of what
+	// replaces them, Need is what must be saved at least.
+	SavesTooLittle Kind = "SavesTooLittle"
+	// SpotToSpotOff: spot nodes may not be replaced by spot nodes.
+	SpotToSpotOff Kind = "SpotToSpotOff"
+	// TooFewTypes are cheaper than a spot node: Need and Have count instance types.
+	TooFewTypes Kind = "TooFewTypes"
+	// Unbalanced moves disturb too much for what they save: Want is the pool, Score and Least are the numbers.
+	Unbalanced Kind = "Unbalanced"
+	// BudgetUsed up: Want is the pool.
+	BudgetUsed Kind = "BudgetUsed"
+	// NoOrder of draining keeps every topology rule on the way.
+	NoOrder Kind = "NoOrder"
+	// TooFewOptions are left to keep the pool's minValues when only those that save enough count: Want is the label.
+	TooFewOptions Kind = "TooFewOptions"
+)
+
+// Reason is why a node stays, with numbers. Fields that the kind does not fill are zero.
+type Reason struct {
+	Kind    Kind        `json:"kind"`
+	Want    string      `json:"want,omitempty"`
+	Pods    int         `json:"pods,omitempty"`
+	Left    int         `json:"left,omitempty"`
+	Have    int         `json:"have,omitempty"`
+	Price   shape.Money `json:"price,omitempty"`
+	Instead shape.Money `json:"instead,omitempty"`
+	Need    shape.Money `json:"need,omitempty"`
+	Score   float64     `json:"score,omitempty"`
+	Least   float64     `json:"least,omitempty"`
+}
+
+// Sentence is the reason in words, without a full stop. It holds still while nothing changes.
+func (r Reason) Sentence() string {
+	switch r.Kind {
+	case Held:
+		return r.Want
+	case PoolKeeps:
+		return "its NodePool gives up empty nodes only"
+	case NotReady:
+		return "it is starting, or its consolidateAfter is not over"
+	case NoPrice:
+		return "its price is not known"
+	case Needed:
+		return "it takes pods of nodes that go"
+	case NoPlace:
+		return r.Want
+	case SavesTooLittle:
+		return r.savesTooLittle()
+	case SpotToSpotOff:
+		return "replacing spot by spot is switched off (feature gate SpotToSpotConsolidation)"
+	case TooFewTypes:
+		return fmt.Sprintf("only %d cheaper spot instance types hold its pods, spot is replaced by spot from %d on", r.Have, flexible)
+	case Unbalanced:
+		return fmt.Sprintf("moving it disturbs more than it saves: it scores %.2f of at least %.2f in NodePool %s", r.Score, r.Least, r.Want)
+	case BudgetUsed:
+		return "the budgets of NodePool " + r.Want + " let no further node go now"
+	case NoOrder:
+		return "there is no order of draining that keeps its pods' topology rules on the way"
+	case TooFewOptions:
+		return "what is cheap enough to replace it is too few values of " + r.Want + " for its NodePool's minValues"
+	}
+	return string(r.Kind)
+}
+
+func (r Reason) savesTooLittle() string {
+	switch {
+	case r.Left == 0 && r.Instead == 0:
+		return fmt.Sprintf("giving it up saves %s an hour and moves %d pods, which is worth it from %s on", r.Price, r.Pods, r.Need)
+	case r.Instead == 0:
+		return fmt.Sprintf("%d of its %d pods have no room elsewhere, and no machine for less holds them: it costs %s an hour", r.Left, r.Pods, r.Price)
+	}
+	return fmt.Sprintf("%d of its %d pods have no room elsewhere; it costs %s an hour, what replaces it %s, and %s must be saved", r.Left, r.Pods, r.Price, r.Instead, r.Need)
+}

@@ -1,0 +1,238 @@
+package refit
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// idea is a node for which something cheaper may be found.
+type idea struct {
+	node  int
+	waste float64 // what it costs beyond what its pods are worth
+}
+
+// lookCost is how many steps planning a set of nodes takes.
+func (f *fleet) lookCost(set []int) int {
+	cost := 200 + len(f.snapshot.Nodes)/8
+	for _, i := range set {
+		cost += 10 * f.nodes[i].cargo
+	}
+	return cost
+}
+
+// afford takes the steps for planning a set; false when the effort is used up.
+func (r *refitter) afford(set []int) bool {
+	cost := r.fleet.lookCost(set)
+	if r.result.Counters.Steps+cost > r.fleet.policy.Effort {
+		r.result.Counters.Exhausted = true
+		return false
+	}
+	r.result.Counters.Steps += cost
+	r.result.Counters.Plans++
+	return true
+}
+
+// replace tries to have each node's pods for less by itself: what has no room elsewhere goes to new nodes.
+func (r *refitter) replace() {
+	f := r.fleet
+	if r.sketch == nil {
+		return
+	}
+	order := f.candidates()
+	r.worth, r.result.Floor = r.sketch.value(order)
+	for _, i := range order {
+		if f.nodes[i].state != candidate {
+			continue
+		}
+		if pool, ok := f.allowed([]int{i}); !ok {
+			f.nodes[i].why = Reason{Kind: BudgetUsed, Want: pool}
+			continue
+		}
+		why, hope := r.estimate(i)
+		if hope && r.afford([]int{i}) {
+			why = r.try([]int{i})
+		}
+		if f.nodes[i].state == candidate && why.Kind != "" {
+			f.nodes[i].why = why
+		}
+	}
+}
+
+// estimate says what a node's replacement costs at best, and whether that leaves hope for a saving.
+func (r *refitter) estimate(i int) (Reason, bool) {
+	f, x := r.fleet, r.sketch
+	mark := x.board.Begin()
+	rest := x.vacate(i, true)
+	x.board.Rollback(mark)
+	x.takes[x.node[i]] = true
+	if len(rest) == 0 {
+		return f.nodes[i].why, false // a deletion, and not worth it
+	}
+	why := Reason{Kind: SavesTooLittle, Pods: f.nodes[i].cargo, Price: f.price(i)}
+	why.Need = max(1, f.policy.due(f.nodes[i].disturbance), shape.Money(f.policy.MinSaving*float64(f.price(i))))
+	least := 0.0
+	for _, b := range rest {
+		why.Left += len(b.pods)
+		least += r.worth[b.class] * float64(len(b.pods))
+	}
+	if price, ok := x.cheapest(rest); ok {
+		why.Instead = price
+		if f.price(i)-price >= why.Need {
+			return why, true
+		}
+	}
+	// Several machines may do what one cannot, but hardly at the price of fractions.
+	return why, float64(f.price(i)-why.Need) > 1.1*least && len(rest) > 1
+}
+
+// try plans a set of nodes and makes those moves that are worth it. If none is, it says why the first of them is not.
+func (r *refitter) try(set []int) (why Reason) {
+	f := r.fleet
+	o := f.look(set, r.fleet.policy.Effort-r.result.Counters.Steps)
+	r.result.Counters.Steps += o.decision.Counters.Steps
+	moves, stuck := f.parts(&o)
+	for _, i := range set {
+		if stuck[i].Kind != "" {
+			why = stuck[i]
+			break
+		}
+	}
+	made := false
+	for k := range moves {
+		m := &moves[k]
+		no := f.accept(m)
+		if no.Kind == "" && !f.order(m) {
+			no = Reason{Kind: NoOrder}
+		}
+		if no.Kind == "" {
+			r.make(*m)
+			made = true
+		} else if why.Kind == "" {
+			why = no
+		}
+	}
+	if made {
+		return Reason{}
+	}
+	return why
+}
+
+// merge looks for sets of nodes whose pods are cheaper on other machines together: first sets of the most wasteful nodes,
+// then such that the dice pick.
+func (r *refitter) merge() {
+	for r.sketch != nil {
+		r.collect()
+		set := r.bestSet()
+		if set == nil {
+			break
+		}
+		before := len(r.result.Moves)
+		if r.try(set); len(r.result.Moves) == before {
+			break
+		}
+	}
+	r.explore()
+}
+
+// patience is how many sets that gain nothing are tried in a row for every node that could be in them, at most.
+const patience = 4
+
+// explore ruins small sets of nodes, wasteful ones more often than others.
+func (r *refitter) explore() {
+	d := dice(r.fleet.snapshot.Seed)
+	for tries := 0; tries < patience*len(r.ideas) && len(r.ideas) > 1; tries++ {
+		var set []int
+		for range 2 + d.roll(5) {
+			n := len(r.ideas)
+			i := r.ideas[d.roll(1+d.roll(n))].node
+			if _, ok := r.fleet.allowed(append(set, i)); ok && !slices.Contains(set, i) {
+				set = append(set, i)
+			}
+		}
+		if len(set) < 2 {
+			continue
+		}
+		if !r.afford(set) {
+			return
+		}
+		before := len(r.result.Moves)
+		if r.try(set); len(r.result.Moves) > before {
+			r.collect()
+			tries = 0
+		}
+	}
+}
+
+// dice is a small generator of pseudo-random numbers, the same in every version of Go.
+type dice uint64
+
+func (d *dice) roll(n int) int {
+	*d += 0x9e3779b97f4a7c15
+	z := uint64(*d)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return int((z ^ z>>31) % uint64(n))
+}
+
+// collect lists the candidates, those that waste most for what they disturb first.
+func (r *refitter) collect() {
+	f := r.fleet
+	r.ideas = r.ideas[:0]
+	for i := range f.nodes {
+		if f.nodes[i].state != candidate || f.nodes[i].cargo == 0 {
+			continue
+		}
+		waste := float64(f.price(i))
+		for _, b := range r.sketch.cargo[i] {
+			waste -= r.worth[b.class] * float64(len(b.pods))
+		}
+		if waste > 0 {
+			r.ideas = append(r.ideas, idea{i, waste})
+		}
+	}
+	slices.SortStableFunc(r.ideas, func(a, b idea) int {
+		return cmp.Compare(b.waste*float64(max(f.nodes[a.node].disturbance, 1)), a.waste*float64(max(f.nodes[b.node].disturbance, 1)))
+	})
+}
+
+// bestSet is the most worthwhile of sets of growing size of the most wasteful nodes; nil if none is worth it.
+func (r *refitter) bestSet() (best []int) {
+	f := r.fleet
+	most := 0.0
+	for size := 2; ; size = size*3/2 + size&1 {
+		set := r.take(size)
+		if len(set) < 2 || !r.afford(set) {
+			return best
+		}
+		o := f.look(set, 0)
+		moves, _ := f.parts(&o)
+		sum := 0.0
+		for k := range moves {
+			if f.accept(&moves[k]).Kind == "" {
+				sum += f.worth(&moves[k])
+			}
+		}
+		if sum > most {
+			best, most = set, sum
+		}
+		if len(set) < size {
+			return best
+		}
+	}
+}
+
+// take is the first nodes of the ideas, as many as budgets allow, at most n.
+func (r *refitter) take(n int) []int {
+	var set []int
+	for _, d := range r.ideas {
+		if len(set) == n {
+			break
+		}
+		if _, ok := r.fleet.allowed(append(set, d.node)); ok {
+			set = append(set, d.node)
+		}
+	}
+	return set
+}

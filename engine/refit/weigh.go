@@ -1,0 +1,236 @@
+package refit
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// appraise fills in what a move costs, saves and must save, and says why it is not worth it; a zero Reason if it is.
+func (f *fleet) appraise(m *Move) Reason {
+	m.Price, m.Instead, m.Need, m.Disturbance, m.Pods, m.Scores = 0, 0, 1, 0, 0, nil
+	price, disturbance := map[string]shape.Money{}, map[string]int64{}
+	for _, name := range m.Remove {
+		i := f.at[name]
+		n := f.snapshot.Nodes[i]
+		m.Price += n.Price
+		m.Disturbance += f.nodes[i].disturbance
+		m.Pods += f.nodes[i].cargo
+		price[n.Pool] += n.Price
+		disturbance[n.Pool] += f.nodes[i].disturbance
+	}
+	for i := range m.Open {
+		m.Instead += m.Open[i].Price
+	}
+	if m.Pods == 0 {
+		m.Need = 0 // nothing is disturbed, not even when the price is not known
+		return Reason{}
+	}
+	m.Need = max(m.Need, f.policy.due(m.Disturbance))
+	if len(m.Open) > 0 {
+		m.Need = max(m.Need, shape.Money(f.policy.MinSaving*float64(m.Price)))
+	}
+	if m.Saving() < m.Need {
+		return Reason{Kind: SavesTooLittle, Pods: m.Pods, Left: f.left(m), Price: m.Price, Instead: m.Instead, Need: m.Need}
+	}
+	for _, pool := range slices.Sorted(maps.Keys(price)) {
+		l := f.pools[pool]
+		score := Score{Pool: pool, Value: score(m.Saving(), m.Price, price[pool], l, disturbance[pool])}
+		m.Scores = append(m.Scores, score)
+		if l.Mode == Balanced && score.Value < balance {
+			return Reason{Kind: Unbalanced, Want: pool, Score: score.Value, Least: balance}
+		}
+	}
+	return Reason{}
+}
+
+// score compares a pool's part in what a move saves with its part in what it disturbs. A pool's part in the saving is
+// in proportion to the price of those of its nodes that go.
+func score(saving, all, own shape.Money, l *ledger, disturbance int64) float64 {
+	if l.price <= 0 || all <= 0 {
+		return 0
+	}
+	if disturbance == 0 || l.disturbance == 0 {
+		return 1 / balance // it disturbs nothing
+	}
+	saved := float64(saving) * float64(own) / float64(all) / float64(l.price)
+	return saved / (float64(disturbance) / float64(l.disturbance))
+}
+
+// left is how many of a move's pods need new nodes.
+func (f *fleet) left(m *Move) int {
+	n := 0
+	for i := range m.Open {
+		n += len(m.Open[i].Pods)
+	}
+	return n
+}
+
+// worth is what a move brings in until it must have paid for itself, less what it costs: what moves are compared by.
+func (f *fleet) worth(m *Move) float64 {
+	if f.policy.Payback <= 0 {
+		return float64(m.Saving())
+	}
+	return float64(m.Saving() - f.policy.due(m.Disturbance))
+}
+
+// accept narrows what a move opens to options with which it still saves enough, whichever the cloud picks, and says why
+// the move cannot be made; a zero Reason if it can.
+func (f *fleet) accept(m *Move) Reason {
+	if why := f.appraise(m); why.Kind != "" {
+		return why
+	}
+	if len(m.Open) == 0 {
+		return Reason{}
+	}
+	spot := f.allSpot(m)
+	slack := (m.Saving() - m.Need) / shape.Money(len(m.Open))
+	var why Reason
+	m.Open = slices.Clone(m.Open)
+	for i := range m.Open {
+		n := &m.Open[i]
+		n.Options = slices.Clone(n.Options)
+		if spot && !f.policy.SpotToSpot {
+			n.Options = slices.DeleteFunc(n.Options, func(o engine.Option) bool { return o.CapacityType == shape.Spot })
+			why = Reason{Kind: SpotToSpotOff}
+		}
+		ceiling := n.Price + slack
+		if spot && len(m.Remove) == 1 && len(m.Open) == 1 && len(n.Options) > 0 && n.Options[0].CapacityType == shape.Spot {
+			have := narrowSpot(n, m.Price)
+			if have < flexible {
+				return Reason{Kind: TooFewTypes, Have: have}
+			}
+		}
+		if why := f.narrow(n, ceiling, why); why.Kind != "" {
+			return why
+		}
+	}
+	return f.appraise(m)
+}
+
+// allSpot reports whether everything that a move gives up is spot.
+func (f *fleet) allSpot(m *Move) bool {
+	return !slices.ContainsFunc(m.Remove, func(name string) bool { return f.snapshot.Nodes[f.at[name]].CapacityType != shape.Spot })
+}
+
+// narrowSpot keeps the cheapest spot types, as many as it takes to be flexible but no more: with more, one pool after
+// the other would be a bit cheaper, and the node would be replaced each time. It returns how many types there are below
+// the price.
+func narrowSpot(n *engine.NewNode, below shape.Money) int {
+	types := map[string]bool{}
+	keep := map[string]bool{}
+	most := flexible
+	for _, r := range n.Requirements {
+		if r.Key == shape.LabelInstanceType {
+			most = max(most, int(r.MinValues))
+		}
+	}
+	for _, o := range n.Options {
+		if o.CapacityType == shape.Spot && o.Price < below {
+			types[o.Type] = true
+			if len(types) <= most {
+				keep[o.Type] = true
+			}
+		}
+	}
+	n.Options = slices.DeleteFunc(n.Options, func(o engine.Option) bool { return o.CapacityType != shape.Spot || !keep[o.Type] })
+	return len(types)
+}
+
+// narrow leaves a new node those options that cost at most the ceiling, and rewrites its requirements. They list types,
+// zones and capacity types apart, and the cloud may combine them: so types of which some combination is dearer are
+// left out, and if none is left, first capacity types and then zones are narrowed to the cheapest option's. otherwise
+// is the reason if nothing was left to begin with.
+func (f *fleet) narrow(n *engine.NewNode, ceiling shape.Money, otherwise Reason) Reason {
+	all := n.Options
+	if len(all) == 0 {
+		return otherwise
+	}
+	first := all[0]
+	for _, only := range []func(engine.Option) bool{
+		func(engine.Option) bool { return true },
+		func(o engine.Option) bool { return o.CapacityType == first.CapacityType },
+		func(o engine.Option) bool { return o.CapacityType == first.CapacityType && o.Zone == first.Zone },
+	} {
+		dear := map[string]bool{}
+		kept := all[:0:0]
+		for _, o := range all {
+			if only(o) {
+				kept = append(kept, o)
+				dear[o.Type] = dear[o.Type] || o.Price > ceiling
+			}
+		}
+		kept = slices.DeleteFunc(kept, func(o engine.Option) bool { return dear[o.Type] })
+		if len(kept) > 0 {
+			n.Options = kept
+			break
+		}
+		n.Options = nil
+	}
+	if len(n.Options) == 0 {
+		return Reason{Kind: SavesTooLittle, Pods: len(n.Pods), Left: len(n.Pods), Price: ceiling, Instead: first.Price}
+	}
+	n.Price = n.Options[0].Price
+	return f.require(n)
+}
+
+// require rewrites a new node's requirements after its options were narrowed.
+func (f *fleet) require(n *engine.NewNode) Reason {
+	n.Requirements = slices.Clone(n.Requirements)
+	for i := range n.Requirements {
+		r := &n.Requirements[i]
+		value := optionValue(r.Key)
+		if value == nil && r.MinValues == 0 {
+			continue
+		}
+		values := f.values(n, r.Key, value)
+		if len(values) < int(r.MinValues) && f.policy.Plan.MinValues == engine.MinValuesStrict {
+			return Reason{Kind: TooFewOptions, Want: r.Key}
+		}
+		if value != nil && len(values) > 0 {
+			r.Values = values
+		}
+		if r.MinValues > int32(len(values)) {
+			r.MinValues, n.Relaxed = int32(len(values)), true
+		}
+	}
+	return Reason{}
+}
+
+// values lists, ascending, which values of a label a new node's options have: by option, or else by their types.
+func (f *fleet) values(n *engine.NewNode, key string, of func(engine.Option) string) []string {
+	var out []string
+	for _, o := range n.Options {
+		if of != nil {
+			out = append(out, of(o))
+			continue
+		}
+		for _, it := range f.snapshot.Types {
+			if it.Name != o.Type {
+				continue
+			}
+			for _, r := range it.Requirements {
+				if r.Key == key && r.Operator == shape.In {
+					out = append(out, r.Values...)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(v string) bool { return v == "" })
+}
+
+// optionValue is how an option's value of one of the labels that options list is read, nil for all others.
+func optionValue(key string) func(engine.Option) string {
+	switch key {
+	case shape.LabelInstanceType:
+		return func(o engine.Option) string { return o.Type }
+	case shape.LabelZone:
+		return func(o engine.Option) string { return o.Zone }
+	case shape.LabelCapacityType:
+		return func(o engine.Option) string { return o.CapacityType }
+	}
+	return nil
+}
