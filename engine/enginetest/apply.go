@@ -207,3 +207,42 @@ func Signature(s shape.Snapshot) string {
 	slices.Sort(out)
 	return strings.Join(out, "\n")
 }
+
+// CheckMove holds a move against the laws of decisions: it is one about the pods of the nodes that it gives up, while
+// those still count against limits.
+func CheckMove(s shape.Snapshot, m refit.Move) error {
+	d := engine.Decision{Place: m.Place, Open: m.Open}
+	for i := range m.Open {
+		d.Price += m.Open[i].Price
+	}
+	goes := map[string]bool{}
+	for _, name := range m.Remove {
+		goes[name] = true
+	}
+	s.Pods, s.Nodes = nil, slices.Clone(s.Nodes)
+	price := shape.Money(0)
+	for i, n := range s.Nodes {
+		if !goes[n.Name] {
+			continue
+		}
+		out := *n
+		out.Stage, out.Pods, out.Requested = shape.Leaving, nil, nil
+		for _, p := range n.Pods {
+			switch {
+			case p.Role == shape.Pinned:
+				return fmt.Errorf("%s goes, and pod %s must not be disrupted", n.Name, p.ID)
+			case p.Role == shape.Movable:
+				s.Pods = append(s.Pods, p)
+			default:
+				out.Pods = append(out.Pods, p)
+			}
+		}
+		price += n.Price
+		s.Nodes[i] = &out
+	}
+	slices.SortFunc(s.Pods, func(x, y shape.Pod) int { return cmp.Compare(x.ID, y.ID) })
+	if price != m.Price || d.Price != m.Instead || m.Pods != len(s.Pods) {
+		return fmt.Errorf("the move says %s to %s for %d pods; it is %s to %s for %d", m.Price, m.Instead, m.Pods, price, d.Price, len(s.Pods))
+	}
+	return Check(s, engine.Policy{}, d)
+}

@@ -147,15 +147,15 @@ func (c *checker) skew(seats []seat, own *seat, sp *shape.Spread) error {
 	if sp.IgnoreAffinity || sp.HonorTaints || len(own.class.NodeSelector)+len(own.class.NodeTerms) > 0 {
 		return nil // which domains count is then a question of its own
 	}
-	least, most := int32(1<<30), int32(0)
+	least := int32(1 << 30)
 	for _, n := range c.s.Nodes {
 		if d, ok := shape.LabelValue(c.s.Profiles[n.Profile].Labels, sp.Key); ok && n.Stage != shape.Leaving {
 			least = min(least, count[d])
 		}
 	}
-	for _, n := range count {
-		most = max(most, n)
-	}
+	// Other domains may be overfull since before.
+	domain, _ := shape.LabelValue(own.label, sp.Key)
+	most := count[domain]
 	if sp.MinDomains > int32(len(count)) || sp.Key == shape.LabelHostname {
 		least = 0
 	}

@@ -17,6 +17,9 @@ type fleet struct {
 	at       map[string]int // by node name
 	nodes    []vessel       // by node
 	pools    map[string]*ledger
+
+	rules []watch            // of all classes; made when first asked
+	keys  map[int32][]string // by class: see watched
 }
 
 // vessel is what a node means for moves.

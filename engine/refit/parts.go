@@ -79,14 +79,15 @@ func (f *fleet) order(m *Move) bool {
 	return f.rehearse(m)
 }
 
-// tied reports whether topology rules look at any pod of a move.
+// tied reports whether any pod of a move has a rule about others, or others about it.
 func (f *fleet) tied(m *Move) bool {
 	for _, name := range m.Remove {
 		for _, pod := range f.snapshot.Nodes[f.at[name]].Pods {
 			if pod.Role != shape.Movable {
 				continue
 			}
-			if c := f.snapshot.Classes[pod.Class]; len(c.Spread)+len(c.Affinity)+len(c.HostPorts) > 0 {
+			c := f.snapshot.Classes[pod.Class]
+			if len(c.Spread)+len(c.Affinity)+len(c.HostPorts)+len(f.watched(pod.Class)) > 0 {
 				return true
 			}
 		}

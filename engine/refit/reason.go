@@ -34,6 +34,8 @@ const (
 	Unbalanced Kind = "Unbalanced"
 	// BudgetUsed up: Want is the pool.
 	BudgetUsed Kind = "BudgetUsed"
+	// NotTried: the effort ended before anybody looked.
+	NotTried Kind = "NotTried"
 	// NoOrder of draining keeps every topology rule on the way.
 	NoOrder Kind = "NoOrder"
 	// TooFewOptions are left to keep the pool's minValues when only those that save enough count: Want is the label.
@@ -79,6 +81,8 @@ func (r Reason) Sentence() string {
 		return fmt.Sprintf("moving it disturbs more than it saves: it scores %.2f of at least %.2f in NodePool %s", r.Score, r.Least, r.Want)
 	case BudgetUsed:
 		return "the budgets of NodePool " + r.Want + " let no further node go now"
+	case NotTried:
+		return "the search ended before it was its turn"
 	case NoOrder:
 		return "there is no order of draining that keeps its pods' topology rules on the way"
 	case TooFewOptions:

@@ -71,6 +71,9 @@ func (r *refitter) sum() {
 		r.result.After -= r.result.Moves[i].Saving()
 	}
 	for i := range f.nodes {
+		if f.nodes[i].state == candidate && f.nodes[i].why.Kind == "" {
+			f.nodes[i].why = Reason{Kind: NotTried}
+		}
 		if f.nodes[i].state != gone && f.managed(i) {
 			r.result.Kept = append(r.result.Kept, Kept{Node: f.snapshot.Nodes[i].Name, Why: f.nodes[i].why})
 		}

@@ -67,8 +67,8 @@ func (r *refitter) estimate(i int) (Reason, bool) {
 	rest := x.vacate(i, true)
 	x.board.Rollback(mark)
 	x.takes[x.node[i]] = true
-	if len(rest) == 0 {
-		return f.nodes[i].why, false // a deletion, and not worth it
+	if len(rest) == 0 { // a deletion: not worth it, or not possible before others moved
+		return f.nodes[i].why, f.nodes[i].why.Kind == ""
 	}
 	why := Reason{Kind: SavesTooLittle, Pods: f.nodes[i].cargo, Price: f.price(i)}
 	why.Need = max(1, f.policy.due(f.nodes[i].disturbance), shape.Money(f.policy.MinSaving*float64(f.price(i))))
@@ -90,7 +90,7 @@ func (r *refitter) estimate(i int) (Reason, bool) {
 // try plans a set of nodes and makes those moves that are worth it. If none is, it says why the first of them is not.
 func (r *refitter) try(set []int) (why Reason) {
 	f := r.fleet
-	o := f.look(set, r.fleet.policy.Effort-r.result.Counters.Steps)
+	o := f.look(set, f.policy.Effort-r.result.Counters.Steps)
 	r.result.Counters.Steps += o.decision.Counters.Steps
 	moves, stuck := f.parts(&o)
 	for _, i := range set {
@@ -99,24 +99,41 @@ func (r *refitter) try(set []int) (why Reason) {
 			break
 		}
 	}
-	made := false
+	made := len(r.result.Moves)
 	for k := range moves {
-		m := &moves[k]
-		no := f.accept(m)
-		if no.Kind == "" && !f.order(m) {
-			no = Reason{Kind: NoOrder}
-		}
-		if no.Kind == "" {
-			r.make(*m)
-			made = true
-		} else if why.Kind == "" {
+		no := r.part(&moves[k], len(set))
+		if why.Kind == "" {
 			why = no
 		}
 	}
-	if made {
+	if len(r.result.Moves) > made {
 		return Reason{}
 	}
 	return why
+}
+
+// part makes one of the moves that a look at so many nodes came to. Where its pods went may depend on where the pods of
+// the other moves went, which may never be made; then it is planned again, by itself.
+func (r *refitter) part(m *Move, of int) Reason {
+	f := r.fleet
+	no := f.accept(m)
+	switch {
+	case no.Kind != "":
+		return no
+	case len(m.Remove) < of && f.tied(m):
+		var set []int
+		for _, name := range m.Remove {
+			set = append(set, f.at[name])
+		}
+		if !r.afford(set) {
+			return Reason{Kind: NoOrder}
+		}
+		return r.try(set)
+	case !f.order(m):
+		return Reason{Kind: NoOrder}
+	}
+	r.make(*m)
+	return Reason{}
 }
 
 // merge looks for sets of nodes whose pods are cheaper on other machines together: first sets of the most wasteful nodes,

@@ -86,12 +86,14 @@ func (f *fleet) accept(m *Move) Reason {
 		return Reason{}
 	}
 	spot := f.allSpot(m)
+	class := f.classes(m)
 	slack := (m.Saving() - m.Need) / shape.Money(len(m.Open))
 	var why Reason
 	m.Open = slices.Clone(m.Open)
 	for i := range m.Open {
 		n := &m.Open[i]
 		n.Options = slices.Clone(n.Options)
+		f.pinDown(n, func(id shape.PodID) int32 { return class[id] })
 		if spot && !f.policy.SpotToSpot {
 			n.Options = slices.DeleteFunc(n.Options, func(o engine.Option) bool { return o.CapacityType == shape.Spot })
 			why = Reason{Kind: SpotToSpotOff}
@@ -108,6 +110,17 @@ func (f *fleet) accept(m *Move) Reason {
 		}
 	}
 	return f.appraise(m)
+}
+
+// classes is the class of each pod that a move evicts.
+func (f *fleet) classes(m *Move) map[shape.PodID]int32 {
+	out := map[shape.PodID]int32{}
+	for _, name := range m.Remove {
+		for _, pod := range f.snapshot.Nodes[f.at[name]].Pods {
+			out[pod.ID] = pod.Class
+		}
+	}
+	return out
 }
 
 // allSpot reports whether everything that a move gives up is spot.

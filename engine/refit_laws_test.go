@@ -1,0 +1,151 @@
+package engine_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/enginetest"
+	"github.com/dovetail-sh/dovetail/engine/refit"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// fleets draws clusters whose pods run, a third of them gone again, and what the operator wants.
+func fleets() *rapid.Generator[fleet] {
+	return rapid.Custom(func(t *rapid.T) fleet {
+		s := enginetest.Snapshots().Draw(t, "cluster")
+		f := fleet{pick: func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "option") }}
+		f.snapshot = thinned(enginetest.Bought(s, engine.Plan(s, engine.DefaultPolicy()), f.pick), rapid.Uint64().Draw(t, "gone"))
+		f.policy = refit.DefaultPolicy()
+		f.policy.Effort = 100_000
+		f.policy.SpotToSpot = rapid.Bool().Draw(t, "spot to spot")
+		f.policy.PodPrice = shape.Money(rapid.IntRange(0, 3).Draw(t, "pod price") * 300)
+		f.policy.MinSaving = rapid.SampledFrom([]float64{0, 0.05, 0.3}).Draw(t, "min saving")
+		f.policy.Payback = rapid.SampledFrom([]time.Duration{0, time.Hour, 12 * time.Hour}).Draw(t, "payback")
+		f.policy.Pools = map[string]refit.PoolPolicy{}
+		for _, p := range s.Pools {
+			f.policy.Pools[p.Name] = refit.PoolPolicy{
+				Mode:     rapid.SampledFrom([]refit.Mode{refit.Never, refit.WhenEmpty, refit.WhenUnderutilized, refit.WhenUnderutilized, refit.Balanced}).Draw(t, "mode"),
+				Budget:   rapid.IntRange(-1, 4).Draw(t, "budget"),
+				Lifetime: time.Duration(rapid.IntRange(0, 1).Draw(t, "expires")) * 24 * time.Hour,
+			}
+		}
+		return f
+	})
+}
+
+type fleet struct {
+	snapshot shape.Snapshot
+	policy   refit.Policy
+	pick     func(int) int // which option the cloud takes
+}
+
+func TestRefitsConvergeAndNeverCostMore(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := fleets().Draw(t, "fleet")
+		s := f.snapshot
+		seen := map[string]bool{}
+		for round := 0; ; round++ {
+			if round > 100 {
+				t.Fatal("a hundred rounds, and still moves")
+			}
+			r := refit.Refit(s, f.policy)
+			if r.Before-r.After < 0 {
+				t.Fatalf("from %s to %s", r.Before, r.After)
+			}
+			if len(r.Moves) == 0 {
+				return
+			}
+			if seen[enginetest.Signature(s)] && r.Before > 0 {
+				t.Fatalf("this fleet was there before:\n%s", enginetest.Signature(s))
+			}
+			seen[enginetest.Signature(s)] = true
+			removed := map[string]int{}
+			for _, m := range r.Moves {
+				if err := enginetest.CheckMove(s, m); err != nil {
+					t.Fatalf("%v\n%s", err, text(t, m))
+				}
+				for _, name := range m.Remove {
+					removed[poolOf(s, name)]++
+				}
+				before := enginetest.Price(s)
+				s = enginetest.Moved(s, m, f.pick)
+				if after := enginetest.Price(s); after > before || len(m.Open) > 0 && after+m.Need > before {
+					t.Fatalf("price %s became %s, at least %s was to be saved\n%s", before, after, m.Need, text(t, m))
+				}
+			}
+			for pool, n := range removed {
+				if b := f.policy.Pools[pool]; b.Budget >= 0 && n > b.Budget || b.Mode == refit.Never {
+					t.Fatalf("%d nodes of pool %s go, its policy is %+v", n, pool, b)
+				}
+			}
+		}
+	})
+}
+
+func poolOf(s shape.Snapshot, node string) string {
+	return s.Nodes[slices.IndexFunc(s.Nodes, func(n *shape.Node) bool { return n.Name == node })].Pool
+}
+
+func TestRefitOfShuffledInputIsTheSame(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := fleets().Draw(t, "fleet")
+		before := text(t, f.snapshot)
+		want := text(t, refit.Refit(f.snapshot, f.policy))
+		if diff := cmp.Diff(before, text(t, f.snapshot)); diff != "" {
+			t.Fatalf("the snapshot changed: -before +after\n%s", diff)
+		}
+		got := text(t, refit.Refit(enginetest.Shuffled(f.snapshot, rapid.Uint64().Draw(t, "seed")), f.policy))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("shuffled input, other moves: -want +got\n%s", diff)
+		}
+	})
+}
+
+func TestEveryNodeGoesOrIsKeptForAReason(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := fleets().Draw(t, "fleet")
+		r := refit.Refit(f.snapshot, f.policy)
+		what := map[string]string{}
+		for _, m := range r.Moves {
+			for _, name := range m.Remove {
+				what[name] += "goes"
+			}
+		}
+		for _, k := range r.Kept {
+			if k.Why.Sentence() == "" {
+				t.Fatalf("%s is kept without a reason", k.Node)
+			}
+			what[k.Node] += "stays"
+		}
+		for _, n := range f.snapshot.Nodes {
+			if _, ours := f.policy.Pools[n.Pool]; ours && n.Claim != "" && n.Stage != shape.Leaving && what[n.Name] != "goes" && what[n.Name] != "stays" {
+				t.Fatalf("%s: %q", n.Name, what[n.Name])
+			}
+		}
+	})
+}
+
+func TestTraceIsRefittedToNearItsBound(t *testing.T) {
+	t.Parallel()
+	s := traceSnapshot(t, 300)
+	s = thinned(enginetest.Bought(s, engine.Plan(s, engine.DefaultPolicy()), cheapest), 1)
+	after, rounds, evicted := settled(s, free(s))
+	if err := enginetest.CheckFleet(after); err != nil {
+		t.Fatal(err)
+	}
+	bound := remains(s).Bound
+	ratio := float64(enginetest.Price(after)) / float64(bound)
+	t.Log(fmt.Sprintf("%.3f times the bound after %d rounds with %d evictions", ratio, rounds, evicted))
+	if ratio > 1.04 {
+		t.Errorf("%.4f times the bound", ratio)
+	}
+}
