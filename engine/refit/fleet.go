@@ -27,6 +27,7 @@ type vessel struct {
 	// cargo is how many pods need another place if the node goes.
 	cargo       int
 	disturbance int64
+	managed     bool // of one of the policy's pools, and not on its way out
 	state       state
 	why         Reason // for kept nodes and candidates that were looked at
 }
@@ -52,8 +53,8 @@ type ledger struct {
 // ordinary is what evicting an ordinary pod weighs, and what giving up a node weighs beside its pods.
 const ordinary = 1000
 
-// newFleet takes a Snapshot as it is. Nodes that are not ready or unwelcome take no pods, but those made since the
-// given time do if they are ready: they were made for pods that move. The zero time is never.
+// newFleet takes a Snapshot as it is. Unwelcome nodes take no pods, except those made since the given time: they were
+// made for pods that move. The zero time is never.
 func newFleet(s shape.Snapshot, p *Policy, since time.Time) *fleet {
 	f := &fleet{snapshot: s, policy: p, at: make(map[string]int, len(s.Nodes)), nodes: make([]vessel, len(s.Nodes)), pools: map[string]*ledger{}}
 	for name, pp := range p.Pools {
@@ -67,16 +68,25 @@ func newFleet(s shape.Snapshot, p *Policy, since time.Time) *fleet {
 		v := &f.nodes[i]
 		v.cargo, v.disturbance = weigh(n, p.Pools[n.Pool].Lifetime, s.Now)
 		v.state, v.why = f.judge(n)
-		fresh := !since.IsZero() && !n.Created.Before(since)
-		if n.Unwelcome && !fresh && n.Stage != shape.Leaving {
+		v.managed = f.pools[n.Pool] != nil && n.Claim != "" && n.Stage != shape.Leaving
+		if n.Unwelcome && (since.IsZero() || n.Created.Before(since)) {
 			f.snapshot.Nodes[i] = closed(n)
 		}
-		if l := f.pools[n.Pool]; l != nil && n.Stage != shape.Leaving {
-			l.price += n.Price
-			l.disturbance += v.disturbance
+		if v.managed {
+			f.pools[n.Pool].price += n.Price
+			f.pools[n.Pool].disturbance += v.disturbance
 		}
 	}
 	return f
+}
+
+// readyOnly closes nodes that are on their way: they may be somebody's replacement.
+func (f *fleet) readyOnly() {
+	for i, n := range f.snapshot.Nodes {
+		if n.Stage != shape.Ready || n.Unwelcome {
+			f.snapshot.Nodes[i] = closed(n)
+		}
+	}
 }
 
 // judge decides whether a node may go at all.

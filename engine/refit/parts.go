@@ -35,7 +35,7 @@ func (f *fleet) parts(o *outlook) (moves []Move, stuck map[int]Reason) {
 		u := &o.decision.Unplaced[k]
 		i := find(o.home[u.Pod])
 		if stuck[i].Kind == "" {
-			stuck[i] = Reason{Kind: NoPlace, Want: "pod " + string(u.Pod) + " has no other place: " + u.Why.Sentence()}
+			stuck[i] = noPlace(u)
 		}
 	}
 	at := map[int]int{}

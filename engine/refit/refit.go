@@ -10,13 +10,40 @@ import (
 
 // Refit proposes moves after which the same pods run for less. Equal input, equal output, whatever the order in which
 // the Snapshot lists things. The moves keep limits, budgets and topology rules, each by itself and all together.
-func Refit(s shape.Snapshot, p Policy) Result {
-	r := &refitter{fleet: newFleet(s, &p, time.Time{})}
-	for i := range r.fleet.nodes {
-		if r.fleet.managed(i) {
-			r.result.Before += r.fleet.price(i)
+func Refit(s shape.Snapshot, p Policy) Result { return Begin(s, p, time.Time{}).Find() }
+
+// Pass is one look at a cluster in which moves may be under way. Everything asked of a Pass counts on all that was
+// asked of it before.
+type Pass struct {
+	fleet  *fleet
+	sketch *sketch
+	result Result
+	ideas  []idea    // for nodes that stay after the deletions, in the order in which they are tried
+	worth  []float64 // by the sketch's classes: what a pod costs at best
+}
+
+// Begin starts a pass. since is when the first of the moves that are under way began: nodes made since then take pods
+// though they are unwelcome. The zero time is no such move.
+func Begin(s shape.Snapshot, p Policy, since time.Time) *Pass {
+	return &Pass{fleet: newFleet(s, &p, since)}
+}
+
+// Allow sets how many nodes of a pool may still begin to go; negative for no limit.
+func (r *Pass) Allow(pool string, n int) {
+	if l := r.fleet.pools[pool]; l != nil {
+		l.left = n
+	}
+}
+
+// Find proposes new moves.
+func (r *Pass) Find() Result {
+	f := r.fleet
+	f.readyOnly()
+	for i := range f.nodes {
+		if f.nodes[i].managed && f.nodes[i].state != gone {
+			r.result.Before += f.price(i)
 		}
-		if r.fleet.nodes[i].state == candidate {
+		if f.nodes[i].state == candidate {
 			r.result.Counters.Candidates++
 		}
 	}
@@ -25,21 +52,6 @@ func Refit(s shape.Snapshot, p Policy) Result {
 	r.merge()
 	r.sum()
 	return r.result
-}
-
-// refitter is one search.
-type refitter struct {
-	fleet  *fleet
-	sketch *sketch
-	result Result
-	ideas  []idea    // for nodes that stay after the deletions, in the order in which they are tried
-	worth  []float64 // by the sketch's classes: what a pod costs at best
-}
-
-// managed reports whether a node belongs to one of the policy's pools.
-func (f *fleet) managed(i int) bool {
-	n := f.snapshot.Nodes[i]
-	return f.pools[n.Pool] != nil && n.Claim != "" && n.Stage != shape.Leaving || f.nodes[i].state == gone
 }
 
 // candidates lists the nodes that may go, those first whose going disturbs least for its price.
@@ -58,30 +70,32 @@ func (f *fleet) candidates() []int {
 }
 
 // make carries a move out on the fleet and writes it down.
-func (r *refitter) make(m Move) {
+func (r *Pass) make(m Move) {
 	r.fleet.settle(&m)
 	r.result.Moves = append(r.result.Moves, m)
 }
 
 // sum adds up and says why nodes stay.
-func (r *refitter) sum() {
+func (r *Pass) sum() {
 	f := r.fleet
 	r.result.After = r.result.Before
 	for i := range r.result.Moves {
 		r.result.After -= r.result.Moves[i].Saving()
 	}
 	for i := range f.nodes {
-		if f.nodes[i].state == candidate && f.nodes[i].why.Kind == "" {
-			f.nodes[i].why = Reason{Kind: NotTried}
+		v := &f.nodes[i]
+		if v.state == gone || !v.managed {
+			continue
 		}
-		if f.nodes[i].state != gone && f.managed(i) {
-			r.result.Kept = append(r.result.Kept, Kept{Node: f.snapshot.Nodes[i].Name, Why: f.nodes[i].why})
+		if v.state == candidate && v.why.Kind == "" {
+			v.why = Reason{Kind: NotTried}
 		}
+		r.result.Kept = append(r.result.Kept, Kept{Node: f.snapshot.Nodes[i].Name, Why: v.why})
 	}
 }
 
 // delete gives up nodes whose pods all fit on others.
-func (r *refitter) delete() {
+func (r *Pass) delete() {
 	f := r.fleet
 	order := f.candidates()
 	if len(order) == 0 {

@@ -23,7 +23,7 @@ func (f *fleet) lookCost(set []int) int {
 }
 
 // afford takes the steps for planning a set; false when the effort is used up.
-func (r *refitter) afford(set []int) bool {
+func (r *Pass) afford(set []int) bool {
 	cost := r.fleet.lookCost(set)
 	if r.result.Counters.Steps+cost > r.fleet.policy.Effort {
 		r.result.Counters.Exhausted = true
@@ -35,7 +35,7 @@ func (r *refitter) afford(set []int) bool {
 }
 
 // replace tries to have each node's pods for less by itself: what has no room elsewhere goes to new nodes.
-func (r *refitter) replace() {
+func (r *Pass) replace() {
 	f := r.fleet
 	if r.sketch == nil {
 		return
@@ -61,7 +61,7 @@ func (r *refitter) replace() {
 }
 
 // estimate says what a node's replacement costs at best, and whether that leaves hope for a saving.
-func (r *refitter) estimate(i int) (Reason, bool) {
+func (r *Pass) estimate(i int) (Reason, bool) {
 	f, x := r.fleet, r.sketch
 	mark := x.board.Begin()
 	rest := x.vacate(i, true)
@@ -88,7 +88,7 @@ func (r *refitter) estimate(i int) (Reason, bool) {
 }
 
 // try plans a set of nodes and makes those moves that are worth it. If none is, it says why the first of them is not.
-func (r *refitter) try(set []int) (why Reason) {
+func (r *Pass) try(set []int) (why Reason) {
 	f := r.fleet
 	o := f.look(set, f.policy.Effort-r.result.Counters.Steps)
 	r.result.Counters.Steps += o.decision.Counters.Steps
@@ -114,7 +114,7 @@ func (r *refitter) try(set []int) (why Reason) {
 
 // part makes one of the moves that a look at so many nodes came to. Where its pods went may depend on where the pods of
 // the other moves went, which may never be made; then it is planned again, by itself.
-func (r *refitter) part(m *Move, of int) Reason {
+func (r *Pass) part(m *Move, of int) Reason {
 	f := r.fleet
 	no := f.accept(m)
 	switch {
@@ -138,7 +138,7 @@ func (r *refitter) part(m *Move, of int) Reason {
 
 // merge looks for sets of nodes whose pods are cheaper on other machines together: first sets of the most wasteful nodes,
 // then such that the dice pick.
-func (r *refitter) merge() {
+func (r *Pass) merge() {
 	for r.sketch != nil {
 		r.collect()
 		set := r.bestSet()
@@ -157,7 +157,7 @@ func (r *refitter) merge() {
 const patience = 4
 
 // explore ruins small sets of nodes, wasteful ones more often than others.
-func (r *refitter) explore() {
+func (r *Pass) explore() {
 	d := dice(r.fleet.snapshot.Seed)
 	for tries := 0; tries < patience*len(r.ideas) && len(r.ideas) > 1; tries++ {
 		var set []int
@@ -194,7 +194,7 @@ func (d *dice) roll(n int) int {
 }
 
 // collect lists the candidates, those that waste most for what they disturb first.
-func (r *refitter) collect() {
+func (r *Pass) collect() {
 	f := r.fleet
 	r.ideas = r.ideas[:0]
 	for i := range f.nodes {
@@ -215,7 +215,7 @@ func (r *refitter) collect() {
 }
 
 // bestSet is the most worthwhile of sets of growing size of the most wasteful nodes; nil if none is worth it.
-func (r *refitter) bestSet() (best []int) {
+func (r *Pass) bestSet() (best []int) {
 	f := r.fleet
 	most := 0.0
 	for size := 2; ; size = size*3/2 + size&1 {
@@ -241,7 +241,7 @@ func (r *refitter) bestSet() (best []int) {
 }
 
 // take is the first nodes of the ideas, as many as budgets allow, at most n.
-func (r *refitter) take(n int) []int {
+func (r *Pass) take(n int) []int {
 	var set []int
 	for _, d := range r.ideas {
 		if len(set) == n {

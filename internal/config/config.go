@@ -85,6 +85,8 @@ type Planning struct {
 	Effort              int    // engine.Policy.Effort
 	NodePrice           float64
 	MinSaving           float64       // share of a node's price that replacing it must save, 0 to 1
+	PodPrice            float64       // dollars that evicting an ordinary pod once costs, when moves are weighed
+	Payback             time.Duration // within which a move must have paid for its evictions; 0 for any saving
 	Nominate            bool          // write status.nominatedNodeName
 	NominationHold      time.Duration // nominate.Deps.HoldAtMost
 	JournalDir          string

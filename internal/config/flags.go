@@ -49,6 +49,8 @@ func (c *Config) addPlanningFlags(f *pflag.FlagSet) {
 	f.IntVar(&c.Planning.Effort, "plan-effort", 200_000, "steps that a plan may spend on getting cheaper")
 	f.Float64Var(&c.Planning.NodePrice, "node-price", 0, "dollars an hour that a node costs beside its machine, when plans are compared")
 	f.Float64Var(&c.Planning.MinSaving, "consolidation-min-saving", 0.05, "share of a node's price that replacing it must save, 0 to 1; 0 replaces for any saving, as Karpenter does")
+	f.Float64Var(&c.Planning.PodPrice, "consolidation-pod-price", 0.001, "dollars that evicting an ordinary pod once costs, when moves are weighed")
+	f.DurationVar(&c.Planning.Payback, "consolidation-payback", time.Hour, "within which a move must have saved what its evictions cost; 0 moves for any saving, as Karpenter does")
 	f.BoolVar(&c.Planning.Nominate, "nominate-pods", true, "tell the scheduler where pods are planned, in status.nominatedNodeName")
 	f.DurationVar(&c.Planning.NominationHold, "nomination-hold", 5*time.Second, "how long a node that could take pods may wait for other nodes of its plan, so that pods come to where they are planned; 0 for not at all")
 	f.StringVar(&c.Planning.JournalDir, "journal-dir", "", "directory for the record of plans (default in memory only)")

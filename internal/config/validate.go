@@ -26,6 +26,12 @@ func (c *Config) Validate() error {
 	v.positive("cpu-requests", c.CPURequests)
 	v.notNegative("plan-effort", float64(c.Planning.Effort))
 	v.notNegative("node-price", c.Planning.NodePrice)
+	if c.Planning.PodPrice < 0 {
+		v.add("%s is %v, must not be negative", v.name("consolidation-pod-price"), c.Planning.PodPrice)
+	}
+	if c.Planning.Payback < 0 {
+		v.add("%s is %s, must not be negative", v.name("consolidation-payback"), c.Planning.Payback)
+	}
 	if c.Planning.MinSaving < 0 || c.Planning.MinSaving > 1 {
 		v.add("%s is %v, must be from 0 to 1", v.name("consolidation-min-saving"), c.Planning.MinSaving)
 	}

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/apply"
 	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/controller/buffer"
@@ -180,7 +181,10 @@ func (k *kit) addDisruption() error {
 	empty, err := disrupt.New(disrupt.Deps{
 		Client: k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics, Delete: k.apply.Retire,
 		Mirror: k.mirror, Apply: k.apply, Policy: policyOf(k.config.Planning),
-		Rules: disrupt.Rules{SpotToSpot: k.config.Gates.SpotToSpotConsolidation, MinSaving: k.config.Planning.MinSaving},
+		Rules: disrupt.Rules{
+			SpotToSpot: k.config.Gates.SpotToSpotConsolidation, MinSaving: k.config.Planning.MinSaving,
+			PodPrice: shape.Dollars(k.config.Planning.PodPrice), Payback: k.config.Planning.Payback,
+		},
 	})
 	if err != nil {
 		return err

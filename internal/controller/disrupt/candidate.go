@@ -2,12 +2,9 @@ package disrupt
 
 import (
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -33,7 +30,7 @@ func (s seen) movable() bool {
 
 // obstacle is why a node must not be given up by choice, one sentence without its full stop; empty if it may. A
 // drifted node whose terminationGracePeriod bounds the drain is not held by its pods.
-func (s seen) obstacle(reason karpenterv1.DisruptionReason, podOf func(shape.PodID) *corev1.Pod, budgets []policyv1.PodDisruptionBudget) string {
+func (s seen) obstacle(reason karpenterv1.DisruptionReason, podOf func(shape.PodID) *corev1.Pod, g guards) string {
 	if s.node.Annotations[karpenterv1.DoNotDisruptAnnotationKey] == "true" {
 		return "the node carries the annotation " + karpenterv1.DoNotDisruptAnnotationKey
 	}
@@ -53,7 +50,7 @@ func (s seen) obstacle(reason karpenterv1.DisruptionReason, podOf func(shape.Pod
 		case p.Role == shape.Pinned:
 			return fmt.Sprintf("pod %s must not be disrupted (%s)", p.ID, karpenterv1.DoNotDisruptAnnotationKey)
 		}
-		if why := blockedBy(pod, budgets); why != "" {
+		if why := g.blocking(pod); why != "" {
 			return why
 		}
 	}
@@ -61,36 +58,4 @@ func (s seen) obstacle(reason karpenterv1.DisruptionReason, podOf func(shape.Pod
 		return s.pods.Kept
 	}
 	return ""
-}
-
-// blockedBy says which PodDisruptionBudget would not let a pod be evicted now, or nothing.
-func blockedBy(pod *corev1.Pod, budgets []policyv1.PodDisruptionBudget) string {
-	var guards []string
-	for i := range budgets {
-		b := &budgets[i]
-		selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
-		if err != nil || b.Namespace != pod.Namespace || !selector.Matches(labels.Set(pod.Labels)) {
-			continue
-		}
-		guards = append(guards, b.Name)
-		if unguarded(pod, b) {
-			continue
-		}
-		if b.Status.DisruptionsAllowed <= 0 {
-			return fmt.Sprintf("PodDisruptionBudget %s/%s allows no eviction of pod %s", b.Namespace, b.Name, pod.Name)
-		}
-	}
-	if len(guards) > 1 {
-		slices.Sort(guards)
-		return fmt.Sprintf("pod %s/%s has more than one PodDisruptionBudget (%s, %s), so it cannot be evicted", pod.Namespace, pod.Name, guards[0], guards[1])
-	}
-	return ""
-}
-
-// unguarded pods are not ready and their budget says that such pods may always go.
-func unguarded(pod *corev1.Pod, b *policyv1.PodDisruptionBudget) bool {
-	always := b.Spec.UnhealthyPodEvictionPolicy != nil && *b.Spec.UnhealthyPodEvictionPolicy == policyv1.AlwaysAllow
-	return always && !slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
 }

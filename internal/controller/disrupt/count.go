@@ -30,16 +30,13 @@ func (r *Reconciler) count(v view) {
 
 // decided counts a decision to give a node up.
 func (r *Reconciler) decided(c choice) {
-	decision, kind := "delete", ""
+	r.Metrics.Disruption.Decisions.WithLabelValues(decisionOf(c), string(c.reason), typeOf(c)).Inc()
+	r.Metrics.Disruption.DecisionsByPool.WithLabelValues(decisionOf(c), string(c.reason), typeOf(c), c.claim.Labels[karpenterv1.NodePoolLabelKey]).Inc()
+}
+
+func decisionOf(c choice) string {
 	if c.replaced {
-		decision = "replace"
+		return "replace"
 	}
-	switch c.reason {
-	case karpenterv1.DisruptionReasonEmpty:
-		kind = "empty"
-	case karpenterv1.DisruptionReasonUnderutilized:
-		kind = "single"
-	}
-	r.Metrics.Disruption.Decisions.WithLabelValues(decision, string(c.reason), kind).Inc()
-	r.Metrics.Disruption.DecisionsByPool.WithLabelValues(decision, string(c.reason), kind, c.claim.Labels[karpenterv1.NodePoolLabelKey]).Inc()
+	return "delete"
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/refit"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
@@ -49,7 +50,11 @@ type choice struct {
 	step     step
 	why      string // without a full stop
 	reason   karpenterv1.DisruptionReason
-	replaced bool // nodes were opened for its pods
+	replaced bool // nodes were opened for its pods, or will be
+	multi    bool // other nodes go with it
+	failed   failure
+	kind     refit.Kind // why consolidation keeps it
+	score    float64    // of the move, for its pool; 0 if there is none
 }
 
 // decide picks the empty nodes that may go now, oldest claim first, at most as many as their pools' budgets allow.

@@ -82,7 +82,8 @@ func (f *fleet) budget(app string) *fleet {
 
 func (f *fleet) plan(m *memory, now time.Time) []string {
 	if m == nil {
-		m = &memory{attempts: map[types.UID]attempt{}}
+		fresh := newMemory()
+		m = &fresh
 	}
 	policy := engine.DefaultPolicy()
 	policy.Effort = 0
@@ -97,7 +98,7 @@ func (f *fleet) plan(m *memory, now time.Time) []string {
 	}
 	for _, o := range out.open {
 		for _, n := range o.nodes {
-			got = append(got, fmt.Sprintf("open %s for %s", n.Options[0].Type, o.claim.Name))
+			got = append(got, fmt.Sprintf("open %s for %s", n.Options[0].Type, o.claims[0].Name))
 		}
 	}
 	return got
@@ -140,7 +141,7 @@ func TestMoves(t *testing.T) {
 		"FitsElsewhere":    {"Two half-full nodes: one goes, and then the other is needed.", newFleet().node("a", 4, []int{2}).node("b", 4, []int{2}), []string{"reserve a Underutilized", "keep b Underutilized"}},
 		"CheaperOne":       {"A pod on a machine twice its size moves to a cheaper one.", newFleet().node("a", 8, []int{3}), []string{"reserve a Underutilized"}},
 		"PolicyWhenEmpty":  {"Only empty nodes go, and those are not moves.", newFleet(whenEmpty).node("a", 4, []int{2}).node("b", 4, []int{2}), nil},
-		"Budget":           {"The budget allows none.", newFleet(func(p *karpenterv1.NodePool) { p.Spec.Disruption.Budgets[0].Nodes = "0" }).node("a", 4, []int{2}, drifted).node("b", 4, []int{2}), nil},
+		"Budget":           {"The budget allows none.", newFleet(func(p *karpenterv1.NodePool) { p.Spec.Disruption.Budgets[0].Nodes = "0" }).node("a", 4, []int{2}, drifted).node("b", 4, []int{2}), []string{"keep a Underutilized", "keep b Underutilized"}},
 		"Guarded":          {"A PodDisruptionBudget would stop the drain half way, so it is not begun.", newFleet(whenEmpty).node("a", 4, []int{2}, drifted).budget("a"), []string{"keep a Drifted"}},
 		"GuardedForATime":  {"terminationGracePeriod bounds the drain of a drifted node, so its budget does not hold it.", newFleet(whenEmpty).node("a", 4, []int{2}, drifted, graceful).budget("a"), []string{"reserve a Drifted"}},
 		"Expected":         {"A pod is on its way to the node.", newFleet(whenEmpty).node("a", 4, []int{2}, drifted, func(s *seen) { s.pods.Pods[0].ID = "default/unbound" }), []string{"keep a Drifted"}},
@@ -167,7 +168,8 @@ func TestMoves(t *testing.T) {
 
 func TestAFailedMoveRestsLongerEachTime(t *testing.T) {
 	t.Parallel()
-	m := &memory{attempts: map[types.UID]attempt{}}
+	fresh := newMemory()
+	m := &fresh
 	late := newFleet(func(p *karpenterv1.NodePool) {
 		p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyWhenEmpty
 	}).
@@ -195,7 +197,8 @@ func TestANodeThatTakesPodsIsNotEmpty(t *testing.T) {
 	t.Parallel()
 	f := newFleet().node("a", 4, []int{4}, drifted, marked("Drifted", time.Second)).node("b", 4, nil)
 	policy := engine.DefaultPolicy()
-	out := view{all: f.all, snapshot: f.snap, podOf: func(id shape.PodID) *corev1.Pod { return f.pods[id] }, now: noon, policy: policy}.plan(&memory{attempts: map[types.UID]attempt{}})
+	m := newMemory()
+	out := view{all: f.all, snapshot: f.snap, podOf: func(id shape.PodID) *corev1.Pod { return f.pods[id] }, now: noon, policy: policy}.plan(&m)
 	if _, wanted := out.wanted["b"]; !wanted {
 		t.Fatalf("wanted %v, b is to take the pod of a", out.wanted)
 	}

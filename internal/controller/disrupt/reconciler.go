@@ -66,7 +66,7 @@ func New(d Deps) (*Reconciler, error) {
 	if d.Client == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil || d.Mirror == nil || d.Apply == nil || d.Delete == nil {
 		return nil, errors.New("disrupt controller: a dependency is missing")
 	}
-	return &Reconciler{Deps: d, memory: memory{attempts: map[types.UID]attempt{}}}, nil
+	return &Reconciler{Deps: d, memory: newMemory()}, nil
 }
 
 // lookAgain bounds the time between two passes. What makes a node empty happens on its pods; most of it shows in the
@@ -83,7 +83,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	r.memory.forget(v.all)
 	next := v.plan(&r.memory)
 	empties, again := decide(v.all, next, v.now)
-	r.Metrics.Disruption.Evaluation.WithLabelValues("", "").Observe(r.Clock.Since(began).Seconds())
+	r.evaluated(next, r.Clock.Since(began))
 	r.count(v)
 
 	again = minPositive(again, next.again)
@@ -100,26 +100,41 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	for _, o := range next.open {
 		errs = append(errs, r.open(ctx, o))
 	}
+	r.waiting(v, next)
 	return reconcile.Result{RequeueAfter: again}, errors.Join(errs...)
 }
 
 // forget drops what is remembered of claims that are gone.
 func (m *memory) forget(all []seen) {
 	alive := map[types.UID]bool{}
+	pools := map[string]bool{}
 	for _, s := range all {
 		alive[s.claim.UID] = true
+		if s.pool != nil {
+			pools[s.pool.Name] = true
+		}
 	}
 	maps.DeleteFunc(m.attempts, func(uid types.UID, _ attempt) bool { return !alive[uid] })
+	maps.DeleteFunc(m.moves, func(uid types.UID, _ *move) bool { return !alive[uid] })
+	maps.DeleteFunc(m.told, func(uid types.UID, _ string) bool { return !alive[uid] })
+	maps.DeleteFunc(m.pools, func(name string, _ attempt) bool { return !pools[name] })
 }
 
-// open opens the nodes that replace one that goes.
+// open opens the nodes that replace those that go.
 func (r *Reconciler) open(ctx context.Context, o opening) error {
-	claims, err := r.Apply.Open(ctx, o.nodes, strings.ToLower(string(o.reason)))
-	for _, claim := range claims {
-		r.Events.Emitf(claim, observe.DisruptionLaunching, "Opened to replace NodeClaim %s, because %s.", o.claim.Name, because(o.reason))
+	var names []string
+	for _, claim := range o.claims {
+		names = append(names, claim.Name)
+	}
+	replaced := strings.Join(names, ", ")
+	claims, err := r.Apply.Open(ctx, o.nodes, strings.ToLower(string(o.move.reason)))
+	for _, id := range slices.Sorted(maps.Keys(claims)) {
+		claim := claims[id]
+		o.move.claims = append(o.move.claims, claim.Name)
+		r.Events.Emitf(claim, observe.DisruptionLaunching, "Opened to replace NodeClaim %s, because %s.", replaced, because(o.move.reason))
 	}
 	if err != nil {
-		return fmt.Errorf("replacing NodeClaim %s: %w", o.claim.Name, err)
+		return fmt.Errorf("replacing NodeClaim %s: %w", replaced, err)
 	}
 	return nil
 }
@@ -156,6 +171,7 @@ func (r *Reconciler) see(ctx context.Context) (view, error) {
 			pods:  podsOn[claim.Status.NodeName],
 		})
 	}
+	snapshot.Seed = r.memory.sweep.count // another one each time, so that searches look elsewhere
 	slices.SortFunc(out, func(a, b seen) int {
 		return cmp.Or(a.claim.CreationTimestamp.Compare(b.claim.CreationTimestamp.Time), cmp.Compare(a.claim.Name, b.claim.Name))
 	})
@@ -165,15 +181,13 @@ func (r *Reconciler) see(ctx context.Context) (view, error) {
 func (r *Reconciler) act(ctx context.Context, c choice) error {
 	switch c.step {
 	case reserve:
-		r.approved(c)
+		r.chosen(c)
 		if err := r.mark(ctx, c); err != nil {
 			return err
 		}
 		return r.taint(ctx, c.node)
 	case release:
-		if c.reason != karpenterv1.DisruptionReasonEmpty {
-			r.blocked(c)
-		}
+		r.released(c)
 		if err := r.untaint(ctx, c.node); err != nil {
 			return err
 		}
@@ -187,34 +201,9 @@ func (r *Reconciler) act(ctx context.Context, c choice) error {
 			return fmt.Errorf("deleting NodeClaim %s, because %s: %w", c.claim.Name, c.why, err)
 		}
 	case explain:
-		r.blocked(c)
+		r.kept(c)
 	}
 	return nil
-}
-
-// approved says that a node is consolidated.
-func (r *Reconciler) approved(c choice) {
-	if c.reason != karpenterv1.DisruptionReasonUnderutilized {
-		return
-	}
-	for _, object := range []client.Object{c.claim, c.node, c.pool} {
-		r.Events.Emitf(object, observe.ConsolidationApproved, "NodeClaim %s is given up because %s.", c.claim.Name, c.why)
-	}
-	r.Metrics.Disruption.Moves.WithLabelValues("approved", c.pool.Name, string(c.pool.Spec.Disruption.ConsolidationPolicy)).Inc()
-}
-
-// blocked says on claim and node why the node stays.
-func (r *Reconciler) blocked(c choice) {
-	reason := observe.DisruptionBlocked
-	if c.reason == karpenterv1.DisruptionReasonUnderutilized {
-		reason = observe.Unconsolidatable
-		if c.step == explain {
-			r.Metrics.Disruption.Moves.WithLabelValues("rejected", c.pool.Name, string(c.pool.Spec.Disruption.ConsolidationPolicy)).Inc()
-		}
-	}
-	message := strings.TrimSuffix("The node stays: "+c.why, ".") + "."
-	r.Events.Emit(c.claim, reason, message)
-	r.Events.Emit(c.node, reason, message)
 }
 
 func (r *Reconciler) mark(ctx context.Context, c choice) error {

@@ -1,63 +1,52 @@
 package disrupt
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
-	"github.com/dovetail-sh/dovetail/engine"
-	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/engine/refit"
 )
 
-// underutilized chooses nodes whose pods fit elsewhere for less, one after the other, each with all that were
-// chosen before it gone. The sweep goes on in the next pass where this one ended.
-func (p *planner) underutilized() {
-	if wait := p.memory.swept.Add(sweepEvery).Sub(p.now); wait > 0 {
-		if len(p.candidates()) > 0 {
-			p.soon(wait)
-		}
-		return
-	}
-	list := p.candidates()
-	if len(list) == 0 {
-		return
-	}
-	p.memory.swept = p.now
-	p.soon(sweepEvery)
-	// Begin where the last sweep had to stop, so that every node has its turn.
-	if i := slices.IndexFunc(list, func(s seen) bool { return s.claim.Name == p.memory.from }); i > 0 {
-		list = append(slices.Clone(list[i:]), list[:i]...)
-	}
-	p.memory.from = ""
-	for _, s := range list {
-		if !p.allowed(s, karpenterv1.DisruptionReasonUnderutilized, false) {
-			continue
-		}
-		if p.looks >= maxForesights {
-			p.memory.from = s.claim.Name
-			return
-		}
-		p.consider(s)
-	}
+const (
+	// sweepEvery is how often the fleet is searched for something cheaper, at most.
+	sweepEvery = 10 * time.Second
+	// sweepEffort is how many steps one search may take: about a fifth of a second, so that a fleet in which nothing
+	// is to be gained costs 2 % of a core. The next search looks elsewhere.
+	sweepEffort = 200_000
+	// sweepAnyway is how soon it is searched again though nothing has changed: budgets and lifetimes do with time.
+	sweepAnyway = 5 * time.Minute
+)
+
+// sweep is the last search.
+type sweep struct {
+	at       time.Time
+	revision uint64 // of the Snapshot
+	done     bool   // it found nothing, and had looked everywhere
+	count    uint64
 }
 
-// candidates are nodes that consolidation may look at, those whose going disturbs least for their price first.
-func (p *planner) candidates() []seen {
-	var out []seen
-	for _, s := range p.all {
-		if s.movable() && consolidates(s.pool) && condition.IsTrue(s.claim, karpenterv1.ConditionConsolidatable) &&
-			!empty(s.pods) && s.pods.Price > 0 && !p.now.Before(p.memory.attempts[s.claim.UID].notUntil) {
-			out = append(out, s)
-		}
+// sweepDue reports whether the fleet is to be searched in this pass.
+func (p *planner) sweepDue() bool {
+	if !slices.ContainsFunc(p.all, candidate) {
+		return false
 	}
-	slices.SortFunc(out, func(a, b seen) int {
-		// price/cost descending, without dividing
-		return cmp.Or(cmp.Compare(int64(b.pods.Price)*disturbance(a.pods), int64(a.pods.Price)*disturbance(b.pods)), cmp.Compare(a.claim.Name, b.claim.Name))
-	})
-	return out
+	last := p.memory.sweep
+	wait := last.at.Add(sweepEvery).Sub(p.now)
+	if last.done && last.revision == p.snapshot.Revision {
+		wait = last.at.Add(sweepAnyway).Sub(p.now)
+	}
+	if wait > 0 {
+		p.soon(wait)
+	}
+	return wait <= 0
+}
+
+// candidate reports whether consolidation may look at a node.
+func candidate(s seen) bool {
+	return s.movable() && consolidates(s.pool) && condition.IsTrue(s.claim, karpenterv1.ConditionConsolidatable) && !empty(s.pods)
 }
 
 // consolidates reports whether a pool's policy is more than to remove empty nodes.
@@ -65,60 +54,120 @@ func consolidates(pool *karpenterv1.NodePool) bool {
 	return pool.Spec.Disruption.ConsolidationPolicy != karpenterv1.ConsolidationPolicyWhenEmpty
 }
 
-// disturbance is what evicting a node's pods weighs, in thousandths of an ordinary pod, plus one pod for the node.
-func disturbance(n *shape.Node) int64 {
-	sum := int64(1000)
-	for _, pod := range n.Pods {
-		if pod.Role == shape.Movable {
-			sum += int64(max(pod.EvictionCost, 0))
+// refitPolicy is what the search is told; search says whether there will be one.
+func (p *planner) refitPolicy(search bool) refit.Policy {
+	out := refit.Policy{
+		Plan: p.policy, Effort: sweepEffort, Pools: map[string]refit.PoolPolicy{}, Held: map[string]string{},
+		SpotToSpot: p.rules.SpotToSpot, MinSaving: p.rules.MinSaving, PodPrice: p.rules.PodPrice, Payback: p.rules.Payback,
+	}
+	for _, s := range p.all {
+		if s.pool == nil {
+			continue
+		}
+		if _, known := out.Pools[s.pool.Name]; !known {
+			out.Pools[s.pool.Name] = poolPolicy(s.pool)
+		}
+		if search && s.node != nil {
+			if why := p.hold(s); why != "" {
+				out.Held[s.node.Name] = why
+			}
 		}
 	}
-	return sum
+	return out
 }
 
-// consider looks at what giving one node up would save.
-func (p *planner) consider(s seen) {
-	if why := s.obstacle(karpenterv1.DisruptionReasonUnderutilized, p.podOf, p.budgets); why != "" {
-		p.keep(s, why)
-		return
+func poolPolicy(pool *karpenterv1.NodePool) refit.PoolPolicy {
+	out := refit.PoolPolicy{Mode: refit.WhenUnderutilized}
+	switch pool.Spec.Disruption.ConsolidationPolicy {
+	case karpenterv1.ConsolidationPolicyWhenEmpty:
+		out.Mode = refit.WhenEmpty
+	case karpenterv1.ConsolidationPolicyBalanced:
+		out.Mode = refit.Balanced
 	}
-	next := p.foresee([]string{s.node.Name})
-	f := next.fates[s.node.Name]
-	extra := next.decision.Price - p.current.decision.Price
+	if pool.Spec.Replicas != nil {
+		out.Mode = refit.Never
+	}
+	if after := pool.Spec.Template.Spec.ExpireAfter.Duration; after != nil {
+		out.Lifetime = *after
+	}
+	return out
+}
+
+// hold says why the search must leave a node alone.
+func (p *planner) hold(s seen) string {
 	switch {
-	case f.stuck != "":
-		p.keep(s, f.stuck)
-	case f.waits:
-		// Its pods would go to nodes that are on their way: they may be somebody else's replacement.
-		p.keep(s, "its pods fit only on nodes that are not ready yet")
-	case len(f.opens) > 0 && !p.worth(s, extra):
-		p.keep(s, fmt.Sprintf("replacing it would not save enough: it costs %s, its replacement %s", s.pods.Price, extra))
-	case len(f.opens) > 0 && !p.rules.SpotToSpot && s.pods.CapacityType == shape.Spot && anySpot(next.decision.Open, f.opens):
-		p.keep(s, "replacing spot by spot is switched off (feature gate SpotToSpotConsolidation)")
-	default:
-		p.choose(s, karpenterv1.DisruptionReasonUnderutilized, next)
+	case !candidate(s):
+		return "it is not up for consolidation"
+	case p.now.Before(p.memory.attempts[s.claim.UID].notUntil):
+		return "a move of it failed a short while ago"
+	}
+	return s.obstacle(karpenterv1.DisruptionReasonUnderutilized, p.podOf, p.guards)
+}
+
+// underutilized searches the fleet for moves that make it cheaper, and begins them.
+func (p *planner) underutilized() {
+	left := p.leftOf(karpenterv1.DisruptionReasonUnderutilized)
+	byNode := map[string]seen{}
+	for _, s := range p.all {
+		if s.pool != nil {
+			p.pass.Allow(s.pool.Name, max(left[s.pool.Name], 0))
+		}
+		if candidate(s) {
+			byNode[s.node.Name] = s
+		}
+	}
+	found := p.pass.Find()
+	p.out.found = &found
+	p.memory.sweep = sweep{at: p.now, revision: p.snapshot.Revision, done: len(found.Moves) == 0 && !found.Counters.Exhausted, count: p.memory.sweep.count + 1}
+	p.soon(sweepEvery)
+	for i := range found.Moves {
+		p.begin(&found.Moves[i], byNode)
+	}
+	for _, k := range found.Kept {
+		if s, ours := byNode[k.Node]; ours {
+			p.out.choices = append(p.out.choices, choice{seen: s, step: explain, why: k.Why.Sentence(), reason: karpenterv1.DisruptionReasonUnderutilized, kind: k.Why.Kind, score: k.Why.Score})
+			if k.Why.Kind == refit.BudgetUsed && !slices.Contains(p.out.spent, k.Why.Want) {
+				p.out.spent = append(p.out.spent, k.Why.Want)
+				p.soon(budgetEvery)
+			}
+		}
 	}
 }
 
-// worth reports whether a replacement at that price saves enough.
-func (p *planner) worth(s seen, replacement shape.Money) bool {
-	saving := s.pods.Price - replacement
-	return saving > 0 && saving.Float() >= p.rules.MinSaving*s.pods.Price.Float()
+// begin chooses the nodes of a move.
+func (p *planner) begin(m *refit.Move, byNode map[string]seen) {
+	var nodes []seen
+	for _, name := range m.Remove {
+		s, ours := byNode[name]
+		if !ours {
+			return // an empty node: emptiness sees to it
+		}
+		nodes = append(nodes, s)
+	}
+	p.want(m.Place)
+	first := len(p.out.choices)
+	p.choose(&move{reason: karpenterv1.DisruptionReasonUnderutilized, inTurn: m.InTurn}, nodes, sentence(m))
+	for i := range p.out.choices[first:] {
+		c := &p.out.choices[first+i]
+		c.multi, c.replaced = len(nodes) > 1, len(m.Open) > 0
+		k := slices.IndexFunc(m.Scores, func(s refit.Score) bool { return s.Pool == c.pool.Name })
+		if k >= 0 {
+			c.score = m.Scores[k].Value
+		}
+	}
 }
 
-func anySpot(open []engine.NewNode, ids []string) bool {
-	return slices.ContainsFunc(open, func(n engine.NewNode) bool {
-		return slices.Contains(ids, n.ID) && len(n.Options) > 0 && n.Options[0].CapacityType == shape.Spot
-	})
-}
-
-// keepFor is how long a node that is kept is not looked at again.
-const keepFor = 30 * time.Second
-
-// keep says why consolidation leaves a node.
-func (p *planner) keep(s seen, why string) {
-	tried := p.memory.attempts[s.claim.UID]
-	tried.notUntil = p.now.Add(keepFor)
-	p.memory.attempts[s.claim.UID] = tried
-	p.out.choices = append(p.out.choices, choice{seen: s, step: explain, why: why, reason: karpenterv1.DisruptionReasonUnderutilized})
+// sentence is what a move does, without a full stop.
+func sentence(m *refit.Move) string {
+	with := "the pods fit elsewhere"
+	if n := len(m.Open); n == 1 {
+		with = fmt.Sprintf("one node for %s does", m.Instead)
+	} else if n > 1 {
+		with = fmt.Sprintf("%d nodes for %s do", n, m.Instead)
+	}
+	what := "it costs"
+	if n := len(m.Remove); n > 1 {
+		what = fmt.Sprintf("it and %d others cost", n-1)
+	}
+	return fmt.Sprintf("%s %s an hour and %s", what, m.Price, with)
 }

@@ -1,0 +1,102 @@
+package disrupt
+
+import (
+	"slices"
+	"time"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/refit"
+)
+
+// carryOn takes a move that has begun one step further.
+func (p *planner) carryOn(g group) {
+	for _, s := range g.nodes {
+		if why := s.obstacle(g.reason, p.podOf, p.guards); why != "" {
+			p.release(g, failedCheck, why)
+			return
+		}
+	}
+	next := p.pass.Follow(g.names(), g.reason == karpenterv1.DisruptionReasonUnderutilized)
+	p.want(next.Place)
+	held := g.shortest(p.now)
+	switch {
+	case next.Why.Kind == refit.SavesTooLittle:
+		p.release(g, failedCheck, "replacing it would no longer save anything")
+	case next.Why.Kind != "":
+		p.release(g, failedCheck, next.Why.Sentence())
+	case held < settle:
+		p.soon(settle - held)
+	case next.Ready():
+		p.remove(g)
+	case held > moveLimit:
+		p.release(g, failedMove, "the nodes that replace it were not ready in time")
+	case len(next.Open) > 0 && g.opened:
+		p.release(g, failedMove, "the room on the nodes that replace it is gone")
+	case len(next.Open) > 0:
+		g.opened = true
+		o := opening{nodes: next.Open, move: g.move}
+		for _, s := range g.nodes {
+			o.claims = append(o.claims, s.claim)
+		}
+		p.out.open = append(p.out.open, o)
+		p.soon(moveLimit - held)
+	default:
+		p.out.waiting = append(p.out.waiting, g.claims...)
+		p.soon(moveLimit - held)
+	}
+}
+
+// remove gives up the move's nodes: all of them, or the next one when their pods stand in each other's way.
+func (p *planner) remove(g group) {
+	nodes := g.nodes
+	if g.inTurn {
+		draining := slices.ContainsFunc(p.all, func(s seen) bool {
+			return !s.claim.DeletionTimestamp.IsZero() && slices.Contains(g.members, s.claim.UID)
+		})
+		if draining {
+			p.soon(time.Second)
+			return
+		}
+		nodes = nodes[:1]
+	}
+	for _, s := range nodes {
+		delete(p.memory.attempts, s.claim.UID)
+		if g.reason == karpenterv1.DisruptionReasonDrifted {
+			delete(p.memory.pools, s.pool.Name)
+		}
+		p.out.choices = append(p.out.choices, choice{seen: s, step: remove, why: because(g.reason), reason: g.reason, replaced: g.opened, multi: len(g.members) > 1})
+	}
+}
+
+// failure is at which stage a move failed.
+type failure uint8
+
+const (
+	notFailed   failure = iota
+	failedCheck         // it no longer holds
+	failedMove          // its replacements did not come
+)
+
+// release gives a move up for now.
+func (p *planner) release(g group, how failure, why string) {
+	for _, s := range g.nodes {
+		tried := p.memory.attempts[s.claim.UID]
+		wait := min(retryFirst<<min(tried.failures, 10), retryLast)
+		p.memory.attempts[s.claim.UID] = attempt{failures: tried.failures + 1, notUntil: p.now.Add(wait)}
+		delete(p.memory.moves, s.claim.UID)
+		p.out.choices = append(p.out.choices, choice{seen: s, step: release, why: why, reason: g.reason, replaced: g.opened, multi: len(g.members) > 1, failed: how})
+	}
+	if s := g.nodes[0]; g.reason == karpenterv1.DisruptionReasonDrifted && how == failedMove && s.pool != nil {
+		p.restPool(s)
+	}
+}
+
+// rested reports whether a node may be tried again.
+func (p *planner) rested(s seen) bool {
+	until := p.memory.attempts[s.claim.UID].notUntil
+	if p.now.Before(until) {
+		p.soon(until.Sub(p.now))
+		return false
+	}
+	return true
+}

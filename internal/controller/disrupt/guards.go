@@ -1,0 +1,61 @@
+package disrupt
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// guards are the PodDisruptionBudgets by namespace, with their selectors compiled once a pass.
+type guards map[string][]guard
+
+type guard struct {
+	*policyv1.PodDisruptionBudget
+	selector labels.Selector
+}
+
+// compileGuards leaves out budgets whose selector cannot be read: no pod can be theirs.
+func compileGuards(budgets []policyv1.PodDisruptionBudget) guards {
+	out := guards{}
+	for i := range budgets {
+		b := &budgets[i]
+		if selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector); err == nil {
+			out[b.Namespace] = append(out[b.Namespace], guard{b, selector})
+		}
+	}
+	return out
+}
+
+// blocking says which PodDisruptionBudget would not let a pod be evicted now, or nothing.
+func (g guards) blocking(pod *corev1.Pod) string {
+	var names []string
+	for _, b := range g[pod.Namespace] {
+		if !b.selector.Matches(labels.Set(pod.Labels)) {
+			continue
+		}
+		names = append(names, b.Name)
+		if unguarded(pod, b.PodDisruptionBudget) {
+			continue
+		}
+		if b.Status.DisruptionsAllowed <= 0 {
+			return fmt.Sprintf("PodDisruptionBudget %s/%s allows no eviction of pod %s", b.Namespace, b.Name, pod.Name)
+		}
+	}
+	if len(names) > 1 {
+		slices.Sort(names)
+		return fmt.Sprintf("pod %s/%s has more than one PodDisruptionBudget (%s, %s), so it cannot be evicted", pod.Namespace, pod.Name, names[0], names[1])
+	}
+	return ""
+}
+
+// unguarded pods are not ready and their budget says that such pods may always go.
+func unguarded(pod *corev1.Pod, b *policyv1.PodDisruptionBudget) bool {
+	always := b.Spec.UnhealthyPodEvictionPolicy != nil && *b.Spec.UnhealthyPodEvictionPolicy == policyv1.AlwaysAllow
+	return always && !slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
