@@ -66,7 +66,7 @@ func newFleet(s shape.Snapshot, p *Policy, since time.Time) *fleet {
 	for i, n := range f.snapshot.Nodes {
 		f.at[n.Name] = i
 		v := &f.nodes[i]
-		v.cargo, v.disturbance = weigh(n, p.Pools[n.Pool].Lifetime, s.Now)
+		v.cargo, v.disturbance = f.weigh(n)
 		v.state, v.why = f.judge(n)
 		v.managed = f.pools[n.Pool] != nil && n.Claim != "" && n.Stage != shape.Leaving
 		if n.Unwelcome && (since.IsZero() || n.Created.Before(since)) {
@@ -118,17 +118,18 @@ func empty(n *shape.Node) bool {
 	return !slices.ContainsFunc(n.Pods, func(p shape.Pod) bool { return p.Role == shape.Movable || p.Role == shape.Pinned })
 }
 
-// weigh is how many pods a node would evict and what that weighs, less the closer its end is anyway.
-func weigh(n *shape.Node, lifetime time.Duration, now time.Time) (cargo int, disturbance int64) {
+// weigh is how many pods a node would evict and what that weighs, less the closer its end is anyway. Pods that exist in
+// the plan only are moved without an eviction.
+func (f *fleet) weigh(n *shape.Node) (cargo int, disturbance int64) {
 	disturbance = ordinary
 	for i := range n.Pods {
-		if n.Pods[i].Role == shape.Movable {
+		if p := &n.Pods[i]; p.Role == shape.Movable && !f.snapshot.Classes[p.Class].Buffer {
 			cargo++
-			disturbance += int64(max(n.Pods[i].EvictionCost, 0))
+			disturbance += int64(max(p.EvictionCost, 0))
 		}
 	}
-	if lifetime > 0 && !n.Created.IsZero() {
-		left := min(max(n.Created.Add(lifetime).Sub(now), 0), lifetime)
+	if lifetime := f.policy.Pools[n.Pool].Lifetime; lifetime > 0 && !n.Created.IsZero() {
+		left := min(max(n.Created.Add(lifetime).Sub(f.snapshot.Now), 0), lifetime)
 		disturbance = int64(float64(disturbance) * left.Seconds() / lifetime.Seconds())
 	}
 	return cargo, disturbance

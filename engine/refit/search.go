@@ -198,7 +198,7 @@ func (r *Pass) collect() {
 	f := r.fleet
 	r.ideas = r.ideas[:0]
 	for i := range f.nodes {
-		if f.nodes[i].state != candidate || f.nodes[i].cargo == 0 {
+		if f.nodes[i].state != candidate || len(r.sketch.cargo[i]) == 0 {
 			continue
 		}
 		waste := float64(f.price(i))

@@ -24,7 +24,7 @@ func (f *fleet) appraise(m *Move) Reason {
 	for i := range m.Open {
 		m.Instead += m.Open[i].Price
 	}
-	if m.Pods == 0 {
+	if m.Pods == 0 && len(m.Open) == 0 {
 		m.Need = 0 // nothing is disturbed, not even when the price is not known
 		return Reason{}
 	}
