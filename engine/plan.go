@@ -21,7 +21,7 @@ func Plan(s shape.Snapshot, p Policy) Decision {
 	b := board.New(t, st)
 	result := pack.Pack(b, pack.Task{NodePrice: p.NodePrice, Effort: p.Effort, Strict: p.MinValues == MinValuesStrict})
 
-	a := &assembler{table: t, board: b, items: result.Items, policy: p, next: make([]int, len(t.Classes))}
+	a := &assembler{table: t, board: b, items: result.Items, ledger: result.Ledger, policy: p, next: make([]int, len(t.Classes))}
 	a.decision.Counters = Counters{Pods: len(s.Pods), Classes: len(t.Classes), Columns: len(t.Columns), Steps: result.Steps}
 	a.place()
 	a.open(result.Bins)
@@ -35,6 +35,7 @@ type assembler struct {
 	table    *feasible.Table
 	board    *board.Board
 	items    []pack.Item
+	ledger   *spread.Ledger // nil if there are no rules about neighbours
 	policy   Policy
 	next     []int // by class: how many of its pods have been given out, oldest first
 	launches map[string]*launch

@@ -56,31 +56,25 @@ func (a *assembler) whyNode(class, n int) feasible.Reason {
 	if r, ok := a.table.Short(a.board.First(n, class), a.board.Free(n), feasible.NoRoom); !ok {
 		return r
 	}
-	st := a.board.Spread
-	keys := st.Classes[class].Keys
-	if rule, ok := st.CellAllows(class, st.NodeCell(keys, n, nil)); !ok {
-		return a.ruleReason(rule, st.NodeDomain(rule.Key, n))
-	}
-	for i := range st.Classes[class].Rules {
-		if r := &st.Classes[class].Rules[i]; st.Keys[r.Key].Host {
-			return a.ruleReason(r, int32(n))
+	if a.ledger != nil {
+		if rule, skew, objects := a.ledger.Objection(class, n); objects {
+			return a.ruleReason(rule, skew)
 		}
 	}
 	return feasible.Reason{Kind: feasible.NoRoom}
 }
 
-func (a *assembler) ruleReason(r *spread.Rule, domain int32) feasible.Reason {
+func (a *assembler) ruleReason(r *spread.Rule, skew int32) feasible.Reason {
 	key := a.board.Spread.Keys[r.Key].Name
 	if r.Port != "" {
 		return feasible.Reason{Kind: feasible.PortTaken, Key: r.Port}
 	}
+	if skew == spread.NoDomain {
+		return feasible.Reason{Kind: feasible.NoDomain, Key: key}
+	}
 	switch r.Kind {
 	case spread.Skew:
-		out := feasible.Reason{Kind: feasible.Spread, Key: key, Have: int64(r.MaxSkew)}
-		if domain >= 0 {
-			out.Need = int64(a.board.Spread.Skew(r, domain))
-		}
-		return out
+		return feasible.Reason{Kind: feasible.Spread, Key: key, Need: int64(skew), Have: int64(r.MaxSkew)}
 	case spread.Near:
 		return feasible.Reason{Kind: feasible.Affinity, Key: key}
 	default:
@@ -125,17 +119,8 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 			return feasible.Reason{Kind: feasible.OverLimit, Resource: l.Resource, Need: need, Have: max(left, 0)}
 		}
 	}
-	st := a.board.Spread
-	for k := range st.Classes[class].Rules {
-		r := &st.Classes[class].Rules[k]
-		if d := t.ColumnDomain(st.Keys[r.Key].Name, st.Keys[r.Key].Domains, i); !st.Keys[r.Key].Host && !st.Allows(r, d) {
-			return a.ruleReason(r, d)
-		}
-	}
-	for k := range st.Classes[class].Rules {
-		if r := &st.Classes[class].Rules[k]; st.Keys[r.Key].Host {
-			return a.ruleReason(r, -1)
-		}
+	if r, ok := a.unneighbourly(class, p, i); !ok {
+		return r
 	}
 	if few, ok := a.tooFew(c, pool, i); !ok {
 		return feasible.Reason{Kind: feasible.TooFewTypes, Key: few.Key, Need: int64(few.Need), Have: int64(few.Have)}
@@ -144,6 +129,27 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 		return feasible.Reason{Kind: feasible.Unavailable} // others took what the reservation held
 	}
 	return feasible.Reason{Kind: feasible.TooSmall}
+}
+
+// unneighbourly says what topology rules have against a new node from a column.
+func (a *assembler) unneighbourly(class, p, column int) (feasible.Reason, bool) {
+	if a.ledger == nil {
+		return feasible.Reason{}, true
+	}
+	var first feasible.Reason
+	for _, alt := range a.table.Alternatives(a.table.Classes[class].Where, a.table.Pools[p]) {
+		if !alt.Columns.Has(column) {
+			continue
+		}
+		rule, skew, objects := a.ledger.ObjectionAt(class, a.board.Spread.Site(a.table.Pools[p], column, alt.Free))
+		if !objects {
+			return feasible.Reason{}, true
+		}
+		if first.Kind == "" {
+			first = a.ruleReason(rule, skew)
+		}
+	}
+	return first, first.Kind == ""
 }
 
 // tooFew reports whether a node for one pod alone could keep the pool's minValues.

@@ -76,27 +76,17 @@ func (b *Board) Allows(node, class int) bool {
 // Room is how many more pods of a class fit on a node by resources and hostname rules, at most limit.
 // Whether the node's labels, taints and domains suit is not looked at.
 func (b *Board) Room(node, class, limit int) int {
-	n := b.fits(node, class, limit)
+	n := b.Fits(node, class, limit)
 	if n == 0 || !b.Spread.Classes[class].Hosts {
 		return n
 	}
 	return b.Spread.HostRoom(class, func(tally int32) int32 { return b.Spread.Tallies[tally].Count[node] }, n)
 }
 
-func (b *Board) fits(node, class, limit int) int {
+// Fits is Room by resources alone.
+func (b *Board) Fits(node, class, limit int) int {
 	need, free := b.Table.Classes[class].Need, b.Free(node)
-	first := b.First(node, class)
-	if &first[0] == &need[0] {
-		return feasible.Fits(need, free, limit)
-	}
-	if feasible.Fits(first, free, 1) == 0 {
-		return 0
-	}
-	rest := slices.Clone(free)
-	for d := range rest {
-		rest[d] -= first[d] - need[d]
-	}
-	return feasible.Fits(need, rest, limit)
+	return feasible.FitsAfter(b.First(node, class), need, free, limit)
 }
 
 // Place puts pods on a node, whether they fit or not.
@@ -146,9 +136,9 @@ func (b *Board) Rollback(m Mark) {
 	b.log = b.log[:m]
 }
 
-// TakeBack undoes one move out of order; it stays in the log with no pods.
-func (b *Board) TakeBack(i int) {
+// TakeBack takes n pods of one move off their node out of order; the move stays in the log.
+func (b *Board) TakeBack(i, n int) {
 	m := &b.log[i]
-	b.move(int(m.Node), int(m.Class), -int(m.Count))
-	m.Count = 0
+	b.move(int(m.Node), int(m.Class), -n)
+	m.Count -= int32(n)
 }

@@ -155,11 +155,14 @@ func (a *args) neighbours(c *shape.Class) error {
 	return nil
 }
 
-// selector reads "app=web,tier=x" or "*".
+// selector reads "app=web,tier=x", "*" for the empty one, or "-" for none.
 func selector(text string) (shape.Selector, error) {
 	s := shape.Selector{}
-	if text == "*" {
+	switch text {
+	case "*":
 		return s, nil
+	case "-":
+		return shape.Selector{Nothing: true}, nil
 	}
 	for _, part := range strings.Split(text, ",") {
 		k, v, ok := strings.Cut(part, "=")

@@ -103,6 +103,8 @@ func Words(r feasible.Reason) (title, detail string) {
 		return "tainted", r.Key + "=" + r.Want
 	case feasible.Spread:
 		return "too uneven", fmt.Sprintf("skew over %s would be %d, allowed is %d", r.Key, r.Need, r.Have)
+	case feasible.NoDomain:
+		return "no label to spread or gather by", r.Key
 	case feasible.Affinity:
 		return "no pod to be near", r.Key
 	case feasible.AntiAffinity:

@@ -18,6 +18,8 @@ const (
 	Tainted Kind = "Tainted"
 	// Spread constraints would be violated: Key, Need (skew it would have), Have (skew allowed).
 	Spread Kind = "Spread"
+	// NoDomain nodes lack the label whose values the pod's rules compare: Key.
+	NoDomain Kind = "NoDomain"
 	// Affinity finds no pod to be near: Key.
 	Affinity Kind = "Affinity"
 	// AntiAffinity finds a pod that must not be near: Key.

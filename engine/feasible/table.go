@@ -287,6 +287,21 @@ func Fits(need, room []int64, limit int) int {
 	return int(n)
 }
 
+// FitsAfter is Fits where the first copy takes more than the others.
+func FitsAfter(first, need, room []int64, limit int) int {
+	if &first[0] == &need[0] {
+		return Fits(need, room, limit)
+	}
+	if Fits(first, room, 1) == 0 {
+		return 0
+	}
+	rest := slices.Clone(room)
+	for d := range rest {
+		rest[d] -= first[d] - need[d]
+	}
+	return Fits(need, rest, limit)
+}
+
 // Holds reports whether room has load's amount of everything that load has some of.
 func Holds(load, room []int64) bool {
 	for d, have := range load {

@@ -26,6 +26,7 @@ type Where struct {
 	named bool
 
 	alts     map[*Pool][]Alternative
+	own      map[*Pool][]Alternative // by node selector and node affinity alone
 	profiles map[*shape.Profile]bool // AllowsNode, once known
 	labelled map[*shape.Profile]bool // LabelsAllow, once known
 }
@@ -72,6 +73,7 @@ func (t *Table) intern(c *shape.Class, avoid bool, shuns []shun) *Where {
 		avoid:       avoid,
 		shuns:       shuns,
 		alts:        map[*Pool][]Alternative{},
+		own:         map[*Pool][]Alternative{},
 		profiles:    map[*shape.Profile]bool{},
 		labelled:    map[*shape.Profile]bool{},
 	}
@@ -239,6 +241,9 @@ func (w *Where) LabelsAllow(n *Node) bool {
 	}
 	return ok
 }
+
+// Named reports whether the answer depends on a node's name, so that nodes of one profile may differ.
+func (w *Where) Named() bool { return w.named }
 
 // Text is equal for equal Wheres of one Table.
 func (w *Where) Text() string { return w.text }

@@ -1,7 +1,6 @@
 package feasible
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/dovetail-sh/dovetail/engine/require"
@@ -144,17 +143,4 @@ func (c *Column) meets(v require.Values) bool {
 		return v.HasAbsent()
 	}
 	return have.Overlaps(v)
-}
-
-// ColumnDomain is which of the domains of a label a column's nodes are in, -1 if none.
-func (t *Table) ColumnDomain(key string, domains []string, column int) int32 {
-	v, ok := t.Columns[column].Label(key)
-	if !ok {
-		return -1
-	}
-	value, _ := v.Some()
-	if i, found := slices.BinarySearch(domains, value); found {
-		return int32(i)
-	}
-	return -1
 }

@@ -94,6 +94,9 @@ func (a *assigner) byDomain(class, left int) int {
 			a.b.Place(int(best.nodes[best.next]), class, 1)
 			continue
 		}
+		if best.opened == 0 {
+			a.b.Spread.Open(best.cell)
+		}
 		a.b.Spread.Enter(class, a.b.Table, best.cell, 1)
 		best.opened++
 	}
@@ -188,7 +191,7 @@ func (a *assigner) accompanied(class int, cell *spread.Cell) bool {
 	st := a.b.Spread
 	for i := range st.Classes[class].Rules {
 		r := &st.Classes[class].Rules[i]
-		if r.Kind != spread.Near || !st.Keys[r.Key].Host || r.Self && st.Tallies[r.Tally].Total == 0 {
+		if r.Kind != spread.Near || !st.Keys[r.Key].Host || st.First(r) {
 			continue
 		}
 		if !slices.ContainsFunc(a.items, func(it Item) bool {
@@ -210,7 +213,7 @@ func (a *assigner) sites(class int) []*site {
 			sites = append(sites, &site{domains: cell.Domains, cell: cell, cost: cost})
 		}
 	}
-	a.setUniverse(class, sites)
+	a.setUniverse(class)
 	var domains []int32
 	for node := range b.Table.Nodes {
 		if b.Room(node, class, 1) == 0 || !b.Allows(node, class) {
@@ -227,12 +230,25 @@ func (a *assigner) sites(class int) []*site {
 	return sites
 }
 
-func (a *assigner) setUniverse(class int, sites []*site) {
-	rules := a.b.Spread.Classes[class].Rules
-	for i := range rules {
-		if r := &rules[i]; r.Kind == spread.Skew && !a.b.Spread.Keys[r.Key].Host {
-			for _, s := range sites {
-				a.b.Spread.SetUniverse(r, s.domains[r.Key])
+// setUniverse tells the class's spread rules in which domains a node for its pods could be opened, preferences aside.
+func (a *assigner) setUniverse(class int) {
+	st := a.b.Spread
+	rules := st.Classes[class].Rules
+	spreads := func(r spread.Rule) bool { return r.Kind == spread.Skew && !st.Keys[r.Key].Host }
+	if !slices.ContainsFunc(rules, spreads) {
+		return
+	}
+	for _, cell := range a.cellsOf(st.Classes[class].Keys) {
+		lacks := func(r spread.Rule) bool { return spreads(r) && cell.Domains[r.Key] < 0 }
+		if slices.ContainsFunc(rules, lacks) {
+			continue
+		}
+		if _, ok := a.opensAt(class, a.b.Table.Classes[class].Strict, cell); !ok {
+			continue
+		}
+		for i := range rules {
+			if spreads(rules[i]) {
+				st.SetUniverse(&rules[i], cell.Domains[rules[i].Key])
 			}
 		}
 	}
@@ -254,15 +270,20 @@ func (a *assigner) cellsOf(keys []int32) []*spread.Cell {
 // opens reports whether a new node for the class is possible in a cell, and what a pod would
 // cost there at best: its dominant share of the cheapest machine.
 func (a *assigner) opens(class int, cell *spread.Cell) (cost float64, ok bool) {
+	return a.opensAt(class, a.b.Table.Classes[class].Where, cell)
+}
+
+// opensAt is opens for pods of the class's size that may go elsewhere than it.
+func (a *assigner) opensAt(class int, where *feasible.Where, cell *spread.Cell) (cost float64, ok bool) {
 	t := a.b.Table
 	c := t.Classes[class]
-	key := costKey{c.Where, cell, c.Size}
+	key := costKey{where, cell, c.Size}
 	if cost, known := a.costs[key]; known {
 		return cost, !math.IsInf(cost, 1)
 	}
 	defer func() { a.costs[key] = cost }()
 	cost = math.Inf(1)
-	m := newMask(t, maskKey{c.Where, cell})
+	m := newMask(t, maskKey{where, cell})
 	for p := range t.Pools {
 		for _, alt := range m.alts[p] {
 			columns := alt.Columns

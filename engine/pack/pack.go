@@ -18,11 +18,12 @@ type Task struct {
 
 // Result is a whole plan in terms of classes.
 type Result struct {
-	Items []Item
-	Bins  []Bin // Entries refer to Items
-	Stuck []int // by class: pods without a place
-	Steps int
-	Floor shape.Money // no packing of the same items can cost less; 0 if nothing is known
+	Items  []Item
+	Bins   []Bin // Entries refer to Items
+	Stuck  []int // by class: pods without a place
+	Steps  int
+	Ledger *spread.Ledger // what rules see once the plan is carried out; nil if there are none
+	Floor  shape.Money    // no packing of the same items can cost less; 0 if nothing is known
 }
 
 // Pack places all pods of the board's Table: on existing nodes, which the board then shows, and on
@@ -38,10 +39,8 @@ func Pack(b *board.Board, task Task) Result {
 		}
 		p.rounds()
 	}
-	if p.retried {
-		p.confirm()
-	}
-	return Result{Items: p.done, Bins: p.bins, Stuck: p.stuck, Steps: p.steps, Floor: p.bound()}
+	ledger := p.verify()
+	return Result{Ledger: ledger, Items: p.done, Bins: p.bins, Stuck: p.stuck, Steps: p.steps, Floor: p.bound()}
 }
 
 type packer struct {

@@ -30,7 +30,7 @@ type row struct {
 type hostRule struct {
 	kind  spread.RuleKind
 	self  bool
-	first bool // no pod is counted anywhere yet: one that counts itself may be the first
+	first bool // no pod is counted anywhere yet: a pod of the row may be the first
 	max   int32
 	tally int32
 }
@@ -47,7 +47,7 @@ func (r *hostRule) room(have, n int32) int32 {
 			return 0
 		}
 	case spread.Near:
-		if have == 0 && !(r.self && r.first) {
+		if have == 0 && !r.first {
 			return 0
 		}
 	case spread.Apart:
@@ -98,7 +98,7 @@ func (s *solver) bindHosts(r *row) {
 	own := &s.spread.Classes[r.class]
 	for i := range own.Rules {
 		if rule := &own.Rules[i]; s.spread.Keys[rule.Key].Host {
-			r.rules = append(r.rules, hostRule{kind: rule.Kind, self: rule.Self, first: s.spread.Tallies[rule.Tally].Here == 0, max: rule.MaxSkew, tally: rule.Tally})
+			r.rules = append(r.rules, hostRule{kind: rule.Kind, self: rule.Self, first: s.spread.FirstHere(rule), max: rule.MaxSkew, tally: rule.Tally})
 		}
 	}
 	for _, tally := range own.Adds {

@@ -132,6 +132,16 @@ func (s *State) Enter(class int, table *feasible.Table, c *Cell, n int32) {
 	}
 }
 
+// Open notes that a node is going to be opened in a cell, so that the cell's domains count for the minimum.
+func (s *State) Open(c *Cell) {
+	for k := range s.Tallies {
+		t := &s.Tallies[k]
+		if d := c.Domains[t.Key]; d >= 0 && t.filter != nil && s.cellCounts(t.filter, s.table, c) {
+			t.Nodes[d]++
+		}
+	}
+}
+
 // EnterHosts notes n pods of a class that go to new nodes, whose domains other than hostname do
 // not matter.
 func (s *State) EnterHosts(class int, n int32) {
@@ -158,13 +168,12 @@ func (s *State) cellCounts(f *filter, t *feasible.Table, c *Cell) bool {
 				continue
 			}
 		}
-		if !f.affinity {
-			return true
+		lacks := func(key string) bool { return !t.MayHave(t.Pools[p], part.Columns, part.Free, key) }
+		if slices.ContainsFunc(f.keys, lacks) {
+			continue
 		}
-		for _, alt := range t.Alternatives(f.where, t.Pools[p]) {
-			if alt.Columns.Meets(part.Columns) {
-				return true
-			}
+		if !f.affinity || t.LabelsAllowSome(f.where, t.Pools[p], part.Columns, part.Free) {
+			return true
 		}
 	}
 	return false

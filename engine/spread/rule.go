@@ -1,6 +1,9 @@
 package spread
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Allows reports whether one more pod may go to the domain, -1 for a node without the label.
 // Hostname rules are asked through HostRoom instead.
@@ -10,10 +13,20 @@ func (s *State) Allows(r *Rule, domain int32) bool {
 	case Skew:
 		return domain >= 0 && s.Skew(r, domain) <= r.MaxSkew
 	case Near:
-		return domain >= 0 && (t.Count[domain] > 0 || t.Total == 0 && r.Self)
+		return domain >= 0 && (t.Count[domain] > 0 || s.First(r))
 	default:
 		return domain < 0 || t.Count[domain] == 0
 	}
+}
+
+// First reports whether a pod may go where it has nobody to be near: it would be the first of its kind anywhere.
+func (s *State) First(r *Rule) bool {
+	return r.Self && !slices.ContainsFunc(r.all, func(k int32) bool { return s.Tallies[k].Total != 0 })
+}
+
+// FirstHere is First by the pods on existing nodes, and on new ones that are closed.
+func (s *State) FirstHere(r *Rule) bool {
+	return r.Self && !slices.ContainsFunc(r.all, func(k int32) bool { return s.Tallies[k].Here != 0 })
 }
 
 // Skew is by how much the domain would exceed the emptiest one with one more pod in it.
@@ -31,7 +44,7 @@ func (s *State) least(r *Rule) int32 {
 	t := &s.Tallies[r.Tally]
 	least, domains := int32(math.MaxInt32), int32(0)
 	for d, n := range t.Count {
-		if t.Present[d] || r.universe != nil && r.universe[d] {
+		if t.Nodes[d] > 0 || r.universe != nil && r.universe[d] {
 			domains++
 			least = min(least, n)
 		}
@@ -72,7 +85,7 @@ func (s *State) HostRoom(class int, count func(tally int32) int32, limit int) in
 				n = 0
 			}
 		case Near:
-			if have == 0 && !(r.Self && s.Tallies[r.Tally].Total == 0) {
+			if have == 0 && !s.First(r) {
 				n = 0
 			}
 		case Apart:
@@ -100,7 +113,7 @@ func (s *State) AddDomain(tally, domain, n int32) {
 // Clings reports whether all pods of a class must share one node that is still to be chosen.
 func (s *State) Clings(class int) bool {
 	for _, r := range s.Classes[class].Rules {
-		if r.Kind == Near && s.Keys[r.Key].Host && r.Self && s.Tallies[r.Tally].Total == 0 {
+		if r.Kind == Near && s.Keys[r.Key].Host && s.First(&r) {
 			return true
 		}
 	}

@@ -21,6 +21,8 @@ type State struct {
 	byText  map[string]int32
 	byKey   map[string]int32
 	domains [][]int32 // by key, by profile: domain or -1
+	sites   map[string]*Site
+	named   bool // some tally tells nodes of one profile apart
 }
 
 // Class is how one class of pods takes part in counting.
@@ -62,8 +64,13 @@ type Rule struct {
 	Self bool
 
 	// Universe are the domains that count for the minimum besides those that have nodes:
-	// those in which a node could be opened for the class. Filled by SetUniverse.
+	// those in which a node could be opened for the class. Filled by SetUniverse. kube-scheduler knows nothing of
+	// them; the plan spreads over them as long as it can.
 	universe []bool
+
+	// all are the tallies of all Near rules of the class. Only if none has counted a pod may one that counts itself
+	// be the first.
+	all []int32
 
 	// Port is set for a rule about a host port: protocol and number.
 	Port string
@@ -84,7 +91,8 @@ func New(t *feasible.Table) *State {
 	s.nameDomains()
 	s.countRunning()
 	for i := range s.Tallies {
-		s.Tallies[i].Running = s.Tallies[i].Total
+		s.Tallies[i].running = slices.Clone(s.Tallies[i].Count)
+		s.Tallies[i].standing = slices.Clone(s.Tallies[i].Nodes)
 	}
 	s.involve()
 	return s
@@ -97,14 +105,26 @@ func (s *State) bind(i int, c *feasible.Class) {
 		if !sp.Hard {
 			continue
 		}
-		f := &filter{where: c.Strict, affinity: !sp.IgnoreAffinity, taints: sp.HonorTaints}
+		f := &filter{where: c.Strict, keys: otherKeys(c, sp.Key), affinity: !sp.IgnoreAffinity, taints: sp.HonorTaints, profiles: map[*shape.Profile]bool{}}
+		selector := sp.Selector
+		if len(selector.Requirements) == 0 {
+			selector.Nothing = true // kube-scheduler counts no pods for a selector that all would match
+		}
 		text := append(make([]byte, 0, 128), "spread\x00"...)
 		text = append(append(append(append(text, sp.Key...), 0), c.Namespace...), 0)
 		text = append(append(append(text, flag(f.affinity), flag(f.taints)), filterText(f)...), 0)
-		at := s.tally(string(appendSelector(text, &sp.Selector)), sp.Key, func() Tally {
-			return Tally{matches: []matcher{newMatcher(c.Namespace, &shape.PodTerm{Selector: sp.Selector})}, filter: f}
+		for _, key := range f.keys {
+			text = append(append(text, key...), 0)
+		}
+		at := s.tally(string(appendSelector(text, &selector)), sp.Key, func() Tally {
+			return Tally{matches: []matcher{newMatcher(c.Namespace, &shape.PodTerm{Selector: selector})}, filter: f}
 		})
+		s.named = s.named || f.named()
 		s.rule(i, c, Rule{Kind: Skew, Tally: at, MaxSkew: max(sp.MaxSkew, 1), MinDomains: sp.MinDomains})
+		t := &s.Tallies[at]
+		if t.maxSkew == 0 || sp.MaxSkew < t.maxSkew {
+			t.maxSkew = max(sp.MaxSkew, 1)
+		}
 	}
 	s.bindNear(i, c)
 	s.bindPorts(i, c)
@@ -118,6 +138,19 @@ func (s *State) bind(i int, c *feasible.Class) {
 		})
 		s.rule(i, c, Rule{Kind: Apart, Tally: at})
 	}
+}
+
+// otherKeys are the keys of a class's topology spread besides one and hostname, which all nodes have. A node that
+// lacks any of them is not looked at.
+func otherKeys(c *feasible.Class, but string) []string {
+	var out []string
+	for i := range c.Spread {
+		if key := c.Spread[i].Key; c.Spread[i].Hard && key != but && key != shape.LabelHostname {
+			out = append(out, key)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // bindNear makes the rules of required affinity. A pod counts for them only if it matches
@@ -140,9 +173,13 @@ func (s *State) bindNear(i int, c *feasible.Class) {
 		return list
 	}
 	slices.Sort(keys)
-	for _, key := range slices.Compact(keys) {
-		at := s.tally("match "+key+text.String(), key, func() Tally { return Tally{matches: all(), ending: true} })
-		s.rule(i, c, Rule{Kind: Near, Tally: at})
+	keys = slices.Compact(keys)
+	tallies := make([]int32, len(keys))
+	for k, key := range keys {
+		tallies[k] = s.tally("match "+key+text.String(), key, func() Tally { return Tally{matches: all(), ending: true} })
+	}
+	for _, at := range tallies {
+		s.rule(i, c, Rule{Kind: Near, Tally: at, all: tallies})
 	}
 }
 
@@ -239,12 +276,21 @@ func (s *State) involve() {
 		for _, k := range adds {
 			note(s.Tallies[k].Key)
 		}
+		slices.SortStableFunc(own.Rules, func(x, y Rule) int { return s.late(&x) - s.late(&y) })
 		for _, r := range own.Rules {
 			note(r.Key)
 		}
 		slices.Sort(own.Keys)
 		own.Keys = slices.Compact(own.Keys)
 	}
+}
+
+// late puts rules about hostnames after the others: of two reasons the one about more nodes is told.
+func (s *State) late(r *Rule) int {
+	if s.Keys[r.Key].Host {
+		return 1
+	}
+	return 0
 }
 
 // nameDomains numbers the domains of every key: what nodes have and what new ones could have.
@@ -282,7 +328,7 @@ func (s *State) nameDomains() {
 			n = len(t.Nodes)
 		}
 		s.Tallies[i].Count = make([]int32, n)
-		s.Tallies[i].Present = make([]bool, n)
+		s.Tallies[i].Nodes = make([]int32, n)
 	}
 }
 
@@ -323,7 +369,7 @@ func (s *State) countRunning() {
 		node := &t.Nodes[n]
 		for k := range s.Tallies {
 			if d := s.NodeDomain(s.Tallies[k].Key, n); d >= 0 && node.Stage != shape.Leaving && s.Tallies[k].filter.counts(node) {
-				s.Tallies[k].Present[d] = true
+				s.Tallies[k].Nodes[d]++
 			}
 		}
 		for i := range node.Pods {

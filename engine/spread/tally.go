@@ -22,17 +22,21 @@ type Tally struct {
 
 	// Count is by domain. For hostname it is by existing node.
 	Count []int32
-	// Present marks domains that have at least one existing node which is counted.
-	Present []bool
-	Total   int64 // of all domains, pods on their way to new nodes included
-	Running int64 // before the plan
-	Here    int64 // on existing nodes, or on new ones that are closed
+	// Nodes is by domain: how many nodes that are counted are in it, existing ones and those that the plan opens
+	// for pods whose domain matters.
+	Nodes []int32
+	Total int64 // of all domains, pods on their way to new nodes included
+	Here  int64 // on existing nodes, or on new ones that are closed
 
 	matches []matcher       // a pod counts if all match
 	holder  string          // set instead: a pod counts if its class carries this anti-affinity term
 	port    *shape.HostPort // set instead: a pod counts if one of its host ports collides
 	filter  *filter         // nil counts pods on every node
 	ending  bool            // counts pods that are being deleted, too
+
+	running  []int32 // Count before the plan
+	standing []int32 // Nodes before the plan
+	maxSkew  int32   // the smallest of the rules'
 }
 
 // matcher is a label selector in some namespaces.
@@ -59,13 +63,35 @@ func (m *matcher) selects(c *shape.Class) bool {
 // filter says which nodes a spread constraint looks at.
 type filter struct {
 	where    *feasible.Where
-	affinity bool // leave out nodes that the pod's selector and affinity exclude
-	taints   bool // leave out nodes whose taints the pod does not tolerate
+	keys     []string // leave out nodes that lack one of these labels
+	affinity bool     // leave out nodes that the pod's selector and affinity exclude
+	taints   bool     // leave out nodes whose taints the pod does not tolerate
+	profiles map[*shape.Profile]bool
 }
 
 func (f *filter) counts(n *feasible.Node) bool {
 	if f == nil {
 		return true
+	}
+	if f.named() {
+		return f.looksAt(n)
+	}
+	yes, known := f.profiles[n.Profile]
+	if !known {
+		yes = f.looksAt(n)
+		f.profiles[n.Profile] = yes
+	}
+	return yes
+}
+
+// named reports whether nodes of one profile may differ.
+func (f *filter) named() bool { return f.affinity && f.where.Named() }
+
+func (f *filter) looksAt(n *feasible.Node) bool {
+	for _, key := range f.keys {
+		if _, ok := shape.LabelValue(n.Profile.Labels, key); !ok {
+			return false
+		}
 	}
 	if f.affinity && !f.where.LabelsAllow(n) {
 		return false

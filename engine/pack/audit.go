@@ -1,0 +1,257 @@
+package pack
+
+import (
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/spread"
+)
+
+// audit holds the finished plan against what kube-scheduler will see: the nodes that the plan leads to and no others,
+// and pods that come one after the other. Assigning and packing go by estimates where they cannot know better: which
+// domains will have a node, who comes before whom.
+type audit struct {
+	*packer
+	ledger *spread.Ledger
+
+	reaches []reach      // by bin
+	open    []bitset.Set // by pool: columns of which the limits allow another machine; nil if not known
+}
+
+// verify takes back pods that could be bound in no order that was tried, and places those that the estimates refused and
+// kube-scheduler would not.
+func (p *packer) verify() *spread.Ledger {
+	if len(p.board.Spread.Tallies) == 0 {
+		return nil
+	}
+	a := &audit{packer: p}
+	for {
+		left := a.replay()
+		if len(left) == 0 {
+			break
+		}
+		a.takeBack(left)
+	}
+	a.squeeze()
+	return a.ledger
+}
+
+// last is what a class requires, without preferences.
+func (p *packer) last(class int) int {
+	for p.board.Table.Classes[class].Next >= 0 {
+		class = int(p.board.Table.Classes[class].Next)
+	}
+	return class
+}
+
+// group is pods of one class that are to come to places which are alike for them.
+type group struct {
+	class int // with preferences given up
+	node  int // one of those places
+	left  int
+	at    groupKey
+}
+
+type groupKey struct {
+	class int
+	place spread.Place
+}
+
+// join begins a ledger with the nodes of the plan.
+func (a *audit) join() {
+	a.ledger = spread.NewLedger(a.board.Spread)
+	for b := range a.bins {
+		a.ledger.Join(a.site(&a.bins[b]))
+	}
+}
+
+func (p *packer) site(b *Bin) *spread.Site {
+	return p.siteOf(b.Pool, b.Column, b.Free)
+}
+
+func (p *packer) siteOf(pool, column int, free bitset.Set) *spread.Site {
+	return p.board.Spread.Site(p.board.Table.Pools[pool], column, free)
+}
+
+// eachEntry calls do for the pods of the plan that rules look at, by where they are. Moves come first.
+func (a *audit) eachEntry(do func(class, node, count int)) {
+	for _, m := range a.board.Moves() {
+		a.entry(int(m.Class), int(m.Node), int(m.Count), do)
+	}
+	for b := range a.bins {
+		for _, e := range a.bins[b].Entries {
+			a.entry(a.done[e.Item].Class, len(a.board.Table.Nodes)+b, e.Count, do)
+		}
+	}
+}
+
+func (a *audit) entry(class, node, count int, do func(class, node, count int)) {
+	class = a.last(class)
+	if own := &a.board.Spread.Classes[class]; count > 0 && len(own.Rules)+len(own.Adds) > 0 {
+		do(class, node, count)
+	}
+}
+
+// groups divides the pods of the plan into those whose own rules are asked and those that only count for others.
+func (a *audit) groups() (bound, free []group) {
+	at := map[groupKey]*int{}
+	lists := [2][]group{}
+	a.eachEntry(func(class, node, count int) {
+		k := groupKey{class, a.ledger.Place(class, node)}
+		list := &lists[1]
+		if len(a.board.Spread.Classes[class].Rules) > 0 {
+			list = &lists[0]
+		}
+		if i := at[k]; i != nil {
+			(*list)[*i].left += count
+			return
+		}
+		i := len(*list)
+		at[k] = &i
+		*list = append(*list, group{class, node, count, k})
+	})
+	return lists[0], lists[1]
+}
+
+// replay binds the pods of the plan one after the other in several orders, and returns those of the best that find
+// their node closed. The ledger then has all others.
+func (a *audit) replay() []group {
+	a.join()
+	if !a.ordered() {
+		a.eachEntry(a.ledger.Add)
+		return nil
+	}
+	bound, free := a.groups()
+	orders := []func(){
+		func() {},
+		func() { slices.Reverse(bound) },
+		func() {
+			slices.SortStableFunc(bound, func(x, y group) int {
+				return len(a.board.Spread.Classes[y.class].Rules) - len(a.board.Spread.Classes[x.class].Rules)
+			})
+		},
+	}
+	var best []group
+	var ledger *spread.Ledger
+	for _, arrange := range orders {
+		if ledger != nil {
+			a.join()
+		}
+		arrange()
+		left := a.bind(slices.Clone(bound), slices.Clone(free))
+		if ledger == nil || len(left) < len(best) {
+			best, ledger = left, a.ledger
+		}
+		if len(best) == 0 {
+			break
+		}
+	}
+	a.ledger = ledger
+	return best
+}
+
+// ordered reports whether it matters which pods of the plan come first.
+func (a *audit) ordered() bool {
+	found := false
+	a.eachEntry(func(class, _, _ int) { found = found || a.board.Spread.Classes[class].Ordered() })
+	return found
+}
+
+// bind lets pods come until no more can, those without rules last unless others wait for them.
+func (a *audit) bind(bound, free []group) (left []group) {
+	for {
+		came := false
+		waiting := bound[:0]
+		for _, g := range bound {
+			for n := 1; n > 0 && g.left > 0; {
+				n = a.ledger.Room(g.class, g.node, g.left)
+				a.ledger.Add(g.class, g.node, n)
+				g.left -= n
+				came = came || n > 0
+			}
+			if g.left > 0 {
+				waiting = append(waiting, g)
+			}
+		}
+		bound = waiting
+		if len(bound) == 0 || !came && !a.help(bound, free) {
+			break
+		}
+	}
+	for _, g := range free {
+		a.ledger.Add(g.class, g.node, g.left)
+	}
+	return bound
+}
+
+// help lets pods without rules come that others wait for.
+func (a *audit) help(bound, free []group) bool {
+	tried := map[int32]bool{} // tallies
+	helped := false
+	for _, g := range bound {
+		r, _, objects := a.ledger.Objection(g.class, g.node)
+		if !objects || tried[r.Tally] {
+			continue
+		}
+		tried[r.Tally] = true
+		i := slices.IndexFunc(free, func(f group) bool { return f.left > 0 && a.ledger.Helps(r, f.class, f.node) })
+		if i >= 0 {
+			a.ledger.Add(free[i].class, free[i].node, 1)
+			free[i].left--
+			helped = true
+		}
+	}
+	return helped
+}
+
+// takeBack takes pods of groups off their nodes. They are stuck for now.
+func (a *audit) takeBack(left []group) {
+	excess := map[groupKey]int{}
+	for _, g := range left {
+		excess[g.at] = g.left
+	}
+	take := func(class, node, count int) int {
+		k := groupKey{a.last(class), a.ledger.Place(a.last(class), node)}
+		n := min(excess[k], count)
+		excess[k] -= n
+		return n
+	}
+	moves := a.board.Moves()
+	for i := len(moves) - 1; i >= 0; i-- {
+		m := moves[i]
+		if n := take(int(m.Class), int(m.Node), int(m.Count)); n > 0 {
+			a.board.TakeBack(i, n)
+			a.stuck[a.board.Table.Classes[m.Class].Base] += n
+		}
+	}
+	for b := len(a.bins) - 1; b >= 0; b-- {
+		bin := &a.bins[b]
+		for i := range bin.Entries {
+			e := &bin.Entries[i]
+			if n := take(a.done[e.Item].Class, len(a.board.Table.Nodes)+b, e.Count); n > 0 {
+				e.Count -= n
+				a.drop(bin, a.done[e.Item], n)
+			}
+		}
+		bin.Entries = slices.DeleteFunc(bin.Entries, func(e Entry) bool { return e.Count == 0 })
+		if len(bin.Entries) == 0 {
+			a.limits.take(bin.Pool, &a.board.Table.Columns[bin.Column], -1)
+		}
+	}
+	a.bins = slices.DeleteFunc(a.bins, func(b Bin) bool { return len(b.Entries) == 0 })
+}
+
+// drop takes n pods of an item, which its entry has lost, out of a bin's load.
+func (a *audit) drop(b *Bin, it Item, n int) {
+	c := a.board.Table.Classes[it.Class]
+	for d, need := range c.Need {
+		b.Load[d] -= need * int64(n)
+	}
+	for _, v := range c.Shared {
+		if !a.attached(b, v) {
+			b.Load[v.Dim]--
+		}
+	}
+	a.leave(it, n)
+	a.stuck[c.Base] += n
+}
