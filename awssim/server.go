@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dovetail-sh/dovetail/awssim/arcapi"
 	"github.com/dovetail-sh/dovetail/awssim/ec2api"
 	"github.com/dovetail-sh/dovetail/awssim/eksapi"
 	"github.com/dovetail-sh/dovetail/awssim/fault"
@@ -64,7 +65,7 @@ func New(o Options) (*Server, error) {
 	s.events = account.Create(o.InterruptionQueue, queueRetention)
 	s.mux = wire.NewMux(map[string]wire.Service{
 		wire.EC2: ec2api.New(s.world), wire.IAM: iamapi.New(s.world), wire.STS: stsapi.New(s.world, s.accessKey()),
-		wire.SSM: ssmapi.New(s.world), wire.EKS: eksapi.New(s.world), wire.Pricing: pricingapi.New(), wire.SQS: sqsapi.New(account),
+		wire.SSM: ssmapi.New(s.world), wire.EKS: eksapi.New(s.world), wire.ARC: arcapi.New(s.world), wire.Pricing: pricingapi.New(), wire.SQS: sqsapi.New(account),
 	}, s.limits, s.faults, o.AccessKeys, o.Clock.Now, s.newID)
 	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
 		return nil, fmt.Errorf("starting the simulated AWS: %w", err)

@@ -26,6 +26,7 @@ const (
 	SQS     = "sqs"
 	Pricing = "pricing"
 	EKS     = "eks"
+	ARC     = "arc-zonal-shift"
 )
 
 // protocol says how a call is encoded.
@@ -118,8 +119,12 @@ func (c *Call) readQuery(r *http.Request) error {
 	return nil
 }
 
-// readREST knows the one REST service, EKS.
+// readREST knows the REST services: EKS, and the one call of ARC.
 func (c *Call) readREST(r *http.Request) error {
+	if name, ok := strings.CutPrefix(r.URL.Path, "/managedresources/"); ok && r.Method == http.MethodGet {
+		c.Service, c.Action, c.Path = ARC, "GetManagedResource", map[string]string{"resourceIdentifier": name}
+		return nil
+	}
 	c.Service = EKS
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	switch {

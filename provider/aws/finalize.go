@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,12 +10,29 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 )
 
 // waitForClaims is how long until a class that is still in use is looked at again. The
 // deletion of a claim brings the class back sooner.
 const waitForClaims = 10 * time.Second
+
+// reasonCleanup is of the Ready condition of a class that is being deleted and cannot be.
+const reasonCleanup = "CleanupFailed"
+
+// leave finalizes a class, and says in its Ready condition what stands in the way.
+func (c *Cloud) leave(ctx context.Context, class *awsv1.EC2NodeClass) (time.Duration, error) {
+	again, err := c.finalize(ctx, class)
+	if err == nil {
+		return again, nil
+	}
+	before := class.DeepCopy()
+	if condition.False(class, c.clock.Now(), awsv1.ConditionReady, reasonCleanup, c.unanswered(err)) {
+		err = errors.Join(err, client.IgnoreNotFound(c.writeStatus(ctx, before, class)))
+	}
+	return 0, err
+}
 
 // finalize lets a class go once no claim refers to it, with all that was made for it.
 func (c *Cloud) finalize(ctx context.Context, class *awsv1.EC2NodeClass) (time.Duration, error) {

@@ -37,7 +37,7 @@ func (c *Cloud) ResolveClass(ctx context.Context, ref karpenterv1.NodeClassRefer
 		return 0, err
 	}
 	if class.DeletionTimestamp != nil {
-		return c.finalize(ctx, class)
+		return c.leave(ctx, class)
 	}
 	if err := c.adopt(ctx, class); err != nil {
 		return 0, err

@@ -1,0 +1,40 @@
+// Package arcapi answers Amazon's Application Recovery Controller about the one cluster of the account, from which no
+// traffic is shifted away.
+package arcapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/dovetail-sh/dovetail/awssim/apierror"
+	"github.com/dovetail-sh/dovetail/awssim/wire"
+	"github.com/dovetail-sh/dovetail/awssim/world"
+)
+
+type api struct{ world *world.World }
+
+// New returns the controller's operations.
+func New(w *world.World) wire.Service {
+	return wire.Service{"GetManagedResource": wire.Handle((&api{w}).get)}
+}
+
+type managedOut struct {
+	Arn     string             `json:"arn"`
+	Name    string             `json:"name"`
+	Weights map[string]float64 `json:"appliedWeights"` // by zone ID: 1, or 0 where traffic was shifted away
+	Shifts  []struct{}         `json:"zonalShifts"`
+}
+
+func (a *api) get(_ context.Context, c *wire.Call, _ *struct{}) (*managedOut, error) {
+	out := &managedOut{Weights: map[string]float64{}, Shifts: []struct{}{}}
+	return out, a.world.Do(func(s *world.State) error {
+		out.Arn, out.Name = s.ARN("eks", "cluster/"+s.Cluster.Name), s.Cluster.Name
+		if c.Path["resourceIdentifier"] != out.Arn {
+			return apierror.WithStatus(http.StatusNotFound, "ResourceNotFoundException", "The resource %s is not managed.", c.Path["resourceIdentifier"])
+		}
+		for _, zone := range s.Zones {
+			out.Weights[zone.ID] = 1
+		}
+		return nil
+	})
+}
