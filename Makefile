@@ -75,6 +75,10 @@ agreement: playground-binary ## Measure on whole clusters whether kube-scheduler
 oracle: ## Hold N placements (20,000 unless told, half a minute) of random plans against kube-scheduler's own filters
 	cd playground && $(GO) test ./oracle -count=1 -timeout=0 -v -args -strict -placements=$(N)
 
+.PHONY: faults
+faults: ## Fail every call to AWS in every way on the simulated AWS, and print what becomes of it (docs/faults.md keeps the table)
+	@table=$$(mktemp) && FAULTS_TABLE=$$table $(GO) test -run=TestFaultMatrix -count=1 ./provider/aws >&2 && cat $$table && rm $$table
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf bin

@@ -31,6 +31,8 @@ var (
 		"ssm":     {"ThrottlingException", http.StatusBadRequest, tooFast},
 		"pricing": {"ThrottlingException", http.StatusBadRequest, tooFast},
 		"eks":     {"ThrottlingException", http.StatusTooManyRequests, tooFast},
+
+		"arc-zonal-shift": {"ThrottlingException", http.StatusTooManyRequests, tooFast},
 	}
 	failures = map[string]wording{
 		"ec2":     {"InternalError", http.StatusInternalServerError, ourFault},
@@ -40,6 +42,8 @@ var (
 		"ssm":     {"InternalServerError", http.StatusInternalServerError, ourFault},
 		"pricing": {"InternalErrorException", http.StatusInternalServerError, ourFault},
 		"eks":     {"ServerException", http.StatusInternalServerError, ourFault},
+
+		"arc-zonal-shift": {"InternalServerException", http.StatusInternalServerError, ourFault},
 	}
 	denials = map[string]wording{
 		"ec2":     {"UnauthorizedOperation", http.StatusForbidden, "You are not authorized to perform this operation."},
@@ -49,6 +53,8 @@ var (
 		"ssm":     {"AccessDeniedException", http.StatusBadRequest, forbidden},
 		"pricing": {"AccessDeniedException", http.StatusBadRequest, forbidden},
 		"eks":     {"AccessDeniedException", http.StatusForbidden, forbidden},
+
+		"arc-zonal-shift": {"AccessDeniedException", http.StatusForbidden, forbidden},
 	}
 )
 

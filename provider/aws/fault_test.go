@@ -15,7 +15,7 @@ func TestWhateverCreateFleetAnswersThereIsOneMachineInTheEnd(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		why    string
-		fault  fault
+		fault  mischief
 		reason string
 	}{
 		"Lost":         {"the machine is there and nobody was told", lost, awserror.ReasonLaunchFailed},
@@ -148,7 +148,7 @@ func TestOnDemandStepsInWhenTheCallForSpotFails(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		why   string
-		fault fault
+		fault mischief
 		calls int // of Launch
 	}{
 		"Throttled":   {"nothing was begun, so on demand is asked for at once", refusal(503, "RequestLimitExceeded"), 1},

@@ -22,7 +22,7 @@ func groups(strategy, more string) string {
 const noGroups = `<DescribePlacementGroupsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><placementGroupSet/></DescribePlacementGroupsResponse>`
 
 // placed is a bench whose class "placed" selects the placement group "close".
-func placed(t *testing.T, describe fault) (*bench, *trouble) {
+func placed(t *testing.T, describe mischief) (*bench, *trouble) {
 	t.Helper()
 	b := newBench(t)
 	tr := b.withTrouble(t)

@@ -18,17 +18,17 @@ type request struct {
 	pass   func() (*http.Response, error) // makes the call
 }
 
-// fault decides what becomes of a call; it may make the call itself.
-type fault func(request) (*http.Response, error)
+// mischief decides what becomes of a call; it may make the call itself.
+type mischief func(request) (*http.Response, error)
 
 // trouble stands between the provider and AWS.
 type trouble struct {
 	mu     sync.Mutex // guards the fields below
 	asked  map[string][]url.Values
-	faults map[string]fault
+	faults map[string]mischief
 }
 
-func (tr *trouble) on(action string, f fault) {
+func (tr *trouble) on(action string, f mischief) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	tr.faults[action] = f
@@ -69,14 +69,14 @@ func actionOf(req *http.Request, form url.Values) string {
 // withTrouble restarts the bench's cloud with faults in between.
 func (b *bench) withTrouble(t *testing.T) *trouble {
 	t.Helper()
-	tr := &trouble{asked: map[string][]url.Values{}, faults: map[string]fault{}}
+	tr := &trouble{asked: map[string][]url.Values{}, faults: map[string]mischief{}}
 	b.deps.Config.HTTPClient = tr
 	b.restart(t)
 	return tr
 }
 
 // answer makes an answer without asking AWS.
-func answer(status int, body string) fault {
+func answer(status int, body string) mischief {
 	return func(request) (*http.Response, error) {
 		kind := "text/xml"
 		if strings.HasPrefix(body, "{") {
@@ -89,7 +89,7 @@ func answer(status int, body string) fault {
 	}
 }
 
-func refusal(status int, code string) fault {
+func refusal(status int, code string) mischief {
 	return answer(status, "<Response><Errors><Error><Code>"+code+"</Code><Message>trouble</Message></Error></Errors><RequestID>r</RequestID></Response>")
 }
 

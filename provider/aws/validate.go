@@ -62,7 +62,11 @@ func (c *Cloud) judge(ctx context.Context, class *awsv1.EC2NodeClass) (verdict, 
 	if c.settings.DisableDryRun {
 		return verdict{metav1.ConditionTrue, awsv1.ReasonDryRunDisabled, ""}, nil
 	}
-	content, err := c.content(ctx, class, claim, variant{imageID: class.Status.AMIs[0].ID, maxPods: typicalPods})
+	instanceType, imageID, err := c.example(ctx, class)
+	if err != nil {
+		return verdict{}, err
+	}
+	content, err := c.content(ctx, class, claim, variant{imageID: imageID, maxPods: typicalPods})
 	if err != nil {
 		return verdict{}, err
 	}
@@ -71,7 +75,7 @@ func (c *Cloud) judge(ctx context.Context, class *awsv1.EC2NodeClass) (verdict, 
 		return verdict{}, err
 	}
 	v, err := c.validated.Get(class.Name+name, func() (verdict, error) {
-		v, err := c.dryRun(ctx, class, content)
+		v, err := c.dryRun(ctx, class, instanceType, content)
 		if err == nil && v.status != metav1.ConditionTrue {
 			return v, errRefused // not kept: the user is about to correct it
 		}
@@ -106,14 +110,10 @@ func userDataVerdict(err error) (verdict, error) {
 }
 
 // dryRun asks EC2 whether each call of a launch would be let through.
-func (c *Cloud) dryRun(ctx context.Context, class *awsv1.EC2NodeClass, content launchtemplate.Content) (verdict, error) {
+func (c *Cloud) dryRun(ctx context.Context, class *awsv1.EC2NodeClass, instanceType string, content launchtemplate.Content) (verdict, error) {
 	template, err := c.templates.Ensure(ctx, content)
 	if err != nil {
 		return permission(err, "ec2:CreateLaunchTemplate", awsv1.ReasonCreateLaunchTemplateAuthCheckFailed)
-	}
-	instanceType, err := c.exampleType(ctx, class)
-	if err != nil {
-		return verdict{}, err
 	}
 	where := class.Status.Subnets[0]
 	tags := c.tags(class, validationPool)
@@ -152,24 +152,24 @@ func permission(err error, action, reason string) (verdict, error) {
 	return verdict{}, err
 }
 
-// exampleType is a type that the class's first image runs on: a common one if it is sold here.
-func (c *Cloud) exampleType(ctx context.Context, class *awsv1.EC2NodeClass) (string, error) {
+// example is a type that one of the class's images runs on, and that image: a common type if it is sold here.
+func (c *Cloud) example(ctx context.Context, class *awsv1.EC2NodeClass) (instanceType, imageID string, err error) {
 	sold, err := c.inventory.List(ctx)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	setup, amis := c.setup(class), class.Status.AMIs[:1]
+	setup := c.setup(class)
 	for _, name := range []string{"m5.large", "m6g.large"} {
 		if info, ok := infoOf(sold, name); ok {
-			if _, ok := image.For(amis, instancetype.New(info, setup)); ok {
-				return name, nil
+			if ami, ok := image.For(class.Status.AMIs, instancetype.New(info, setup)); ok {
+				return name, ami.ID, nil
 			}
 		}
 	}
 	for _, info := range sold.Types {
-		if _, ok := image.For(amis, instancetype.New(info, setup)); ok {
-			return string(info.InstanceType), nil
+		if ami, ok := image.For(class.Status.AMIs, instancetype.New(info, setup)); ok {
+			return string(info.InstanceType), ami.ID, nil
 		}
 	}
-	return "", fmt.Errorf("no instance type sold in %s can run AMI %s", c.region, amis[0].ID)
+	return "", "", fmt.Errorf("no instance type sold in %s can run any of the class's AMIs", c.region)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // statuses is EC2's answer about the status of instances.
-func statuses(items string) fault {
+func statuses(items string) mischief {
 	return answer(200, `<DescribeInstanceStatusResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><instanceStatusSet>`+items+`</instanceStatusSet></DescribeInstanceStatusResponse>`)
 }
 
@@ -137,7 +137,7 @@ func TestReservationsThatEndAreTold(t *testing.T) {
 	b := newBench(t)
 	tr := b.withTrouble(t)
 	c := b.launchedClaim(t)
-	running := func(reservation string) fault {
+	running := func(reservation string) mischief {
 		id, _ := instanceOf(c.Status.ProviderID)
 		return answer(200, `<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item>
 <instanceId>`+id+`</instanceId><instanceState><name>running</name></instanceState>`+reservation+`</item></instancesSet></item></reservationSet></DescribeInstancesResponse>`)

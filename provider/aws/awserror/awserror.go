@@ -66,7 +66,7 @@ var throttled = []string{
 }
 
 // transient are the codes with which AWS says that it has failed itself.
-var transient = []string{"InternalError", "InternalFailure", "InternalServiceError", "ServiceUnavailable", "ServiceUnavailableException", "Unavailable"}
+var transient = []string{"InternalError", "InternalFailure", "InternalServiceError", "ServiceFailure", "ServiceUnavailable", "ServiceUnavailableException", "Unavailable"}
 
 var unauthorized = []string{
 	"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthFailure", "InvalidClientTokenId",
