@@ -26,6 +26,9 @@ func (s *solver) greedy(kinds []kind) (floor float64) {
 	return v.price
 }
 
+// blendFrom is from how many pods for each row in it a machine's content is blended.
+const blendFrom = 4
+
 // drain opens machines of some kinds until none of them can take anything that is left.
 func (s *solver) drain(kinds []kind, use, order []int) {
 	if s.refreshBuckets() == 0 {
@@ -35,7 +38,7 @@ func (s *solver) drain(kinds []kind, use, order []int) {
 	for _, i := range use {
 		queue = append(queue, candidate{kind: &kinds[i], density: 1e18})
 	}
-	f := s.newFilling()
+	f, g := s.newFilling(), s.newFilling()
 	for len(queue) > 0 {
 		// A candidate's density falls as pods run out, nearly always. So the one that was best
 		// when last tried is tried again, and taken if it still beats what the others had.
@@ -43,6 +46,9 @@ func (s *solver) drain(kinds []kind, use, order []int) {
 		if !f.fill(s, c.kind, order) {
 			queue = queue[1:]
 			continue
+		}
+		if f.count() >= blendFrom*len(f.entries) && g.blend(s, c.kind, order) && g.density() > f.density() {
+			f, g = g, f
 		}
 		c.density = f.density()
 		if len(queue) == 1 || c.density >= queue[1].density {

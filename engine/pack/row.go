@@ -302,6 +302,58 @@ func (f *filling) fill(s *solver, k *kind, order []int) bool {
 	return f.finish(s)
 }
 
+// blend fills a machine with an equal part of every bucket, as if one machine of this room after the other
+// were filled until nothing is left, and then goes on as fill does. Where machines hold many pods, that
+// uses up all resources of all of them at once.
+func (f *filling) blend(s *solver, k *kind, order []int) bool {
+	f.reset(s, k)
+	part := s.part(k)
+	base, rest := make([]int, len(s.buckets)), slices.Clone(k.room)
+	for _, b := range order {
+		if bk := &s.buckets[b]; bk.left > 0 && k.takes.Has(bk.mask) {
+			base[b] = int(part * float64(bk.left))
+			for d, need := range bk.need {
+				rest[d] -= need * int64(base[b])
+			}
+		}
+	}
+	for _, b := range order {
+		bk := &s.buckets[b]
+		if bk.left == 0 || !k.takes.Has(bk.mask) {
+			continue
+		}
+		n := base[b] + fits(bk.need, rest, bk.left-base[b])
+		for d, need := range bk.need {
+			rest[d] -= need * int64(n-base[b])
+		}
+		for i := 0; n > 0 && i < len(bk.rows); i++ {
+			if left := s.rows[bk.rows[i]].left; left > 0 {
+				n -= f.add(s, bk.rows[i], min(n, left))
+			}
+		}
+	}
+	return f.finish(s)
+}
+
+// part is which part of all pods left the kind's room takes, at most 1.
+func (s *solver) part(k *kind) float64 {
+	need := make([]float64, len(k.room))
+	for b := range s.buckets {
+		if bk := &s.buckets[b]; bk.left > 0 && k.takes.Has(bk.mask) {
+			for d, n := range bk.need {
+				need[d] += float64(n) * float64(bk.left)
+			}
+		}
+	}
+	part := 1.0
+	for d, n := range need {
+		if n > 0 {
+			part = min(part, float64(k.room[d])/n)
+		}
+	}
+	return part
+}
+
 // fits is feasible.Fits for the innermost loop.
 func fits(need, room []int64, limit int) int {
 	for d, want := range need {
