@@ -161,10 +161,15 @@ func (a *assembler) relax(options bitset.Set, reqs []shape.Requirement) bool {
 
 func narrowTo(set require.Set, key string, options []Option, value func(*Option) string) require.Set {
 	var values []string
+	seen := map[string]bool{}
+	last := ""
 	for i := range options {
-		if v := value(&options[i]); v != "" && (len(values) == 0 || values[len(values)-1] != v) {
-			values = append(values, v)
+		v := value(&options[i])
+		if v == last || seen[v] {
+			continue
 		}
+		seen[v], last = true, v
+		values = append(values, v)
 	}
 	if len(values) == 0 {
 		return set
@@ -193,71 +198,40 @@ func (a *assembler) settle(b *pack.Bin, options bitset.Set) {
 // closed reports whether every column of the pool that the options' types, zones and capacity
 // types can be combined to is an option, or cannot be bought.
 func (a *assembler) closed(b *pack.Bin, options bitset.Set) bool {
-	types, zones, capacity := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	if a.traits == nil {
+		a.traits = traitsOf(a.table)
+		a.offered = make([]bool, 3*len(a.traits))
+	}
+	clear(a.offered)
 	for i := options.Next(0); i >= 0; i = options.Next(i + 1) {
-		c := &a.table.Columns[i]
-		types[c.Type.Name], zones[c.Offering.Zone], capacity[c.Offering.CapacityType] = true, true, true
+		for _, trait := range a.traits[i] {
+			a.offered[trait] = true
+		}
 	}
 	usable := a.table.Pools[b.Pool].Usable
 	for i := usable.Next(0); i >= 0; i = usable.Next(i + 1) {
-		c := &a.table.Columns[i]
-		if types[c.Type.Name] && zones[c.Offering.Zone] && capacity[c.Offering.CapacityType] && !options.Has(i) {
+		if t := &a.traits[i]; a.offered[t[0]] && a.offered[t[1]] && a.offered[t[2]] && !options.Has(i) {
 			return false
 		}
 	}
 	return true
 }
 
-// slack is what pools may grow by beyond the plan, for options that are larger than planned.
-type slack struct {
-	table *feasible.Table
-	left  [][]int64 // by pool, by limit
-	bins  []int     // by pool: bins still to be narrowed
-}
-
-func newSlack(t *feasible.Table, bins []pack.Bin) *slack {
-	s := &slack{table: t, left: make([][]int64, len(t.Pools)), bins: make([]int, len(t.Pools))}
-	for p, pool := range t.Pools {
-		for _, l := range pool.Limits {
-			s.left[p] = append(s.left[p], l.Max-l.Used)
+// traitsOf numbers every column's type, zone and capacity type, all in one sequence.
+func traitsOf(t *feasible.Table) [][3]int32 {
+	out := make([][3]int32, len(t.Columns))
+	known := map[[2]string]int32{}
+	number := func(kind, name string) int32 {
+		n, ok := known[[2]string{kind, name}]
+		if !ok {
+			n = int32(len(known))
+			known[[2]string{kind, name}] = n
 		}
+		return n
 	}
-	for i := range bins {
-		s.bins[bins[i].Pool]++
-		for l, limit := range t.Pools[bins[i].Pool].Limits {
-			s.left[bins[i].Pool][l] -= use(t, bins[i].Column, limit.Resource)
-		}
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		out[i] = [3]int32{number("type", c.Type.Name), number("zone", c.Offering.Zone), number("capacity", c.Offering.CapacityType)}
 	}
-	return s
-}
-
-func use(t *feasible.Table, column int, resource string) int64 {
-	if resource == shape.LimitNodes {
-		return 1
-	}
-	return t.Columns[column].Type.Capacity.Get(resource)
-}
-
-// narrow drops options with which the pool could exceed a limit, whatever is launched for its other bins.
-func (s *slack) narrow(b *pack.Bin, columns bitset.Set) bitset.Set {
-	pool := s.table.Pools[b.Pool]
-	if len(pool.Limits) == 0 {
-		return columns
-	}
-	options := columns.Clone()
-	for l, limit := range pool.Limits {
-		planned, most := use(s.table, b.Column, limit.Resource), int64(0)
-		share := max(s.left[b.Pool][l], 0) / int64(s.bins[b.Pool])
-		for i := options.Next(0); i >= 0; i = options.Next(i + 1) {
-			more := use(s.table, i, limit.Resource) - planned
-			if more > share && i != b.Column {
-				options.Remove(i)
-				continue
-			}
-			most = max(most, more)
-		}
-		s.left[b.Pool][l] -= most
-	}
-	s.bins[b.Pool]--
-	return options
+	return out
 }

@@ -73,6 +73,16 @@ func (s Set) Meets(t Set) bool {
 	return false
 }
 
+// MeetsBeyond reports whether s has a member that t has not.
+func (s Set) MeetsBeyond(t Set) bool {
+	for i := range s {
+		if s[i]&^t[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Equal reports whether both have the same members.
 func (s Set) Equal(t Set) bool {
 	for i := range s {
