@@ -287,7 +287,12 @@ func (a *assigner) opensAt(class int, where *feasible.Where, cell *spread.Cell) 
 	for p := range t.Pools {
 		for _, alt := range m.alts[p] {
 			columns := alt.Columns
+			last := -1
 			for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
+				if last >= 0 && t.Columns[last].Type == t.Columns[i].Type && t.Columns[last].Price() == t.Columns[i].Price() && slices.Equal(t.Pools[p].Room(last), t.Pools[p].Room(i)) {
+					continue // the same machine in another zone
+				}
+				last = i
 				if share, fits := dominant(c.First, t.Pools[p].Room(i)); fits {
 					cost = min(cost, share*float64(t.Columns[i].Price()))
 				}

@@ -104,12 +104,14 @@ func fullest(levels []float64) int {
 // load puts a filling into f; its price is then the cheapest column's that holds it.
 func (g *generator) load(f *filling, l loaded) bool {
 	f.reset(g.s, &g.kinds[l.kind])
+	pods := 0
 	for _, e := range l.entries {
 		if f.add(g.s, g.rows[e.Item], e.Count) < e.Count {
 			return false
 		}
+		pods += e.Count
 	}
-	return f.finish(g.s)
+	return f.finish(g.s) && f.count() == pods
 }
 
 func (g *generator) rightSized(l loaded) float64 {

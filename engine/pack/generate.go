@@ -1,10 +1,12 @@
 package pack
 
 import (
+	"maps"
 	"math"
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/bound"
+	"github.com/dovetail-sh/dovetail/engine/spread"
 )
 
 // generator packs by column generation: a linear program buys fractions of fillings, its duals say
@@ -16,6 +18,9 @@ type generator struct {
 	at    []int // the reverse, -1 for others
 	fills []loaded
 	known map[string]bool
+	needs [][]int64 // by rows: what a pod takes of the room
+	rooms [][]int64 // by kinds: their room, then how many pods of each hostname tally they may hold
+	picky bool      // a filling may break a rule that knapsacks do not know
 	sack  knapsack
 	loot  []loot
 	steps int
@@ -40,8 +45,53 @@ func newGenerator(s *solver, kinds []kind, limit int) *generator {
 			g.rows = append(g.rows, r)
 		}
 	}
+	g.extend()
 	return g
 }
+
+// extend makes resources of hostname rules: a node holds only so many pods that a tally counts.
+func (g *generator) extend() {
+	caps := g.hostCaps()
+	tallies := slices.Sorted(maps.Keys(caps))
+	for _, r := range g.rows {
+		row := &g.s.rows[r]
+		need := slices.Clone(row.need)
+		for _, t := range tallies {
+			n := int64(0)
+			if slices.ContainsFunc(row.rules, func(rule hostRule) bool { return rule.tally == t && rule.limits() }) {
+				n = 1
+			}
+			need = append(need, n)
+		}
+		g.needs = append(g.needs, need)
+		g.picky = g.picky || len(row.rules) > 0
+	}
+	for k := range g.kinds {
+		room := slices.Clone(g.kinds[k].room)
+		for _, t := range tallies {
+			room = append(room, caps[t])
+		}
+		g.rooms = append(g.rooms, room)
+		pool := g.s.table.Pools[g.kinds[k].pool]
+		g.picky = g.picky || pool.Choices || pool.MinValues
+	}
+}
+
+// hostCaps finds the hostname tallies whose pods limit themselves, and the limits.
+func (g *generator) hostCaps() map[int32]int64 {
+	caps := map[int32]int64{}
+	for _, r := range g.rows {
+		for i := range g.s.rows[r].rules {
+			if rule := &g.s.rows[r].rules[i]; rule.limits() {
+				caps[rule.tally] = max(caps[rule.tally], int64(rule.room(0, math.MaxInt32)))
+			}
+		}
+	}
+	return caps
+}
+
+// limits reports whether a node may hold only so many of the pods that have the rule.
+func (r *hostRule) limits() bool { return r.self && r.kind != spread.Near }
 
 // demand is how many pods of each row are left.
 func (g *generator) demand() []int {
@@ -156,14 +206,14 @@ func (g *generator) price(worth []float64, demand []int, lp *bound.Cover, how se
 			if worth[i] <= 0 || demand[i] == 0 || !kd.takes.Has(row.mask) {
 				continue
 			}
-			if n := fits(row.need, kd.room, demand[i]); n > 0 {
-				g.loot = append(g.loot, loot{row: i, need: row.need, most: n, worth: worth[i]})
+			if n := fits(g.needs[i], g.rooms[k], demand[i]); n > 0 {
+				g.loot = append(g.loot, loot{row: i, need: g.needs[i], most: n, worth: worth[i]})
 			}
 		}
 		if len(g.loot) == 0 {
 			continue
 		}
-		upper := g.sack.relaxOnly(kd.room, g.loot)
+		upper := g.sack.relaxOnly(g.rooms[k], g.loot)
 		g.steps += len(g.loot) / 2
 		if upper > kd.price*how.gain {
 			found := false
@@ -173,7 +223,7 @@ func (g *generator) price(worth []float64, demand []int, lp *bound.Cover, how se
 			}
 			for width := how.width; width <= how.most && !found && upper > kd.price*(how.gain+0.001); width *= 4 {
 				least := 0.0
-				least, found = g.sack.solve(kd.room, g.loot, kd.price*how.gain, width)
+				least, found = g.sack.solve(g.rooms[k], g.loot, kd.price*how.gain, width)
 				upper = min(upper, least)
 				g.steps += g.sack.steps / 8
 			}
@@ -194,8 +244,28 @@ func (g *generator) addBest(k int) bool {
 			l.entries = append(l.entries, Entry{g.sack.items[i].row, n})
 		}
 	}
-	slices.SortFunc(l.entries, func(a, b Entry) int { return a.Item - b.Item })
+	slices.SortFunc(l.entries, byItem)
+	if g.picky && !g.obey(&l) {
+		return false
+	}
 	return g.add(l)
+}
+
+// obey takes pods out of a filling until it breaks no rule; false if nothing is left.
+func (g *generator) obey(l *loaded) bool {
+	f := g.s.scratch()
+	f.reset(g.s, &g.kinds[l.kind])
+	for _, e := range l.entries {
+		f.add(g.s, g.rows[e.Item], e.Count)
+	}
+	if !f.finish(g.s) {
+		return false
+	}
+	l.entries = l.entries[:0]
+	for _, e := range f.entries {
+		l.entries = append(l.entries, Entry{g.at[e.Item], e.Count})
+	}
+	return true
 }
 
 // relaxOnly is solve without the search: the upper bound alone.

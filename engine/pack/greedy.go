@@ -141,7 +141,7 @@ func (s *solver) value(kinds []kind) valuation {
 		lp.Add(relaxed(k, demand, len(groups)))
 	}
 	lp.Solve(2000)
-	v.price = lp.Cost()
+	v.price = max(lp.Cost(), s.aloneAtLeast(kinds, groups))
 	dual := slices.Clone(lp.Dual())
 	for i := range dual {
 		if dual[i] = max(dual[i], 0); demand[i] > 0 {
@@ -165,6 +165,24 @@ func (s *solver) value(kinds []kind) valuation {
 		s.rows[r].worth = max(s.rows[r].worth, 1e-6)
 	}
 	return v
+}
+
+// aloneAtLeast is what pods cost that limit themselves on a node if nobody else were there.
+func (s *solver) aloneAtLeast(kinds []kind, groups []hostGroup) (price float64) {
+	for _, g := range groups {
+		sum := 0.0
+		for _, r := range g.rows {
+			row := &s.rows[r]
+			for k := range kinds { // by price
+				if fits(row.need, kinds[k].room, 1) > 0 {
+					sum += kinds[k].price * float64(row.left) / float64(g.each)
+					break
+				}
+			}
+		}
+		price = max(price, sum)
+	}
+	return price
 }
 
 // relaxed is a kind as a column of the fractional relaxation.

@@ -1,6 +1,10 @@
 package pack
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/spread"
+)
 
 // opening is a filling as it was opened, in terms of rows.
 type opening struct {
@@ -99,20 +103,23 @@ func (s *solver) improve(kinds []kind, st state) {
 	if g.bound > s.floor && s.unbound() {
 		s.floor = g.bound
 	}
-	if price >= greedy {
-		s.opened = append(s.opened[:st.opened], first...)
-		for r := range s.rows {
-			s.rows[r].left = after.left[r]
-		}
-		*s.limits = *after.limits
+	if price < greedy && g.replay(best) {
 		return
 	}
-	f := s.newFilling()
-	for _, c := range best {
-		if g.load(f, c.loaded) {
-			s.openTimes(f, c.times)
+	s.restore(state{after.left, st.opened, after.limits})
+	s.opened = append(s.opened, first...)
+}
+
+// replay opens what was chosen; false if limits or rules that were not looked at do not allow it.
+func (g *generator) replay(list []chosen) bool {
+	f := g.s.newFilling()
+	for _, c := range list {
+		if !g.load(f, c.loaded) || g.s.machines(f.kind.pool, f.column) < c.times {
+			return false
 		}
+		g.s.openTimes(f, c.times)
 	}
+	return g.s.leftOver() == 0
 }
 
 // seed makes the greedy packer's fillings known.
@@ -131,25 +138,19 @@ func (g *generator) seed(list []opening) {
 	}
 }
 
-// generates reports whether column generation can be used: few rows, and nothing that binds
-// machines to each other or pods on one machine beyond its room.
+// generates reports whether column generation can be used: few rows, and no machines or pods that need
+// each other.
 func (s *solver) generates(kinds []kind, st state) bool {
 	rows := 0
 	for r := range s.rows {
 		if st.left[r] > 0 {
 			rows++
-			if len(s.rows[r].rules)+len(s.rows[r].adds)+len(s.rows[r].shared) > 0 {
+			if slices.ContainsFunc(s.rows[r].rules, func(rule hostRule) bool { return rule.kind == spread.Near }) {
 				return false
 			}
 		}
 	}
-	for i := range kinds {
-		p := s.table.Pools[kinds[i].pool]
-		if len(p.Limits) > 0 || p.Choices || p.MinValues || s.table.Reserved {
-			return false
-		}
-	}
-	return rows <= maxGenerated
+	return rows <= maxGenerated && !s.table.Reserved
 }
 
 // unbound reports whether no item was settled in a domain: then what is proved of the items is

@@ -28,6 +28,7 @@ type knapsack struct {
 	sides [finely + 1]side
 
 	dims    []int // resources that can run out, cpu and memory first
+	final   []int // by dims: the last item that takes of it
 	now     layer
 	next    layer
 	trail   []trace
@@ -143,6 +144,15 @@ func (k *knapsack) begin(room []int64) {
 			k.dims = append(k.dims, d)
 		}
 	}
+	k.final = resize(k.final, len(k.dims))
+	for j, d := range k.dims {
+		k.final[j] = -1
+		for i := range k.items {
+			if k.items[i].need[d] > 0 {
+				k.final[j] = i
+			}
+		}
+	}
 	k.now.list = append(k.now.list[:0], partial{last: -1, side: int8(k.mix[0]*float64(room[0])*finely + 0.5)})
 	k.now.room = k.now.room[:0]
 	for _, d := range k.dims {
@@ -200,7 +210,7 @@ func (k *knapsack) keep(i int, it *loot, room []int64, n int64, p partial) {
 	at := len(k.next.room)
 	for j, d := range k.dims {
 		left := room[j] - n*it.need[d]
-		if d == podSlots && left < plenty/2 && left >= k.podsLeft(i+1, room[0]-n*it.need[0], room[1]-n*it.need[1]) {
+		if j > 1 && i >= k.final[j] || d == podSlots && left < plenty/2 && left >= k.podsLeft(i+1, room[0]-n*it.need[0], room[1]-n*it.need[1]) {
 			left = plenty
 		}
 		k.next.room = append(k.next.room, left)

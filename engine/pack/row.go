@@ -98,6 +98,9 @@ func (s *solver) bindHosts(r *row) {
 	own := &s.spread.Classes[r.class]
 	for i := range own.Rules {
 		if rule := &own.Rules[i]; s.spread.Keys[rule.Key].Host {
+			if rule.Kind == spread.Near {
+				s.near = append(s.near, rule.Tally)
+			}
 			r.rules = append(r.rules, hostRule{kind: rule.Kind, self: rule.Self, first: s.spread.FirstHere(rule), max: rule.MaxSkew, tally: rule.Tally})
 		}
 	}

@@ -21,7 +21,7 @@ func (s *solver) shift(kinds []kind, since int) {
 	}
 	kept := slices.Clone(s.opened[:since])
 	for _, o := range s.opened[since:] {
-		if s.rooted(o) {
+		if s.rooted(&o) {
 			kept = append(kept, o)
 			continue
 		}
@@ -68,16 +68,15 @@ func (s *solver) plain(kinds []kind) bool {
 }
 
 // rooted reports whether pods of an opening need each other.
-func (s *solver) rooted(o opening) bool {
-	near := func(r hostRule) bool { return r.kind == spread.Near }
+func (s *solver) rooted(o *opening) bool {
+	if len(s.near) == 0 {
+		return false
+	}
+	near := func(tally int32) bool { return slices.Contains(s.near, tally) }
 	for _, e := range o.entries {
-		if slices.ContainsFunc(s.rows[e.Item].rules, near) {
+		row := &s.rows[e.Item]
+		if slices.ContainsFunc(row.adds, near) || slices.ContainsFunc(row.rules, func(r hostRule) bool { return r.kind == spread.Near }) {
 			return true
-		}
-		for r := range s.rows {
-			if i := slices.IndexFunc(s.rows[r].rules, near); i >= 0 && slices.Contains(s.rows[e.Item].adds, s.rows[r].rules[i].tally) {
-				return true
-			}
 		}
 	}
 	return false

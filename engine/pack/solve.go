@@ -40,6 +40,7 @@ type solver struct {
 	maskOf  []int // by item
 	rows    []row
 	buckets []bucket
+	near    []int32      // hostname tallies that some row needs
 	allFree []bitset.Set // by pool
 	left    []int        // by item: pods still to be packed
 	opened  []opening
@@ -111,6 +112,7 @@ func (s *solver) tier(pools []int) {
 	s.floors = append(s.floors, s.floor)
 	s.improve(kinds, st)
 	s.shift(kinds, st.opened)
+	s.merge(kinds, st.opened)
 	for _, e := range aside {
 		s.rows[e.Item].left = e.Count
 	}

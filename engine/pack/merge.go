@@ -1,0 +1,198 @@
+package pack
+
+import (
+	"cmp"
+	"slices"
+)
+
+// fewerNodes is by which part of the price a plan may cost more than the cheapest known if it has fewer nodes.
+const fewerNodes = 0.005
+
+// provenEnough is how far above what was proved a plan may get for the sake of fewer nodes.
+const provenEnough = 1.009
+
+// maxPartners is how many machines a machine is tried to be merged with.
+const maxPartners = 100
+
+// merge puts the pods of two machines on one larger one, again and again, while that costs no more than
+// fewerNodes allows; most clouds ask for a machine twice the size twice the price. Only what was opened
+// from the given position on is touched.
+func (s *solver) merge(kinds []kind, since int) {
+	if s.effort <= s.steps {
+		return
+	}
+	m := &merger{s: s, kinds: kinds, f: s.newFilling()}
+	price := 0.0
+	for _, o := range s.opened[since:] {
+		price += o.price * float64(o.times)
+	}
+	m.spare = price * fewerNodes
+	if s.floor > 0 {
+		m.spare = min(m.spare, max(s.floor*provenEnough-price, 0))
+	}
+	m.list = slices.Clone(s.opened[since:])
+	for _, o := range m.list {
+		m.alone = append(m.alone, s.single(o))
+	}
+	m.order = countUp(len(m.list))
+	slices.SortStableFunc(m.order, func(i, j int) int { return cmp.Compare(m.list[i].price, m.list[j].price) })
+	for _, free := range []bool{true, false} { // what costs nothing comes first
+		for at := 0; at < len(m.order); at++ {
+			if !s.rooted(&m.list[m.order[at]]) {
+				m.grow(at, free)
+			}
+		}
+	}
+	s.opened = s.opened[:since]
+	for _, o := range m.list {
+		if o.times > 0 {
+			s.opened = append(s.opened, o)
+		}
+	}
+}
+
+// single is a set of bits, one for every hostname tally of which the opening's node may hold only one pod.
+// Tallies may share a bit: then some machines are not merged that could be.
+func (s *solver) single(o opening) (bits uint64) {
+	for _, e := range o.entries {
+		for i := range s.rows[e.Item].rules {
+			if r := &s.rows[e.Item].rules[i]; r.limits() && r.room(0, 2) == 1 {
+				bits |= 1 << (r.tally & 63)
+			}
+		}
+	}
+	return bits
+}
+
+type merger struct {
+	s     *solver
+	kinds []kind
+	list  []opening // those used up have no times left
+	alone []uint64  // by list: what it has of pods that bear no second of their kind, as a hash
+	order []int     // of list, by price, then as they were added
+	f     *filling
+	spare float64 // what may still be spent on having fewer nodes
+}
+
+// grow merges an opening with itself and with those that come after it.
+func (m *merger) grow(at int, free bool) {
+	tried, i := 0, m.order[at]
+	for next := at; next < len(m.order) && m.list[i].times > 0 && tried < maxPartners; next++ {
+		j := m.order[next]
+		o := &m.list[j]
+		if o.times == 0 || o.kind.pool != m.list[i].kind.pool {
+			continue
+		}
+		tried++
+		if m.s.rooted(o) {
+			continue
+		}
+		for m.join(i, j, free) {
+		}
+	}
+}
+
+// join merges as many machines of two openings as it can, in pairs.
+func (m *merger) join(i, j int, free bool) bool {
+	a, b := &m.list[i], &m.list[j]
+	times := min(a.times, b.times)
+	if i == j {
+		times = a.times / 2
+	}
+	if m.alone[i]&m.alone[j] != 0 {
+		return false
+	}
+	t := m.s.table
+	if times == 0 || t.Columns[a.bin.Column].Offering.Reservation != "" || t.Columns[b.bin.Column].Offering.Reservation != "" {
+		return false
+	}
+	extra := 0.0
+	if !free {
+		extra = m.spare
+	}
+	if !m.together(a, b, extra) {
+		return false
+	}
+	if more := m.f.price - a.price - b.price; more > 0 {
+		times = min(times, int(m.spare/more))
+	}
+	pool := a.kind.pool
+	m.s.limits.take(pool, &t.Columns[a.bin.Column], -times)
+	m.s.limits.take(pool, &t.Columns[b.bin.Column], -times)
+	if times == 0 || m.s.machines(pool, m.f.column) < times {
+		m.s.limits.take(pool, &t.Columns[a.bin.Column], times)
+		m.s.limits.take(pool, &t.Columns[b.bin.Column], times)
+		return false
+	}
+	m.spare -= (m.f.price - a.price - b.price) * float64(times)
+	a.times -= times
+	b.times -= times
+	for r := range m.f.entries {
+		m.s.rows[m.f.entries[r].Item].left += m.f.entries[r].Count * times
+	}
+	m.s.openTimes(m.f, times)
+	last := len(m.s.opened) - 1
+	m.order = append(m.order, len(m.list))
+	m.alone = append(m.alone, m.alone[i]|m.alone[j])
+	m.list, m.s.opened = append(m.list, m.s.opened[last]), m.s.opened[:last]
+	return true
+}
+
+// together fills a machine with the pods of both for at most so much more than the two cost.
+func (m *merger) together(a, b *opening, extra float64) bool {
+	most := (a.price + b.price + extra) * (1 + 1e-12)
+	from, _ := slices.BinarySearchFunc(m.kinds, max(a.price, b.price), func(k kind, price float64) int { return cmp.Compare(k.price, price) })
+	for k := from; k < len(m.kinds) && m.kinds[k].price <= most; k++ {
+		if kd := &m.kinds[k]; kd.pool == a.kind.pool && kd.holds(a.bin.Load, b.bin.Load) && m.fill(kd, a, b) && m.f.price <= most {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *kind) holds(a, b []int64) bool {
+	for d := range a {
+		if n := a[d] + b[d]; n > 0 && n > k.room[d] {
+			return false
+		}
+	}
+	return true
+}
+
+// fill puts the pods of both openings into a machine, all of them or it fails.
+func (m *merger) fill(k *kind, a, b *opening) bool {
+	m.f.reset(m.s, k)
+	pods := 0
+	i, j := 0, 0
+	x, y := sorted(a.entries), sorted(b.entries)
+	for i < len(x) || j < len(y) {
+		var e Entry
+		switch {
+		case j == len(y) || i < len(x) && x[i].Item < y[j].Item:
+			e = x[i]
+			i++
+		case i == len(x) || y[j].Item < x[i].Item:
+			e = y[j]
+			j++
+		default:
+			e = Entry{x[i].Item, x[i].Count + y[j].Count}
+			i, j = i+1, j+1
+		}
+		pods += e.Count
+		if !k.takes.Has(m.s.rows[e.Item].mask) || m.f.add(m.s, e.Item, e.Count) < e.Count {
+			return false
+		}
+	}
+	return m.f.finish(m.s) && m.f.count() == pods
+}
+
+func sorted(list []Entry) []Entry {
+	if slices.IsSortedFunc(list, byItem) {
+		return list
+	}
+	out := slices.Clone(list)
+	slices.SortFunc(out, byItem)
+	return out
+}
+
+func byItem(a, b Entry) int { return cmp.Compare(a.Item, b.Item) }
