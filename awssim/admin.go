@@ -40,13 +40,14 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST "+AdminPath+"subnet", post(none(s.SetSubnet)))
 	mux.HandleFunc("POST "+AdminPath+"quota", post(none(s.SetQuota)))
 	mux.HandleFunc("POST "+AdminPath+"interrupt", post(none(s.Interrupt)))
+	mux.HandleFunc("POST "+AdminPath+"event", post(none(s.Befall)))
 	mux.HandleFunc("GET "+AdminPath+"faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.faults.List(), nil) })
 	mux.HandleFunc("POST "+AdminPath+"faults", post(s.faults.Add))
 	mux.HandleFunc("DELETE "+AdminPath+"faults", func(w http.ResponseWriter, r *http.Request) {
 		reply(w, struct{}{}, s.faults.Clear(r.URL.Query()["id"]...))
 	})
 	mux.HandleFunc(AdminPath, func(w http.ResponseWriter, r *http.Request) {
-		reply(w, nil, fmt.Errorf("%s %s: know GET status, GET calls, GET market, POST settings, POST squeeze, POST capacity, POST subnet, POST quota, POST interrupt, and GET, POST and DELETE faults", r.Method, r.URL.Path))
+		reply(w, nil, fmt.Errorf("%s %s: know GET status, GET calls, GET market, POST settings, POST squeeze, POST capacity, POST subnet, POST quota, POST interrupt, POST event, and GET, POST and DELETE faults", r.Method, r.URL.Path))
 	})
 	return mux
 }
@@ -166,26 +167,5 @@ func (s *Server) SetQuota(q VCPUs) error {
 			st.Quotas[quota] = *q.VCPUs
 		}
 		return nil
-	})
-}
-
-// Interrupt gives a spot instance its two minutes' notice, in the queue, and
-// terminates it when they are over.
-func (s *Server) Interrupt(t Target) error {
-	return s.world.Do(func(st *world.State) error {
-		for _, in := range st.Instances {
-			if (t.Instance == "" || in.ID != t.Instance) && (t.Node == "" || in.Node != t.Node) {
-				continue
-			}
-			if state := in.State(st.Now); state != world.Running && state != world.Pending {
-				return fmt.Errorf("instance %s is %s: only a running one can be interrupted", in.ID, state)
-			}
-			if !in.Spot {
-				return fmt.Errorf("instance %s is on demand: only spot instances are interrupted", in.ID)
-			}
-			st.Interrupt(in)
-			return nil
-		}
-		return fmt.Errorf("no instance %q and no node %q: see GET %sstatus", t.Instance, t.Node, AdminPath)
 	})
 }

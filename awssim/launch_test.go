@@ -154,7 +154,9 @@ func TestLaunchesThatEC2Refuses(t *testing.T) {
 	a := newAccount(t)
 	a.template(t, "good")
 	a.template(t, "no-profile", func(d *ec2types.RequestLaunchTemplateData) { d.IamInstanceProfile.Name = aws.String("nobody") })
-	a.template(t, "no-group", func(d *ec2types.RequestLaunchTemplateData) { d.NetworkInterfaces[0].Groups = []string{"sg-0123"} })
+	a.template(t, "no-group", func(d *ec2types.RequestLaunchTemplateData) {
+		d.NetworkInterfaces[0].Groups = []string{"sg-00000000000000000"}
+	})
 	a.template(t, "no-image", func(d *ec2types.RequestLaunchTemplateData) { d.ImageId = aws.String("ami-00000000000000000") })
 	a.template(t, "reserved", func(d *ec2types.RequestLaunchTemplateData) {
 		d.CapacityReservationSpecification = &ec2types.LaunchTemplateCapacityReservationSpecificationRequest{

@@ -12,22 +12,19 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dovetail-sh/dovetail/awssim/boot"
+	"github.com/dovetail-sh/dovetail/awssim/fault"
 	"github.com/dovetail-sh/dovetail/awssim/world"
 )
 
 // carryOut does what the world wants done outside. Messages are sent at once,
 // to keep their order; what speaks to the cluster runs beside.
 func (s *Server) carryOut(ctx context.Context, e world.Effect) {
+	s.publish(e)
 	switch e.Kind {
 	case world.EffectState:
-		s.events.Send(s.stateChange(e), 0)
 		if e.State == world.Terminated {
-			s.beside(ctx, func() { s.silence(ctx, e) })
+			s.beside(ctx, func() { s.silence(ctx, e.Node) })
 		}
-	case world.EffectInterruption:
-		s.events.Send(s.spotInterruption(e), 0)
-	case world.EffectRebalance:
-		s.events.Send(s.rebalance(e), 0)
 	case world.EffectBoot:
 		s.beside(ctx, func() { s.boot(ctx, e) })
 	case world.EffectGone:
@@ -58,33 +55,73 @@ const besideLimit = 64
 // server does not answer, as a kubelet does.
 const retryEvery = 2 * time.Second
 
-// boot plays one machine from reading its user data to registering.
+// boot plays one machine from reading its user data to registering, and to
+// falling silent when a fault wants that.
 func (s *Server) boot(ctx context.Context, e world.Effect) {
 	node, nodes, err := s.prepare(e)
 	if err == nil && nodes == nil {
 		err = errors.New("no cluster was given to the simulated AWS")
 	}
-	for err == nil {
-		registering := nodes.Register(ctx, node)
-		if registering == nil {
-			s.booted(e.Instance, node.Name, "")
-			return
+	if err != nil {
+		s.booted(e.Instance, "", err.Error())
+		return
+	}
+	trouble := s.trouble(e.Instance, node.Name)
+	if trouble.Kind == fault.BootFailure {
+		s.booted(e.Instance, "", "the machine does not get as far as its user data: a fault was injected")
+		return
+	}
+	if trouble.Kind == fault.SlowBoot && !s.wait(ctx, time.Duration(trouble.Hold), e.Instance) {
+		return
+	}
+	if err := s.register(ctx, nodes, node, e.Instance); err != nil {
+		s.booted(e.Instance, "", err.Error())
+		return
+	}
+	if trouble.Kind == fault.LostHeartbeat && s.wait(ctx, time.Duration(trouble.Hold), e.Instance) {
+		s.silence(ctx, node.Name)
+	}
+}
+
+// trouble is the fault that befalls a machine when it boots.
+func (s *Server) trouble(in *world.Instance, node string) fault.Rule {
+	pool := in.Pool()
+	rule, _ := s.faults.Next(fault.Call{Service: fault.Machine, Action: fault.Boot, Params: func() map[string]string {
+		return map[string]string{
+			"InstanceId": in.ID, "InstanceType": pool.Type, "Zone": pool.Zone, "CapacityType": pool.Capacity, "Node": node,
 		}
-		if apierrors.IsInvalid(registering) || apierrors.IsForbidden(registering) {
-			err = fmt.Errorf("registering the node: %w", registering)
-			break
+	}})
+	return rule
+}
+
+// wait lets time pass; false when the machine, or the simulated AWS, ended
+// meanwhile.
+func (s *Server) wait(ctx context.Context, d time.Duration, in *world.Instance) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-s.options.Clock.After(d):
+		return s.alive(in)
+	}
+}
+
+// register makes the machine's Node, however long that takes. The error is
+// what keeps the machine from ever joining; nil too when the machine ended.
+func (s *Server) register(ctx context.Context, nodes NodeRegistrar, node *corev1.Node, in *world.Instance) error {
+	for {
+		err := nodes.Register(ctx, node)
+		if err == nil {
+			s.booted(in, node.Name, "")
+			return nil
 		}
-		slog.Debug("registering a simulated node", "instance", e.Instance.ID, "error", registering)
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.options.Clock.After(retryEvery):
+		if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) {
+			return fmt.Errorf("registering the node: %w", err)
 		}
-		if !s.alive(e.Instance) {
-			return
+		slog.Debug("registering a simulated node", "instance", in.ID, "error", err)
+		if !s.wait(ctx, retryEvery, in) {
+			return nil
 		}
 	}
-	s.booted(e.Instance, "", err.Error())
 }
 
 func (s *Server) booted(in *world.Instance, node, failure string) {
@@ -161,14 +198,14 @@ func efas(in *world.Instance) int {
 	return count
 }
 
-// silence stops the heartbeats of a machine that is gone.
-func (s *Server) silence(ctx context.Context, e world.Effect) {
+// silence stops the heartbeats of a machine.
+func (s *Server) silence(ctx context.Context, node string) {
 	nodes := s.registrar()
-	if e.Node == "" || nodes == nil {
+	if node == "" || nodes == nil {
 		return
 	}
-	if err := nodes.Silence(ctx, e.Node); err != nil {
-		slog.Debug("silencing a simulated node", "node", e.Node, "error", err)
+	if err := nodes.Silence(ctx, node); err != nil {
+		slog.Debug("silencing a simulated node", "node", node, "error", err)
 	}
 }
 

@@ -3,10 +3,12 @@ package awssim_test
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // event is what EventBridge puts into the queue, in the parts that tests look
@@ -81,4 +83,21 @@ func (m *mailbox) until(t *testing.T, id, state string) map[string]int {
 			return kinds
 		}
 	}
+}
+
+// count is how many messages are in the queue, delayed ones too.
+func (m *mailbox) count(t *testing.T) int {
+	t.Helper()
+	out := must[*sqs.GetQueueAttributesOutput](t)(m.queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: m.url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
+	}))
+	total := 0
+	for _, name := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"} {
+		n, err := strconv.Atoi(out.Attributes[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += n
+	}
+	return total
 }

@@ -36,8 +36,9 @@ type Server struct {
 
 	faults   *fault.Set
 	limits   *limiter.Limiter
-	slots    chan struct{} // one is held by each machine that speaks to the cluster
-	ids      atomic.Uint64 // of requests and events, apart from the world's dice
+	delivery atomic.Pointer[delivery] // never nil
+	slots    chan struct{}            // one is held by each machine that speaks to the cluster
+	ids      atomic.Uint64            // of requests and events, apart from the world's dice
 	listener net.Listener
 	http     *http.Server
 	stop     context.CancelFunc
@@ -56,6 +57,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{options: o, world: world.New(config), nodes: o.Nodes, faults: fault.NewSet(o.Seed), limits: limiter.New(),
 		slots: make(chan struct{}, besideLimit)}
+	s.delivery.Store(&delivery{})
 	if s.nodes == nil && o.Kubeconfig != nil {
 		if s.nodes, err = newClusterNodes(o.Kubeconfig); err != nil {
 			return nil, fmt.Errorf("starting the simulated AWS: %w", err)

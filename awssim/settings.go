@@ -23,6 +23,7 @@ func (s *Server) Set(c Settings) (Settings, error) {
 			return Settings{}, err
 		}
 	}
+	s.deliver(c)
 	if c.Throttling != nil {
 		s.limits.Switch(*c.Throttling)
 	}
@@ -44,10 +45,31 @@ func (s *Server) Set(c Settings) (Settings, error) {
 	return s.settings(), nil
 }
 
+// deliver changes how messages reach the queue.
+func (s *Server) deliver(c Settings) {
+	d := *s.delivery.Load()
+	if c.Duplicates != nil {
+		d.duplicates = *c.Duplicates
+	}
+	if c.Disorder != nil {
+		d.disorder = time.Duration(*c.Disorder)
+	}
+	if c.OldShapes != nil {
+		d.old = *c.OldShapes
+	}
+	s.delivery.Store(&d)
+}
+
 func (s *Server) checkSettings(c Settings) error {
 	var errs []error
 	if c.Lag != nil && *c.Lag < 0 {
 		errs = append(errs, fmt.Errorf("lag is %s, want it not below zero", time.Duration(*c.Lag)))
+	}
+	if c.Duplicates != nil && !(*c.Duplicates >= 0 && *c.Duplicates <= 1) {
+		errs = append(errs, fmt.Errorf("duplicates is %v, want it from 0 to 1", *c.Duplicates))
+	}
+	if c.Disorder != nil && (*c.Disorder < 0 || time.Duration(*c.Disorder) > maxDisorder) {
+		errs = append(errs, fmt.Errorf("disorder is %s, want it from 0 to %s", time.Duration(*c.Disorder), maxDisorder))
 	}
 	if c.Unrest != nil && !(*c.Unrest >= 0) {
 		errs = append(errs, fmt.Errorf("unrest is %v, want it not below zero", *c.Unrest))
@@ -58,13 +80,18 @@ func (s *Server) checkSettings(c Settings) error {
 	return errors.Join(errs...)
 }
 
+// maxDisorder is the longest delay of a message that SQS allows.
+const maxDisorder = 15 * time.Minute
+
 // settings returns all settings.
 func (s *Server) settings() Settings {
 	throttling, speed := s.limits.On(), 1.0
 	if clock, own := s.options.Clock.(*pace.Clock); own {
 		speed = clock.Speed()
 	}
-	out := Settings{Throttling: &throttling, Speed: &speed}
+	d := *s.delivery.Load()
+	disorder := fault.Duration(d.disorder)
+	out := Settings{Throttling: &throttling, Speed: &speed, Duplicates: &d.duplicates, Disorder: &disorder, OldShapes: &d.old}
 	_ = s.world.Do(func(st *world.State) error {
 		lag, market := fault.Duration(st.Lag), st.Market
 		out.Lag, out.Moving, out.Unrest = &lag, &market.Moving, &market.Unrest

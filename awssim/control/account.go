@@ -67,12 +67,6 @@ type Subnet struct {
 	Free int    `json:"free"`
 }
 
-// Target names an instance, by its id or its node's name.
-type Target struct {
-	Instance string `json:"instance,omitempty"`
-	Node     string `json:"node,omitempty"`
-}
-
 // Call says that an API call was made. Code is AWS's error code, empty when the
 // call succeeded; Fault says how it was made to go wrong, empty when it was
 // not.

@@ -79,11 +79,6 @@ func (c *Client) SetQuota(ctx context.Context, quota VCPUs) error {
 	return c.call(ctx, http.MethodPost, "quota", quota, nil)
 }
 
-// Interrupt gives a spot instance its notice.
-func (c *Client) Interrupt(ctx context.Context, target Target) error {
-	return c.call(ctx, http.MethodPost, "interrupt", target, nil)
-}
-
 // maxAnswer bounds what is read of an answer; 10,000 instances take 4 MiB.
 const maxAnswer = 256 << 20
 

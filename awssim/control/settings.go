@@ -11,6 +11,14 @@ type Settings struct {
 	// changed, tagged and ended.
 	Lag *fault.Duration `json:"lag,omitempty"`
 
+	// Duplicates is the chance that a message comes to the queue twice, and
+	// Disorder how late each may be, so that they come out of order.
+	Duplicates *float64        `json:"duplicates,omitempty"`
+	Disorder   *fault.Duration `json:"disorder,omitempty"`
+	// OldShapes has messages in the forms that older pages of AWS's
+	// documentation show.
+	OldShapes *bool `json:"oldShapes,omitempty"`
+
 	// Moving has spot prices move, pools run out and refill, and spot instances
 	// be interrupted.
 	Moving *bool `json:"moving,omitempty"`

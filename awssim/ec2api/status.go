@@ -2,6 +2,7 @@ package ec2api
 
 import (
 	"context"
+	"time"
 
 	"github.com/dovetail-sh/dovetail/awssim/wire"
 	"github.com/dovetail-sh/dovetail/awssim/world"
@@ -18,12 +19,21 @@ type describeStatusIn struct {
 func (in *describeStatusIn) Halve() { in.half = len(in.IDs) == 0 }
 
 type instanceStatus struct {
-	ID       string   `xml:"instanceId"`
-	Zone     string   `xml:"availabilityZone"`
-	ZoneID   string   `xml:"availabilityZoneId"`
-	State    stateXML `xml:"instanceState"`
-	System   status   `xml:"systemStatus"`
-	Instance status   `xml:"instanceStatus"`
+	ID       string        `xml:"instanceId"`
+	Zone     string        `xml:"availabilityZone"`
+	ZoneID   string        `xml:"availabilityZoneId"`
+	State    stateXML      `xml:"instanceState"`
+	System   status        `xml:"systemStatus"`
+	Instance status        `xml:"instanceStatus"`
+	Events   []statusEvent `xml:"eventsSet>item,omitempty"`
+}
+
+type statusEvent struct {
+	ID          string `xml:"instanceEventId"`
+	Code        string `xml:"code"`
+	Description string `xml:"description"`
+	NotBefore   string `xml:"notBefore"`
+	NotAfter    string `xml:"notAfter"`
 }
 
 type status struct {
@@ -34,6 +44,7 @@ type status struct {
 type statusDetail struct {
 	Name   string `xml:"name"`
 	Status string `xml:"status"`
+	Since  string `xml:"impairedSince,omitempty"`
 }
 
 type describeStatusOut struct {
@@ -41,21 +52,17 @@ type describeStatusOut struct {
 	NextToken string           `xml:"nextToken,omitempty"`
 }
 
-// describeInstanceStatus reports healthy machines: impairments and scheduled
-// events are not modelled yet, so no instance has any.
+// describeInstanceStatus reports machines as well unless they were made ill.
 func (a *api) describeInstanceStatus(_ context.Context, _ *wire.Call, in *describeStatusIn) (*describeStatusOut, error) {
 	if err := checkFilters(in.Filters, false, "availability-zone", "instance-state-code", "instance-state-name",
 		"instance-status.status", "instance-status.reachability", "system-status.status", "system-status.reachability",
-		"event.code", "event.description", "event.not-after", "event.not-before"); err != nil {
+		"event.code", "event.description", "event.instance-event-id", "event.not-after", "event.not-before"); err != nil {
 		return nil, err
 	}
 	out := &describeStatusOut{}
 	err := a.world.Do(func(s *world.State) error {
 		known := func(in *world.Instance) fields {
-			all := instanceFields(s, in)
-			all["instance-status.status"], all["system-status.status"] = one("ok"), one("ok")
-			all["instance-status.reachability"], all["system-status.reachability"] = one("passed"), one("passed")
-			return all
+			return statusFields(instanceFields(s, in), statusXML(s, in))
 		}
 		found, err := selectInstances(s, in.asked, in.IDs, known)
 		if err != nil {
@@ -76,11 +83,52 @@ func (a *api) describeInstanceStatus(_ context.Context, _ *wire.Call, in *descri
 	return out, err
 }
 
+// statusFields adds to an instance's fields those of its status.
+func statusFields(all fields, x instanceStatus) fields {
+	for name, check := range map[string]status{"instance-status": x.Instance, "system-status": x.System} {
+		all[name+".status"] = one(check.Status)
+		if len(check.Details) > 0 {
+			all[name+".reachability"] = one(check.Details[0].Status)
+		}
+	}
+	for name, get := range map[string]func(statusEvent) string{
+		"event.code":              func(e statusEvent) string { return e.Code },
+		"event.description":       func(e statusEvent) string { return e.Description },
+		"event.instance-event-id": func(e statusEvent) string { return e.ID },
+		"event.not-before":        func(e statusEvent) string { return e.NotBefore },
+		"event.not-after":         func(e statusEvent) string { return e.NotAfter },
+	} {
+		var values []string
+		for _, e := range x.Events {
+			values = append(values, get(e))
+		}
+		all[name] = many(values)
+	}
+	return all
+}
+
 func statusXML(s *world.State, in *world.Instance) instanceStatus {
 	state := s.SeenState(in)
-	ok := status{"ok", []statusDetail{{"reachability", "passed"}}}
+	out := instanceStatus{ID: in.ID, Zone: in.Subnet.Zone.Name, ZoneID: in.Subnet.Zone.ID, State: stateOf(state)}
 	if state != world.Running {
-		ok = status{Status: "not-applicable"}
+		out.System, out.Instance = status{Status: "not-applicable"}, status{Status: "not-applicable"}
+		return out
 	}
-	return instanceStatus{in.ID, in.Subnet.Zone.Name, in.Subnet.Zone.ID, stateOf(state), ok, ok}
+	ill := in.Ailment
+	if ill == nil {
+		ill = &world.Ailment{}
+	}
+	out.System, out.Instance = checkXML(ill.SystemSince), checkXML(ill.InstanceSince)
+	for _, e := range ill.Events {
+		out.Events = append(out.Events, statusEvent{e.ID, e.Code, e.Description, stamp(e.NotBefore), stamp(e.NotAfter)})
+	}
+	return out
+}
+
+// checkXML is a status check that fails since a time; zero is that it passes.
+func checkXML(since time.Time) status {
+	if since.IsZero() {
+		return status{"ok", []statusDetail{{"reachability", "passed", ""}}}
+	}
+	return status{"impaired", []statusDetail{{"reachability", "failed", stamp(since)}}}
 }

@@ -38,10 +38,29 @@ const (
 	Lost Kind = "lost"
 )
 
+// Troubles of machines, which strike the "call" machine:boot. Its parameters
+// are InstanceId, InstanceType, Zone, CapacityType and Node.
+const (
+	// BootFailure: the machine runs and never joins the cluster.
+	BootFailure Kind = "boot-failure"
+	// SlowBoot: it joins, but Hold later.
+	SlowBoot Kind = "slow-boot"
+	// LostHeartbeat: it joins, and falls silent after Hold.
+	LostHeartbeat Kind = "lost-heartbeat"
+)
+
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{Throttle, ServerError, Timeout, Reset, Malformed, AccessDenied, NoCapacity, Partial, Lost}
+	return append([]Kind{Throttle, ServerError, Timeout, Reset, Malformed, AccessDenied, NoCapacity, Partial, Lost}, ofMachines...)
 }
+
+var ofMachines = []Kind{BootFailure, SlowBoot, LostHeartbeat}
+
+// Machine is the service, and Boot the action, that machines' troubles strike.
+const (
+	Machine = "machine"
+	Boot    = "boot"
+)
 
 // Rule makes calls go wrong. The first rule that fires decides about a call.
 type Rule struct {
@@ -74,7 +93,8 @@ type Rule struct {
 	Message string `json:"message,omitempty"`
 	// Hold bounds, in real time, how long Timeout and Lost are silent before
 	// the connection is reset; 0 is until the client gives up for Timeout, and
-	// not at all for Lost.
+	// not at all for Lost. For SlowBoot and LostHeartbeat it is a stretch of
+	// the account's time.
 	Hold Duration `json:"hold,omitempty"`
 
 	// Seen is how many calls matched so far, Hits how many went wrong. Both are
@@ -114,6 +134,9 @@ var divisible = append([]string{
 // Applies says whether a kind of trouble can befall an action. Most can befall
 // any.
 func Applies(kind Kind, service, action string) bool {
+	if slices.Contains(ofMachines, kind) != (service == Machine) {
+		return false
+	}
 	switch kind {
 	case NoCapacity:
 		return slices.Contains(launches, service+":"+action)
@@ -122,6 +145,14 @@ func Applies(kind Kind, service, action string) bool {
 	default:
 		return true
 	}
+}
+
+// home is the service that a rule without one is checked for.
+func (r *Rule) home() string {
+	if slices.Contains(ofMachines, r.Kind) {
+		return Machine
+	}
+	return "ec2"
 }
 
 // Validate names everything that is wrong with the rule.
@@ -136,13 +167,13 @@ func (r *Rule) Validate() error {
 	if r.Rate < 0 || r.Rate > 1 {
 		errs = append(errs, fmt.Errorf("rate is %v, want more than 0 and at most 1", r.Rate))
 	}
-	if r.Hold < 0 || r.Hold > 0 && r.Kind != Timeout && r.Kind != Lost {
-		errs = append(errs, fmt.Errorf("hold is %s, want it positive, and only with %s or %s", time.Duration(r.Hold), Timeout, Lost))
+	if silent := []Kind{Timeout, Lost, SlowBoot, LostHeartbeat}; r.Hold < 0 || r.Hold > 0 && !slices.Contains(silent, r.Kind) {
+		errs = append(errs, fmt.Errorf("hold is %s, want it positive, and only with one of %v", time.Duration(r.Hold), silent))
 	}
 	if r.Code+r.Message != "" && !slices.Contains([]Kind{Throttle, ServerError, AccessDenied}, r.Kind) {
 		errs = append(errs, fmt.Errorf("code and message are for %s, %s and %s", Throttle, ServerError, AccessDenied))
 	}
-	if r.Action != "" && !strings.ContainsAny(r.Action+r.Service, "*?") && !Applies(r.Kind, cmp.Or(r.Service, "ec2"), r.Action) {
+	if r.Action != "" && !strings.ContainsAny(r.Action+r.Service, "*?") && !Applies(r.Kind, cmp.Or(r.Service, r.home()), r.Action) {
 		errs = append(errs, fmt.Errorf("%s can not befall %s", r.Kind, r.Action))
 	}
 	return errors.Join(errs...)

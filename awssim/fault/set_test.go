@@ -109,7 +109,7 @@ func TestBadRulesSayWhatToDo(t *testing.T) {
 		"want one of":                           {Kind: "flood"},
 		"neither below 0":                       {Kind: fault.Reset, Count: -1},
 		"at most 1":                             {Kind: fault.Reset, Rate: 2},
-		"only with time-out or lost":            {Kind: fault.Reset, Hold: 5},
+		"only with one of":                      {Kind: fault.Reset, Hold: 5},
 		"code and message are for":              {Kind: fault.Reset, Code: "X"},
 		"no-capacity can not befall CreateTags": {Kind: fault.NoCapacity, Action: "CreateTags"},
 	} {

@@ -20,6 +20,10 @@ const (
 	EffectInterruption
 	// EffectRebalance: the instance is likelier than others to be interrupted.
 	EffectRebalance
+	// EffectScheduled: work on the instance's host is announced.
+	EffectScheduled
+	// EffectReclaim: the notice of an interruptible capacity reservation.
+	EffectReclaim
 )
 
 // Effect is one thing to do, with a copy of what the doer needs to know.
@@ -33,6 +37,8 @@ type Effect struct {
 	// Role is the name of the role its instance profile carries, for boots.
 	Role string
 	Node string
+	// Event is what was announced, for EffectScheduled.
+	Event ScheduledEvent
 }
 
 func (s *State) effect(in *Instance, kind EffectKind) {

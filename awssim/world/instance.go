@@ -65,6 +65,8 @@ type Instance struct {
 	// been read, then the node's name or the reason there is none.
 	Node, BootFailure string
 
+	Ailment *Ailment // nil while it is well
+
 	billed              time.Time // until when it is paid; zero is not at all
 	interrupted, warned bool      // by the spot market
 }

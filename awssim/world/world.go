@@ -148,6 +148,10 @@ func (w *World) Run(ctx context.Context, handle func(context.Context, Effect)) {
 	}
 }
 
+// Chance is a number from 0 to 1 that depends on the seed, a name and a count
+// alone.
+func (w *World) Chance(name string, n int64) float64 { return w.state.chance(name, n) }
+
 // Wake has Run look again, because the clock runs at another speed.
 func (w *World) Wake() {
 	select {
