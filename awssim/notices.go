@@ -12,21 +12,26 @@ import (
 // notice is an EventBridge event, as a rule puts it into a queue. Resources is
 // a list, or one string in some of AWS's shapes.
 type notice struct {
-	Version    string         `json:"version,omitempty"`
-	ID         string         `json:"id"`
-	DetailType string         `json:"detail-type"`
-	Source     string         `json:"source"`
-	Account    string         `json:"account"`
-	Time       string         `json:"time"`
-	Region     string         `json:"region"`
-	Resources  any            `json:"resources"`
-	Detail     map[string]any `json:"detail"`
+	Version    string `json:"version,omitempty"`
+	ID         string `json:"id"`
+	DetailType string `json:"detail-type,omitempty"`
+	// BlockType is how events of capacity blocks spell the kind.
+	BlockType string         `json:"detail_type,omitempty"`
+	Source    string         `json:"source"`
+	Account   string         `json:"account"`
+	Time      string         `json:"time"`
+	Region    string         `json:"region"`
+	Resources any            `json:"resources"`
+	Detail    map[string]any `json:"detail"`
 }
 
 // notice makes the event of an effect, in the shape that AWS sends now or in
 // the one that older pages of its documentation show; false when an effect is
 // no event.
 func (s *Server) notice(e world.Effect, old bool) (notice, bool) {
+	if e.Block != nil {
+		return s.blockNotice(e), true
+	}
 	arn := fmt.Sprintf("arn:aws:ec2:%s:%s:instance/%s", s.options.Region, s.options.AccountID, e.Instance.ID)
 	n := notice{
 		Version: "0", ID: s.newID(), Source: "aws.ec2", Account: s.options.AccountID,
@@ -62,6 +67,20 @@ func (s *Server) notice(e world.Effect, old bool) (notice, bool) {
 		return notice{}, false
 	}
 	return n, true
+}
+
+// blockNotice makes the event of a capacity block.
+func (s *Server) blockNotice(e world.Effect) notice {
+	kind := "Capacity Block Reservation Delivered"
+	if e.Kind == world.EffectBlockExpiring {
+		kind = "Capacity Block Reservation Expiration Warning"
+	}
+	return notice{
+		Version: "0", ID: s.newID(), BlockType: kind, Source: "aws.ec2", Account: s.options.AccountID,
+		Time: e.At.UTC().Format(time.RFC3339), Region: s.options.Region,
+		Resources: []string{fmt.Sprintf("arn:aws:ec2:%s:%s:capacity-reservation/%s", s.options.Region, s.options.AccountID, e.Block.ID)},
+		Detail:    map[string]any{"capacity-reservation-id": e.Block.ID, "end-date": e.Block.End.UTC().Format(time.RFC3339)},
+	}
 }
 
 // healthCodes are AWS Health's names of scheduled events.

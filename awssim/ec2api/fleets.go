@@ -3,11 +3,10 @@ package ec2api
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
-	"github.com/dovetail-sh/dovetail/awssim/fault"
 	"github.com/dovetail-sh/dovetail/awssim/launchspec"
 	"github.com/dovetail-sh/dovetail/awssim/wire"
 	"github.com/dovetail-sh/dovetail/awssim/world"
@@ -21,14 +20,24 @@ type createFleetIn struct {
 	Configs     []fleetConfig                 `query:"LaunchTemplateConfigs"`
 	Target      *fleetTarget                  `query:"TargetCapacitySpecification"`
 	Tags        []launchspec.TagSpecification `query:"TagSpecification"`
-	OnDemand    struct {
-		AllocationStrategy         string
-		CapacityReservationOptions struct{ UsageStrategy string }
-	} `query:"OnDemandOptions"`
-	Spot struct {
-		AllocationStrategy           string
-		InstanceInterruptionBehavior string
-	} `query:"SpotOptions"`
+	OnDemand    fleetOptions                  `query:"OnDemandOptions"`
+	Spot        fleetOptions                  `query:"SpotOptions"`
+	Reserved    struct {
+		Types []string `query:"ReservationType"`
+	} `query:"ReservedCapacityOptions"`
+}
+
+// fleetOptions are the options of one side of a fleet; some are of one side
+// only.
+type fleetOptions struct {
+	AllocationStrategy           string
+	CapacityReservationOptions   struct{ UsageStrategy string }
+	InstanceInterruptionBehavior string
+	InstancePoolsToUseCount      int
+	MinTargetCapacity            float64
+	SingleInstanceType           bool
+	SingleAvailabilityZone       bool
+	MaxTotalPrice                string
 }
 
 type fleetTarget struct {
@@ -115,10 +124,7 @@ func (a *api) createFleet(_ context.Context, c *wire.Call, in *createFleetIn) (*
 
 // request checks everything that needs no state.
 func (in *createFleetIn) request() (world.FleetRequest, error) {
-	r := world.FleetRequest{
-		OnDemandStrategy: in.OnDemand.AllocationStrategy, SpotStrategy: in.Spot.AllocationStrategy,
-		Tags: in.Tags, Token: in.ClientToken,
-	}
+	r := world.FleetRequest{Tags: in.Tags, Token: in.ClientToken}
 	switch {
 	case len(in.Configs) == 0:
 		return r, apierror.Missing("LaunchTemplateConfigs")
@@ -136,25 +142,71 @@ func (in *createFleetIn) request() (world.FleetRequest, error) {
 			return r, apierror.Invalid("'%s' is not a valid taggable resource type for this operation.", t.ResourceType)
 		}
 	}
+	var err error
+	if r.OnDemand, err = in.OnDemand.side(); err != nil {
+		return r, err
+	}
+	if r.Spot, err = in.Spot.side(); err != nil {
+		return r, err
+	}
+	return r, in.split(&r)
+}
+
+// split shares the target out between on demand and spot.
+func (in *createFleetIn) split(r *world.FleetRequest) error {
 	if in.Target.OnDemand != nil {
-		r.OnDemand = *in.Target.OnDemand
+		r.OnDemand.Want = float64(*in.Target.OnDemand)
 	}
 	if in.Target.Spot != nil {
-		r.Spot = *in.Target.Spot
+		r.Spot.Want = float64(*in.Target.Spot)
 	}
-	rest := in.Target.Total - r.OnDemand - r.Spot
+	rest := float64(in.Target.Total) - r.OnDemand.Want - r.Spot.Want
 	if rest < 0 {
-		return r, apierror.Invalid("OnDemandTargetCapacity and SpotTargetCapacity together exceed TotalTargetCapacity.")
+		return apierror.Invalid("OnDemandTargetCapacity and SpotTargetCapacity together exceed TotalTargetCapacity.")
 	}
 	switch in.Target.Default {
 	case world.Spot:
-		r.Spot += rest
+		r.Spot.Want += rest
+		return nil
 	case world.OnDemand, "":
-		r.OnDemand += rest
+	case world.BlockMarket:
+		r.Market = world.BlockMarket
+	case "reserved-capacity":
+		if len(in.Reserved.Types) != 1 || in.Reserved.Types[0] != world.InterruptibleMarket {
+			return apierror.Invalid("ReservedCapacityOptions must name the reservation type %s.", world.InterruptibleMarket)
+		}
+		r.Market = world.InterruptibleMarket
 	default:
-		return r, apierror.Invalid("DefaultTargetCapacityType %s is not simulated: use spot or on-demand.", in.Target.Default)
+		return apierror.Invalid("Invalid value '%s' for DefaultTargetCapacityType.", in.Target.Default)
 	}
-	return r, nil
+	r.OnDemand.Want += rest
+	return nil
+}
+
+// side checks the options of one side.
+func (o fleetOptions) side() (world.FleetSide, error) {
+	out := world.FleetSide{
+		Strategy: o.AllocationStrategy, Min: o.MinTargetCapacity, SingleType: o.SingleInstanceType, SingleZone: o.SingleAvailabilityZone,
+		Pools: o.InstancePoolsToUseCount, ReservedFirst: o.CapacityReservationOptions.UsageStrategy == "use-capacity-reservations-first",
+	}
+	if out.Min > 0 && !out.SingleType && !out.SingleZone {
+		return out, apierror.New("InvalidFleetConfig", "MinTargetCapacity needs SingleInstanceType or SingleAvailabilityZone.")
+	}
+	var err error
+	out.MaxTotal, err = microDollars("MaxTotalPrice", o.MaxTotalPrice)
+	return out, err
+}
+
+// microDollars reads a price an hour in dollars; empty is 0.
+func microDollars(name, text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	dollars, err := strconv.ParseFloat(text, 64)
+	if err != nil || dollars <= 0 {
+		return 0, apierror.Invalid("Value (%s) for parameter %s is invalid. It must be a price.", text, name)
+	}
+	return int64(math.Round(dollars * 1e6)), nil
 }
 
 // maxOverrides is EC2's limit on overrides over all of a fleet's templates.
@@ -178,9 +230,16 @@ func (in *createFleetIn) choices(s *world.State) ([]world.Choice, error) {
 			config.Overrides = []fleetOverride{{}}
 		}
 		for _, o := range config.Overrides {
-			out = append(out, world.Choice{
-				Version: v, InstanceType: o.Type, SubnetID: o.Subnet, Zone: o.Zone, ImageID: o.Image, Priority: o.Priority,
-			})
+			choice := world.Choice{Version: v, InstanceType: o.Type, SubnetID: o.Subnet, Zone: o.Zone, ImageID: o.Image, Priority: o.Priority}
+			if choice.MaxPrice, err = microDollars("MaxPrice", o.MaxPrice); err != nil {
+				return nil, err
+			}
+			if o.Weight != nil {
+				if choice.Weight = *o.Weight; choice.Weight <= 0 || choice.Weight > 999 {
+					return nil, apierror.Invalid("WeightedCapacity must be above 0 and at most 999, got %v.", choice.Weight)
+				}
+			}
+			out = append(out, choice)
 		}
 	}
 	if len(out) > maxOverrides {
@@ -199,91 +258,20 @@ func fleetXML(f *world.Fleet) *createFleetOut {
 				Zone: l.Choice.Zone, Image: l.Choice.ImageID, Type: l.Choice.InstanceType, Priority: l.Choice.Priority, Subnet: l.Choice.SubnetID,
 			},
 		}
-		lifecycle := world.OnDemand
-		if l.Spot {
-			lifecycle = world.Spot
+		if l.Choice.Weight > 0 {
+			source.Override.Weight = &l.Choice.Weight
 		}
 		if len(l.Instances) > 0 {
 			first := l.Instances[0]
-			item := fleetInstances{Source: source, Lifecycle: lifecycle, Type: first.Type.Name, Zone: first.Subnet.Zone.Name, Subnet: first.Subnet.ID}
+			item := fleetInstances{Source: source, Lifecycle: l.Lifecycle, Type: first.Type.Name, Zone: first.Subnet.Zone.Name, Subnet: first.Subnet.ID}
 			for _, in := range l.Instances {
 				item.IDs = append(item.IDs, in.ID)
 			}
 			out.Instances = append(out.Instances, item)
 		}
 		if l.Err != nil {
-			out.Errors = append(out.Errors, fleetError{source, lifecycle, l.Err.Code, l.Err.Message})
+			out.Errors = append(out.Errors, fleetError{source, l.Lifecycle, l.Err.Code, l.Err.Message})
 		}
 	}
 	return out
-}
-
-type runInstancesIn struct {
-	DryRun      bool
-	ClientToken string
-	MinCount    int
-	MaxCount    int
-	SubnetID    string         `query:"SubnetId"`
-	Template    *fleetTemplate `query:"LaunchTemplate"`
-	launchspec.Data
-}
-
-func (a *api) runInstances(_ context.Context, c *wire.Call, in *runInstancesIn) (*reservation, error) {
-	if in.MinCount < 1 || in.MaxCount < in.MinCount {
-		return nil, apierror.Invalid("MinCount (%d) must be at least 1 and not above MaxCount (%d).", in.MinCount, in.MaxCount)
-	}
-	var out *reservation
-	err := a.world.Do(func(s *world.State) error {
-		data, tags, err := in.launch(s)
-		if err != nil {
-			return err
-		}
-		zone := ""
-		if data.Placement != nil {
-			zone = data.Placement.AvailabilityZone
-		}
-		if in.DryRun {
-			return cmp.Or(s.CheckRun(data, in.SubnetID, zone), error(apierror.DryRun()))
-		}
-		out, err = world.Once(s, c.Action, in.ClientToken, c.Fingerprint(), func() (*reservation, error) {
-			if c.Fault == fault.NoCapacity {
-				return nil, world.OutOfCapacity(world.Pool{Type: data.InstanceType, Zone: zone, Capacity: world.OnDemand})
-			}
-			most := in.MaxCount
-			if c.Fault == fault.Partial {
-				most = max(in.MinCount, most/2)
-			}
-			launched, err := s.RunInstances(data, in.SubnetID, zone, in.MinCount, most, tags, in.ClientToken)
-			if err != nil {
-				return nil, err
-			}
-			r := &reservation{ID: launched[0].Reservation, Owner: s.Account}
-			for _, one := range launched {
-				r.Instances = append(r.Instances, instanceXML(s, one))
-			}
-			return r, nil
-		})
-		return err
-	})
-	return out, err
-}
-
-// launch lays the call's own parameters over its template's.
-func (in *runInstancesIn) launch(s *world.State) (*launchspec.Data, []launchspec.TagSpecification, error) {
-	data := in.Data
-	if in.Template == nil {
-		return &data, nil, nil
-	}
-	t, err := s.Template(in.Template.ID, in.Template.Name)
-	if err != nil {
-		return nil, nil, fmt.Errorf("launch template: %w", err)
-	}
-	v, err := t.Version(in.Template.Version)
-	if err != nil {
-		return nil, nil, err
-	}
-	tags := data.TagSpecifications
-	data = *v.Data
-	data.Overlay(in.Data)
-	return &data, tags, nil
 }

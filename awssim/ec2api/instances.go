@@ -22,43 +22,45 @@ type reservation struct {
 }
 
 type instance struct {
-	ID              string              `xml:"instanceId"`
-	Image           string              `xml:"imageId"`
-	State           stateXML            `xml:"instanceState"`
-	PrivateDNS      string              `xml:"privateDnsName"`
-	PublicDNS       string              `xml:"dnsName"`
-	Reason          string              `xml:"reason"`
-	LaunchIndex     int                 `xml:"amiLaunchIndex"`
-	Type            string              `xml:"instanceType"`
-	LaunchTime      string              `xml:"launchTime"`
-	Placement       placement           `xml:"placement"`
-	Platform        string              `xml:"platform,omitempty"`
-	PlatformDetails string              `xml:"platformDetails"`
-	Monitoring      monitoring          `xml:"monitoring"`
-	Subnet          string              `xml:"subnetId,omitempty"`
-	VPC             string              `xml:"vpcId,omitempty"`
-	Address         string              `xml:"privateIpAddress,omitempty"`
-	SourceDestCheck bool                `xml:"sourceDestCheck"`
-	Groups          []group             `xml:"groupSet>item,omitempty"`
-	StateReason     *stateReason        `xml:"stateReason"`
-	Arch            string              `xml:"architecture"`
-	RootType        string              `xml:"rootDeviceType"`
-	RootName        string              `xml:"rootDeviceName"`
-	Devices         []device            `xml:"blockDeviceMapping>item,omitempty"`
-	Virtualization  string              `xml:"virtualizationType"`
-	Lifecycle       string              `xml:"instanceLifecycle,omitempty"`
-	SpotRequest     string              `xml:"spotInstanceRequestId,omitempty"`
-	Token           string              `xml:"clientToken"`
-	Tags            []launchspec.Tag    `xml:"tagSet>item,omitempty"`
-	Hypervisor      string              `xml:"hypervisor"`
-	Interfaces      []networkInterface  `xml:"networkInterfaceSet>item,omitempty"`
-	Profile         *profileXML         `xml:"iamInstanceProfile"`
-	EbsOptimized    bool                `xml:"ebsOptimized"`
-	EnaSupport      bool                `xml:"enaSupport"`
-	CPU             cpuOptions          `xml:"cpuOptions"`
-	Metadata        launchspec.Metadata `xml:"metadataOptions"`
-	Enclave         launchspec.Enclave  `xml:"enclaveOptions"`
-	UsageOperation  string              `xml:"usageOperation"`
+	ID              string                        `xml:"instanceId"`
+	Image           string                        `xml:"imageId"`
+	State           stateXML                      `xml:"instanceState"`
+	PrivateDNS      string                        `xml:"privateDnsName"`
+	PublicDNS       string                        `xml:"dnsName"`
+	Reason          string                        `xml:"reason"`
+	LaunchIndex     int                           `xml:"amiLaunchIndex"`
+	Type            string                        `xml:"instanceType"`
+	LaunchTime      string                        `xml:"launchTime"`
+	Placement       placement                     `xml:"placement"`
+	Platform        string                        `xml:"platform,omitempty"`
+	PlatformDetails string                        `xml:"platformDetails"`
+	Monitoring      monitoring                    `xml:"monitoring"`
+	Subnet          string                        `xml:"subnetId,omitempty"`
+	VPC             string                        `xml:"vpcId,omitempty"`
+	Address         string                        `xml:"privateIpAddress,omitempty"`
+	SourceDestCheck bool                          `xml:"sourceDestCheck"`
+	Groups          []group                       `xml:"groupSet>item,omitempty"`
+	StateReason     *stateReason                  `xml:"stateReason"`
+	Arch            string                        `xml:"architecture"`
+	RootType        string                        `xml:"rootDeviceType"`
+	RootName        string                        `xml:"rootDeviceName"`
+	Devices         []device                      `xml:"blockDeviceMapping>item,omitempty"`
+	Virtualization  string                        `xml:"virtualizationType"`
+	Lifecycle       string                        `xml:"instanceLifecycle,omitempty"`
+	SpotRequest     string                        `xml:"spotInstanceRequestId,omitempty"`
+	Token           string                        `xml:"clientToken"`
+	Tags            []launchspec.Tag              `xml:"tagSet>item,omitempty"`
+	Hypervisor      string                        `xml:"hypervisor"`
+	Interfaces      []networkInterface            `xml:"networkInterfaceSet>item,omitempty"`
+	Profile         *profileXML                   `xml:"iamInstanceProfile"`
+	EbsOptimized    bool                          `xml:"ebsOptimized"`
+	EnaSupport      bool                          `xml:"enaSupport"`
+	CPU             cpuOptions                    `xml:"cpuOptions"`
+	Metadata        launchspec.Metadata           `xml:"metadataOptions"`
+	Enclave         launchspec.Enclave            `xml:"enclaveOptions"`
+	UsageOperation  string                        `xml:"usageOperation"`
+	Reserved        string                        `xml:"capacityReservationId,omitempty"`
+	ReservedSpec    *launchspec.ReservationChoice `xml:"capacityReservationSpecification"`
 }
 
 type stateXML struct {
@@ -69,10 +71,12 @@ type stateXML struct {
 func stateOf(st world.InstanceState) stateXML { return stateXML{int(st), st.String()} }
 
 type placement struct {
-	Zone    string `xml:"availabilityZone"`
-	ZoneID  string `xml:"availabilityZoneId"`
-	Group   string `xml:"groupName"`
-	Tenancy string `xml:"tenancy"`
+	Zone      string `xml:"availabilityZone"`
+	ZoneID    string `xml:"availabilityZoneId"`
+	Group     string `xml:"groupName"`
+	GroupID   string `xml:"groupId,omitempty"`
+	Partition int    `xml:"partitionNumber,omitempty"`
+	Tenancy   string `xml:"tenancy"`
 }
 
 type monitoring struct {
@@ -141,14 +145,21 @@ func instanceXML(s *world.State, in *world.Instance) instance {
 		SpotRequest: in.SpotRequest, Token: in.Token, Tags: s.SeenTags(&in.Tags), Hypervisor: "xen",
 		EbsOptimized: true, EnaSupport: true, CPU: coresOf(in.Type),
 	}
-	if in.Spot {
-		out.Lifecycle = "spot"
+	if how := in.Lifecycle(); how != world.OnDemand {
+		out.Lifecycle = how
 	}
+	if in.Reserved != nil {
+		out.Reserved = in.Reserved.ID
+	}
+	out.ReservedSpec = in.Data.CapacityReservationSpecification
 	if in.Image.Windows {
 		out.Platform, out.PlatformDetails, out.UsageOperation = "windows", "Windows", "RunInstances:0002"
 	}
 	if p := in.Data.Placement; p != nil {
-		out.Placement.Group, out.Placement.Tenancy = p.GroupName, cmp.Or(p.Tenancy, "default")
+		out.Placement.Tenancy = cmp.Or(p.Tenancy, "default")
+	}
+	if g := in.Group; g != nil {
+		out.Placement.Group, out.Placement.GroupID, out.Placement.Partition = g.Name, g.ID, in.Partition
 	}
 	if m := in.Data.Monitoring; m != nil && m.Enabled != nil && *m.Enabled {
 		out.Monitoring.State = "enabled"
@@ -204,7 +215,7 @@ func attach(s *world.State, in *world.Instance, out *instance) {
 var instanceFilters = []string{
 	"architecture", "availability-zone", "availability-zone-id", "client-token", "dns-name", "image-id", "instance-id", "instance-lifecycle",
 	"instance-state-code", "instance-state-name", "instance-type", "launch-time", "owner-id", "private-dns-name", "private-ip-address",
-	"reservation-id", "spot-instance-request-id", "subnet-id", "vpc-id", "instance.group-id", "iam-instance-profile.arn",
+	"reservation-id", "spot-instance-request-id", "subnet-id", "capacity-reservation-id", "placement-group-name", "placement-partition-number", "vpc-id", "instance.group-id", "iam-instance-profile.arn",
 }
 
 func instanceFields(s *world.State, in *world.Instance) fields {
@@ -216,8 +227,14 @@ func instanceFields(s *world.State, in *world.Instance) fields {
 		"launch-time": one(stamp(in.Launched)), "owner-id": one(s.Account), "reservation-id": one(in.Reservation),
 		"spot-instance-request-id": one(in.SpotRequest), "instance.group-id": many(in.Data.Groups()),
 	}
-	if in.Spot {
-		known["instance-lifecycle"] = one("spot")
+	if how := in.Lifecycle(); how != world.OnDemand {
+		known["instance-lifecycle"] = one(how)
+	}
+	if in.Reserved != nil {
+		known["capacity-reservation-id"] = one(in.Reserved.ID)
+	}
+	if in.Group != nil {
+		known["placement-group-name"], known["placement-partition-number"] = one(in.Group.Name), number(in.Partition)
 	}
 	if p := s.Profiles[in.Profile]; p != nil {
 		known["iam-instance-profile.arn"] = one(s.ProfileARN(p))

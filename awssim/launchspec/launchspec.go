@@ -236,6 +236,14 @@ func (d *Data) Groups() []string {
 	return out
 }
 
+// Market is the market type that the launch names; empty is on demand.
+func (d *Data) Market() string {
+	if d.InstanceMarketOptions == nil {
+		return ""
+	}
+	return d.InstanceMarketOptions.MarketType
+}
+
 // Subnet returns the subnet that the primary interface names; empty when the
 // launch leaves it to its caller.
 func (d *Data) Subnet() string {

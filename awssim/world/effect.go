@@ -24,6 +24,10 @@ const (
 	EffectScheduled
 	// EffectReclaim: the notice of an interruptible capacity reservation.
 	EffectReclaim
+	// EffectBlockDelivered and EffectBlockExpiring are about a capacity block;
+	// they have no instance.
+	EffectBlockDelivered
+	EffectBlockExpiring
 )
 
 // Effect is one thing to do, with a copy of what the doer needs to know.
@@ -39,6 +43,8 @@ type Effect struct {
 	Node string
 	// Event is what was announced, for EffectScheduled.
 	Event ScheduledEvent
+	// Block is the capacity block that it is about.
+	Block *CapacityReservation
 }
 
 func (s *State) effect(in *Instance, kind EffectKind) {
@@ -47,6 +53,10 @@ func (s *State) effect(in *Instance, kind EffectKind) {
 		e.Role = p.Roles[0].Name
 	}
 	s.effects = append(s.effects, e)
+}
+
+func (s *State) blockEffect(r *CapacityReservation, kind EffectKind) {
+	s.effects = append(s.effects, Effect{Kind: kind, At: s.Now, Block: r})
 }
 
 // effectIf raises an effect only while the instance is in a state. Booting

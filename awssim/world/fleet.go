@@ -2,12 +2,12 @@ package world
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
 	"github.com/dovetail-sh/dovetail/awssim/fault"
 	"github.com/dovetail-sh/dovetail/awssim/launchspec"
-	"github.com/dovetail-sh/dovetail/catalog"
 )
 
 // Choice is one way that a fleet may launch: a template version with an
@@ -19,16 +19,37 @@ type Choice struct {
 	Zone         string
 	ImageID      string
 	Priority     *float64 // lower is tried first; unset is last
+	Weight       float64  // units that one instance counts for; 0 is 1
+	MaxPrice     int64    // most that a spot instance may cost, micro-dollars an hour; 0 is no limit
+}
+
+func (c Choice) weight() float64 { return cmp.Or(c.Weight, 1) }
+
+// FleetSide is what a fleet asks for on demand, or of spot.
+type FleetSide struct {
+	Want     float64 // units
+	Strategy string  // "lowest-price" when empty
+	// Min is how many units must launch, or none do.
+	Min                    float64
+	SingleType, SingleZone bool
+	// MaxTotal is the most that all may cost, micro-dollars an hour; 0 is no
+	// limit.
+	MaxTotal int64
+	// Pools is over how many pools lowest-price spreads; 0 is 1.
+	Pools int
+	// ReservedFirst prefers pools in which an open reservation has room.
+	ReservedFirst bool
 }
 
 // FleetRequest is an instant fleet.
 type FleetRequest struct {
-	Choices          []Choice
-	OnDemand, Spot   int // how many instances of each
-	OnDemandStrategy string
-	SpotStrategy     string
-	Tags             []launchspec.TagSpecification
-	Token            string
+	Choices        []Choice
+	OnDemand, Spot FleetSide
+	// Market is what all launches must be when it is BlockMarket or
+	// InterruptibleMarket. They are asked for in OnDemand.
+	Market string
+	Tags   []launchspec.TagSpecification
+	Token  string
 	// Trouble is fault.NoCapacity when every pool is to be empty, and
 	// fault.Partial when the best one is, and half of what was asked for is to
 	// be launched.
@@ -39,7 +60,7 @@ type FleetRequest struct {
 type FleetLaunch struct {
 	Choice    Choice
 	Subnet    *Subnet // nil when it could not be resolved
-	Spot      bool
+	Lifecycle string
 	Instances []*Instance
 	Err       *apierror.Error
 }
@@ -48,7 +69,7 @@ type FleetLaunch struct {
 // that was tried, in the order they were tried.
 type Fleet struct {
 	ID       string
-	Launches []FleetLaunch
+	Launches []*FleetLaunch
 }
 
 // CreateFleet launches what it can, choice by choice in the order that the
@@ -56,78 +77,154 @@ type Fleet struct {
 func (s *State) CreateFleet(r FleetRequest) (*Fleet, error) {
 	fleet := &Fleet{ID: "fleet-" + s.UUID()}
 	reservation := s.id("r")
-	if err := s.fill(fleet, r, false, r.OnDemand, cmp.Or(r.OnDemandStrategy, "lowest-price"), reservation); err != nil {
-		return nil, err
-	}
-	if err := s.fill(fleet, r, true, r.Spot, cmp.Or(r.SpotStrategy, "lowest-price"), reservation); err != nil {
-		return nil, err
+	for _, side := range []struct {
+		FleetSide
+		spot bool
+	}{{r.OnDemand, false}, {r.Spot, true}} {
+		if side.Want == 0 {
+			continue
+		}
+		ranked, err := s.rank(r, side.FleetSide, side.spot, reservation)
+		if err != nil {
+			return nil, err
+		}
+		for _, part := range side.parts(ranked) {
+			f := filling{fleet: fleet, side: side.FleetSide, request: r, left: side.Want, allowed: trouble(r.Trouble, part, side.Want)}
+			f.fill(s, part)
+			if f.launched > 0 && f.launched >= side.Min {
+				break
+			}
+			f.takeBack(s)
+		}
 	}
 	return fleet, nil
 }
 
-// candidate is a choice that can be ranked.
-type candidate struct {
-	choice Choice
-	order  order
-	pool   Pool
-	price  int64
-	depth  int
-	index  int // in the request, the last tie-break
-	err    error
+// parts splits choices into those that may be launched together: all, or those
+// of one type or zone, the best first.
+func (side FleetSide) parts(ranked []candidate) [][]candidate {
+	if !side.SingleType && !side.SingleZone {
+		return [][]candidate{ranked}
+	}
+	var keys []Pool
+	var out [][]candidate
+	for _, c := range ranked {
+		key := Pool{}
+		if side.SingleType {
+			key.Type = c.pool.Type
+		}
+		if side.SingleZone {
+			key.Zone = c.pool.Zone
+		}
+		i := slices.Index(keys, key)
+		if i < 0 {
+			i = len(keys)
+			keys, out = append(keys, key), append(out, nil)
+		}
+		out[i] = append(out[i], c)
+	}
+	return out
 }
 
-func (s *State) fill(fleet *Fleet, r FleetRequest, spot bool, want int, strategy, reservation string) error {
-	if want == 0 {
-		return nil
+// filling is the work of launching one side of a fleet.
+type filling struct {
+	fleet    *Fleet
+	side     FleetSide
+	request  FleetRequest
+	left     float64 // units still wanted
+	allowed  float64 // units that a fault lets through
+	launched float64
+	price    int64          // of what was launched, micro-dollars an hour
+	launches []*FleetLaunch // of this part
+}
+
+// fill launches from the best choices in turn, as many at a time as the
+// strategy spreads over; one that gives no more is replaced by the next best.
+func (f *filling) fill(s *State, ranked []candidate) {
+	type active struct {
+		candidate
+		launch *FleetLaunch
 	}
-	ranked := make([]candidate, 0, len(r.Choices))
-	for i, choice := range r.Choices {
-		c := s.candidate(choice, spot)
-		c.index = i
-		c.order.Reservation, c.order.Token = reservation, r.Token
-		ranked = append(ranked, c)
+	var current []active
+	width := f.width(len(ranked))
+	for {
+		for len(current) < width && len(ranked) > 0 {
+			launch := &FleetLaunch{Choice: ranked[0].choice, Subnet: ranked[0].order.Subnet, Lifecycle: ranked[0].lifecycle}
+			current = append(current, active{ranked[0], launch})
+			f.launches = append(f.launches, launch)
+			ranked = ranked[1:]
+		}
+		if len(current) == 0 {
+			break
+		}
+		current = slices.DeleteFunc(current, func(c active) bool {
+			if f.left <= 0 {
+				return false
+			}
+			err := f.launchOne(s, c.candidate, c.launch)
+			if err != nil {
+				c.launch.Err = apierror.From(err)
+			}
+			return err != nil
+		})
+		if f.left <= 0 {
+			break
+		}
 	}
-	compare, err := ranking(strategy, spot)
+	f.fleet.Launches = append(f.fleet.Launches, f.launches...)
+}
+
+// width is how many pools are launched from in turn.
+func (f *filling) width(all int) int {
+	switch {
+	case f.side.Strategy == "diversified":
+		return max(1, all)
+	case f.side.Strategy == "" || f.side.Strategy == "lowest-price":
+		return max(1, f.side.Pools)
+	default:
+		return 1
+	}
+}
+
+func (f *filling) launchOne(s *State, c candidate, launch *FleetLaunch) error {
+	switch {
+	case c.err != nil:
+		return c.err
+	case f.allowed <= 0:
+		return OutOfCapacity(c.pool)
+	case f.side.MaxTotal > 0 && f.price+c.price > f.side.MaxTotal:
+		return apierror.New("UnfulfillableCapacity", "The maximum total price of the fleet is reached.")
+	}
+	tags := launchspec.TagsFor(c.order.dataTags(), "instance")
+	fleetTag := launchspec.Tag{Key: "aws:ec2:fleet-id", Value: f.fleet.ID}
+	c.order.Tags = launchspec.SetTags(launchspec.SetTags(tags, launchspec.TagsFor(f.request.Tags, "instance")), []launchspec.Tag{fleetTag})
+	in, err := s.launch(c.order)
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(ranked, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b2i(a.err != nil), b2i(b.err != nil)), compare(a, b), cmp.Compare(a.index, b.index))
-	})
-	allowed := trouble(r.Trouble, ranked, want)
-	fleetTag := launchspec.Tag{Key: "aws:ec2:fleet-id", Value: fleet.ID}
-	for _, c := range ranked {
-		if want == 0 {
-			break
-		}
-		launch := FleetLaunch{Choice: c.choice, Subnet: c.order.Subnet, Spot: spot}
-		tags := launchspec.TagsFor(c.order.dataTags(), "instance")
-		c.order.Tags = launchspec.SetTags(launchspec.SetTags(tags, launchspec.TagsFor(r.Tags, "instance")), []launchspec.Tag{fleetTag})
-		for want > 0 && c.err == nil {
-			if allowed == 0 {
-				c.err = OutOfCapacity(c.pool)
-				break
-			}
-			in, err := s.launch(c.order)
-			if err != nil {
-				c.err = err
-				break
-			}
-			launch.Instances = append(launch.Instances, in)
-			want--
-			allowed--
-		}
-		if c.err != nil {
-			launch.Err = apierror.From(c.err)
-		}
-		fleet.Launches = append(fleet.Launches, launch)
-	}
+	launch.Instances = append(launch.Instances, in)
+	f.left -= c.choice.weight()
+	f.allowed -= c.choice.weight()
+	f.launched += c.choice.weight()
+	f.price += c.price
 	return nil
 }
 
+// takeBack undoes a part that did not launch as much as it must. Its errors
+// stay, and choices that launched get one.
+func (f *filling) takeBack(s *State) {
+	for _, launch := range f.launches {
+		s.undo(launch.Instances)
+		if len(launch.Instances) > 0 && launch.Err == nil {
+			launch.Err = apierror.New("UnfulfillableCapacity", "Unable to fulfill capacity due to your request configuration. Please adjust your request and try again.")
+		}
+		launch.Instances = nil
+	}
+}
+
 // trouble empties the pools that a fault is to find empty, and says how many of
-// the wanted instances may be launched.
-func trouble(kind fault.Kind, ranked []candidate, want int) int {
+// the wanted units may be launched.
+func trouble(kind fault.Kind, ranked []candidate, want float64) float64 {
 	if kind != fault.Partial {
 		if kind == fault.NoCapacity {
 			want = 0
@@ -137,7 +234,7 @@ func trouble(kind fault.Kind, ranked []candidate, want int) int {
 	if len(ranked) > 1 && ranked[0].err == nil && ranked[1].err == nil {
 		ranked[0].err = OutOfCapacity(ranked[0].pool)
 	}
-	return (want + 1) / 2
+	return math.Ceil(want / 2)
 }
 
 func (o order) dataTags() []launchspec.TagSpecification {
@@ -145,136 +242,4 @@ func (o order) dataTags() []launchspec.TagSpecification {
 		return nil
 	}
 	return o.Data.TagSpecifications
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// candidate resolves a choice. What can not be resolved is an error of that
-// choice alone, as in an instant fleet's error set.
-func (s *State) candidate(choice Choice, spot bool) candidate {
-	c := candidate{choice: choice}
-	c.order, c.err = s.resolve(choice.Version.Data, choice.InstanceType, choice.ImageID, choice.SubnetID, choice.Zone)
-	if c.err != nil {
-		return c
-	}
-	c.order.Spot = spot
-	c.pool = Pool{c.order.Type.Name, c.order.Subnet.Zone.Name, OnDemand}
-	if spot {
-		c.pool.Capacity = Spot
-		c.depth = s.depth(c.pool)
-	}
-	var sold bool
-	if c.price, sold = s.Price(c.pool); !sold {
-		c.err = apierror.New("Unsupported", "Instance type %s is not sold %s in %s.", c.pool.Type, c.pool.Capacity, s.Region.Name)
-	}
-	return c
-}
-
-// resolve turns names into what they name.
-func (s *State) resolve(data *launchspec.Data, instanceType, imageID, subnetID, zone string) (order, error) {
-	name := cmp.Or(instanceType, data.InstanceType)
-	t, ok := catalog.Lookup(name)
-	if !ok {
-		return order{}, apierror.Invalid("Invalid value '%s' for InstanceType.", name)
-	}
-	image, err := s.Image(cmp.Or(imageID, data.ImageID))
-	if err != nil {
-		return order{}, err
-	}
-	id := cmp.Or(subnetID, data.Subnet())
-	if id == "" {
-		return order{}, apierror.New("MissingInput", "No subnets found for the default VPC. Please specify a subnet.")
-	}
-	subnet, err := s.Subnet(id)
-	if err != nil {
-		return order{}, err
-	}
-	if zone != "" && zone != subnet.Zone.Name {
-		return order{}, apierror.Invalid("The subnet %s is in zone %s, not in %s.", subnet.ID, subnet.Zone.Name, zone)
-	}
-	return order{Type: t, Image: image, Data: data, Subnet: subnet}, nil
-}
-
-// ranking gives the order in which a strategy tries pools.
-func ranking(strategy string, spot bool) (func(a, b candidate) int, error) {
-	price := func(a, b candidate) int { return cmp.Compare(a.price, b.price) }
-	switch {
-	case strategy == "lowest-price":
-		return price, nil
-	case strategy == "prioritized" && !spot:
-		return func(a, b candidate) int { return cmp.Or(cmp.Compare(priority(a), priority(b)), price(a, b)) }, nil
-	case strategy == "price-capacity-optimized" && spot:
-		// A pool with nothing to spare must be twice as cheap as one with
-		// plenty to be preferred.
-		return func(a, b candidate) int { return cmp.Compare(a.price*int64(20-a.depth), b.price*int64(20-b.depth)) }, nil
-	case strategy == "capacity-optimized" && spot:
-		return func(a, b candidate) int { return cmp.Or(cmp.Compare(b.depth, a.depth), price(a, b)) }, nil
-	case strategy == "capacity-optimized-prioritized" && spot:
-		// Capacity first, in coarse steps; priority as far as that allows.
-		return func(a, b candidate) int {
-			return cmp.Or(cmp.Compare(b.depth/4, a.depth/4), cmp.Compare(priority(a), priority(b)), price(a, b))
-		}, nil
-	}
-	return nil, apierror.New("InvalidParameterValue", "The allocation strategy %s is not valid.", strategy)
-}
-
-func priority(c candidate) float64 {
-	if c.choice.Priority == nil {
-		return 1 << 30
-	}
-	return *c.choice.Priority
-}
-
-// RunInstances launches between least and most instances of one kind, or none.
-func (s *State) RunInstances(data *launchspec.Data, subnetID, zone string, least, most int, tags []launchspec.TagSpecification, token string) ([]*Instance, error) {
-	o, err := s.resolve(data, "", "", subnetID, zone)
-	if err != nil {
-		return nil, err
-	}
-	o.Spot = data.InstanceMarketOptions != nil && data.InstanceMarketOptions.MarketType == Spot
-	o.Reservation, o.Token = s.id("r"), token
-	o.Tags = launchspec.SetTags(launchspec.TagsFor(data.TagSpecifications, "instance"), launchspec.TagsFor(tags, "instance"))
-	var out []*Instance
-	for len(out) < most {
-		in, err := s.launch(o)
-		if err != nil && len(out) < least {
-			s.undo(out)
-			return nil, err
-		}
-		if err != nil {
-			break
-		}
-		out = append(out, in)
-	}
-	return out, nil
-}
-
-// CheckRun says whether RunInstances would work for one instance, without
-// launching it.
-func (s *State) CheckRun(data *launchspec.Data, subnetID, zone string) error {
-	o, err := s.resolve(data, "", "", subnetID, zone)
-	if err != nil {
-		return err
-	}
-	if _, err := s.launchProfile(data.IamInstanceProfile); err != nil {
-		return err
-	}
-	return s.checkLaunch(o)
-}
-
-// undo takes back launches of a call that failed as a whole. They were never
-// seen: the call holds the state.
-func (s *State) undo(launched []*Instance) {
-	for _, in := range launched {
-		in.StoppedAt, in.GoneAt = s.Now, s.Now
-		in.Subnet.giveBack(in.Address, in.Data.Addresses()-1)
-		s.giveBack(in.Pool())
-		s.effects = slices.DeleteFunc(s.effects, func(e Effect) bool { return e.Instance == in })
-		s.forget(in)
-	}
 }

@@ -1,7 +1,6 @@
 package world
 
 import (
-	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/netip"
@@ -65,7 +64,10 @@ type Instance struct {
 	// been read, then the node's name or the reason there is none.
 	Node, BootFailure string
 
-	Ailment *Ailment // nil while it is well
+	Ailment   *Ailment             // nil while it is well
+	Reserved  *CapacityReservation // nil outside reservations
+	Group     *PlacementGroup      // nil outside groups
+	Partition int                  // of its group; 0 for none
 
 	billed              time.Time // until when it is paid; zero is not at all
 	interrupted, warned bool      // by the spot market
@@ -94,6 +96,14 @@ func (in *Instance) capacity() string {
 
 // Pool is where the instance's capacity came from.
 func (in *Instance) Pool() Pool { return Pool{in.Type.Name, in.Subnet.Zone.Name, in.capacity()} }
+
+// Lifecycle is how the instance was bought, in EC2's words.
+func (in *Instance) Lifecycle() string {
+	if in.Reserved != nil && in.Reserved.market() != "" {
+		return in.Reserved.market()
+	}
+	return in.capacity()
+}
 
 // Name returns the value of the tag Name.
 func (in *Instance) Name() string {
@@ -130,6 +140,14 @@ func (s *State) launch(o order) (*Instance, error) {
 	if o.Spot {
 		pool.Capacity = Spot
 	}
+	group, partition, err := s.place(o)
+	if err != nil {
+		return nil, err
+	}
+	reserved, err := s.reservationFor(o)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.checkQuota(o.Type, pool.Capacity); err != nil {
 		return nil, err
 	}
@@ -138,7 +156,7 @@ func (s *State) launch(o order) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.draw(pool); err != nil {
+	if err := s.acquire(reserved, pool); err != nil {
 		o.Subnet.giveBack(addr, more)
 		return nil, err
 	}
@@ -146,7 +164,7 @@ func (s *State) launch(o order) (*Instance, error) {
 	in := &Instance{
 		ID: s.id("i"), Order: s.lastOrder, Type: o.Type, Image: o.Image, Data: o.Data, Subnet: o.Subnet, Address: addr,
 		Spot: o.Spot, Tags: o.Tags, Launched: s.Now, ReadyAt: s.Now.Add(s.PendingDelay),
-		Reservation: o.Reservation, Token: o.Token, Profile: profile,
+		Reservation: o.Reservation, Token: o.Token, Profile: profile, Reserved: reserved, Group: group, Partition: partition,
 	}
 	if o.Spot {
 		in.SpotRequest = fmt.Sprintf("sir-%08x", uint32(s.dice.Uint64()))
@@ -175,33 +193,22 @@ func (s *State) checkLaunch(o order) error {
 			return err
 		}
 	}
-	if err := checkModelled(o.Data); err != nil {
+	if err := checkModelled(o); err != nil {
 		return err
 	}
 	return checkUserData(o.Data.UserData)
 }
 
-// checkModelled refuses launches into what the account does not have:
-// reservations, placement groups, hosts and capacity blocks.
-func checkModelled(d *launchspec.Data) error {
-	if m := d.InstanceMarketOptions; m != nil && m.MarketType != "" && m.MarketType != Spot {
-		return apierror.New("Unsupported", "The market type %s is not simulated.", m.MarketType)
+// checkModelled refuses launches that are not simulated: dedicated hosts, and
+// markets that do not exist.
+func checkModelled(o order) error {
+	switch market := o.Data.Market(); market {
+	case "", OnDemand, Spot, BlockMarket, InterruptibleMarket:
+	default:
+		return apierror.Invalid("Invalid value '%s' for MarketType.", market)
 	}
-	if r := d.CapacityReservationSpecification; r != nil {
-		if r.Target != nil && r.Target.ID != "" {
-			return apierror.New("InvalidCapacityReservationId.NotFound", "The capacity reservation ID '%s' does not exist", r.Target.ID)
-		}
-		if r.Preference == "capacity-reservations-only" || r.Target != nil {
-			return apierror.New("ReservationCapacityExceeded", "The requested reservation does not have sufficient compatible and available capacity for this request.")
-		}
-	}
-	if p := d.Placement; p != nil {
-		if name := cmp.Or(p.GroupName, p.GroupID); name != "" {
-			return apierror.New("InvalidPlacementGroup.Unknown", "The Placement Group '%s' is unknown.", name)
-		}
-		if p.Tenancy == "host" || p.HostID != "" {
-			return apierror.New("Unsupported", "Dedicated hosts are not simulated.")
-		}
+	if p := o.Data.Placement; p != nil && (p.Tenancy == "host" || p.HostID != "") {
+		return apierror.New("Unsupported", "Dedicated hosts are not simulated.")
 	}
 	return nil
 }
@@ -245,7 +252,7 @@ func (s *State) vanish(in *Instance) {
 	s.effect(in, EffectState)
 	in.Subnet.giveBack(in.Address, in.Data.Addresses()-1)
 	in.Address = netip.Addr{}
-	s.giveBack(in.Pool())
+	s.relinquish(in)
 	s.after(s.NodeGoneDelay, func() { s.effect(in, EffectGone) })
 	s.after(s.Retention, func() { s.forget(in) })
 }

@@ -23,6 +23,7 @@ type Tagged struct {
 // kinds maps an id's prefix to EC2's name of the resource.
 var kinds = map[string]string{
 	"i": "instance", "lt": "launch-template", "subnet": "subnet", "sg": "security-group", "ami": "image", "vpc": "vpc",
+	"cr": "capacity-reservation", "pg": "placement-group",
 }
 
 // Tagged finds the tags of any resource by id.
@@ -60,6 +61,16 @@ func (s *State) Tagged(id string) (Tagged, error) {
 		if im, err = s.Image(id); err == nil {
 			out.Tags = &im.Tags
 		}
+	case "cr":
+		var r *CapacityReservation
+		if r, err = s.Reservation(id); err == nil {
+			out.Tags = &r.Tags
+		}
+	case "pg":
+		var g *PlacementGroup
+		if g, err = s.PlacementGroup(id, ""); err == nil {
+			out.Tags = &g.Tags
+		}
 	default:
 		out.Tags = &s.VPC.Tags
 	}
@@ -83,6 +94,12 @@ func (s *State) AllTagged() []Tagged {
 	}
 	for _, im := range s.Images {
 		out = append(out, Tagged{im.ID, "image", &im.Tags, s})
+	}
+	for _, r := range s.Reservations {
+		out = append(out, Tagged{r.ID, "capacity-reservation", &r.Tags, s})
+	}
+	for _, g := range s.PlacementGroups {
+		out = append(out, Tagged{g.ID, "placement-group", &g.Tags, s})
 	}
 	slices.SortFunc(out, func(a, b Tagged) int { return cmp.Compare(a.ID, b.ID) })
 	return out

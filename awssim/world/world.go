@@ -59,18 +59,20 @@ type State struct {
 	// Lag is how far descriptions lag behind; zero is not at all.
 	Lag time.Duration
 
-	Zones      []*Zone // ascending by name
-	VPC        VPC
-	Subnets    []*Subnet
-	Groups     []*SecurityGroup
-	Images     []*Image // ascending by id
-	Parameters map[string]Parameter
-	Templates  map[string]*Template // by id
-	Roles      map[string]*Role
-	Profiles   map[string]*Profile // by name
-	Pools      map[Pool]int        // how many more a pool can launch; absent is the market's to say
-	Quotas     map[Quota]int       // vCPUs; absent is without end
-	Instances  []*Instance         // in order of launch, those still described
+	Zones           []*Zone // ascending by name
+	VPC             VPC
+	Subnets         []*Subnet
+	Groups          []*SecurityGroup
+	Images          []*Image // ascending by id
+	Parameters      map[string]Parameter
+	Templates       map[string]*Template // by id
+	Roles           map[string]*Role
+	Profiles        map[string]*Profile    // by name
+	Pools           map[Pool]int           // how many more a pool can launch; absent is the market's to say
+	Quotas          map[Quota]int          // vCPUs; absent is without end
+	Reservations    []*CapacityReservation // in the order they were made
+	PlacementGroups []*PlacementGroup      // in the order they were made
+	Instances       []*Instance            // in order of launch, those still described
 
 	instanceByID map[string]*Instance
 	templateName map[string]*Template
