@@ -54,6 +54,7 @@ type kit struct {
 	batch   *provision.Batch
 	overlay *overlay.Store     // nil without the gate
 	buffers *buffer.Reconciler // nil without the gate
+	joining *health.Reconciler
 }
 
 // cloudFor is the cloud, with its calls counted for a controller.
@@ -102,6 +103,7 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 		return err
 	}
 	k.batch = provision.NewBatch(d.config.Planning.BatchIdle, d.config.Planning.BatchMax, o.Clock)
+	k.joining = health.New(k.client, k.cloudFor("nodepool.registrationhealth"), k.clock)
 	k.apply, err = apply.New(apply.Deps{
 		Client: k.client, Cloud: k.cloudFor("provisioner"), Mirror: k.mirror, Metrics: k.metrics, Log: k.log,
 	})
@@ -114,7 +116,6 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 
 // addClaims adds what brings claims to life and to their end.
 func (k *kit) addClaims() error {
-	joining := health.New(k.client, k.cloudFor("nodepool.registrationhealth"), k.clock)
 	hold, err := k.hold()
 	if err != nil {
 		return err
@@ -126,7 +127,7 @@ func (k *kit) addClaims() error {
 		},
 		Delete:  k.apply.Retire,
 		Hold:    hold,
-		Outcome: joining.Note,
+		Outcome: k.joining.Note,
 		Overlay: k.overlaid,
 	})
 	if err != nil {
@@ -146,7 +147,7 @@ func (k *kit) addClaims() error {
 	expired := &expire.Reconciler{Deps: expire.Deps{Client: k.client, Clock: k.clock, Delete: k.apply.Retire}}
 	return errors.Join(
 		alive.Register(k.manager, k.atOnce(200)),
-		joining.Register(k.manager),
+		k.joining.Register(k.manager),
 		terminate.Register(k.manager, endNodes, endClaims),
 		expired.Register(k.manager),
 		k.manager.Add(&collect.Collector{Deps: collect.Deps{

@@ -33,6 +33,7 @@ func (k *kit) addProvisioning() error {
 		Journal: record,
 		Tell:    &provision.Teller{Client: k.client, Events: k.events},
 		Batch:   k.batch,
+		Rest:    k.joining.Rest,
 		Policy:  policyOf(k.config.Planning),
 		Clock:   k.clock, Metrics: k.metrics, Log: k.log.WithName("provisioner"),
 	}

@@ -16,9 +16,9 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 )
 
-// TestBuffersAndOverlays plays stories of CapacityBuffers and NodeOverlays at once on one cluster. Each has a corner of
-// its own: a NodePool that only its pods select.
-func TestBuffersAndOverlays(t *testing.T) {
+// TestGated plays stories of what gates and annotations switch on, at once on one cluster. Each has a corner of its own: a
+// NodePool that only its pods select.
+func TestGated(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	gated := settings()
@@ -46,6 +46,9 @@ func TestBuffersAndOverlays(t *testing.T) {
 		"LimitsGrow":                  bufferGrowsWithItsLimits,
 		"AntiAffinityOfATemplate":     antiAffinityOfATemplate,
 		"AntiAffinityOfADeployment":   antiAffinityOfADeployment,
+		"GracefulExpiry":              expiredNodeIsReplacedFirst,
+		"DaemonSetDefaults":           daemonSetDefaultsCount,
+		"DynamicResources":            dynamicResourcesAreRefused,
 		"Overlay/PriceDecides":        overlayPriceDecides,
 		"Overlay/SlicedGPU":           overlaySlicesGPUs,
 		"Overlay/ConflictIsNamed":     overlayConflictIsNamed,

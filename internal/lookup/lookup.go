@@ -21,6 +21,7 @@ const (
 	nodeProviderID  = "spec.providerID"
 	claimProviderID = "status.providerID"
 	claimMachine    = "status.providerID/machine"
+	claimNode       = "status.nodeName"
 	podNode         = "spec.nodeName"
 	attachmentNode  = "spec.nodeName"
 )
@@ -38,6 +39,7 @@ func Indexes() []Indexed {
 		{&corev1.Node{}, nodeProviderID, func(o client.Object) []string { return one(o.(*corev1.Node).Spec.ProviderID) }},
 		{&karpenterv1.NodeClaim{}, claimProviderID, func(o client.Object) []string { return one(o.(*karpenterv1.NodeClaim).Status.ProviderID) }},
 		{&karpenterv1.NodeClaim{}, claimMachine, func(o client.Object) []string { return one(machineIn(o.(*karpenterv1.NodeClaim).Status.ProviderID)) }},
+		{&karpenterv1.NodeClaim{}, claimNode, func(o client.Object) []string { return one(o.(*karpenterv1.NodeClaim).Status.NodeName) }},
 		{&corev1.Pod{}, podNode, func(o client.Object) []string { return one(o.(*corev1.Pod).Spec.NodeName) }},
 		{&storagev1.VolumeAttachment{}, attachmentNode, func(o client.Object) []string { return one(o.(*storagev1.VolumeAttachment).Spec.NodeName) }},
 	}
@@ -92,10 +94,18 @@ func ClaimOfMachine(ctx context.Context, c client.Reader, machine string) (*karp
 	return oldest(ctx, c, client.MatchingFields{claimMachine: machine})
 }
 
+// ClaimOfNode is the claim that a node of this name has registered with, or nil. Of several the oldest is it.
+func ClaimOfNode(ctx context.Context, c client.Reader, node string) (*karpenterv1.NodeClaim, error) {
+	if node == "" {
+		return nil, nil
+	}
+	return oldest(ctx, c, client.MatchingFields{claimNode: node})
+}
+
 func oldest(ctx context.Context, c client.Reader, of client.MatchingFields) (*karpenterv1.NodeClaim, error) {
 	var list karpenterv1.NodeClaimList
 	if err := c.List(ctx, &list, of); err != nil {
-		return nil, fmt.Errorf("listing claims by machine %v: %w", of, err)
+		return nil, fmt.Errorf("listing claims by %v: %w", of, err)
 	}
 	var oldest *karpenterv1.NodeClaim
 	for i := range list.Items {

@@ -129,7 +129,7 @@ func (c *Census) pools(pools []karpenterv1.NodePool, claims []karpenterv1.NodeCl
 	c.Metrics.Pools.Cost.Reset()
 	leaving := map[string]bool{} // nodes that budgets count, by provider ID
 	for i := range nodes {
-		leaving[nodes[i].Spec.ProviderID] = !nodes[i].DeletionTimestamp.IsZero() || !ready(&nodes[i])
+		leaving[nodes[i].Spec.ProviderID] = !nodes[i].DeletionTimestamp.IsZero() || !condition.NodeReady(&nodes[i])
 	}
 	cost, size, consuming := map[string]float64{}, map[string]int{}, map[string]int{}
 	for i := range claims {
@@ -158,13 +158,4 @@ func (c *Census) pools(pools []karpenterv1.NodePool, claims []karpenterv1.NodeCl
 			c.Metrics.Pools.Consuming.WithLabelValues(name, string(reason)).Set(float64(consuming[name]))
 		}
 	}
-}
-
-func ready(node *corev1.Node) bool {
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }

@@ -42,7 +42,7 @@ func orphans(machines []provider.Machine, claims []karpenterv1.NodeClaim, nodes 
 
 	ready := map[string]bool{}
 	for i := range nodes {
-		ready[nodes[i].Spec.ProviderID] = isReady(&nodes[i])
+		ready[nodes[i].Spec.ProviderID] = condition.NodeReady(&nodes[i])
 	}
 	for i := range claims {
 		claim := &claims[i]
@@ -59,13 +59,4 @@ func orphans(machines []provider.Machine, claims []karpenterv1.NodeClaim, nodes 
 		}
 	}
 	return out
-}
-
-func isReady(node *corev1.Node) bool {
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }

@@ -11,6 +11,7 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/controller/expire"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -104,5 +105,22 @@ func TestWhy(t *testing.T) {
 				t.Errorf("%s\ngot %q (%s), %v; want %q", tc.why, got.reason, got.message, err, tc.want)
 			}
 		})
+	}
+}
+
+// Expiry is drift only where the pool asks for it.
+func TestExpiryDrift(t *testing.T) {
+	t.Parallel()
+	p := pool()
+	claim := launched(p, 2*time.Hour, func(c *karpenterv1.NodeClaim) { c.Spec.ExpireAfter = karpenterv1.After(time.Hour) })
+	if got := expiryDrift(claim, p, noon); got.reason != "" {
+		t.Errorf("without the annotation: %v", got)
+	}
+	p.Annotations = map[string]string{expire.AnnotationGraceful: "true"}
+	if got := expiryDrift(claim, p, noon); got.reason != reasonExpired {
+		t.Errorf("with the annotation: %q, want %s", got.reason, reasonExpired)
+	}
+	if got := expiryDrift(claim, p, noon.Add(-90*time.Minute)); got.reason != "" {
+		t.Errorf("before its time: %v", got)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
+	"github.com/dovetail-sh/dovetail/internal/controller/expire"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -64,7 +65,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	return r.write(ctx, claim, why)
+	result, err := r.write(ctx, claim, why)
+	if left, expires := expire.Remaining(claim, r.Clock.Now()); expires && expire.Graceful(pool) && left > 0 {
+		result.RequeueAfter = min(result.RequeueAfter, left)
+	}
+	return result, err
 }
 
 // why asks in the order in which reasons count, the costly questions last.
@@ -72,7 +77,7 @@ func (r *Reconciler) why(ctx context.Context, claim *karpenterv1.NodeClaim, pool
 	if !condition.IsTrue(claim, karpenterv1.ConditionLaunched) {
 		return cause{}, nil
 	}
-	for _, why := range []cause{rebalanceDrift(claim), poolDrift(claim, pool)} {
+	for _, why := range []cause{rebalanceDrift(claim), poolDrift(claim, pool), expiryDrift(claim, pool, r.Clock.Now())} {
 		if why.reason != "" {
 			return why, nil
 		}

@@ -8,6 +8,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/require"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/controller/expire"
 )
 
 // settledAfter is how old a claim must be before an instance type that the cloud does not
@@ -30,6 +31,17 @@ func rebalanceDrift(claim *karpenterv1.NodeClaim) cause {
 		return cause{}
 	}
 	return cause{reasonRebalance, "The cloud recommends to replace the spot machine, which is at a higher risk of being interrupted."}
+}
+
+// reasonExpired is why a claim is Drifted whose time is over and whose pool wants its nodes replaced first.
+const reasonExpired = "Expired"
+
+// expiryDrift is that of a claim whose time is over, if that is drift's business.
+func expiryDrift(claim *karpenterv1.NodeClaim, pool *karpenterv1.NodePool, now time.Time) cause {
+	if left, expires := expire.Remaining(claim, now); !expires || left > 0 || !expire.Graceful(pool) {
+		return cause{}
+	}
+	return cause{reasonExpired, fmt.Sprintf("The node is older than expireAfter, and NodePool %s has its expired nodes replaced first.", pool.Name)}
 }
 
 // poolDrift compares a claim with its pool: first the template's hash, then the requirements.

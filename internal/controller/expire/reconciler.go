@@ -11,8 +11,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 )
+
+// AnnotationGraceful on a NodePool, with the value "true", has its expired nodes replaced like drifted ones: a new node first, within
+// the pool's budgets for drift, and not while a pod or a PodDisruptionBudget forbids it. Without it they go at once.
+const AnnotationGraceful = "dovetail.sh/graceful-expiration"
+
+// Graceful reports whether a pool's expired nodes are replaced first.
+func Graceful(pool *karpenterv1.NodePool) bool { return pool.Annotations[AnnotationGraceful] == "true" }
+
+// lookAgain is how soon it is looked again whether an expired claim that drift sees to is still drift's business.
+const lookAgain = time.Minute
 
 // Reason is why expired claims are disrupted, as metrics name it.
 const Reason = "expired"
@@ -35,12 +46,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err := r.Client.Get(ctx, req.NamespacedName, claim); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	left, expires := remaining(claim, r.Clock.Now())
+	left, expires := Remaining(claim, r.Clock.Now())
 	switch {
 	case !expires:
 		return reconcile.Result{}, nil
 	case left > 0:
 		return reconcile.Result{RequeueAfter: left}, nil
+	}
+	switch graceful, err := r.graceful(ctx, claim); {
+	case err != nil:
+		return reconcile.Result{}, fmt.Errorf("reading the NodePool of expired NodeClaim %s: %w", claim.Name, err)
+	case graceful:
+		return reconcile.Result{RequeueAfter: lookAgain}, nil
 	}
 	if err := r.Delete(ctx, claim, Reason); err != nil {
 		return reconcile.Result{}, fmt.Errorf("deleting expired NodeClaim %s: %w", claim.Name, err)
@@ -48,8 +65,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return reconcile.Result{}, nil
 }
 
-// remaining is how long a claim may still live. expires is false for claims that never do, or are going already.
-func remaining(claim *karpenterv1.NodeClaim, now time.Time) (left time.Duration, expires bool) {
+// graceful reports whether drift sees to an expired claim: its node is in use, and its pool wants that.
+func (r *Reconciler) graceful(ctx context.Context, claim *karpenterv1.NodeClaim) (bool, error) {
+	name := claim.Labels[karpenterv1.NodePoolLabelKey]
+	if name == "" || !condition.IsTrue(claim, karpenterv1.ConditionInitialized) {
+		return false, nil
+	}
+	pool := &karpenterv1.NodePool{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: name}, pool); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return Graceful(pool), nil
+}
+
+// Remaining is how long a claim may still live. expires is false for claims that never do, or are going already.
+func Remaining(claim *karpenterv1.NodeClaim, now time.Time) (left time.Duration, expires bool) {
 	if !claim.DeletionTimestamp.IsZero() || claim.Spec.ExpireAfter.IsNever() {
 		return 0, false
 	}

@@ -62,6 +62,32 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
+// With the annotation on its pool an expired node is drift's business, once it is in use.
+func TestGracefulPoolsReplaceFirst(t *testing.T) {
+	t.Parallel()
+	for initialized, wantDeleted := range map[bool]bool{true: false, false: true} {
+		pool := &karpenterv1.NodePool{}
+		pool.Name, pool.Annotations = "general", map[string]string{AnnotationGraceful: "true"}
+		claim := &karpenterv1.NodeClaim{}
+		claim.Name, claim.CreationTimestamp, claim.Labels = "c", metav1.NewTime(born), map[string]string{karpenterv1.NodePoolLabelKey: "general"}
+		claim.Spec.ExpireAfter = karpenterv1.After(time.Hour)
+		if initialized {
+			claim.Status.Conditions = []metav1.Condition{{Type: karpenterv1.ConditionInitialized, Status: metav1.ConditionTrue}}
+		}
+		deleted := false
+		r := &Reconciler{Deps{
+			Client: fakeClient(t, claim, pool), Clock: testclock.NewFakePassiveClock(born.Add(2 * time.Hour)),
+			Delete: func(context.Context, *karpenterv1.NodeClaim, string) error { deleted = true; return nil },
+		}}
+		if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(claim)}); err != nil {
+			t.Fatal(err)
+		}
+		if deleted != wantDeleted {
+			t.Errorf("initialized %v: deleted %v", initialized, deleted)
+		}
+	}
+}
+
 func fakeClient(t *testing.T, objects ...client.Object) client.Client {
 	t.Helper()
 	scheme := runtime.NewScheme()

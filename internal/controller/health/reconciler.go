@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/utils/clock"
@@ -41,6 +42,7 @@ type Reconciler struct {
 // history is what happened to the nodes of one pool since it or its class changed.
 type history struct {
 	ring
+	rests
 	pool, class int64 // generations
 }
 
@@ -58,7 +60,9 @@ func (r *Reconciler) Note(pool string, joined bool) {
 		return
 	}
 	r.mu.Lock()
-	r.of(pool).add(joined)
+	h := r.of(pool)
+	h.add(joined)
+	h.rests.note(joined, h.state(), r.clock.Now())
 	r.mu.Unlock()
 	changed := &karpenterv1.NodePool{}
 	changed.Name = pool
@@ -74,6 +78,16 @@ func (r *Reconciler) of(pool string) *history {
 		r.pools[pool] = &history{}
 	}
 	return r.pools[pool]
+}
+
+// Rest is until when a pool whose nodes keep failing to join is to launch nothing more; the past for none.
+func (r *Reconciler) Rest(pool string) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if h := r.pools[pool]; h != nil {
+		return h.until
+	}
+	return time.Time{}
 }
 
 // Reconcile writes the condition of one pool.
@@ -109,7 +123,7 @@ func (r *Reconciler) judge(pool *karpenterv1.NodePool, class int64) {
 	r.mu.Lock()
 	h := r.of(pool.Name)
 	if h.pool != 0 && (h.pool != pool.Generation || h.class != class) {
-		h.outcomes = nil
+		h.outcomes, h.rests = nil, rests{}
 	}
 	h.pool, h.class = pool.Generation, class
 	seen := h.state()

@@ -7,13 +7,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 )
 
 // obstacle is why a registered node is not ready for pods: a reason of the Initialized
 // condition and one sentence, or nothing.
 func obstacle(claim *karpenterv1.NodeClaim, node *corev1.Node) (reason, message string) {
-	if !ready(node) {
+	if !condition.NodeReady(node) {
 		return karpenterv1.ReasonNodeNotReady, fmt.Sprintf("Node %s is not Ready.", node.Name)
 	}
 	for _, taint := range karpenterv1.CoreTaints(claim.Spec.StartupTaints) {
@@ -30,12 +31,6 @@ func obstacle(claim *karpenterv1.NodeClaim, node *corev1.Node) (reason, message 
 		return karpenterv1.ReasonResourceNotRegistered, fmt.Sprintf("Node %s has no %s yet, which the claim requests.", node.Name, name)
 	}
 	return "", ""
-}
-
-func ready(node *corev1.Node) bool {
-	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
-		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-	})
 }
 
 // readinessPrefix is the domain of taints that a node carries until some component of it is ready.

@@ -18,8 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
+	"github.com/dovetail-sh/dovetail/internal/lookup"
 )
 
 // granularity is how far apart two notes on one claim are at least: a node that gets a hundred pods
@@ -41,11 +41,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if !ok {
 		return reconcile.Result{}, nil
 	}
-	claim, err := r.claimOf(ctx, req.Name)
+	claim, err := lookup.ClaimOfNode(ctx, r.Client, req.Name)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if claim == nil {
+	if claim == nil || !claim.DeletionTimestamp.IsZero() {
 		r.noted(req.Name, happened)
 		return reconcile.Result{}, nil
 	}
@@ -87,20 +87,6 @@ func (r *Reconciler) noted(node string, at time.Time) {
 	if r.last[node].Equal(at) {
 		delete(r.last, node)
 	}
-}
-
-// claimOf finds the claim of a node, nil if there is none.
-func (r *Reconciler) claimOf(ctx context.Context, node string) (*karpenterv1.NodeClaim, error) {
-	var claims karpenterv1.NodeClaimList
-	if err := r.Client.List(ctx, &claims); err != nil {
-		return nil, fmt.Errorf("listing claims for node %s: %w", node, err)
-	}
-	for i := range claims.Items {
-		if claims.Items[i].Status.NodeName == node && claims.Items[i].DeletionTimestamp.IsZero() {
-			return &claims.Items[i], nil
-		}
-	}
-	return nil, nil
 }
 
 // Register has the manager call the Reconciler when a pod is bound, finishes, begins to be deleted or is gone.

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/lookup"
 )
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -27,7 +28,13 @@ func TestTheNoteIsTheTimeOfTheEventHoweverLateItIsWritten(t *testing.T) {
 	}
 	claim := &karpenterv1.NodeClaim{}
 	claim.Name, claim.Status.NodeName = "c", "n"
-	kube := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(claim).WithObjects(claim).Build()
+	builder := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(claim).WithObjects(claim)
+	for _, i := range lookup.Indexes() {
+		if _, ours := i.Object.(*karpenterv1.NodeClaim); ours {
+			builder = builder.WithIndex(i.Object, i.Field, i.Values)
+		}
+	}
+	kube := builder.Build()
 	clock := testclock.NewFakeClock(noon)
 	r := &Reconciler{Client: kube, Clock: clock}
 	req := reconcile.Request{NamespacedName: types.NamespacedName{Name: "n"}}

@@ -46,16 +46,22 @@ func (r rests) note(open []engine.NewNode, claims map[string]*karpenterv1.NodeCl
 	}
 }
 
-// apply marks the pools that rest, and says when the first of them is due again; zero for none.
-func (r rests) apply(pools []*shape.Pool, now time.Time) (out []*shape.Pool, due time.Time) {
+// apply marks the pools that rest, and says when the first of them is due again; zero for none. failing is until when a pool rests
+// because its nodes do not join; it may be nil.
+func (r rests) apply(pools []*shape.Pool, now time.Time, failing func(pool string) time.Time) (out []*shape.Pool, due time.Time) {
 	out = pools
 	for i, p := range pools {
-		rest, ok := r[p.Name]
-		if !ok || !now.Before(rest.until) {
+		until, why := r[p.Name].until, "its last launches could not be requested; the controller logs why"
+		if failing != nil {
+			if other := failing(p.Name); other.After(until) {
+				until, why = other, "its last nodes did not join the cluster (condition NodeRegistrationHealthy), so it rests before more are launched"
+			}
+		}
+		if !now.Before(until) {
 			continue
 		}
-		if due.IsZero() || rest.until.Before(due) {
-			due = rest.until
+		if due.IsZero() || until.Before(due) {
+			due = until
 		}
 		if p.NotReady != "" {
 			continue
@@ -64,7 +70,7 @@ func (r rests) apply(pools []*shape.Pool, now time.Time) (out []*shape.Pool, due
 			out = slices.Clone(pools)
 		}
 		resting := *p
-		resting.NotReady = "its last launches could not be requested; the controller logs why"
+		resting.NotReady = why
 		out[i] = &resting
 	}
 	return out, due

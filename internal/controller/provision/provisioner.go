@@ -33,7 +33,7 @@ type opener interface {
 	Open(ctx context.Context, nodes []engine.NewNode, reason string) (map[string]*karpenterv1.NodeClaim, error)
 }
 
-// Deps are what a Provisioner needs; all but Headroom are required.
+// Deps are what a Provisioner needs; all but Headroom and Rest are required.
 type Deps struct {
 	Mirror  *mirror.Mirror
 	Cloud   seller
@@ -46,6 +46,9 @@ type Deps struct {
 	Clock   clock.Clock
 	Metrics *observe.Metrics
 	Log     logr.Logger
+
+	// Rest is until when a pool is to launch nothing because its nodes do not join.
+	Rest func(pool string) time.Time
 
 	// Headroom is told what each plan says of CapacityBuffers. It must be quick.
 	Headroom func(map[types.NamespacedName]Headroom)
@@ -116,7 +119,7 @@ func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err err
 		snapshot = unseat(snapshot)
 	}
 	var due time.Time
-	snapshot.Pools, due = p.rests.apply(snapshot.Pools, began)
+	snapshot.Pools, due = p.rests.apply(snapshot.Pools, began, p.Rest)
 	virtual := virtuals(snapshot)
 	pending := len(snapshot.Pods) - len(virtual)
 	p.Metrics.Scheduler.QueueDepth.WithLabelValues(controllerName, "").Set(float64(pending))

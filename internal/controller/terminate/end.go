@@ -115,12 +115,3 @@ func deadlineOf(claim *karpenterv1.NodeClaim) (time.Time, error) {
 func poolOf(claim *karpenterv1.NodeClaim) string {
 	return claim.Labels[karpenterv1.NodePoolLabelKey]
 }
-
-func isReady(node *corev1.Node) bool {
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
-}

@@ -81,7 +81,7 @@ func (r *Nodes) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 			return reconcile.Result{}, fmt.Errorf("deleting NodeClaim %s, whose node is being deleted: %w", claim.Name, err)
 		}
 	}
-	if _, err := r.Cloud.Machine(ctx, node.Spec.ProviderID); errors.Is(err, provider.ErrNotFound) && !isReady(node) {
+	if _, err := r.Cloud.Machine(ctx, node.Spec.ProviderID); errors.Is(err, provider.ErrNotFound) && !condition.NodeReady(node) {
 		return r.finish(ctx, node, claim) // nothing runs there any more that could be asked to go
 	}
 	if err := r.cordon(ctx, node); err != nil {
