@@ -2,6 +2,7 @@ package pack
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/board"
@@ -151,13 +152,26 @@ func (p *packer) rounds() {
 			it := items[i]
 			p.leave(it, n)
 			c := p.board.Table.Classes[it.Class]
-			p.stuck[c.Base] += n
 			p.failed[int(c.Base)] = true
-			if c.Next >= 0 {
-				p.stuck[c.Base] -= n - p.assign(int(c.Next), n)
+			if p.shut(it) {
+				n = p.assign(it.Class, n)
+			} else if c.Next >= 0 {
+				n = p.assign(int(c.Next), n)
 			}
+			p.stuck[c.Base] += n
 		}
 	}
+}
+
+// shut notes that no more nodes can be opened for pods like an item's in its cell, and reports whether they may try others.
+func (p *packer) shut(it Item) bool {
+	st := p.board.Spread
+	if slices.ContainsFunc(st.Classes[it.Class].Rules, func(r spread.Rule) bool { return r.Kind == spread.Near && st.Keys[r.Key].Host }) {
+		return false // it was for want of somebody to share the node with
+	}
+	c := p.board.Table.Classes[it.Class]
+	p.costs[costKey{c.Where, it.Cell, c.Size}] = math.Inf(1)
+	return it.Cell != nil
 }
 
 // loosen takes the items that are to be packed. Those which find nobody to share a node with because of a preference

@@ -7,6 +7,8 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 )
 
 // board is what the scheduler believes is where: its cache, without the cluster.
@@ -20,13 +22,21 @@ type board struct {
 type machine struct {
 	node *corev1.Node
 	csi  *storagev1.CSINode // nil for a node without limits
-	pods []*corev1.Pod
+	pods []*corev1.Pod      // daemons first
+
+	// claim is set for a machine that is on its way: node and pods are then as they will be.
+	claim  *karpenterv1.NodeClaim
+	joined bool // its Node exists, with little more than the kubelet says
+
+	leaving bool // being deleted: its pods, other than daemons, want room elsewhere
 }
 
 func newBoard(machines []machine) *board {
 	b := &board{byName: map[string]*framework.NodeInfo{}, csi: map[string]*storagev1.CSINode{}}
 	for _, m := range machines {
-		b.add(m)
+		if !m.leaving {
+			b.add(m)
+		}
 	}
 	return b
 }

@@ -14,7 +14,6 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
-	"github.com/dovetail-sh/dovetail/internal/translate"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -56,6 +55,7 @@ func newCluster(ctx context.Context, s *scheduler, seed uint64) *cluster {
 			c.pending = append(c.pending, replica(t, fmt.Sprintf("new-%d-%d", i, j)))
 		}
 	}
+	c.complicate(ctx, s, newDice(seed^complications))
 	return c
 }
 
@@ -155,24 +155,4 @@ func csiNode(name string, t *shape.InstanceType) *storagev1.CSINode {
 			Name: a.Resource, NodeID: name, Allocatable: &storagev1.VolumeNodeResources{Count: &count}})
 	}
 	return out
-}
-
-// objects is the cluster as the API server would hand it out.
-func (c *cluster) objects() translate.Objects {
-	o := storage()
-	o.NodePools, o.DaemonSets, o.TrustPools = c.pools, c.daemons, true
-	o.Offers = map[string]*translate.Offer{}
-	offer := translate.NewOffer(c.types, "")
-	for _, p := range c.pools {
-		o.Offers[p.Name] = offer
-	}
-	for _, m := range c.machines {
-		o.Nodes = append(o.Nodes, m.node)
-		o.Pods = append(o.Pods, m.pods...)
-		if m.csi != nil {
-			o.CSINodes = append(o.CSINodes, m.csi)
-		}
-	}
-	o.Pods = append(o.Pods, c.pending...)
-	return o
 }

@@ -1,7 +1,9 @@
 // Package oracle holds the planner's plans against the real kube-scheduler.
 //
 // From a seed it makes a random cluster: nodes, running pods, pools, instance types, DaemonSets and pods
-// that wait, with every constraint that the scheduler's filters know. The planner plans; then the plan is replayed pod by
+// that wait, with every constraint that the scheduler's filters know; in half of them with things under way:
+// NodeClaims on their way with the pods planned for them, nodes that are being deleted, nominated and ending
+// pods, pools with limits or minValues, and capacity reservations. The planner plans; then the plan is replayed pod by
 // pod through the filter plugins of k8s.io/kubernetes, on nodes made as the plan's nodes would come up. Some
 // order must exist in which every placement passes, and a pod that the planner calls unplaceable must be
 // rejected on every node there is and on a fresh one of every offering. Anything else is a [Disagreement].

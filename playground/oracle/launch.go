@@ -17,7 +17,7 @@ func (c *cluster) launched(n engine.NewNode, option engine.Option) machine {
 	for _, t := range c.types {
 		for i := range t.Offerings {
 			o := &t.Offerings[i]
-			if t.Name != option.Type || o.Zone != option.Zone || o.CapacityType != option.CapacityType {
+			if t.Name != option.Type || o.Zone != option.Zone || o.CapacityType != option.CapacityType || o.Reservation != option.Reservation {
 				continue
 			}
 			return c.joined("new-"+n.ID, pool, provider.Candidate{Type: t, Offering: o}, onlyValues(n.Requirements))
@@ -65,9 +65,9 @@ func (c *cluster) pool(name string) *karpenterv1.NodePool {
 	return nil
 }
 
-// fresh lists every node that could be opened: each offering of each pool, with each value that the pool
-// leaves open for the label that only pools give.
-func (c *cluster) fresh() []machine {
+// fresh lists every node that could be opened on top of a decision: each offering of each pool, with each value that
+// the pool leaves open for the label that only pools give.
+func (c *cluster) fresh(d engine.Decision) []machine {
 	var out []machine
 	for _, p := range c.pools {
 		pool, err := translate.Pool(p)
@@ -77,7 +77,7 @@ func (c *cluster) fresh() []machine {
 		for _, candidate := range provider.Candidates(c.types, pool.Requirements, shape.Vector{}) {
 			for _, labels := range openLabels(pool.Requirements) {
 				m := c.joined("fresh", p, candidate, labels)
-				if holdsDaemons(m) {
+				if holdsDaemons(m) && c.mayOpen(p, candidate, d) {
 					out = append(out, m)
 				}
 			}

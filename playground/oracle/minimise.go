@@ -166,6 +166,9 @@ func (c *cluster) String() string {
 		for _, o := range t.Offerings {
 			if o.Available {
 				fmt.Fprintf(&b, ", %s %s %s", o.Zone, o.CapacityType, o.Price)
+				if o.Reservation != "" {
+					fmt.Fprintf(&b, " (%d left)", o.Remaining)
+				}
 			}
 		}
 		b.WriteByte('\n')
@@ -177,7 +180,7 @@ func (c *cluster) String() string {
 		fmt.Fprintf(&b, "daemonset %s %s\n", ds.Name, text(ds.Spec.Template.Spec))
 	}
 	for _, m := range c.machines {
-		fmt.Fprintf(&b, "node %s %s taints %s allocatable %s", m.node.Name, text(m.node.Labels), text(m.node.Spec.Taints), text(m.node.Status.Allocatable))
+		fmt.Fprintf(&b, "%s %s %s taints %s allocatable %s", m.kind(), m.node.Name, text(m.node.Labels), text(m.node.Spec.Taints), text(m.node.Status.Allocatable))
 		if m.csi != nil {
 			fmt.Fprintf(&b, " attach %s", text(m.csi.Spec.Drivers))
 		}
@@ -190,6 +193,18 @@ func (c *cluster) String() string {
 		podLine(&b, "pending", p)
 	}
 	return b.String()
+}
+
+func (m *machine) kind() string {
+	switch {
+	case m.leaving:
+		return "leaving node"
+	case m.joined:
+		return "joining node"
+	case m.claim != nil:
+		return "claim"
+	}
+	return "node"
 }
 
 func podLine(b *strings.Builder, what string, p *corev1.Pod) {

@@ -93,7 +93,7 @@ type trial struct {
 
 func newTrial(s *scheduler, c *cluster, d engine.Decision) *trial {
 	t := &trial{scheduler: s, cluster: c, decision: d, pods: map[shape.PodID]*corev1.Pod{}}
-	for _, p := range c.pending {
+	for _, p := range slices.Concat(c.pending, c.displaced()) {
 		t.pods[translate.IDOf(p)] = p
 	}
 	return t
@@ -195,7 +195,7 @@ func (t *trial) place(ctx context.Context, moves []move, again bool) []move {
 // impossible checks that pods without a place have none, on the board as it is after all placements.
 func (t *trial) impossible(ctx context.Context) []Disagreement {
 	var out []Disagreement
-	fresh := t.cluster.fresh()
+	fresh := t.cluster.fresh(t.decision)
 	for _, u := range t.decision.Unplaced {
 		pod := t.pods[u.Pod]
 		where, kind := t.room(ctx, pod, fresh)
@@ -220,7 +220,7 @@ func (t *trial) room(ctx context.Context, pod *corev1.Pod, fresh []machine) (whe
 		}
 	}
 	for _, m := range fresh {
-		if !t.passes(ctx, pod, m) {
+		if !t.passes(ctx, pod, m) || !t.broad(ctx, pod, m, fresh) {
 			continue
 		}
 		l := m.node.Labels
@@ -232,6 +232,30 @@ func (t *trial) room(ctx context.Context, pod *corev1.Pod, fresh []machine) (whe
 		kind = NearDaemon
 	}
 	return where, kind
+}
+
+// broad reports whether the pod may go on as many instance types, in the place of m, as m's pool wants a launch to keep.
+func (t *trial) broad(ctx context.Context, pod *corev1.Pod, m machine, fresh []machine) bool {
+	want := 0
+	for _, r := range t.cluster.pool(m.node.Labels[shape.LabelNodePool]).Spec.Template.Spec.Requirements {
+		if r.MinValues != nil {
+			want = *r.MinValues
+		}
+	}
+	if want < 2 {
+		return true
+	}
+	types := map[string]bool{}
+	for _, o := range fresh {
+		same := true
+		for _, key := range []string{shape.LabelNodePool, shape.LabelZone, shape.LabelCapacityType, teamLabel} {
+			same = same && o.node.Labels[key] == m.node.Labels[key]
+		}
+		if same && t.passes(ctx, pod, o) {
+			types[o.node.Labels[shape.LabelInstanceType]] = true
+		}
+	}
+	return len(types) >= want
 }
 
 // passes reports whether a pod may go on a machine that would be new.

@@ -1,0 +1,230 @@
+package oracle
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/translate"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+// complications makes another seed of a cluster's, for what comes on top.
+const complications = 0x5EED << 32
+
+// complicate adds to some clusters what happens while things are under way: machines that are coming or going, pods that
+// have a node in view or are ending, and pools that may not grow as they like.
+func (c *cluster) complicate(ctx context.Context, s *scheduler, d dice) {
+	if !d.percent(50) {
+		return
+	}
+	if d.percent(30) {
+		d.limit(pick(d, c.pools...))
+	}
+	if d.percent(25) {
+		d.reserve(pick(d, c.types...))
+	}
+	if d.percent(20) {
+		d.breadth(pick(d, c.pools...))
+	}
+	if d.percent(50) {
+		c.underWay(d)
+	}
+	if len(c.machines) > 0 && d.percent(40) {
+		c.nominate(ctx, s, d)
+	}
+	for i := range c.machines {
+		m := &c.machines[i]
+		if m.claim == nil && d.percent(15) {
+			m.leaving = true
+			continue
+		}
+		for k := daemonsOf(*m); k < len(m.pods); k++ {
+			if m.claim == nil && m.pods[k].Status.NominatedNodeName == "" && d.percent(10) {
+				m.pods[k].DeletionTimestamp = &metav1.Time{Time: noon}
+			}
+		}
+	}
+}
+
+// limit lets a pool grow by a few machines or cores only.
+func (d dice) limit(p *karpenterv1.NodePool) {
+	p.Spec.Limits = corev1.ResourceList{}
+	if d.percent(60) {
+		p.Spec.Limits[corev1.ResourceCPU] = *resource.NewQuantity(int64(d.between(1, 24)), resource.DecimalSI)
+	}
+	if d.percent(60) {
+		p.Spec.Limits[shape.LimitNodes] = *resource.NewQuantity(int64(d.between(0, 4)), resource.DecimalSI)
+	}
+}
+
+// reserve adds a reservation of one or two machines to a type.
+func (d dice) reserve(t *shape.InstanceType) {
+	t.Offerings = append(t.Offerings, shape.Offering{
+		Zone: pick(d, t.Offerings...).Zone, CapacityType: shape.Reserved, Price: shape.Dollars(0.0001), Available: true,
+		Reservation: "reservation-" + t.Name, Remaining: int32(d.between(1, 2)),
+	})
+	for i := range t.Requirements {
+		if t.Requirements[i].Key == shape.LabelCapacityType {
+			t.Requirements[i].Values = offered(t, func(o *shape.Offering) string { return o.CapacityType })
+		}
+	}
+}
+
+// breadth makes a pool keep several instance types for each launch.
+func (d dice) breadth(p *karpenterv1.NodePool) {
+	n := d.between(1, 3)
+	p.Spec.Template.Spec.Requirements = append(p.Spec.Template.Spec.Requirements, karpenterv1.Requirement{
+		Key: shape.LabelInstanceType, Operator: corev1.NodeSelectorOpExists, MinValues: &n,
+	})
+}
+
+// underWay plans for some of the pods, and has launched some of that plan's nodes.
+func (c *cluster) underWay(d dice) {
+	wave := *c
+	wave.pending = nil
+	for _, pod := range slices.Clone(c.pending) {
+		if d.percent(30) {
+			wave.pending = append(wave.pending, pod)
+		}
+	}
+	snapshot, _ := translate.Snapshot(wave.objects(), noon)
+	byID := map[shape.PodID]*corev1.Pod{}
+	for _, pod := range wave.pending {
+		byID[translate.IDOf(pod)] = pod
+	}
+	for _, n := range engine.Plan(snapshot, engine.DefaultPolicy()).Open {
+		if !d.percent(70) {
+			continue
+		}
+		option := pick(d, n.Options...)
+		if !c.take(option) {
+			continue
+		}
+		m := c.launched(n, option)
+		m.node.Name = "claim-" + n.ID
+		m.node.Labels[shape.LabelHostname] = m.node.Name
+		m.claim, m.joined = c.claim(m, n), d.percent(40)
+		m.node.Spec.ProviderID = m.claim.Status.ProviderID
+		if m.csi != nil {
+			m.csi.Name = m.node.Name
+		}
+		for _, pod := range m.pods {
+			pod.Spec.NodeName = m.node.Name
+		}
+		for _, id := range n.Pods {
+			pod := byID[id]
+			c.pending = slices.DeleteFunc(c.pending, func(p *corev1.Pod) bool { return p == pod })
+			pod.Spec.NodeName = m.node.Name
+			m.pods = append(m.pods, pod)
+		}
+		c.machines = append(c.machines, m)
+	}
+}
+
+// take launches from an option: a reservation then holds one machine less.
+func (c *cluster) take(option engine.Option) bool {
+	if option.Reservation == "" {
+		return true
+	}
+	for _, t := range c.types {
+		for i := range t.Offerings {
+			o := &t.Offerings[i]
+			if o.Reservation != option.Reservation {
+				continue
+			}
+			if o.Remaining == 0 {
+				return false
+			}
+			o.Remaining--
+			o.Available = o.Remaining > 0
+		}
+	}
+	return true
+}
+
+// claim is the NodeClaim of a machine that was launched.
+func (c *cluster) claim(m machine, n engine.NewNode) *karpenterv1.NodeClaim {
+	claim := translate.NodeClaim(c.pool(n.Pool), n, nil)
+	claim.Name = m.node.Name
+	for key, value := range m.node.Labels {
+		if key != shape.LabelHostname {
+			claim.Labels[key] = value
+		}
+	}
+	claim.Status.ProviderID = "oracle:///" + claim.Name
+	claim.Status.Allocatable = maps.Clone(m.node.Status.Allocatable)
+	claim.Status.Capacity = maps.Clone(m.node.Status.Capacity)
+	return claim
+}
+
+// nominate gives some pods that wait a node in view, as when they have made others leave it.
+func (c *cluster) nominate(ctx context.Context, s *scheduler, d dice) {
+	s.board = newBoard(c.machines)
+	for _, pod := range slices.Clone(c.pending) {
+		m := &c.machines[d.IntN(len(c.machines))]
+		if !d.percent(15) || m.claim != nil {
+			continue
+		}
+		if plugin, _ := s.attempt(ctx, pod).refusal(s.board.byName[m.node.Name]); plugin != "" {
+			continue
+		}
+		c.pending = slices.DeleteFunc(c.pending, func(p *corev1.Pod) bool { return p == pod })
+		pod.Spec.NodeName, pod.Status.NominatedNodeName = m.node.Name, m.node.Name
+		s.board.byName[m.node.Name].AddPod(pod)
+		m.pods = append(m.pods, pod)
+	}
+}
+
+// mayOpen reports whether a pool may have one more machine of a candidate beside those of a decision, each as the
+// cheapest of its options.
+func (c *cluster) mayOpen(p *karpenterv1.NodePool, with provider.Candidate, d engine.Decision) bool {
+	used, nodes := with.Type.Capacity, int64(1)
+	reserved := int32(1)
+	for _, m := range c.machines {
+		if m.claim != nil && m.claim.Labels[karpenterv1.NodePoolLabelKey] == p.Name {
+			used, nodes = used.Add(c.typeOf(m.node.Labels[shape.LabelInstanceType]).Capacity), nodes+1
+		}
+	}
+	for _, n := range d.Open {
+		if n.Options[0].Reservation != "" && n.Options[0].Reservation == with.Offering.Reservation {
+			reserved++
+		}
+		if n.Pool == p.Name {
+			used, nodes = used.Add(c.typeOf(n.Options[0].Type).Capacity), nodes+1
+		}
+	}
+	if with.Offering.Reservation != "" && reserved > with.Offering.Remaining {
+		return false
+	}
+	for name, q := range p.Spec.Limits {
+		switch name {
+		case shape.LimitNodes:
+			if nodes > q.Value() {
+				return false
+			}
+		case corev1.ResourceCPU:
+			if used.CPU > q.MilliValue() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// typeOf finds a type; one that was left out to make the cluster smaller is nothing.
+func (c *cluster) typeOf(name string) *shape.InstanceType {
+	for _, t := range c.types {
+		if t.Name == name {
+			return t
+		}
+	}
+	return &shape.InstanceType{}
+}
