@@ -17,3 +17,5 @@ for module in . hack/catalog bench; do
   (cd "$module" && go vet ./... && go tool -modfile="$root/tools/go.mod" staticcheck ./...)
 done
 [ ! -f playground/go.mod ] || (echo "vetting module playground" && cd playground && go vet ./...)
+echo "reading Terraform"
+go tool -modfile="$root/tools/go.mod" hclfmt -check deploy/terraform/*.tf >/dev/null

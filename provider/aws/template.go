@@ -32,6 +32,7 @@ type variant struct {
 	efas        int
 	reservation string
 	kind        fleet.Kind
+	spot        bool
 	group       string // ID of the placement group
 	partition   int    // of the group, from 1; 0 for none
 }
@@ -40,7 +41,7 @@ type variant struct {
 func variantOf(c provider.Candidate, imageID string, wantsEFA bool) variant {
 	group, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupID)            // empty for none
 	partition, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupPartition) // empty for none
-	v := variant{imageID: imageID, maxPods: c.Type.Capacity.Pods, reservation: c.Offering.Reservation, kind: kindOf(c), group: group}
+	v := variant{imageID: imageID, maxPods: c.Type.Capacity.Pods, reservation: c.Offering.Reservation, kind: kindOf(c), group: group, spot: c.Offering.CapacityType == shape.Spot}
 	v.partition, _ = strconv.Atoi(partition) // 0 for none
 	if wantsEFA {
 		v.efas = int(c.Type.Capacity.Get(string(awsv1.ResourceEFA)))
@@ -92,6 +93,7 @@ func (c *Cloud) content(ctx context.Context, class *awsv1.EC2NodeClass, claim *k
 		Reservations:       c.settings.ReservedCapacity,
 		Reservation:        v.reservation,
 		Market:             v.market(),
+		Spot:               v.spot,
 		PlacementGroup:     v.group,
 		Partition:          v.partition,
 		NoMetadataIPv6:     strings.HasPrefix(c.region, "us-iso"),

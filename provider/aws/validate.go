@@ -133,7 +133,10 @@ func (c *Cloud) dryRun(ctx context.Context, class *awsv1.EC2NodeClass, instanceT
 		NetworkInterfaces: []ec2types.InstanceNetworkInterfaceSpecification{
 			{DeviceIndex: awssdk.Int32(0), SubnetId: awssdk.String(where.ID), Groups: content.SecurityGroups},
 		},
-		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeInstance, Tags: launchtemplate.Tags(tags)}},
+		TagSpecifications: []ec2types.TagSpecification{
+			{ResourceType: ec2types.ResourceTypeInstance, Tags: launchtemplate.Tags(tags)},
+			{ResourceType: ec2types.ResourceTypeVolume, Tags: launchtemplate.Tags(tags)},
+		},
 	})
 	if err != nil && !awserror.IsDryRunPassed(err) {
 		return permission(err, "ec2:RunInstances", awsv1.ReasonRunInstancesAuthCheckFailed)

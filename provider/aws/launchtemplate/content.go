@@ -43,6 +43,9 @@ type Content struct {
 	PlacementGroup string `json:",omitempty"`
 	Partition      int    `json:",omitempty"`
 
+	// Spot says that the request for a spot instance is tagged too: policies ask for tags on all that is made.
+	Spot bool `json:",omitempty"`
+
 	// Tags of the template, and of network interfaces made from it.
 	Tags map[string]string
 }
@@ -58,6 +61,10 @@ func (c Content) data() *ec2types.RequestLaunchTemplateData {
 		TagSpecifications: []ec2types.LaunchTemplateTagSpecificationRequest{
 			{ResourceType: ec2types.ResourceTypeNetworkInterface, Tags: Tags(c.Tags)},
 		},
+	}
+	if c.Spot {
+		data.TagSpecifications = append(data.TagSpecifications,
+			ec2types.LaunchTemplateTagSpecificationRequest{ResourceType: ec2types.ResourceTypeSpotInstancesRequest, Tags: Tags(c.Tags)})
 	}
 	if c.Reservations {
 		data.CapacityReservationSpecification = c.reservation()
