@@ -41,6 +41,8 @@ type Config struct {
 	CPURequests int
 	// MemoryLimit in bytes; the garbage collector aims at 90 % of it. Negative means none.
 	MemoryLimit int64
+	// AggregateNodes gives the metrics of nodes one series for all nodes of a pool, zone and capacity type.
+	AggregateNodes bool
 	// DisableObservability drops the metrics that have a series for each pod or node.
 	DisableObservability bool
 

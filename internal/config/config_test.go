@@ -110,3 +110,61 @@ func TestPrintNamesValueAndOrigin(t *testing.T) {
 		}
 	}
 }
+
+// karpenters are Karpenter's settings with their defaults; charts and manifests set them.
+const karpenters = `
+karpenter-service
+metrics-port 8080
+health-probe-port 8081
+kube-client-qps 200
+kube-client-burst 300
+enable-profiling false
+disable-controller-warmup true
+disable-leader-election false
+disable-cluster-state-observability false
+leader-election-name karpenter-leader-election
+leader-election-namespace
+memory-limit -1
+cpu-requests 1000
+log-level info
+log-output-paths [stdout]
+log-error-output-paths [stderr]
+batch-max-duration 10s
+batch-idle-duration 1s
+preference-policy Respect
+min-values-policy Strict
+ignore-dra-requests true
+scheduler-config
+feature-gates NodeRepair=false,ReservedCapacity=true,SpotToSpotConsolidation=false,NodeOverlay=false,StaticCapacity=false,CapacityBuffer=false
+instance-types-file-path
+cluster-name
+cluster-endpoint
+cluster-ca-bundle
+isolated-vpc false
+eks-control-plane false
+vm-memory-overhead-percent 0.075
+interruption-queue
+reserved-enis 0
+disable-dry-run false
+enable-zonal-shift false
+`
+
+func TestSettingsAreKarpenters(t *testing.T) {
+	t.Parallel()
+	_, f, err := load(t, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(strings.TrimSpace(karpenters)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch flag := f.Lookup(name); {
+		case flag == nil:
+			t.Errorf("there is no flag --%s", name)
+		case flag.DefValue != value:
+			t.Errorf("--%s is %q by default, want %q", name, flag.DefValue, value)
+		}
+		if got, want := Variable(name), strings.ToUpper(strings.ReplaceAll(name, "-", "_")); got != want {
+			t.Errorf("the variable of --%s is %s, want %s", name, got, want)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/apply"
 	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/controller/buffer"
+	"github.com/dovetail-sh/dovetail/internal/controller/census"
 	"github.com/dovetail-sh/dovetail/internal/controller/collect"
 	"github.com/dovetail-sh/dovetail/internal/controller/consistency"
 	"github.com/dovetail-sh/dovetail/internal/controller/consolidatable"
@@ -55,6 +56,8 @@ type kit struct {
 	overlay *overlay.Store     // nil without the gate
 	buffers *buffer.Reconciler // nil without the gate
 	joining *health.Reconciler
+	times   *census.Times
+	planner *provision.Provisioner
 }
 
 // cloudFor is the cloud, with its calls counted for a controller.
@@ -202,6 +205,7 @@ func (k *kit) addDisruption() error {
 		(&drift.Reconciler{Client: k.client, Cloud: k.cloudFor("nodeclaim.disruption"), Clock: k.clock}).Register(k.manager, k.classes...),
 		(&consistency.Reconciler{Client: k.client, Clock: k.clock, Events: k.events}).Register(k.manager),
 		(&podevents.Reconciler{Client: k.client, Clock: k.clock}).Register(k.manager),
+		(&podevents.Protector{Client: k.client, Clock: k.clock, Events: k.events}).Register(k.manager),
 		(&consolidatable.Reconciler{Client: k.client, Clock: k.clock}).Register(k.manager),
 	)
 }

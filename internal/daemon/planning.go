@@ -34,17 +34,17 @@ func (k *kit) addProvisioning() error {
 		Tell:    &provision.Teller{Client: k.client, Events: k.events},
 		Batch:   k.batch,
 		Rest:    k.joining.Rest,
+		Decided: k.times.Decided,
 		Policy:  policyOf(k.config.Planning),
 		Clock:   k.clock, Metrics: k.metrics, Log: k.log.WithName("provisioner"),
 	}
 	if k.buffers != nil {
 		deps.Headroom = k.buffers.Planned
 	}
-	planner, err := provision.New(deps)
-	if err != nil {
+	if k.planner, err = provision.New(deps); err != nil {
 		return err
 	}
-	return errors.Join(k.manager.Add(record), k.manager.Add(whenSynced{k.mirror, planner}))
+	return errors.Join(k.manager.Add(record), k.manager.Add(whenSynced{k.mirror, k.planner}))
 }
 
 // hold tells the scheduler of the plan when a node is about to take pods; nil if that is switched off.

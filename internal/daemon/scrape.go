@@ -48,11 +48,13 @@ func (k *kit) addObservers(ctx context.Context) (*gauges, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = pods.AddEventHandler(census.NewTimes(k.metrics.Pods, k.clock, active))
+	k.times = census.NewTimes(k.metrics.Pods, k.clock, active)
+	_, err = pods.AddEventHandler(k.times)
 	return &gauges{
 		kit: k, observer: observer, unsynced: k.clock.Now(),
 		census: &census.Census{
-			Client: k.client, Metrics: k.metrics, Clock: k.clock, Price: k.price, Aggregate: k.config.DisableObservability,
+			Client: k.client, Metrics: k.metrics, Clock: k.clock, Price: k.price, Times: k.times,
+			Aggregate: k.config.DisableObservability, ByGroup: k.config.AggregateNodes,
 		},
 	}, errors.Join(err, observer.Follow(ctx, k.manager.GetCache(), kinds...))
 }
@@ -92,6 +94,7 @@ func (g *gauges) refresh(ctx context.Context) error {
 		state.Unsynced.WithLabelValues().Set(now.Sub(g.unsynced).Seconds())
 		return nil // a count of half a cluster misleads
 	}
+	g.kit.metrics.Scheduler.Unfinished.WithLabelValues("provisioner", "").Set(g.kit.planner.Unfinished().Seconds())
 	lists := []client.ObjectList{&karpenterv1.NodePoolList{}}
 	if !g.kit.config.DisableObservability {
 		lists = append(lists, &karpenterv1.NodeClaimList{})

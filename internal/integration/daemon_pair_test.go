@@ -1,10 +1,13 @@
 package integration
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/dovetail-sh/dovetail/internal/daemon"
+	"github.com/dovetail-sh/dovetail/internal/observe"
 )
 
 // takeover is how long a standby may take once the leader has stopped in good order.
@@ -72,7 +76,7 @@ func metricsAndHealthAreServed(t *testing.T, c *cluster) {
 	served := settings()
 	served.Serve.MetricsPort, served.Serve.HealthPort = freePort(t), freePort(t)
 	served.Serve.Profiling = true
-	_, stop := c.run(t, served)
+	d, stop := c.run(t, served)
 	defer stop()
 	pool, deployment := general(), web("one", 1, "500m")
 	c.create(t, pool, deployment)
@@ -92,15 +96,59 @@ func metricsAndHealthAreServed(t *testing.T, c *cluster) {
 			`karpenter_nodes_created_total{nodepool="general"`, `karpenter_pods_state{`, `karpenter_nodes_allocatable{`, "karpenter_cluster_state_synced 1",
 			`karpenter_nodepools_usage{nodepool="general",resource_type="nodes"} 1`, `karpenter_cloudprovider_duration_seconds_count{controller="nodeclaim.lifecycle",method="Create",provider="kwok"} 1`,
 			`karpenter_pods_bound_duration_seconds_count`, `operator_nodeclaim_status_condition_transitions_total{reason="Launched",status="True",type="Launched"}`,
+			"karpenter_pods_scheduling_decision_duration_seconds_count", "karpenter_scheduler_unfinished_work_seconds{", `karpenter_cluster_utilization_percent{resource_type="cpu"}`,
+			"karpenter_nodepools_cost_total{", `karpenter_nodepools_allowed_disruptions{nodepool="general",reason="Empty"}`,
 			"process_resident_memory_bytes", "process_cpu_seconds_total", "controller_runtime_reconcile_total", "karpenter_build_info{",
 		} {
 			if missing := missingFrom(text, want); missing != "" {
 				return want + " is missing"
 			}
 		}
-		return duplicates(text)
+		return cmp.Or(duplicates(text), strangers(text, d.Metrics()))
 	})
 	c.remove(t, deployment, pool)
+}
+
+// strangers finds a metric of ours that the table does not know, or knows with another type or other labels.
+func strangers(text string, m *observe.Metrics) string {
+	rows := map[string]observe.Metric{}
+	for _, row := range m.Table() {
+		rows[row.Name] = row
+	}
+	var current observe.Metric
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) == 4 && words[1] == "TYPE" {
+			name, kind := words[2], words[3]
+			current = rows[name]
+			ours := strings.HasPrefix(name, "karpenter_") || strings.HasPrefix(name, "operator_")
+			if ours && string(current.Kind) != kind {
+				return fmt.Sprintf("%s is a %s, in the table %q", name, kind, current.Kind)
+			}
+		}
+		if strings.HasPrefix(line, "#") || current.Name == "" {
+			continue
+		}
+		if got, want := labelsOf(line), slices.Sorted(slices.Values(current.Labels)); !slices.Equal(got, want) {
+			return fmt.Sprintf("%s has labels %v, in the table %v", current.Name, got, want)
+		}
+	}
+	return ""
+}
+
+// labelName finds the names of a series' labels.
+var labelName = regexp.MustCompile(`([a-z_]+)="(?:[^"\\]|\\.)*"[,}]`)
+
+// labelsOf are the names of a series' labels, ascending, without those of buckets and quantiles.
+func labelsOf(series string) []string {
+	var out []string
+	for _, found := range labelName.FindAllStringSubmatch(series, -1) {
+		if name := found[1]; name != "le" && name != "quantile" {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // duplicates finds a series that is there twice.

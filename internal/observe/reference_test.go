@@ -61,7 +61,23 @@ g karpenter_nodepools_usage resource_type nodepool
 g karpenter_nodepools_cost_total nodepool
 c karpenter_nodepools_cost_tracker_errors_total nodepool
 h karpenter_cloudprovider_duration_seconds controller method provider
+c karpenter_cloudprovider_errors_total controller method provider error
+g karpenter_nodes_allocatable resource_type node_name nodepool phase managed arch capacity_type instance_type os region zone windows_build
+g karpenter_nodes_total_pod_requests resource_type node_name nodepool phase managed arch capacity_type instance_type os region zone windows_build
+g karpenter_nodes_total_pod_limits resource_type node_name nodepool phase managed arch capacity_type instance_type os region zone windows_build
+g karpenter_nodes_total_daemon_requests resource_type node_name nodepool phase managed arch capacity_type instance_type os region zone windows_build
+g karpenter_nodes_total_daemon_limits resource_type node_name nodepool phase managed arch capacity_type instance_type os region zone windows_build
+g karpenter_nodes_system_overhead resource_type node_name nodepool phase managed arch capacity_type instance_type os region zone windows_build
+g karpenter_nodes_current_lifetime_seconds node_name nodepool phase managed arch capacity_type instance_type os region zone windows_build
 g karpenter_build_info version goversion goarch commit
+c operator_status_condition_transitions_total group kind type status reason
+h operator_status_condition_transition_seconds group kind type status
+g operator_status_condition_count group kind namespace name type status reason
+g operator_status_condition_current_status_seconds group kind namespace name type status reason
+g operator_termination_current_time_seconds group kind namespace name
+h operator_termination_duration_seconds group kind
+c operator_nodeclaim_status_condition_transitions_total type status reason
+g operator_capacitybuffer_status_condition_count namespace name type status reason
 `
 
 func TestMetricsAreKarpenters(t *testing.T) {
@@ -80,23 +96,46 @@ func TestMetricsAreKarpenters(t *testing.T) {
 	}
 }
 
-// events are Karpenter's event reasons that this daemon gives.
-var events = []string{
-	"Nominated", "FailedScheduling", "NoCompatibleInstanceTypes", "DisruptionLaunching", "DisruptionWaitingReadiness", "DisruptionTerminating", "DisruptionBlocked",
-	"Unconsolidatable", "ConsolidationCandidate", "ConsolidationRejected", "ConsolidationApproved", "NodeRepairBlocked", "Evicted", "Disrupted", "FailedDraining",
-	"AwaitingVolumeDetachment", "TerminationGracePeriodExpiring", "InsufficientCapacityError", "UnregisteredTaintMissing", "FailedConsistencyCheck",
-	"InvalidDoNotDisruptAnnotation", "DoNotDisruptUntil", "DoNotDisruptGracePeriodElapsed", "FailedTermination", "NodeClassNotReady", "Finalized",
-}
+// events are Karpenter's: reason, type, and the kinds of objects that get it.
+const events = `
+Nominated Normal Pod
+FailedScheduling Warning Pod
+NoCompatibleInstanceTypes Warning NodePool
+DisruptionLaunching Normal NodeClaim
+DisruptionWaitingReadiness Normal NodeClaim
+DisruptionTerminating Normal Node NodeClaim
+DisruptionBlocked Normal Node NodeClaim
+DisruptionBlocked Normal NodePool
+Unconsolidatable Normal Node NodeClaim
+ConsolidationCandidate Normal Node NodeClaim
+ConsolidationRejected Normal Node NodeClaim
+ConsolidationApproved Normal Node NodeClaim NodePool
+NodeRepairBlocked Warning Node NodeClaim NodePool
+Evicted Normal Pod
+Disrupted Normal Pod
+FailedDraining Warning Node
+AwaitingVolumeDetachment Normal Node
+TerminationGracePeriodExpiring Warning Node NodeClaim
+InsufficientCapacityError Warning NodeClaim
+UnregisteredTaintMissing Warning NodeClaim
+FailedConsistencyCheck Warning NodeClaim
+InvalidDoNotDisruptAnnotation Warning Pod
+DoNotDisruptUntil Normal Pod
+DoNotDisruptGracePeriodElapsed Normal Pod
+FailedTermination Warning Node NodeClaim
+NodeClassNotReady Warning NodeClaim
+Finalized Normal Node NodeClaim NodePool CapacityBuffer
+`
 
 func TestEventReasonsAreKarpenters(t *testing.T) {
 	t.Parallel()
 	have := map[string]bool{}
 	for _, r := range Reasons() {
-		have[r.Name] = true
+		have[r.Name+" "+r.Type+" "+strings.ReplaceAll(r.On, ",", "")] = true
 	}
-	for _, name := range events {
-		if !have[name] {
-			t.Errorf("there is no event %s", name)
+	for line := range strings.Lines(strings.TrimSpace(events)) {
+		if !have[strings.TrimSpace(line)] {
+			t.Errorf("there is no event %s", line)
 		}
 	}
 }

@@ -90,14 +90,18 @@ func held(pod *corev1.Pod, now time.Time) (held bool, until time.Time) {
 	case after == 0:
 		return false, time.Time{}
 	}
-	start := pod.CreationTimestamp.Time
-	if pod.Status.StartTime != nil {
-		start = pod.Status.StartTime.Time
-	}
-	if end := start.Add(after); now.Before(end) {
+	if end := HeldSince(pod).Add(after); now.Before(end) {
 		return true, end
 	}
 	return false, time.Time{}
+}
+
+// HeldSince is from when the duration of a pod's do-not-disrupt annotation counts.
+func HeldSince(pod *corev1.Pod) time.Time {
+	if pod.Status.StartTime != nil {
+		return pod.Status.StartTime.Time
+	}
+	return pod.CreationTimestamp.Time
 }
 
 // DoNotDisrupt reads the value of annotation karpenter.sh/do-not-disrupt on a pod: "true", "false", or for

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/component-helpers/resource"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,8 +25,16 @@ type Census struct {
 	// Price is what a claim's machine costs, in dollars an hour; ok is false if nobody knows.
 	Price func(claim *karpenterv1.NodeClaim) (dollars float64, ok bool)
 
+	// Times knows of pods that wait; nil for a Census without.
+	Times *Times
+
 	// Aggregate leaves out the metrics that have a series for each node or pod.
 	Aggregate bool
+
+	// ByGroup gives the metrics of nodes one series for all nodes of a pool, zone and capacity type, instead of one each.
+	ByGroup bool
+
+	unpriced map[types.UID]bool // claims whose price could not be found, counted already
 }
 
 // Refresh sets all gauges anew. Calls must not overlap.
@@ -46,11 +55,15 @@ func (c *Census) Refresh(ctx context.Context) error {
 	}
 	c.cluster(nodes.Items, held)
 	c.pools(pools.Items, claims.Items, nodes.Items, now)
+	c.zones(pods.Items)
 	if c.Aggregate {
 		return nil
 	}
 	c.nodes(nodes.Items, held, now)
 	c.pods(pods.Items, nodes.Items, now)
+	if c.Times != nil {
+		c.Times.set(now)
+	}
 	return nil
 }
 
@@ -117,6 +130,21 @@ func (c *Census) cluster(nodes []corev1.Node, held map[string]*holding) {
 	}
 }
 
+// miss counts, once, a claim whose price could not be found.
+func (c *Census) miss(claim *karpenterv1.NodeClaim, pool string) {
+	if c.unpriced[claim.UID] {
+		return
+	}
+	if len(c.unpriced) >= rememberAtMost || c.unpriced == nil {
+		c.unpriced = map[types.UID]bool{}
+	}
+	c.unpriced[claim.UID] = true
+	c.Metrics.Pools.CostErrors.WithLabelValues(pool).Inc()
+}
+
+// rememberAtMost bounds what is remembered of claims; past it some may be counted again.
+const rememberAtMost = 10_000
+
 // reasons are those that budgets know.
 var reasons = []karpenterv1.DisruptionReason{
 	karpenterv1.DisruptionReasonEmpty, karpenterv1.DisruptionReasonDrifted, karpenterv1.DisruptionReasonUnderutilized,
@@ -137,6 +165,8 @@ func (c *Census) pools(pools []karpenterv1.NodePool, claims []karpenterv1.NodeCl
 		pool := claim.Labels[karpenterv1.NodePoolLabelKey]
 		if dollars, ok := c.Price(claim); ok {
 			cost[pool] += dollars
+		} else if condition.IsTrue(claim, karpenterv1.ConditionLaunched) {
+			c.miss(claim, pool)
 		}
 		if !condition.IsTrue(claim, karpenterv1.ConditionInitialized) {
 			continue

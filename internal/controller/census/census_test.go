@@ -1,6 +1,7 @@
 package census
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 )
 
@@ -115,6 +117,17 @@ func TestTimesOfAPod(t *testing.T) {
 	pending.UID = "u"
 	pending.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
 	times.OnAdd(pending, false)
+	times.set(noon)
+	if n := testutil.CollectAndCount(m.Pods.Undecided) + testutil.CollectAndCount(m.Pods.ProvisioningUnbound) + testutil.CollectAndCount(m.Pods.ProvisioningUnstarted); n != 3 {
+		t.Errorf("%d series of a pod that waits, want 3", n)
+	}
+	clock.SetTime(noon.Add(2 * time.Second))
+	times.Decided([]shape.PodID{"default/late", "default/unknown"})
+	times.Decided([]shape.PodID{"default/late"})
+	times.set(noon.Add(2 * time.Second))
+	if n := testutil.CollectAndCount(m.Pods.Undecided); n != 0 {
+		t.Errorf("%d pods are undecided", n)
+	}
 	clock.SetTime(noon.Add(3 * time.Second))
 	bound := pending.DeepCopy()
 	bound.Spec.NodeName = "n1"
@@ -124,14 +137,66 @@ func TestTimesOfAPod(t *testing.T) {
 	running.Status.Phase = corev1.PodRunning
 	times.OnUpdate(bound, running)
 	for what, n := range map[string]int{
-		"bound": testutil.CollectAndCount(m.Pods.Bound), "bound after planning": testutil.CollectAndCount(m.Pods.ProvisioningBound),
+		"decided": testutil.CollectAndCount(m.Pods.Decision),
+		"bound":   testutil.CollectAndCount(m.Pods.Bound), "bound after planning": testutil.CollectAndCount(m.Pods.ProvisioningBound),
 		"started": testutil.CollectAndCount(m.Pods.Startup), "started after planning": testutil.CollectAndCount(m.Pods.ProvisioningStartup),
 	} {
 		if n != 1 {
 			t.Errorf("%s: %d measurements, want 1", what, n)
 		}
 	}
-	if len(times.first) != 0 {
+	if len(times.waiting) != 0 {
 		t.Error("a pod that runs is still remembered")
+	}
+}
+
+// With groups, the series are as many as pools, zones and capacity types, however many nodes there are.
+func TestNodesByGroup(t *testing.T) {
+	t.Parallel()
+	c := counted(t)
+	c.ByGroup = true
+	for i := range 50 {
+		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("more-%d", i), Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general"}}}
+		n.Status.Allocatable = cpu("4")
+		if err := c.Client.(client.Client).Create(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := testutil.CollectAndCount(c.Metrics.Nodes.Allocatable); n != 1 {
+		t.Errorf("%d series for one pool", n)
+	}
+	if got := testutil.ToFloat64(c.Metrics.Nodes.Allocatable.WithLabelValues("cpu", "", "general", "", "true", "", "", "", "", "", "", "")); got != 204 {
+		t.Errorf("51 nodes of 4 cores have %v", got)
+	}
+}
+
+func TestZoneOfAPod(t *testing.T) {
+	t.Parallel()
+	in := func(zones ...string) corev1.NodeSelectorTerm {
+		return corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: zones}}}
+	}
+	affine := func(terms ...corev1.NodeSelectorTerm) *corev1.PodSpec {
+		return &corev1.PodSpec{Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: terms},
+		}}}
+	}
+	for why, tc := range map[string]struct {
+		spec *corev1.PodSpec
+		want string
+	}{
+		"a selector names it":        {&corev1.PodSpec{NodeSelector: map[string]string{corev1.LabelTopologyZone: "a"}}, "a"},
+		"the only term names it":     {affine(in("b")), "b"},
+		"one term leaves a choice":   {affine(in("a", "b")), ""},
+		"two terms leave a choice":   {affine(in("a"), in("b")), ""},
+		"two terms agree":            {affine(in("a"), in("a")), "a"},
+		"a term says nothing of it":  {affine(in("a"), corev1.NodeSelectorTerm{}), ""},
+		"the pod says nothing of it": {&corev1.PodSpec{}, ""},
+	} {
+		if got := zoneOf(tc.spec); got != tc.want {
+			t.Errorf("%s: %q, want %q", why, got, tc.want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
@@ -21,9 +22,12 @@ func (c *Census) nodes(nodes []corev1.Node, held map[string]*holding, now time.T
 	for i := range nodes {
 		node := &nodes[i]
 		labels := nodeLabels(node)
+		if c.ByGroup {
+			labels = groupLabels(node)
+		}
 		set := func(g *prometheus.GaugeVec, list corev1.ResourceList) {
 			for name, q := range list {
-				g.WithLabelValues(append([]string{string(name)}, labels...)...).Set(q.AsApproximateFloat64())
+				g.WithLabelValues(append([]string{string(name)}, labels...)...).Add(q.AsApproximateFloat64())
 			}
 		}
 		set(m.Allocatable, node.Status.Allocatable)
@@ -33,6 +37,9 @@ func (c *Census) nodes(nodes []corev1.Node, held map[string]*holding, now time.T
 			set(m.PodLimits, h.limits)
 			set(m.DaemonRequests, h.daemonRequests)
 			set(m.DaemonLimits, h.daemonLimits)
+		}
+		if c.ByGroup {
+			continue // ages do not add up
 		}
 		m.Age.WithLabelValues(labels...).Set(now.Sub(node.CreationTimestamp.Time).Seconds())
 	}
@@ -45,6 +52,16 @@ func nodeLabels(node *corev1.Node) []string {
 		node.Name, l[karpenterv1.NodePoolLabelKey], string(node.Status.Phase), strconv.FormatBool(l[karpenterv1.NodePoolLabelKey] != ""),
 		l[corev1.LabelArchStable], l[karpenterv1.CapacityTypeLabelKey], l[corev1.LabelInstanceTypeStable],
 		l[corev1.LabelOSStable], l[corev1.LabelTopologyRegion], l[corev1.LabelTopologyZone], l[corev1.LabelWindowsBuild],
+	}
+}
+
+// groupLabels are nodeLabels of all nodes of a pool, zone and capacity type together: what tells nodes apart is left empty.
+func groupLabels(node *corev1.Node) []string {
+	l := node.Labels
+	return []string{
+		"", l[karpenterv1.NodePoolLabelKey], "", strconv.FormatBool(l[karpenterv1.NodePoolLabelKey] != ""),
+		l[corev1.LabelArchStable], l[karpenterv1.CapacityTypeLabelKey], "", l[corev1.LabelOSStable],
+		l[corev1.LabelTopologyRegion], l[corev1.LabelTopologyZone], "",
 	}
 }
 
@@ -103,6 +120,12 @@ func podLabels(pod *corev1.Pod, node *corev1.Node) []string {
 		l[karpenterv1.NodePoolLabelKey], l[corev1.LabelTopologyZone], l[corev1.LabelArchStable], l[karpenterv1.CapacityTypeLabelKey],
 		l[corev1.LabelInstanceTypeStable], string(pod.Status.Phase), strconv.FormatBool(podReady(pod)), strconv.FormatBool(l[karpenterv1.NodePoolLabelKey] != ""),
 	}
+}
+
+// split is a pod's namespace and name.
+func split(id shape.PodID) (namespace, name string) {
+	namespace, name, _ = strings.Cut(string(id), "/")
+	return namespace, name
 }
 
 func podReady(pod *corev1.Pod) bool {

@@ -9,11 +9,12 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 
+	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
-// Times measures how long pods wait until they are bound and run, as they do.
+// Times measures how long pods wait until they are decided on, bound and run, as they do.
 type Times struct {
 	Metrics observe.PodMetrics
 	Clock   clock.PassiveClock
@@ -21,13 +22,20 @@ type Times struct {
 	// Active is false on standbys: each pod is measured once.
 	Active func() bool
 
-	mu    sync.Mutex              // guards the field below
-	first map[types.UID]time.Time // when a pod was first seen to need a node, until it runs
+	mu      sync.Mutex           // guards the field below
+	waiting map[shape.PodID]wait // pods that needed a node, until they run
+}
+
+// wait is one pod that needed a node.
+type wait struct {
+	uid            types.UID
+	seen           time.Time // when that was first seen
+	decided, bound bool
 }
 
 // NewTimes measures nothing yet; it is to be added to an informer of pods.
 func NewTimes(m observe.PodMetrics, c clock.PassiveClock, active func() bool) *Times {
-	return &Times{Metrics: m, Clock: c, Active: active, first: map[types.UID]time.Time{}}
+	return &Times{Metrics: m, Clock: c, Active: active, waiting: map[shape.PodID]wait{}}
 }
 
 var _ toolscache.ResourceEventHandler = (*Times)(nil)
@@ -47,12 +55,12 @@ func (t *Times) OnUpdate(before, after any) {
 		return
 	}
 	t.note(pod)
-	seen, planned := t.seen(pod.UID)
+	w, planned := t.of(pod)
 	if was.Spec.NodeName == "" && pod.Spec.NodeName != "" && t.Active() {
 		at := since(pod, corev1.PodScheduled, t.Clock.Now())
 		t.Metrics.Bound.WithLabelValues().Observe(seconds(pod.CreationTimestamp.Time, at))
 		if planned {
-			t.Metrics.ProvisioningBound.WithLabelValues().Observe(seconds(seen, at))
+			t.Metrics.ProvisioningBound.WithLabelValues().Observe(seconds(w.seen, at))
 		}
 	}
 	if was.Status.Phase == corev1.PodPending && pod.Status.Phase == corev1.PodRunning {
@@ -60,10 +68,10 @@ func (t *Times) OnUpdate(before, after any) {
 			at := since(pod, corev1.PodReady, t.Clock.Now())
 			t.Metrics.Startup.WithLabelValues().Observe(seconds(pod.CreationTimestamp.Time, at))
 			if planned {
-				t.Metrics.ProvisioningStartup.WithLabelValues().Observe(seconds(seen, at))
+				t.Metrics.ProvisioningStartup.WithLabelValues().Observe(seconds(w.seen, at))
 			}
 		}
-		t.forget(pod.UID)
+		t.forget(pod)
 	}
 }
 
@@ -73,32 +81,78 @@ func (t *Times) OnDelete(o any) {
 		o = last.Obj
 	}
 	if pod, ok := o.(*corev1.Pod); ok {
-		t.forget(pod.UID)
+		t.forget(pod)
+	}
+}
+
+// Decided notes that a plan has said of pods what becomes of them, be it that they have no place.
+func (t *Times) Decided(pods []shape.PodID) {
+	now := t.Clock.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, id := range pods {
+		w, ok := t.waiting[id]
+		if !ok || w.decided {
+			continue
+		}
+		w.decided = true
+		t.waiting[id] = w
+		t.Metrics.Decision.WithLabelValues().Observe(seconds(w.seen, now))
+	}
+}
+
+// set sets the gauges that have a series for each pod that waits.
+func (t *Times) set(now time.Time) {
+	m := t.Metrics
+	m.ProvisioningUnbound.Reset()
+	m.ProvisioningUnstarted.Reset()
+	m.Undecided.Reset()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, w := range t.waiting {
+		namespace, name := split(id)
+		waited := seconds(w.seen, now)
+		m.ProvisioningUnstarted.WithLabelValues(name, namespace).Set(waited)
+		if !w.bound {
+			m.ProvisioningUnbound.WithLabelValues(name, namespace).Set(waited)
+		}
+		if !w.decided && !w.bound {
+			m.Undecided.WithLabelValues(name, namespace).Set(waited)
+		}
 	}
 }
 
 func (t *Times) note(pod *corev1.Pod) {
-	if !translate.Provisionable(pod) {
+	needs, bound := translate.Provisionable(pod), pod.Spec.NodeName != ""
+	if !needs && !bound {
 		return
 	}
+	id := translate.IDOf(pod)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, known := t.first[pod.UID]; !known {
-		t.first[pod.UID] = t.Clock.Now()
+	w, known := t.waiting[id]
+	switch {
+	case known && w.uid == pod.UID:
+		w.bound = bound
+		t.waiting[id] = w
+	case needs:
+		t.waiting[id] = wait{uid: pod.UID, seen: t.Clock.Now()}
 	}
 }
 
-func (t *Times) seen(pod types.UID) (time.Time, bool) {
+func (t *Times) of(pod *corev1.Pod) (wait, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at, ok := t.first[pod]
-	return at, ok
+	w, ok := t.waiting[translate.IDOf(pod)]
+	return w, ok && w.uid == pod.UID
 }
 
-func (t *Times) forget(pod types.UID) {
+func (t *Times) forget(pod *corev1.Pod) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.first, pod)
+	if id := translate.IDOf(pod); t.waiting[id].uid == pod.UID {
+		delete(t.waiting, id)
+	}
 }
 
 // since is when a condition of a pod became True, or now.

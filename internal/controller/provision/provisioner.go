@@ -33,7 +33,7 @@ type opener interface {
 	Open(ctx context.Context, nodes []engine.NewNode, reason string) (map[string]*karpenterv1.NodeClaim, error)
 }
 
-// Deps are what a Provisioner needs; all but Headroom and Rest are required.
+// Deps are what a Provisioner needs; all but Headroom, Rest and Decided are required.
 type Deps struct {
 	Mirror  *mirror.Mirror
 	Cloud   seller
@@ -50,6 +50,9 @@ type Deps struct {
 	// Rest is until when a pool is to launch nothing because its nodes do not join.
 	Rest func(pool string) time.Time
 
+	// Decided is told which pods a plan has looked at. It must be quick.
+	Decided func(pods []shape.PodID)
+
 	// Headroom is told what each plan says of CapacityBuffers. It must be quick.
 	Headroom func(map[types.NamespacedName]Headroom)
 }
@@ -58,9 +61,10 @@ type Deps struct {
 type Provisioner struct {
 	Deps
 
-	rests    rests       // of the one goroutine that makes passes
-	open     atomic.Bool // some pods have found no place, so far
-	buffered atomic.Bool // there are buffers, whose room any change may touch
+	rests    rests        // of the one goroutine that makes passes
+	open     atomic.Bool  // some pods have found no place, so far
+	began    atomic.Int64 // when the running plan began, in nanoseconds since 1970; 0 for none
+	buffered atomic.Bool  // there are buffers, whose room any change may touch
 }
 
 // New checks that nothing is missing.
@@ -133,8 +137,11 @@ func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err err
 	}
 
 	// Decide.
+	p.began.Store(began.UnixNano())
 	decision := engine.Plan(snapshot, p.Policy)
+	p.began.Store(0)
 	said := actual(decision, virtual)
+	p.decided(snapshot)
 	p.measure(began, pending, said, decision)
 	if pending > 0 || len(decision.Open) > 0 {
 		p.Journal.Add(journal.Record{At: began, Revision: snapshot.Revision, Took: p.Clock.Since(began), Snapshot: snapshot, Policy: p.Policy, Decision: decision})
@@ -155,6 +162,25 @@ func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err err
 		patience = min(patience, max(due.Sub(now), time.Millisecond))
 	}
 	return patience, err
+}
+
+// Unfinished is for how long the running plan has been at it; 0 for none.
+func (p *Provisioner) Unfinished() time.Duration {
+	if began := p.began.Load(); began != 0 {
+		return p.Clock.Since(time.Unix(0, began))
+	}
+	return 0
+}
+
+func (p *Provisioner) decided(s shape.Snapshot) {
+	if p.Decided == nil {
+		return
+	}
+	pods := make([]shape.PodID, len(s.Pods))
+	for i := range s.Pods {
+		pods[i] = s.Pods[i].ID
+	}
+	p.Decided(pods)
 }
 
 // measure puts a plan into metrics and the log. One that only confirms buffers is not worth a line.
