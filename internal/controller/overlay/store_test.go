@@ -1,0 +1,48 @@
+package overlay
+
+import (
+	"errors"
+	"testing"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/translate"
+)
+
+func TestStoreWaitsForTheFirstEvaluation(t *testing.T) {
+	t.Parallel()
+	pool := &karpenterv1.NodePool{}
+	pool.Name = "general"
+	types := []*shape.InstanceType{{Name: "big", Offerings: []shape.Offering{{Zone: "a", CapacityType: "spot", Price: 100}}}}
+	s := NewStore()
+	if _, err := s.Apply(pool, types); !errors.Is(err, ErrUnevaluated) {
+		t.Errorf("before: %v", err)
+	}
+	if out, err := s.Apply(nil, types); err != nil || out.Types[0] != types[0] {
+		t.Errorf("a claim without a pool: %v, %v", out, err)
+	}
+	price := "0.5"
+	o := karpenterv1alpha1.NodeOverlay{}
+	o.Name, o.Spec.Price = "half", &price
+	hold, problems := evaluate([]karpenterv1alpha1.NodeOverlay{o}, []translate.Stock{{Pool: pool, Types: types}}, nil)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	s.set(hold)
+	first, err := s.Apply(pool, types)
+	if err != nil || first.Types[0].Offerings[0].Price != 500_000 {
+		t.Fatalf("after: %v, %v", first, err)
+	}
+	if again, _ := s.Apply(pool, types); &again.Types[0] != &first.Types[0] {
+		t.Error("equal types give another list: everything that was made of it is made anew")
+	}
+	s.set(nil)
+	if out, _ := s.Apply(pool, types); out.Types[0] != types[0] {
+		t.Error("an overlay that is gone still holds")
+	}
+	var none *Store
+	if out, err := none.Apply(pool, types); err != nil || out.Types[0] != types[0] {
+		t.Errorf("without the gate: %v, %v", out, err)
+	}
+}

@@ -1,0 +1,74 @@
+package mirror
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// After a start no node may be given up before somebody has planned for the buffers.
+func TestNodesAreKeptUntilBuffersWerePlanned(t *testing.T) {
+	t.Parallel()
+	m := New(Options{Buffers: true})
+	n := &corev1.Node{}
+	n.Name = "n"
+	m.Put(n)
+	kept := func() bool { return m.Snapshot().Nodes[0].Kept != "" }
+	if !kept() {
+		t.Error("nobody has said what buffers there are")
+	}
+	m.Seat(nil)
+	if !kept() {
+		t.Error("a plan without the buffers says nothing of them")
+	}
+	m.Keep(nil)
+	m.Seat(nil)
+	if kept() {
+		t.Error("there are no buffers, and the node is kept")
+	}
+}
+
+// Stand-ins are seated where the plan has them, until the plan or the buffer says otherwise; no scheduler hears of them.
+func TestSeats(t *testing.T) {
+	t.Parallel()
+	m := New(Options{Buffers: true})
+	n := &corev1.Node{}
+	n.Name = "n"
+	n.Status.Allocatable = corev1.ResourceList{corev1.ResourcePods: resource.MustParse("10")}
+	m.Put(n)
+	var heard Change
+	m.Hear(func(c Change) { heard |= c })
+	keep := func(pods int) {
+		m.Keep([]Buffer{{Name: types.NamespacedName{Namespace: "default", Name: "b"}, Template: &corev1.PodTemplateSpec{}, Pods: pods}})
+	}
+	keep(2)
+	if heard&Wanted == 0 {
+		t.Error("nobody hears that room is wanted")
+	}
+	s := m.Snapshot()
+	if len(s.Pods) != 2 || !s.Classes[s.Pods[0].Class].Buffer {
+		t.Fatalf("pods that wait: %+v", s.Pods)
+	}
+	m.Seat(map[shape.PodID]string{s.Pods[0].ID: "n", s.Pods[1].ID: "n"})
+	s = m.Snapshot()
+	if len(s.Pods) != 0 || len(s.Nodes[0].Pods) != 2 || s.Nodes[0].Pods[0].EvictionCost != 0 {
+		t.Errorf("waiting %+v, seated %+v", s.Pods, s.Nodes[0].Pods)
+	}
+	keep(1)
+	if got := len(m.Snapshot().Nodes[0].Pods); got != 1 {
+		t.Errorf("%d stand-ins of a buffer of one", got)
+	}
+	heard = 0
+	m.Put(&corev1.Pod{Spec: corev1.PodSpec{NodeName: "n"}})
+	if heard&Taken == 0 {
+		t.Error("nobody hears that a pod has come to the node")
+	}
+	m.Drop(n)
+	if s := m.Snapshot(); len(s.Pods) != 1 {
+		t.Errorf("the node is gone, and %d stand-ins wait for room", len(s.Pods))
+	}
+}
