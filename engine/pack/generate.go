@@ -175,7 +175,7 @@ func (g *generator) relax(demand []int, prove bool) *bound.Cover {
 		switch {
 		case added:
 			level = 0
-		case prove && level+1 < len(searches) && g.bound*searches[level+1].gain < lp.Cost() && g.steps < g.limit/2:
+		case prove && level+1 < len(searches) && g.bound*searches[level+1].gain < lp.Cost() && g.steps < g.limit*3/4:
 			level++
 		default:
 			return lp

@@ -26,8 +26,12 @@ func (s *solver) greedy(kinds []kind) (floor float64) {
 	return v.price
 }
 
-// blendFrom is from how many pods for each row in it a machine's content is blended.
-const blendFrom = 4
+// blendFrom is from how many pods on a machine its content is blended, too.
+const blendFrom = 8
+
+// asGood is from which part of the other content's worth for money the blended one is taken: it leaves pods
+// behind that go together as well as they did.
+const asGood = 0.98
 
 // drain opens machines of some kinds until none of them can take anything that is left.
 func (s *solver) drain(kinds []kind, use, order []int) {
@@ -47,7 +51,7 @@ func (s *solver) drain(kinds []kind, use, order []int) {
 			queue = queue[1:]
 			continue
 		}
-		if f.count() >= blendFrom*len(f.entries) && g.blend(s, c.kind, order) && g.density() > f.density() {
+		if f.count() >= blendFrom && g.blend(s, c.kind, order) && g.density() > f.density()*asGood {
 			f, g = g, f
 		}
 		c.density = f.density()

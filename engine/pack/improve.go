@@ -73,6 +73,13 @@ func (s *solver) leftOver() int {
 // maxGenerated is up to how many rows column generation is tried: its work grows with their square.
 const maxGenerated = 400
 
+// No more than stepsEach for every pod, and fewSteps, are spent on generating columns: small clusters are not
+// worth the time of large ones.
+const (
+	fewSteps  = 20_000
+	stepsEach = 500
+)
+
 // improve looks for a cheaper plan than the greedy one that follows from st, within the effort.
 func (s *solver) improve(kinds []kind, st state) {
 	greedy := 0.0
@@ -85,7 +92,7 @@ func (s *solver) improve(kinds []kind, st state) {
 	first := append([]opening(nil), s.opened[st.opened:]...)
 	after := s.save()
 	s.restore(st)
-	g := newGenerator(s, kinds, s.effort)
+	g := newGenerator(s, kinds, min(s.effort, fewSteps+stepsEach*s.leftOver()))
 	g.seed(first)
 	g.prune(g.relax(g.demand(), true).Dual())
 	best, price := g.dive()

@@ -312,9 +312,12 @@ func (f *filling) blend(s *solver, k *kind, order []int) bool {
 	f.reset(s, k)
 	part := s.part(k)
 	base, rest := make([]int, len(s.buckets)), slices.Clone(k.room)
+	carry := 0.0 // parts of pods add up from bucket to bucket
 	for _, b := range order {
 		if bk := &s.buckets[b]; bk.left > 0 && k.takes.Has(bk.mask) {
-			base[b] = int(part * float64(bk.left))
+			carry += part * float64(bk.left)
+			base[b] = min(int(carry), fits(bk.need, rest, bk.left))
+			carry -= float64(base[b])
 			for d, need := range bk.need {
 				rest[d] -= need * int64(base[b])
 			}
