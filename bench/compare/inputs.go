@@ -17,7 +17,7 @@ func inputs(o Options, out io.Writer) ([]workload.Workload, error) {
 	}
 	all = append(all, workload.Preferences(4_000, false), workload.Preferences(4_000, true))
 	for _, n := range []int{500, 2_000, 4_000} {
-		w, err := workload.Trace(o.Trace, n)
+		w, err := workload.Trace(o.Trace, workload.FirstCut(n))
 		if errors.Is(err, fs.ErrNotExist) {
 			fmt.Fprintf(out, "Traces are skipped: there is no file %s (-trace FILE).\n", o.Trace)
 			break

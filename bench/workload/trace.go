@@ -19,20 +19,32 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-const (
-	// atSecond is the moment of the trace whose machines become pods.
-	atSecond = 600_000
-	// coresToVCPU turns the trace's physical cores into EC2's vCPUs, which are threads.
-	coresToVCPU = 2
-	traceRegion = "us-east-1"
-)
+const traceRegion = "us-east-1"
 
-// Trace takes the first count machines that live at second 600,000 of the trace as pods, and the c, m and r types of
-// us-east-1 on demand as the market. An absent file is fs.ErrNotExist.
-func Trace(file string, count int) (Workload, error) {
+// Cut says which machines of the trace become pods, and what market there is for them.
+type Cut struct {
+	At    float64 // the second of the trace at which they live
+	Skip  int     // how many of them are left out first
+	Count int     // how many of the rest are taken
+
+	// CoresToVCPU turns the trace's physical cores into EC2's vCPUs, which are threads.
+	CoresToVCPU int64
+
+	// Categories are those of the instance types, c, m and r for instance.
+	Categories []string
+}
+
+// FirstCut is the usual one: the first machines that live at second 600,000, two vCPUs for a core, c, m and r types.
+func FirstCut(count int) Cut {
+	return Cut{At: 600_000, Count: count, CoresToVCPU: 2, Categories: []string{"c", "m", "r"}}
+}
+
+// Trace takes machines of the trace as pods and on-demand types of us-east-1 as the market. An absent file is
+// fs.ErrNotExist.
+func Trace(file string, cut Cut) (Workload, error) {
 	w := Workload{
-		Name:  fmt.Sprintf("trace-%d", count),
-		Types: onDemand(traceRegion, "c", "m", "r"),
+		Name:  fmt.Sprintf("trace-%d", cut.Count),
+		Types: onDemand(traceRegion, cut.Categories...),
 		Requirements: []shape.Requirement{
 			{Key: shape.LabelCapacityType, Values: []string{shape.OnDemand}},
 		},
@@ -50,7 +62,7 @@ func Trace(file string, count int) (Workload, error) {
 	if _, err := rows.Read(); err != nil { // the header
 		return w, fmt.Errorf("reading the header of trace %s: %w", file, err)
 	}
-	for len(w.Pods) < count {
+	for alive := 0; len(w.Pods) < cut.Count; {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
 			break
@@ -58,14 +70,16 @@ func Trace(file string, count int) (Workload, error) {
 		if err != nil {
 			return w, fmt.Errorf("reading trace %s: %w", file, err)
 		}
-		if pod, alive := tracePod(len(w.Pods), row); alive {
-			w.Pods = append(w.Pods, pod)
+		if pod, ok := cut.pod(len(w.Pods), row); ok {
+			if alive++; alive > cut.Skip {
+				w.Pods = append(w.Pods, pod)
+			}
 		}
 	}
 	return w, nil
 }
 
-func tracePod(i int, row []string) (*corev1.Pod, bool) {
+func (c *Cut) pod(i int, row []string) (pod *corev1.Pod, alive bool) {
 	number := func(column int, otherwise float64) float64 {
 		v, err := strconv.ParseFloat(row[column], 64)
 		if err != nil {
@@ -73,11 +87,11 @@ func tracePod(i int, row []string) (*corev1.Pod, bool) {
 		}
 		return v
 	}
-	if number(1, 0) > atSecond || number(2, atSecond+1) <= atSecond {
+	if number(1, 0) > c.At || number(2, c.At+1) <= c.At {
 		return nil, false
 	}
 	return newPod(i, nil, corev1.ResourceList{
-		corev1.ResourceCPU:    *resource.NewMilliQuantity(coresToVCPU*int64(number(3, 0)), resource.DecimalSI),
+		corev1.ResourceCPU:    *resource.NewMilliQuantity(c.CoresToVCPU*int64(number(3, 0)), resource.DecimalSI),
 		corev1.ResourceMemory: *resource.NewQuantity(int64(number(4, 0))*mebibyte, resource.BinarySI),
 	}), true
 }
