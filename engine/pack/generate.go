@@ -192,7 +192,7 @@ type search struct {
 }
 
 // searches get harder: the first finds what there is to find, the last proves that there is no more.
-var searches = []search{{1.0005, 20, 20}, {1.0005, 100, 100}, {1.003, 400, 6400}}
+var searches = []search{{1.0007, 20, 20}, {1.002, 100, 100}, {1.006, 400, 6400}}
 
 // price looks for fillings worth more than they cost. scale is the largest factor by which the
 // worths can be multiplied so that no filling is worth more than it costs, 0 if unknown.
