@@ -63,6 +63,11 @@ lint: ## gofmt, go vet and staticcheck
 bench: ## Run the planner's own benchmarks
 	$(GO) test -run='^$$' -bench=. -benchmem ./engine/...
 
+.PHONY: bench-growth
+bench-growth: ## How planning grows with pods and existing nodes (a minute)
+	$(GO) test -run='^$$' -bench='Growth' -benchtime=5x ./engine | grep -v '^goos\|^goarch\|^pkg'
+	$(GO) test -run='^$$' -bench='Cut' -benchtime=200x ./internal/mirror | grep -v '^goos\|^goarch\|^pkg'
+
 .PHONY: bench-peer
 bench-peer: ## Measure the planner beside Karpenter's on the same inputs, in one process (5 minutes; BENCHFLAGS=-h lists flags)
 	cd bench && $(GO) run . $(BENCHFLAGS)

@@ -90,6 +90,17 @@ func TestBoundIsNeverAboveTheOptimumNorThePlanBelowIt(t *testing.T) {
 	})
 }
 
+func TestBoundIsNeverAboveTheOptimumOfSpreadPods(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := enginetest.TinySpread().Draw(t, "snapshot")
+		d := engine.Plan(s, engine.DefaultPolicy())
+		if best, ok := enginetest.BruteForce(s); ok && len(d.Unplaced) == 0 && d.Bound > best {
+			t.Fatalf("bound %s is above the optimum %s\n%s\n%s", d.Bound, best, text(t, s), enginetest.Print(s, d, false))
+		}
+	})
+}
+
 // A limit that no plan can reach must not make plans dearer: it once switched the optimiser off.
 func TestALimitOutOfReachChangesNothing(t *testing.T) {
 	t.Parallel()

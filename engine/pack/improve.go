@@ -70,8 +70,12 @@ func (s *solver) leftOver() int {
 	return n
 }
 
-// maxGenerated is up to how many rows column generation is tried: its work grows with their square.
-const maxGenerated = 400
+// maxGenerated is up to how many rows column generation is tried: its work grows with their square. A round of it
+// fills every kind of machine, so that there may be too many of these, too.
+const (
+	maxGenerated = 400
+	maxLooks     = 20_000 // rows times kinds
+)
 
 // No more than stepsEach for every pod, and fewSteps, are spent on generating columns: small clusters are not
 // worth the time of large ones.
@@ -157,7 +161,7 @@ func (s *solver) generates(kinds []kind, st state) bool {
 			}
 		}
 	}
-	return rows <= maxGenerated && !s.table.Reserved
+	return rows <= maxGenerated && rows*len(kinds) <= maxLooks && !s.table.Reserved
 }
 
 // unbound reports whether no item was settled in a domain: then what is proved of the items is
