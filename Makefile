@@ -11,6 +11,7 @@ MODULES := $(patsubst %/,%,$(dir $(shell git ls-files --cached --others --exclud
 TESTFLAGS ?=
 BENCHFLAGS ?=
 AGREEMENTFLAGS ?=
+STORIES ?=
 N ?= 20000
 
 ##@ First steps
@@ -18,6 +19,10 @@ N ?= 20000
 .PHONY: demo
 demo: playground-binary ## Run two tutorials on a whole cluster with a simulated AWS, and tell what happens (about 3 minutes after the first build)
 	@bin/playground demo
+
+.PHONY: e2e
+e2e: playground-binary ## Play every tutorial on a whole cluster with a simulated AWS (6 minutes; STORIES="gpus zonal" plays some)
+	@bin/playground e2e $(STORIES)
 
 .PHONY: test
 test: playground-binary ## Run every test, with the race detector, against a real control plane (15 minutes or less with a warm build cache)

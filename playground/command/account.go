@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-
-	"github.com/dovetail-sh/dovetail/awssim"
 )
 
 // parameter reads a parameter of the simulated AWS's parameter store at an address, as `aws ssm get-parameter` does.
@@ -28,19 +26,6 @@ func parameter(ctx context.Context, aws, name string) (string, error) {
 		return "", fmt.Errorf("asking for parameter %s: %w", name, err)
 	}
 	return answer.Parameter.Value, nil
-}
-
-// machines is what the account has now.
-func machines(ctx context.Context, aws string) ([]awssim.InstanceStatus, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, aws+awssim.AdminPath+"status", nil)
-	if err != nil {
-		return nil, fmt.Errorf("asking for the account's status: %w", err)
-	}
-	var status awssim.Status
-	if err := ask(request, &status); err != nil {
-		return nil, fmt.Errorf("asking for the account's status: %w", err)
-	}
-	return status.Instances, nil
 }
 
 func ask(request *http.Request, answer any) error {

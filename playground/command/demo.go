@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/term"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/dovetail-sh/dovetail/awssim/control"
 	"github.com/dovetail-sh/dovetail/playground/cluster"
 	"github.com/dovetail-sh/dovetail/playground/demo"
 	"github.com/dovetail-sh/dovetail/playground/lifeline"
@@ -25,21 +27,46 @@ const tutorialKubernetes = "1.31"
 // batchIdle is Dovetail's batch window, its default.
 const batchIdle = time.Second
 
+// demoGoal is how long the two stories of the demo should take.
+const demoGoal = 3 * time.Minute
+
 func newDemo() *cobra.Command {
-	var keep bool
-	cmd := &cobra.Command{
+	return storyteller(&cobra.Command{
 		Use:   "demo",
 		Short: "Play two tutorials on a cluster with a simulated AWS, and tell what happens",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runDemo(cmd.Context(), cmd.OutOrStdout(), keep)
-		},
+	}, demoGoal, func([]string) []string { return []string{"openfaas", "spot"} })
+}
+
+func newE2E() *cobra.Command {
+	var all []string
+	for _, s := range demo.Stories {
+		all = append(all, s.Name)
+	}
+	return storyteller(&cobra.Command{
+		Use:       "e2e [story …]",
+		Short:     "Play every tutorial, or the named stories: " + strings.Join(all, ", "),
+		ValidArgs: all,
+	}, 0, func(named []string) []string {
+		if len(named) == 0 {
+			return all
+		}
+		return named
+	})
+}
+
+// storyteller completes a command that plays stories.
+func storyteller(cmd *cobra.Command, goal time.Duration, choose func(args []string) []string) *cobra.Command {
+	var keep bool
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return tell(cmd.Context(), cmd.OutOrStdout(), keep, goal, choose(args))
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the cluster's directory with its logs in place")
 	return cmd
 }
 
-func runDemo(ctx context.Context, out io.Writer, keep bool) (err error) {
+// tell plays stories on a cluster of their own.
+func tell(ctx context.Context, out io.Writer, keep bool, goal time.Duration, stories []string) (err error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -53,7 +80,7 @@ func runDemo(ctx context.Context, out io.Writer, keep bool) (err error) {
 
 	say.Chapter("A cluster on loopback")
 	say.Say("starting etcd, kube-apiserver, kube-scheduler, kube-controller-manager, kwok, a simulated AWS and Dovetail")
-	programs, err := programsNamed(programNames)
+	programs, err := programsNamed(programNames, func(*cluster.Cluster) []string { return []string{"--feature-gates=NodeOverlay=true"} })
 	if err != nil {
 		return err
 	}
@@ -76,8 +103,9 @@ func runDemo(ctx context.Context, out io.Writer, keep bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := demo.Run(ctx, setting, say); err != nil {
-		return fmt.Errorf("the demo did not come true: %w; run `playground demo --keep` and look at %s", err, c.Dir())
+	setting.Goal = goal
+	if err := demo.Run(ctx, setting, say, stories...); err != nil {
+		return fmt.Errorf("the stories did not come true: %w; play them again with --keep and look at %s", err, c.Dir())
 	}
 	return nil
 }
@@ -97,19 +125,6 @@ func demoSetting(ctx context.Context, c *cluster.Cluster) (demo.Setting, error) 
 	}
 	return demo.Setting{
 		Config: config, Variables: variables, BatchIdle: batchIdle, ControlPlane: c.ControlPlaneAfter(),
-		Prices: func(ctx context.Context) (map[string]float64, error) { return prices(ctx, awsEndpoint(c)) },
+		Account: control.New(awsEndpoint(c)),
 	}, nil
-}
-
-// prices are dollars an hour by provider ID.
-func prices(ctx context.Context, aws string) (map[string]float64, error) {
-	all, err := machines(ctx, aws)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[string]float64, len(all))
-	for _, m := range all {
-		out[fmt.Sprintf("aws:///%s/%s", m.Zone, m.ID)] = float64(m.Price) / 1e6
-	}
-	return out, nil
 }

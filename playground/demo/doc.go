@@ -1,4 +1,4 @@
-// Package demo plays two tutorials on a playground cluster and tells what happens.
+// Package demo plays tutorials on a playground cluster and tells what happens.
 //
 // It is a user: it applies the tutorials' manifests, scales Deployments, and looks at
 // nodes and claims through the API server. It never reaches into Dovetail or the

@@ -84,6 +84,19 @@ func (s *stage) look(ctx context.Context) (fleet, error) {
 	return f, nil
 }
 
+// prices are what machines cost now, in dollars an hour by provider ID.
+func (s *stage) prices(ctx context.Context) (map[string]float64, error) {
+	status, err := s.account.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]float64, len(status.Instances))
+	for _, m := range status.Instances {
+		out[fmt.Sprintf("aws:///%s/%s", m.Zone, m.ID)] = float64(m.Price) / 1e6
+	}
+	return out, nil
+}
+
 func describe(claim *karpenterv1.NodeClaim, nodes []corev1.Node) machine {
 	m := machine{
 		claim:        claim.Name,

@@ -8,6 +8,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/dovetail-sh/dovetail/awssim/control"
 )
 
 // stage is where the story plays: a cluster, a narrator, and what was measured on the way.
@@ -15,7 +17,7 @@ type stage struct {
 	client    client.Client
 	say       *Narrator
 	variables map[string]string
-	prices    func(context.Context) (map[string]float64, error)
+	account   *control.Client
 
 	patience time.Duration   // how long one wait may take
 	reaction []time.Duration // from a Deployment's change to the last launched claim it caused
@@ -78,6 +80,25 @@ func (s *stage) running(ctx context.Context, pods int) (fleet, error) {
 		s.say.Came("%d pods running after %.1f s", pods, time.Since(since).Seconds())
 	}
 	return f, err
+}
+
+// cleanUp removes a story's objects, the first manifest first, and waits until no machine and none of the objects is left.
+func (s *stage) cleanUp(ctx context.Context, manifests ...string) error {
+	s.say.Step("clean up")
+	for _, manifest := range manifests {
+		if err := s.remove(ctx, manifest); err != nil {
+			return err
+		}
+	}
+	if err := s.gone(ctx); err != nil {
+		return err
+	}
+	for _, manifest := range manifests {
+		if err := s.removed(ctx, manifest); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // gone waits until no machine is left.

@@ -9,7 +9,6 @@ import (
 
 // openfaas plays "Save costs on AWS EKS with OpenFaaS and Karpenter": a function grows, shrinks and goes.
 func (s *stage) openfaas(ctx context.Context) error {
-	s.say.Chapter("OpenFaaS functions on demand")
 	function := types.NamespacedName{Namespace: "openfaas-fn", Name: "sleep"}
 
 	s.say.Step("kubectl apply -f default-nodeclass.yaml -f default-nodepool.yaml")
@@ -59,18 +58,11 @@ func (s *stage) openfaas(ctx context.Context) error {
 	if err := s.gone(ctx); err != nil {
 		return err
 	}
-	for _, manifest := range []string{"openfaas-function.yaml", "openfaas-nodepool.yaml", "openfaas-nodeclass.yaml"} {
-		if err := s.remove(ctx, manifest); err != nil {
-			return err
-		}
-	}
-	return s.removed(ctx, "openfaas-nodeclass.yaml")
+	return s.cleanUp(ctx, "openfaas-function.yaml", "openfaas-nodepool.yaml", "openfaas-nodeclass.yaml")
 }
 
 // spot plays steps 3 to 5 and 8 of "Run Kubernetes Clusters for Less with Amazon EC2 Spot and Karpenter".
 func (s *stage) spot(ctx context.Context) error {
-	s.say.Chapter("A spot-friendly workload")
-
 	s.say.Step("kubectl apply the tutorial's NodePool and EC2NodeClass (spot and on-demand, amd64 and arm64)")
 	if err := s.apply(ctx, "spot-pool.yaml"); err != nil {
 		return err
@@ -111,14 +103,7 @@ func (s *stage) spot(ctx context.Context) error {
 	}
 	s.say.Came("pods by zone: %v", spread.zones)
 
-	s.say.Step("clean up: kubectl delete deployment stateless")
-	if err := s.remove(ctx, "spot-workload-spread.yaml"); err != nil {
-		return err
-	}
-	if err := s.gone(ctx); err != nil {
-		return err
-	}
-	return s.remove(ctx, "spot-pool.yaml")
+	return s.cleanUp(ctx, "spot-workload-spread.yaml", "spot-pool.yaml")
 }
 
 // even checks the tutorial's constraint: at least two zones, counts that differ by one at most.
