@@ -31,14 +31,57 @@ spec:
     delete: true
 `
 
+// jobDone completes the pods of Jobs.
+const jobDone = `apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata:
+  name: job-done
+spec:
+  resourceRef:
+    apiGroup: v1
+    kind: Pod
+  selector:
+    matchExpressions:
+    - key: '.metadata.deletionTimestamp'
+      operator: 'DoesNotExist'
+    - key: '.status.phase'
+      operator: 'In'
+      values: ['Running']
+    - key: '.metadata.ownerReferences.[].kind'
+      operator: 'In'
+      values: ['Job']
+  delay:
+    durationFrom:
+      expressionFrom: '.metadata.annotations["playground.dovetail.sh/completes-after"]'
+  next:
+    statusTemplate: |
+      {{ $now := Now }}
+      phase: Succeeded
+      containerStatuses:
+      {{ range .spec.containers }}
+      - name: {{ .name | Quote }}
+        image: {{ .image | Quote }}
+        imageID: ""
+        ready: false
+        restartCount: 0
+        state:
+          terminated:
+            exitCode: 0
+            reason: Completed
+            startedAt: {{ $now | Quote }}
+            finishedAt: {{ $now | Quote }}
+      {{ end }}
+`
+
 // kwokConfig is how the pretend kubelets behave: nodes become Ready and renew
-// their leases, pods run at once, and those of Jobs complete at once.
+// their leases, pods run at once, and those of Jobs complete
+// after the time in their annotation playground.dovetail.sh/completes-after, or at once.
 func kwokConfig() string {
 	return strings.Join([]string{
 		fast.DefaultNodeInit,
 		heartbeat.DefaultNodeHeartbeatWithLease,
 		podstages.DefaultPodReady,
-		podstages.DefaultPodComplete,
+		jobDone,
 		podStop,
 	}, "\n---\n")
 }

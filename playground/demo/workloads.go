@@ -43,10 +43,11 @@ func (s *stage) architectures(ctx context.Context) error {
 	if err := s.undisturbed(ctx); err != nil {
 		return err
 	}
-	if err := s.remove(ctx, "batch-job.yaml"); err != nil {
+	s.say.Step("the job is done after half a minute, and its node goes by itself")
+	if err := s.gone(ctx); err != nil {
 		return err
 	}
-	if err := s.gone(ctx); err != nil {
+	if err := s.remove(ctx, "batch-job.yaml"); err != nil {
 		return err
 	}
 
