@@ -3,6 +3,9 @@ package demo
 import (
 	"context"
 	"fmt"
+
+	storagev1 "k8s.io/api/storage/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // zonal plays what "Karpenter — Simplify Autoscaling for Amazon EKS" lists: volumes that pin pods to a zone, pod
@@ -30,6 +33,26 @@ func (s *stage) zonal(ctx context.Context) error {
 	return s.cleanUp(ctx, "zonal-workload.yaml", "zonal-pool.yaml", "nodeclass.yaml")
 }
 
+// attach does what the EBS CSI driver would, which no simulated machine runs: volumes that are to be attached are.
+func (s *stage) attach(ctx context.Context) error {
+	var list storagev1.VolumeAttachmentList
+	if err := s.client.List(ctx, &list); err != nil {
+		return fmt.Errorf("listing volume attachments: %w", err)
+	}
+	for i := range list.Items {
+		a := &list.Items[i]
+		if a.Status.Attached || !a.DeletionTimestamp.IsZero() {
+			continue
+		}
+		patch := client.MergeFrom(a.DeepCopy())
+		a.Status.Attached = true
+		if err := s.client.Status().Patch(ctx, a, patch); err != nil {
+			return fmt.Errorf("attaching volume of %s: %w", a.Name, err)
+		}
+	}
+	return nil
+}
+
 // expired waits until none of the machines is left and all pods run on others.
 func (s *stage) expired(ctx context.Context, before fleet) error {
 	old := map[string]bool{}
@@ -37,6 +60,9 @@ func (s *stage) expired(ctx context.Context, before fleet) error {
 		old[m.claim] = true
 	}
 	f, err := s.await(ctx, "all nodes to be replaced", func(f fleet) (bool, string) {
+		if err := s.attach(ctx); err != nil {
+			return false, err.Error()
+		}
 		left := f.count(func(m machine) bool { return old[m.claim] })
 		return left == 0 && f.running == 4 && f.pending == 0, fmt.Sprintf("%d of the old nodes are left; %d pods run, %d wait", left, f.running, f.pending)
 	})
