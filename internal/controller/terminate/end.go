@@ -7,12 +7,15 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/lookup"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -51,8 +54,11 @@ func (d Deps) poll(claim *karpenterv1.NodeClaim) time.Duration {
 	return pollMachine
 }
 
-// finish lets the Node go.
+// finish lets the Node go, and with it the pods that did not leave it.
 func (r *Nodes) finish(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim) (reconcile.Result, error) {
+	if err := r.bury(ctx, node); err != nil {
+		return reconcile.Result{}, err
+	}
 	before := node.DeepCopy()
 	controllerutil.RemoveFinalizer(node, karpenterv1.TerminationFinalizer)
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
@@ -66,6 +72,32 @@ func (r *Nodes) finish(ctx context.Context, node *corev1.Node, claim *karpenterv
 	r.Metrics.Nodes.Lifetime.WithLabelValues(pool).Observe(now.Sub(node.CreationTimestamp.Time).Seconds())
 	r.Events.Emit(node, observe.Finalized, "The node was drained and its machine is gone.")
 	return reconcile.Result{}, nil
+}
+
+// bury deletes the pods of a node whose machine is gone, so that their controllers replace them now and not when
+// Kubernetes' own collector of orphaned pods comes by, the best part of a minute later.
+func (r *Nodes) bury(ctx context.Context, node *corev1.Node) error {
+	pods, err := lookup.Pods(ctx, r.Client, node.Name)
+	if err != nil {
+		return err
+	}
+	atOnce := int64(0)
+	for i := range pods {
+		pod := &pods[i]
+		if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		err := r.Client.Delete(ctx, pod, &client.DeleteOptions{
+			GracePeriodSeconds: &atOnce, Preconditions: &metav1.Preconditions{UID: &pod.UID},
+		})
+		switch {
+		case err == nil:
+			r.Events.Emit(pod, observe.Disrupted, "Deleted, because its node's machine is gone.")
+		case !apierrors.IsNotFound(err) && !apierrors.IsConflict(err):
+			return fmt.Errorf("deleting pod %s/%s, whose node's machine is gone: %w", pod.Namespace, pod.Name, err)
+		}
+	}
+	return nil
 }
 
 // came sets a condition to True.
