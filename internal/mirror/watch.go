@@ -95,6 +95,22 @@ func (m *Mirror) Synced() bool {
 		!slices.ContainsFunc(m.watch.sources, func(s toolscache.ResourceEventHandlerRegistration) bool { return !s.HasSynced() })
 }
 
+// Informed reports whether the whole cluster was seen, and what every NodePool can buy is known: Offer was called for
+// each, if only to say why nothing can be bought.
+func (m *Mirror) Informed() bool {
+	if !m.Synced() {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.pools {
+		if p.offer == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // Hear has f called after changes that may matter to those who plan. f must be quick; it may be
 // called from several goroutines at once.
 func (m *Mirror) Hear(f func(Change)) {

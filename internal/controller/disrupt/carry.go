@@ -30,10 +30,11 @@ func (p *planner) carryOn(g group) {
 		p.remove(g)
 	case held > moveLimit:
 		p.release(g, failedMove, "the nodes that replace it were not ready in time")
-	case len(next.Open) > 0 && g.opened:
+	case len(next.Open) > 0 && g.opens >= maxOpens(g.reason):
 		p.release(g, failedMove, "the room on the nodes that replace it is gone")
 	case len(next.Open) > 0:
 		g.opened = true
+		g.opens++
 		o := opening{nodes: next.Open, move: g.move}
 		for _, s := range g.nodes {
 			o.claims = append(o.claims, s.claim)
@@ -44,6 +45,15 @@ func (p *planner) carryOn(g group) {
 		p.out.waiting = append(p.out.waiting, g.claims...)
 		p.soon(moveLimit - held)
 	}
+}
+
+// maxOpens is how often nodes are opened for one move. Room that was opened may be taken by other pods before it is
+// used; a drifted node must go all the same, but consolidation is not worth a second try.
+func maxOpens(reason karpenterv1.DisruptionReason) int {
+	if reason == karpenterv1.DisruptionReasonDrifted {
+		return 6
+	}
+	return 1
 }
 
 // remove gives up the move's nodes: all of them, or the next one when their pods stand in each other's way.
@@ -61,7 +71,7 @@ func (p *planner) remove(g group) {
 	}
 	for _, s := range nodes {
 		delete(p.memory.attempts, s.claim.UID)
-		if g.reason == karpenterv1.DisruptionReasonDrifted {
+		if g.reason == karpenterv1.DisruptionReasonDrifted && s.pool != nil {
 			delete(p.memory.pools, s.pool.Name)
 		}
 		p.out.choices = append(p.out.choices, choice{seen: s, step: remove, why: because(g.reason), reason: g.reason, replaced: g.opened, multi: len(g.members) > 1})

@@ -97,11 +97,13 @@ func decide(all []seen, first moves, now time.Time) (choices []choice, again tim
 			soon(settle - s.reservedFor(now))
 		case reserved:
 			choices = append(choices, choice{seen: s, step: remove, why: "it is empty", reason: karpenterv1.DisruptionReasonEmpty})
-		case left[s.pool.Name] <= 0:
+		case left[s.pool.Name] <= 0 && markOf(s.claim) == "":
 			// Budgets change with the time of day, and nodes that are going away free them.
 			soon(budgetEvery)
 		default:
-			left[s.pool.Name]--
+			if markOf(s.claim) == "" { // else it is in the budget already, and only the taint was lost
+				left[s.pool.Name]--
+			}
 			choices = append(choices, choice{seen: s, step: reserve, why: "it is empty", reason: karpenterv1.DisruptionReasonEmpty})
 		}
 	}
@@ -150,7 +152,7 @@ func allowances(all []seen, now time.Time, reason karpenterv1.DisruptionReason) 
 		}
 		pools[s.pool.Name] = s.pool
 		nodes[s.pool.Name]++
-		if !s.claim.DeletionTimestamp.IsZero() || !s.node.DeletionTimestamp.IsZero() || tainted(s.node) || !ready(s.node) {
+		if !s.claim.DeletionTimestamp.IsZero() || !s.node.DeletionTimestamp.IsZero() || tainted(s.node) || markOf(s.claim) != "" || !ready(s.node) {
 			going[s.pool.Name]++
 		}
 	}

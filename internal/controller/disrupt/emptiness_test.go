@@ -51,6 +51,8 @@ func reserved(since time.Duration) func(*seen) {
 	}
 }
 
+func onlyMarked(s *seen) { reserved(time.Second)(s); s.node.Spec.Taints = nil }
+
 func lastPod(ago time.Duration) func(*seen) {
 	return func(s *seen) { s.claim.Status.LastPodEventTime = &metav1.Time{Time: noon.Add(-ago)} }
 }
@@ -78,6 +80,7 @@ func TestDecide(t *testing.T) {
 		"PodSlippedIn":      {"A pod that was being bound when the taint came frees the node.", []seen{quiet("a", all, reserved(3*time.Second), pod(shape.Movable))}, []string{"a release"}, 0},
 		"Budget":            {"One of three may go; the oldest name wins, the others are tried again.", []seen{quiet("c", poolWith("1")), quiet("a", poolWith("1")), quiet("b", poolWith("1"))}, []string{"a reserve"}, 10 * time.Second},
 		"BudgetUsed":        {"A node that is going or not ready uses the budget up.", []seen{quiet("a", poolWith("2"), leaving), quiet("b", poolWith("2"), notReady, pod(shape.Movable)), quiet("c", poolWith("2"))}, nil, 10 * time.Second},
+		"Marked":            {"One that was chosen a moment ago counts, though its taint is not seen yet; it is tainted again.", []seen{quiet("a", poolWith("1"), onlyMarked), quiet("b", poolWith("1"))}, []string{"a reserve"}, 10 * time.Second},
 		"BudgetRounding":    {"10 % of one node is one node.", []seen{quiet("a", poolWith("10%"))}, []string{"a reserve"}, 0},
 		"BudgetZero":        {"0 means none.", []seen{quiet("a", poolWith("0"))}, nil, 10 * time.Second},
 		"NoPool":            {"Without its pool a claim has no policy to be consolidated by.", []seen{quiet("a", nil)}, nil, 0},

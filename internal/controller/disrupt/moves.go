@@ -71,6 +71,7 @@ type move struct {
 	members []types.UID // in the order in which they are drained
 	inTurn  bool        // one after the other
 	opened  bool        // what replaces them was opened
+	opens   int         // how often
 	claims  []string    // that were opened
 }
 

@@ -153,6 +153,7 @@ func TestMoves(t *testing.T) {
 		"FreshReplacement": {"What was opened for the move takes its pods, though it is inside consolidateAfter.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil, unwelcome(30*time.Second)), []string{"remove a Drifted"}},
 		"Unwelcome":        {"A node inside consolidateAfter is left in peace.", newFleet().node("a", 4, []int{2}).node("b", 4, []int{1}, unwelcome(time.Hour), func(s *seen) { s.claim.Status.Conditions = s.claim.Status.Conditions[:1] }), []string{"keep a Underutilized"}},
 		"GivesUp":          {"A replacement that does not come in time ends the move.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", 11*time.Minute)).node("b", 4, nil, launching), []string{"release a Drifted"}},
+		"PoolDeleted":      {"Its pool was deleted while the move was under way.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute), func(s *seen) { s.pool = nil }).node("b", 4, nil), []string{"remove a Drifted"}},
 		"NoRoomAnywhere":   {"Nothing that is sold holds the pod.", newFleet(whenEmpty).node("a", 9, []int{8}, drifted, func(s *seen) { s.pods.Pods[0].Class = 99 }), []string{"keep a Drifted"}},
 		"NoLongerSaves":    {"Prices moved while the taint settled.", newFleet().node("a", 4, []int{4}, marked("Underutilized", 3*time.Second)), []string{"release a Underutilized"}},
 	}

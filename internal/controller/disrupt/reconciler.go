@@ -31,6 +31,8 @@ import (
 
 // picture is the planner's view of the cluster: pods that are planned for a node count as being there.
 type picture interface {
+	// Informed reports whether the whole cluster was seen, with what every pool can buy.
+	Informed() bool
 	Snapshot() shape.Snapshot
 	Pod(id shape.PodID) *corev1.Pod
 }
@@ -59,6 +61,9 @@ type Deps struct {
 type Reconciler struct {
 	Deps
 	memory memory // of the one worker that there is
+	// informed is true once the mirror has seen the whole cluster and knows what every pool can buy. Before that, a restart
+	// would take nodes for irreplaceable and give up moves that are under way.
+	informed bool
 }
 
 // New checks that nothing is missing.
@@ -73,12 +78,18 @@ func New(d Deps) (*Reconciler, error) {
 // claim's lastPodEventTime, but that has whole seconds only. Karpenter's figure.
 const lookAgain = 10 * time.Second
 
+// informedAgain is how soon it is looked again whether the mirror knows enough.
+const informedAgain = 100 * time.Millisecond
+
 // Reconcile makes one pass.
 func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	began := r.Clock.Now()
 	v, err := r.see(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
+	}
+	if r.informed = r.informed || r.Mirror.Informed(); !r.informed {
+		return reconcile.Result{RequeueAfter: informedAgain}, nil
 	}
 	r.memory.forget(v.all)
 	next := v.plan(&r.memory)
