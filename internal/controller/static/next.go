@@ -136,13 +136,18 @@ func rank(m member) int {
 	switch {
 	case !condition.IsTrue(m.claim, karpenterv1.ConditionLaunched):
 		return 0
-	case m.node != nil && m.node.Kept != "":
+	case m.node != nil && (m.node.Kept != "" || pinned(m.node)):
 		return 3
 	case m.node == nil || pods(m) == 0:
 		return 1
 	default:
 		return 2
 	}
+}
+
+// pinned reports whether a pod on the node must not be disrupted.
+func pinned(n *shape.Node) bool {
+	return slices.ContainsFunc(n.Pods, func(p shape.Pod) bool { return p.Role == shape.Pinned })
 }
 
 // pods that need room elsewhere.

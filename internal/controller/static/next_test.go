@@ -39,6 +39,8 @@ func notInitialized(m *member) { m.claim.Status.Conditions = m.claim.Status.Cond
 
 func kept(m *member) { m.node.Kept = "pod default/a must not be disrupted" }
 
+func pinning(m *member) { m.node.Pods = []shape.Pod{{ID: "p", Role: shape.Pinned}} }
+
 func podsOf(costs ...int32) func(*member) {
 	return func(m *member) {
 		for i, c := range costs {
@@ -62,7 +64,7 @@ func TestNext(t *testing.T) {
 		"TooFew":         {why: "What is missing is opened.", sight: sight{replicas: 3, members: []member{one("a")}}, open: 2},
 		"JustMade":       {why: "Claims that no informer has shown count, or they would be made twice.", sight: sight{replicas: 3, members: []member{one("a")}, known: 3}},
 		"Limit":          {why: "limits.nodes holds, and nodes that are going still count.", sight: sight{replicas: 5, members: []member{one("a")}, limit: 3, leaving: 1}, open: 1},
-		"ScaleDownOrder": {why: "First what is not launched, then what is empty, then what is cheap to move, last what must not be disrupted.", sight: sight{replicas: 1, members: []member{one("kept", kept), one("dear", podsOf(9000)), one("cheap", podsOf(10)), one("empty"), one("new", unlaunched)}}, removed: []string{"new", "empty", "cheap", "dear"}, reason: "underutilized"},
+		"ScaleDownOrder": {why: "First what is not launched, then what is empty, then what is cheap to move, last what must not be disrupted.", sight: sight{replicas: 2, members: []member{one("kept", kept), one("pinned", pinning), one("dear", podsOf(9000)), one("cheap", podsOf(10)), one("empty"), one("new", unlaunched)}}, removed: []string{"new", "empty", "cheap", "dear"}, reason: "underutilized"},
 		"Drift":          {why: "A drifted node is chosen, within the budget.", sight: sight{replicas: 2, members: []member{one("a", drift), one("b", drift)}, budget: 1}, marked: []string{"a"}},
 		"DriftNoBudget":  {why: "No budget, no drift.", sight: sight{replicas: 1, members: []member{one("a", drift)}}},
 		"Replacing":      {why: "A node that is to go does not count: another is opened.", sight: sight{replicas: 2, members: []member{one("a", drift, marked), one("b")}}, open: 1},
