@@ -32,6 +32,9 @@ type CloudDeps struct {
 	Clock  clock.Clock
 	Events *observe.Recorder
 	Log    logr.Logger
+
+	// AWSEndpoint is where all AWS APIs are; empty means where the environment says.
+	AWSEndpoint string
 }
 
 // newCloud makes the cloud that the configuration names.
@@ -46,6 +49,9 @@ func newAWS(ctx context.Context, d CloudDeps) (provider.Cloud, error) {
 	found, err := aws.Connect(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if d.AWSEndpoint != "" {
+		found.BaseEndpoint = &d.AWSEndpoint
 	}
 	s := d.Config.AWS
 	return aws.New(ctx, aws.Deps{

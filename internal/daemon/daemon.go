@@ -41,6 +41,9 @@ type Options struct {
 	// Cloud makes the cloud; nil means the one that Config names.
 	Cloud func(context.Context, CloudDeps) (provider.Cloud, error)
 
+	// AWSEndpoint is where all AWS APIs are, such as a simulator; empty means where the environment says.
+	AWSEndpoint string
+
 	// WrapClient may put something between the controllers and the API server, such as faults.
 	WrapClient func(client.WithWatch) client.Client
 

@@ -172,6 +172,31 @@ func (p *Plane) KubeconfigOf(t testing.TB, user string, groups ...string) string
 	return strings.TrimSpace(string(out))
 }
 
+// Process is the number of a part's process now, such as that of kube-apiserver. A part that dies gets another.
+func (p *Plane) Process(t testing.TB, part string) int {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(p.state.Dir, "state.json"))
+	if err != nil {
+		t.Fatalf("devplane: reading the control plane's state: %v", err)
+	}
+	var state struct {
+		Parts []struct {
+			Name string `json:"name"`
+			PID  int    `json:"pid"`
+		} `json:"parts"`
+	}
+	if err := json.Unmarshal(data, &state); err != nil {
+		t.Fatalf("devplane: reading the control plane's state: %v", err)
+	}
+	for _, running := range state.Parts {
+		if running.Name == part && running.PID != 0 {
+			return running.PID
+		}
+	}
+	t.Fatalf("devplane: no process of %s is running", part)
+	return 0
+}
+
 // stop ends the process and removes what it wrote. It may be called twice.
 func (p *Plane) stop() error {
 	p.stopOnce.Do(func() {
