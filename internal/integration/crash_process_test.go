@@ -1,15 +1,14 @@
 package integration
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -18,17 +17,19 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/cli"
 )
 
-// asController makes this test binary be the controller: what is killed is a real process with today's code.
+// asController holds the command line of a copy of this test binary that is to be the controller: what is killed is a
+// real process with today's code.
 const asController = "DOVETAIL_TEST_AS_CONTROLLER"
 
-// beController runs the command line, if this process was started for that.
-func beController() (code int, is bool) {
-	if os.Getenv(asController) == "" {
-		return 0, false
+// TestAsController is not a test by itself: it is the process that other tests kill.
+func TestAsController(t *testing.T) {
+	args, is := os.LookupEnv(asController)
+	if !is {
+		t.Skip("this is the other half of tests that kill a controller")
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	return cli.Main(ctx, os.Args[1:], os.Stdout, os.Stderr), true
+	if code := cli.Main(t.Context(), strings.Split(args, "\n"), os.Stdout, os.Stderr); code != 0 {
+		t.Errorf("it ended with %d", code)
+	}
 }
 
 // quietLog takes what proxies have to say about connections of processes that were killed.
@@ -39,6 +40,7 @@ type supervisor struct {
 	args, env []string
 	log       string // path
 	started   func() // called before each start; may be nil
+	mortal    bool   // it is not started again
 
 	mu      sync.Mutex // guards the fields below
 	process *exec.Cmd
@@ -54,7 +56,7 @@ func supervise(t *testing.T, s *supervisor) {
 	var running sync.WaitGroup
 	running.Go(func() {
 		runtime.LockOSThread() // processes live no longer than the thread that started them
-		for s.once(t) {
+		for s.run(t) && !s.mortal {
 		}
 	})
 	t.Cleanup(func() {
@@ -69,16 +71,16 @@ func supervise(t *testing.T, s *supervisor) {
 	})
 }
 
-// once runs one process to its end.
-func (s *supervisor) once(t *testing.T) (again bool) {
+// run runs one process to its end.
+func (s *supervisor) run(t *testing.T) (again bool) {
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Error(err)
 		return false
 	}
 	defer log.Close() // nothing of ours is buffered
-	cmd := exec.Command(os.Args[0], append([]string{"controller"}, s.args...)...)
-	cmd.Env = append(append(os.Environ(), asController+"=1"), s.env...)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestAsController$", "-test.timeout=0")
+	cmd.Env = append(append(os.Environ(), asController+"=controller\n"+strings.Join(s.args, "\n")), s.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s.mu.Lock()
