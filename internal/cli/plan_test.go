@@ -96,6 +96,23 @@ func TestATraceIsPlannedFromTheCatalogue(t *testing.T) {
 	}
 }
 
+// Overlays set the prices that are planned with; one that gives way is named.
+func TestOverlaysSetPrices(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := run(t, "simulate", "-f", "testdata/shop", "-f", "testdata/overlay.yaml", "--instance-types", "testdata/types.json")
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	for _, want := range []string{
+		"0.0600", // 25 % less than 0.08
+		"note: 1 NodeOverlays are applied", "note: NodeOverlay another is left out: NodeOverlay discount of the same weight sets the price of c.small in NodePool default too",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+}
+
 func TestBadInputGetsOneClearMessage(t *testing.T) {
 	t.Parallel()
 	write := func(text string) string {
