@@ -37,7 +37,7 @@ func newSim(environ func(string) (string, bool)) *cobra.Command {
 The simulated AWS is the one that --endpoint or AWS_ENDPOINT_URL names. A real AWS refuses these commands.`,
 	}
 	cmd.PersistentFlags().StringVar(&s.endpoint, "endpoint", "", "address of the simulated AWS (default $AWS_ENDPOINT_URL)")
-	cmd.AddCommand(newSimFault(s))
+	cmd.AddCommand(newSimStatus(s), newSimSet(s), newSimMarket(s), newSimInterrupt(s), newSimEvent(s), newSimFault(s))
 	return cmd
 }
 

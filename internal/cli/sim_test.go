@@ -66,3 +66,51 @@ func TestSimWithoutAnAWS(t *testing.T) {
 		t.Errorf("exit code %d, %s; want to be told how to name one", code, stderr)
 	}
 }
+
+func TestSimAccount(t *testing.T) {
+	t.Parallel()
+	server := newSimulatedAWS(t, awssim.Options{Moving: true})
+	if got, want := sim(t, server, "set", "--throttling", "--lag", "3s", "--unrest", "50", "--speed", "60"),
+		"calls are throttled, descriptions lag 3s, the market moves with unrest 50, time runs 60 times as fast\n"; got != want {
+		t.Errorf("set printed %q, want %q", got, want)
+	}
+	if got := sim(t, server, "set", "--throttling=false", "--lag", "0s", "--moving=false", "--speed", "1"); got != "all settings are at their defaults\n" {
+		t.Errorf("set printed %q", got)
+	}
+	status := sim(t, server, "status")
+	for _, want := range []string{"us-east-1, cluster dovetail, ", "$0.00 spent", "FREE ADDRESSES", "us-east-1a   16379", "INSTANCE"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("status lacks %q:\n%s", want, status)
+		}
+	}
+	for name, args := range map[string][]string{
+		`"nobody"`:          {"interrupt", "nobody"},
+		`"i-0"`:             {"event", "impaired", "i-0", "--code", "system"},
+		"stands still":      {"market", "squeeze", "m5.large"},
+		"speed is -1":       {"set", "--speed", "-1"},
+		"want a number or ": {"market", "capacity", "m5.large", "many"},
+	} {
+		if code, _, stderr := run(t, append([]string{"sim", "--endpoint", server.URL()}, args...)...); code == 0 || !strings.Contains(stderr, name) {
+			t.Errorf("%v: exit code %d, %s; want an error that says %s", args, code, stderr, name)
+		}
+	}
+	sim(t, server, "event", "message", "--body", "{}")
+}
+
+func TestSimMarket(t *testing.T) {
+	t.Parallel()
+	server := newSimulatedAWS(t, awssim.Options{Moving: true})
+	sim(t, server, "market", "squeeze", "m5.large", "--zone", "us-east-1a", "--for", "1h")
+	sim(t, server, "market", "capacity", "m5.large", "7", "--zone", "us-east-1b")
+	rows := strings.Split(strings.TrimSpace(sim(t, server, "market", "m5.large")), "\n")
+	if len(rows) != 6 {
+		t.Fatalf("%d rows, want a header and the 5 zones that have m5.large:\n%s", len(rows), strings.Join(rows, "\n"))
+	}
+	squeezed, few := strings.Fields(rows[1]), strings.Fields(rows[2])
+	if squeezed[4] != "1.00" || squeezed[6] != "0" {
+		t.Errorf("the squeezed pool shows %v, want full pressure and none left", squeezed)
+	}
+	if few[6] != "7" {
+		t.Errorf("the limited pool shows %v, want 7 left", few)
+	}
+}

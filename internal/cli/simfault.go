@@ -40,11 +40,18 @@ Kinds:
   partial        half is done: half a fleet, half a page, half of the resources of one call
   lost           carried out; the connection is reset instead of an answer
 
+Kinds for machines, which strike the ACTION boot. Parameters are InstanceId, InstanceType, Zone,
+CapacityType and Node:
+  boot-failure   the machine runs and never joins
+  slow-boot      it joins --hold later
+  lost-heartbeat it joins, and falls silent after --hold
+
 SERVICE and ACTION may hold wildcards: '*' is every call. The next call goes wrong, unless --count or
 --rate say otherwise.`,
 		Example: `  dovetail sim fault add throttle CreateFleet --count 3
   dovetail sim fault add server-error 'ec2:*' --rate 0.1
-  dovetail sim fault add lost CreateFleet --param '*.InstanceType=m5.*'`,
+  dovetail sim fault add lost CreateFleet --param '*.InstanceType=m5.*'
+  dovetail sim fault add slow-boot boot --hold 10m --param 'Zone=us-east-1a'`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := s.client()
@@ -73,7 +80,7 @@ SERVICE and ACTION may hold wildcards: '*' is every call. The next call goes wro
 	flags.StringToStringVar(&r.Params, "param", nil, "only calls with this parameter, as NAME=VALUE with wildcards in both; may be repeated")
 	flags.StringVar(&r.Code, "code", "", "error code to refuse with, in place of the service's own")
 	flags.StringVar(&r.Message, "message", "", "message to refuse with")
-	flags.DurationVar(&hold, "hold", 0, "how long time-out and lost are silent at most, before the connection is reset")
+	flags.DurationVar(&hold, "hold", 0, "how long time-out and lost are silent at most; how late slow-boot is; when lost-heartbeat begins")
 	return cmd
 }
 
