@@ -89,6 +89,10 @@ oracle: ## Hold N placements (20,000 unless told, half a minute) of random plans
 faults: ## Fail every call to AWS in every way on the simulated AWS, and print what becomes of it (docs/faults.md keeps the table)
 	@table=$$(mktemp) && FAULTS_TABLE=$$table $(GO) test -run=TestFaultMatrix -count=1 ./provider/aws >&2 && cat $$table && rm $$table
 
+.PHONY: spot-week
+spot-week: ## Live through a simulated week on the spot market, and print price, interruptions and unavailable seconds (some minutes)
+	@cd playground && $(GO) run ./spotweek
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf bin

@@ -125,6 +125,27 @@ func (s *Server) SetCluster(endpoint string, ca []byte, nodes NodeRegistrar) {
 	})
 }
 
+// Settle waits until all that is due at the clock's time has come about:
+// machines that boot without trouble have joined, messages are in the queue.
+// For whoever steps the clock.
+func (s *Server) Settle(ctx context.Context) error {
+	for !s.world.Settled() || len(s.slots) > 0 || !s.world.Settled() {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the simulated AWS to settle: %w", ctx.Err())
+		case <-time.After(100 * time.Microsecond):
+		}
+	}
+	return nil
+}
+
+// Messages is how many messages the interruption queue holds, those included
+// that were received and not yet deleted.
+func (s *Server) Messages() int {
+	ready, hidden, delayed := s.events.Counts()
+	return ready + hidden + delayed
+}
+
 // Calls returns the API calls made so far, oldest first.
 func (s *Server) Calls() []wire.Record { return s.mux.Calls() }
 

@@ -209,8 +209,12 @@ func (s *State) size(p Pool) int {
 // month: the middle of what AWS publishes, with 30 % for "over 20 %".
 var monthly = [...]float64{1: 0.025, 2: 0.075, 3: 0.125, 4: 0.175, 5: 0.30}
 
-// tension is the pressure from which spot instances may be interrupted.
-const tension = 0.5
+// tension is the pressure from which spot instances are interrupted more often,
+// and background the share of the interruptions that come whatever the pressure.
+const (
+	tension    = 0.5
+	background = 0.2
+)
 
 // hazard is the chance that a spot instance is interrupted within a stretch of
 // time.
@@ -222,7 +226,7 @@ func (s *State) hazard(p Pool, pressure float64, d time.Duration) float64 {
 	over := max(0, pressure-tension)
 	// The square has a mean of 1/tightness over a pool's life, so that a month
 	// has the interruptions that are published.
-	return perHour * d.Hours() * s.Market.Unrest * tightness * over * over
+	return perHour * d.Hours() * s.Market.Unrest * (background + (1-background)*tightness*over*over)
 }
 
 const tightness = 30

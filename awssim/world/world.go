@@ -48,8 +48,10 @@ type World struct {
 	clock clock.Clock
 	wake  chan struct{} // has room for one: the schedule or the effects changed
 
-	mu    sync.Mutex // guards state
+	mu    sync.Mutex // guards the fields below
 	state *State
+	// handling is how many effects Run has taken and not yet carried out.
+	handling int
 }
 
 // State is everything that is. It is read and changed only inside Do.
@@ -127,6 +129,7 @@ func (w *World) Run(ctx context.Context, handle func(context.Context, Effect)) {
 		wait := time.Hour
 		_ = w.Do(func(s *State) error {
 			effects, s.effects = s.effects, nil
+			w.handling = len(effects)
 			if next, ok := s.events.next(); ok {
 				wait = max(0, next.Sub(s.Now))
 			}
@@ -160,6 +163,16 @@ func (w *World) Wake() {
 	case w.wake <- struct{}{}:
 	default:
 	}
+}
+
+// Settled says that nothing is due at the clock's time and all that came of
+// what was due is carried out.
+func (w *World) Settled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state.advance(w.clock.Now())
+	w.poke()
+	return len(w.state.effects) == 0 && w.handling == 0
 }
 
 // poke tells Run to look again, unless it is told already. w.mu is held.
