@@ -236,17 +236,28 @@ func (v Values) Some() (value string, ok bool) {
 	return word, true
 }
 
+// someInteger looks for the lowest integer that is not excluded; if all are, for one that is written differently.
 func (v Values) someInteger() (string, bool) {
 	from := v.low
 	if from == math.MinInt64 {
 		from = min(0, v.high)
 	}
-	for n := from; n <= v.high; n++ {
+	for n := from; n <= v.high && n-from <= int64(len(v.list)); n++ {
 		if s := strconv.FormatInt(n, 10); v.Has(s) {
 			return s, true
 		}
 		if n == math.MaxInt64 {
 			break
+		}
+	}
+	sign, digits := "", strconv.FormatInt(from, 10)
+	if from < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	for range len(v.list) + 1 {
+		digits = "0" + digits
+		if v.Has(sign + digits) {
+			return sign + digits, true
 		}
 	}
 	return "", false
@@ -265,7 +276,7 @@ func (v Values) Requirements() []shape.Requirement {
 		return []shape.Requirement{one(shape.In, v.list...)}
 	}
 	var out []shape.Requirement
-	if v.bounded && v.low > math.MinInt64 {
+	if v.bounded && (v.low > math.MinInt64 || v.high == math.MaxInt64) {
 		out = append(out, one(shape.Gte, strconv.FormatInt(v.low, 10)))
 	}
 	if v.bounded && v.high < math.MaxInt64 {
