@@ -1,13 +1,17 @@
 package translate_test
 
 import (
+	"errors"
 	"math/rand"
+	"slices"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/randfill"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -15,13 +19,19 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
-// FuzzSnapshot fills whole clusters with nonsense: nothing may panic, and every index must point somewhere.
+// FuzzSnapshot fills whole clusters with nonsense: nothing may panic, every index must point somewhere, and what
+// no API server accepts is reported by its field.
 func FuzzSnapshot(f *testing.F) {
 	for seed := range int64(50) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed int64) {
-		s, _ := translate.Snapshot(nonsense(seed), noon)
+		s, problems := translate.Snapshot(nonsense(seed), noon)
+		for _, p := range problems {
+			if !namesField(p.Err) {
+				t.Errorf("%s: the error %q names no field", p.Object, p.Err)
+			}
+		}
 		check := func(p shape.Pod) {
 			if p.Class < 0 || int(p.Class) >= len(s.Classes) {
 				t.Errorf("class %d of %s is not among %d", p.Class, p.ID, len(s.Classes))
@@ -54,6 +64,16 @@ func FuzzSnapshot(f *testing.F) {
 	})
 }
 
+// namesField reports whether an error, or each of several, is about a field.
+func namesField(err error) bool {
+	var several utilerrors.Aggregate
+	if errors.As(err, &several) {
+		return !slices.ContainsFunc(several.Errors(), func(err error) bool { return !namesField(err) })
+	}
+	var one *field.Error
+	return errors.As(err, &one) && one.Field != ""
+}
+
 func nonsense(seed int64) translate.Objects {
 	dice := rand.New(rand.NewSource(seed)) // a seed must repeat
 	names := []string{"a", "b", "c", ""}
@@ -82,6 +102,15 @@ func nonsense(seed int64) translate.Objects {
 		o.StorageClasses = append(o.StorageClasses, filled(filler, &storagev1.StorageClass{}))
 		o.CSINodes = append(o.CSINodes, filled(filler, &storagev1.CSINode{}))
 	}
+	for range 2 {
+		o.Services = append(o.Services, filled(filler, &corev1.Service{}))
+		o.Workloads = append(o.Workloads, filled(filler, &appsv1.ReplicaSet{}), filled(filler, &appsv1.StatefulSet{}),
+			filled(filler, &corev1.ReplicationController{}), filled(filler, &appsv1.Deployment{}))
+		o.Defaults = append(o.Defaults, *filled(filler, &corev1.TopologySpreadConstraint{}))
+	}
+	o.Nominated = map[shape.PodID]string{}
+	filler.Fill(&o.Nominated)
+	o.Offers = map[string]*translate.Offer{"a": translate.NewOffer([]*shape.InstanceType{filled(filler, &shape.InstanceType{})}, ""), "b": nil}
 	o.TrustPools = dice.Intn(2) == 0
 	// Names repeat in nonsense only; a Snapshot needs nodes with names of their own.
 	for i, n := range o.Nodes {

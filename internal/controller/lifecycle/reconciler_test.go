@@ -239,6 +239,27 @@ func TestNothingSuits(t *testing.T) {
 	}
 }
 
+// A label of the NodePool's own reaches the Node when the plan has settled it, and only then.
+func TestASettledLabelIsTheNodes(t *testing.T) {
+	t.Parallel()
+	claim := aged(0)
+	claim.Spec.Requirements = []karpenterv1.Requirement{
+		{Key: "rack", Operator: corev1.NodeSelectorOpIn, Values: []string{"r1", "r2"}},
+		{Key: "team", Operator: corev1.NodeSelectorOpIn, Values: []string{"red"}},
+	}
+	got := launchedLabels(claim, provider.Machine{Labels: map[string]string{shape.LabelZone: "a"}})
+	want := map[string]string{"team": "red", shape.LabelZone: "a", "test/testclass": "default"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("labels of the launched claim: -want +got\n%s", diff)
+	}
+	node := readyNode("a")
+	claim.Labels = got
+	adopt(claim, &node, true)
+	if node.Labels["team"] != "red" {
+		t.Errorf("the node's labels are %v, want team=red among them", node.Labels)
+	}
+}
+
 func TestAClaimOfAnotherCloudIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	claim := aged(0)
