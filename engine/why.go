@@ -61,7 +61,7 @@ func (a *assembler) whyNode(class, n int) feasible.Reason {
 			return a.ruleReason(rule, skew)
 		}
 	}
-	return feasible.Reason{Kind: feasible.NoRoom}
+	return feasible.Reason{Kind: feasible.Later}
 }
 
 func (a *assembler) ruleReason(r *spread.Rule, skew int32) feasible.Reason {
@@ -111,6 +111,9 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 	if r, ok := t.Short(c.First, pool.Room(i), feasible.TooSmall); !ok {
 		return r
 	}
+	if r, ok := t.Overfull(pool, i); !ok {
+		return r
+	}
 	if !t.Available.Has(i) {
 		return feasible.Reason{Kind: feasible.Unavailable}
 	}
@@ -125,10 +128,21 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 	if few, ok := a.tooFew(c, pool, i); !ok {
 		return feasible.Reason{Kind: feasible.TooFewTypes, Key: few.Key, Need: int64(few.Need), Have: int64(few.Have)}
 	}
-	if t.Columns[i].Offering.Reservation != "" {
-		return feasible.Reason{Kind: feasible.Unavailable} // others took what the reservation held
+	if o := t.Columns[i].Offering; o.Reservation != "" && a.taken(o.Reservation) >= o.Remaining {
+		return feasible.Reason{Kind: feasible.Unavailable}
 	}
-	return feasible.Reason{Kind: feasible.TooSmall}
+	return feasible.Reason{Kind: feasible.Later}
+}
+
+// taken is how many machines of a reservation the plan opens.
+func (a *assembler) taken(reservation string) int32 {
+	n := int32(0)
+	for i := range a.decision.Open {
+		if a.decision.Open[i].Options[0].Reservation == reservation {
+			n++
+		}
+	}
+	return n
 }
 
 // unneighbourly says what topology rules have against a new node from a column.

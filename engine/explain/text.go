@@ -86,14 +86,8 @@ func Words(r feasible.Reason) (title, detail string) {
 	}
 	switch r.Kind {
 	case feasible.TooSmall:
-		if r.Resource == "" {
-			return "too small", ""
-		}
 		return "too small", amounts("largest has")
 	case feasible.NoRoom:
-		if r.Resource == "" {
-			return "no room", ""
-		}
 		return "no room", amounts("at most left")
 	case feasible.WrongLabel:
 		return "wrong label", "wants " + r.Want
@@ -123,6 +117,8 @@ func Words(r feasible.Reason) (title, detail string) {
 		return "excluded by the pool", "wants " + r.Want
 	case feasible.TooFewTypes:
 		return "too few choices", fmt.Sprintf("%s: needs %d different values, has %d", r.Key, r.Need, r.Have)
+	case feasible.Later:
+		return "left for the next plan", ""
 	case feasible.Leaving:
 		return "being deleted", ""
 	case feasible.Refused:

@@ -5,8 +5,8 @@ type Kind string
 
 // The kinds of refusal. Which of Reason's fields a kind fills is said with it.
 const (
-	// TooSmall offerings can never hold the pod with the daemons that run beside it,
-	// whatever else is on them: Resource, Need, Have (of the largest).
+	// TooSmall offerings can never hold the pod with the daemons that run beside it, or
+	// not even those, whatever else is on them: Resource, Need, Have (of the largest).
 	TooSmall Kind = "TooSmall"
 	// NoRoom nodes have too little left: Resource, Need, Have (of the emptiest).
 	NoRoom Kind = "NoRoom"
@@ -38,6 +38,8 @@ const (
 	PoolExcludes Kind = "PoolExcludes"
 	// TooFewTypes are left to keep the pool's minValues: Key, Need, Have.
 	TooFewTypes Kind = "TooFewTypes"
+	// Later is what would take the pod once this plan is carried out; the plan did not find that out in time.
+	Later Kind = "Later"
 	// Leaving nodes are being deleted.
 	Leaving Kind = "Leaving"
 	// Refused pods are not placed on bought nodes at all: Want says why.

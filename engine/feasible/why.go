@@ -34,6 +34,16 @@ func (t *Table) Short(need, room []int64, kind Kind) (Reason, bool) {
 	return Reason{}, true
 }
 
+// Overfull is the first resource of which the daemons alone want more than a pool's node from a column has.
+func (t *Table) Overfull(p *Pool, column int) (Reason, bool) {
+	for d, left := range p.Room(column) {
+		if have := t.Columns[column].room[d]; left < 0 {
+			return Reason{Kind: TooSmall, Resource: t.Resources[d], Need: have - left, Have: have}, false
+		}
+	}
+	return Reason{}, true
+}
+
 // WhyNode says what a node's labels or taints have against the pods.
 func (w *Where) WhyNode(n *Node) (Reason, bool) {
 	if w.AllowsNode(n) {
