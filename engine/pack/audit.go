@@ -21,7 +21,7 @@ type audit struct {
 // verify takes back pods that could be bound in no order that was tried, and places those that the estimates refused and
 // kube-scheduler would not.
 func (p *packer) verify() *spread.Ledger {
-	if len(p.board.Spread.Tallies) == 0 {
+	if len(p.board.Spread.Tallies) == 0 && !p.tight() {
 		return nil
 	}
 	a := &audit{packer: p}

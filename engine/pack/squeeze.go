@@ -18,7 +18,7 @@ func (a *audit) squeeze() {
 		again = false
 		for class, c := range a.board.Table.Classes {
 			last := a.last(class)
-			if a.stuck[class] == 0 || c.Refused != "" || !a.board.Spread.Classes[last].Ordered() {
+			if a.stuck[class] == 0 || c.Refused != "" || !a.tight() && !a.board.Spread.Classes[last].Ordered() {
 				continue
 			}
 			for n := 1; n > 0 && a.stuck[class] > 0; {
@@ -33,6 +33,13 @@ func (a *audit) squeeze() {
 			}
 		}
 	}
+}
+
+// tight reports whether a pool may stop opening nodes while pods are left: there may be room on those of the others.
+func (p *packer) tight() bool {
+	return p.board.Table.Reserved || slices.ContainsFunc(p.board.Table.Pools, func(pool *feasible.Pool) bool {
+		return len(pool.Limits) > 0 || pool.MinValues
+	})
 }
 
 // ontoNode puts pods on the first existing node that takes any.

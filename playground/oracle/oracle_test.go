@@ -22,7 +22,7 @@ var (
 var known = map[string]int{
 	"the scheduler places an unplaceable pod (a)":                             1,
 	"the scheduler refuses a placement on another option (InterPodAffinity)":  1,
-	"the scheduler refuses a placement on another option (PodTopologySpread)": 5,
+	"the scheduler refuses a placement on another option (PodTopologySpread)": 6,
 }
 
 // explained are the kinds of disagreement that are no fault of a plan. They are counted, not failed.
