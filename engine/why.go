@@ -125,7 +125,7 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 	if r, ok := a.unneighbourly(class, p, i); !ok {
 		return r
 	}
-	if few, ok := a.tooFew(c, pool, i); !ok {
+	if few, ok := a.tooFew(class, pool, i); !ok {
 		return feasible.Reason{Kind: feasible.TooFewTypes, Key: few.Key, Need: int64(few.Need), Have: int64(few.Have)}
 	}
 	if o := t.Columns[i].Offering; o.Reservation != "" && a.taken(o.Reservation) >= o.Remaining {
@@ -166,14 +166,24 @@ func (a *assembler) unneighbourly(class, p, column int) (feasible.Reason, bool) 
 	return first, first.Kind == ""
 }
 
-// tooFew reports whether a node for one pod alone could keep the pool's minValues.
-func (a *assembler) tooFew(c *feasible.Class, pool *feasible.Pool, column int) (feasible.TooFew, bool) {
+// tooFew reports whether a node for one pod alone could keep the pool's minValues, in the domains where the column is.
+func (a *assembler) tooFew(class int, pool *feasible.Pool, column int) (feasible.TooFew, bool) {
+	c, st := a.table.Classes[class], a.board.Spread
 	for _, alt := range a.table.Alternatives(c.Where, pool) {
-		if alt.Columns.Has(column) {
-			columns := alt.Columns.And(pool.Usable)
-			pool.Holding(c.First, columns)
-			return a.table.Enough(pool, columns)
+		if !alt.Columns.Has(column) {
+			continue
 		}
+		columns := alt.Columns.And(pool.Usable)
+		pool.Holding(c.First, columns)
+		if pool.MinValues && st.Classes[class].Domains {
+			site := st.Site(pool, column, alt.Free)
+			for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
+				if st.Site(pool, i, alt.Free) != site {
+					columns.Remove(i)
+				}
+			}
+		}
+		return a.table.Enough(pool, columns)
 	}
 	return feasible.TooFew{}, true
 }

@@ -234,6 +234,25 @@ func (t *trial) room(ctx context.Context, pod *corev1.Pod, fresh []machine) (whe
 	return where, kind
 }
 
+// domainKeys are the labels by which a pod's rules look for neighbours, apart from the hostname: a launch settles each of them.
+func domainKeys(pod *corev1.Pod) []string {
+	var out []string
+	for _, c := range pod.Spec.TopologySpreadConstraints {
+		out = append(out, c.TopologyKey)
+	}
+	if a := pod.Spec.Affinity; a != nil && a.PodAffinity != nil {
+		for _, term := range a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
+			out = append(out, term.TopologyKey)
+		}
+	}
+	if a := pod.Spec.Affinity; a != nil && a.PodAntiAffinity != nil {
+		for _, term := range a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
+			out = append(out, term.TopologyKey)
+		}
+	}
+	return slices.DeleteFunc(out, func(key string) bool { return key == shape.LabelHostname })
+}
+
 // broad reports whether the pod may go on as many instance types, in the place of m, as m's pool wants a launch to keep.
 func (t *trial) broad(ctx context.Context, pod *corev1.Pod, m machine, fresh []machine) bool {
 	want := 0
@@ -248,7 +267,7 @@ func (t *trial) broad(ctx context.Context, pod *corev1.Pod, m machine, fresh []m
 	types := map[string]bool{}
 	for _, o := range fresh {
 		same := true
-		for _, key := range []string{shape.LabelNodePool, shape.LabelZone, shape.LabelCapacityType, teamLabel} {
+		for _, key := range append(domainKeys(pod), shape.LabelNodePool, shape.LabelZone, shape.LabelCapacityType, teamLabel) {
 			same = same && o.node.Labels[key] == m.node.Labels[key]
 		}
 		if same && t.passes(ctx, pod, o) {
