@@ -40,14 +40,6 @@ type Pool struct {
 	ladders []ladder // by dimension, built when first asked
 }
 
-// FreeLabel is one free label. Its values are members from to upto-1 of an Alternative's Free.
-type FreeLabel struct {
-	Key        string
-	Values     []string // what any pod or the pool mentions; absence is the empty string with Absent
-	Absent     bool     // the last member stands for the missing label
-	from, upto int
-}
-
 func (t *Table) buildPools() {
 	for _, p := range t.snapshot.Pools {
 		t.Pools = append(t.Pools, t.compilePool(p))
@@ -82,79 +74,6 @@ func (t *Table) compilePool(sp *shape.Pool) *Pool {
 	p.freeFull = bitset.Full(p.freeBits)
 	t.furnish(p)
 	return p
-}
-
-// addFree makes a free label of a wish that no offering of the pool can answer.
-func (p *Pool) addFree(t *Table, v require.Values) {
-	f := FreeLabel{Key: v.Key(), from: p.freeBits, Absent: v.HasAbsent()}
-	if members, ok := v.List(); ok {
-		f.Values = members
-	} else {
-		f.Values = t.mentioned(v)
-	}
-	f.upto = f.from + len(f.Values)
-	if f.Absent {
-		f.upto++
-	}
-	p.freeBits = f.upto
-	p.Choices = p.Choices || f.upto > f.from+1
-	p.Free = append(p.Free, f)
-}
-
-// mentioned lists those values of an open set that somebody names: classes, and nodes if pods look for their
-// neighbours by the label. After them come values that nobody names, as many as there may be use for.
-func (t *Table) mentioned(v require.Values) []string {
-	rest := v
-	var out []string
-	note := func(w require.Values) {
-		rest = rest.And(w.Spare())
-		for _, m := range w.Named() {
-			if v.Has(m) {
-				out = append(out, m)
-			}
-		}
-	}
-	for _, w := range t.wheres {
-		note(w.selector.Get(v.Key()))
-		for _, list := range [][]term{w.terms, w.volumes} {
-			for _, tm := range list {
-				note(tm.labels.Get(v.Key()))
-			}
-		}
-	}
-	domains := t.domainsWanted(v.Key())
-	if domains > 0 {
-		for _, p := range t.snapshot.Profiles {
-			if value, ok := shape.LabelValue(p.Labels, v.Key()); ok {
-				note(require.Only(v.Key(), value))
-			}
-		}
-	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	for range domains + 1 {
-		if other, ok := rest.Some(); ok {
-			out = append(out, other)
-			rest = rest.And(require.Only(v.Key(), other).Spare())
-		}
-	}
-	return out
-}
-
-// maxNewDomains is how many values of an open label are made up at most for pods that keep apart by it.
-const maxNewDomains = 10
-
-// domainsWanted is how many pods have a rule about neighbours by the label: each of them may need a value
-// that no other node has.
-func (t *Table) domainsWanted(key string) int {
-	n := 0
-	for _, c := range t.Classes {
-		if slices.ContainsFunc(c.Spread, func(s shape.Spread) bool { return s.Key == key }) ||
-			slices.ContainsFunc(c.Affinity, func(a shape.PodTerm) bool { return a.Key == key }) {
-			n += len(c.Pods)
-		}
-	}
-	return min(n, maxNewDomains)
 }
 
 // furnish works out how much room each column has beside the daemons that will run there.
@@ -311,56 +230,6 @@ func (t *Table) apply(a *Alternative, p *Pool, tm *term) bool {
 	}
 	return a.Columns.Any()
 }
-
-func (p *Pool) free(key string) *FreeLabel {
-	for i := range p.Free {
-		if p.Free[i].Key == key {
-			return &p.Free[i]
-		}
-	}
-	return nil
-}
-
-func (f *FreeLabel) narrow(free bitset.Set, v require.Values) {
-	for i := f.from; i < f.upto; i++ {
-		keep := false
-		if i-f.from < len(f.Values) {
-			keep = v.Has(f.Values[i-f.from])
-		} else {
-			keep = v.HasAbsent()
-		}
-		if !keep {
-			free.Remove(i)
-		}
-	}
-}
-
-// FreeLeft reports whether every free label still has a value.
-func (p *Pool) FreeLeft(free bitset.Set) bool {
-	for i := range p.Free {
-		if !free.AnyIn(p.Free[i].from, p.Free[i].upto) {
-			return false
-		}
-	}
-	return true
-}
-
-// Settled is the value that a node with this Free gets for the label: of those that remain the first that
-// somebody named. ok is false if the node goes without the label.
-func (f *FreeLabel) Settled(free bitset.Set) (value string, ok bool) {
-	if f.Absent && free.Has(f.upto-1) {
-		return "", false
-	}
-	for i, v := range f.Values {
-		if free.Has(f.from + i) {
-			return v, true
-		}
-	}
-	return "", false
-}
-
-// AllFree is the Free of a node about whose free labels nothing is known yet.
-func (p *Pool) AllFree() bitset.Set { return p.freeFull.Clone() }
 
 // Restrict narrows columns and free labels to nodes whose label has the value, or lacks it
 // when missing is set. It reports whether anything is left.
