@@ -28,6 +28,8 @@ const (
 	Late Kind = "the planner gives a pod up which it places in its next pass"
 	// NearDaemon pods would go on a new node only because a daemon there is a neighbour that they want.
 	NearDaemon Kind = "the scheduler places an unplaceable pod beside a new node's daemon"
+	// Untrue reasons are given for pods that have no place indeed.
+	Untrue Kind = "a reason is not true"
 	// Untranslated objects are valid and our translation refuses them.
 	Untranslated Kind = "a valid object is refused"
 )
@@ -200,6 +202,9 @@ func (t *trial) impossible(ctx context.Context) []Disagreement {
 		pod := t.pods[u.Pod]
 		where, kind := t.room(ctx, pod, fresh)
 		if where == "" {
+			if lie := t.untrue(ctx, pod, u.Why); lie != "" {
+				out = append(out, Disagreement{Seed: t.cluster.seed, Kind: Untrue, Pod: string(u.Pod), Node: lie, Why: u.Why.Sentence()})
+			}
 			continue
 		}
 		if kind == Possible && t.nextPass(pod) {

@@ -28,6 +28,7 @@ import (
 type scheduler struct {
 	framework framework.Framework
 	board     *board
+	alone     map[string]fwk.Plugin // by name; see separate
 }
 
 func newScheduler(ctx context.Context) (*scheduler, error) {
@@ -63,6 +64,9 @@ func newScheduler(ctx context.Context) (*scheduler, error) {
 	)
 	if err != nil {
 		return nil, fmt.Errorf("building the scheduler's framework: %w", err)
+	}
+	if err := s.separate(ctx, config.Profiles[0].PluginConfig); err != nil {
+		return nil, err
 	}
 	factory.Start(ctx.Done())
 	for kind, ok := range factory.WaitForCacheSync(ctx.Done()) {
