@@ -131,55 +131,6 @@ func (t *Table) Alternatives(w *Where, p *Pool) []Alternative {
 	return alts
 }
 
-// LabelsAllowNew reports whether a new node from a column, of whose free labels only these values remain, satisfies
-// the node selector and node affinity; taints and volumes are not looked at.
-func (t *Table) LabelsAllowNew(w *Where, p *Pool, column int, free bitset.Set) bool {
-	return slices.ContainsFunc(t.ownAlternatives(w, p), func(a Alternative) bool {
-		return a.Columns.Has(column) && p.FreeLeft(a.Free.And(free))
-	})
-}
-
-// LabelsAllowSome is LabelsAllowNew for any of several columns.
-func (t *Table) LabelsAllowSome(w *Where, p *Pool, columns, free bitset.Set) bool {
-	return slices.ContainsFunc(t.ownAlternatives(w, p), func(a Alternative) bool {
-		return a.Columns.Meets(columns) && p.FreeLeft(a.Free.And(free))
-	})
-}
-
-// ownAlternatives is Alternatives by node selector and node affinity alone.
-func (t *Table) ownAlternatives(w *Where, p *Pool) []Alternative {
-	alts, known := w.own[p]
-	if !known {
-		if !w.noNode {
-			alts = []Alternative{{Columns: p.Columns.Clone(), Free: p.freeFull.Clone()}}
-			alts = t.narrow(alts, p, []term{{labels: w.selector}})
-			alts = t.narrow(alts, p, w.terms)
-		}
-		w.own[p] = alts
-	}
-	return alts
-}
-
-// MayHave reports whether a new node from some of the columns may have a label.
-func (t *Table) MayHave(p *Pool, columns, free bitset.Set, key string) bool {
-	if f := p.free(key); f != nil {
-		return free.AnyIn(f.from, f.from+len(f.Values))
-	}
-	return t.key(key).defined.Meets(columns)
-}
-
-// NewLabel is the value that a label of a new node from a column will have; ok is false if it will have none.
-func (t *Table) NewLabel(p *Pool, column int, free bitset.Set, key string) (value string, ok bool) {
-	if f := p.free(key); f != nil {
-		return f.Settled(free)
-	}
-	v, ok := t.Columns[column].Label(key)
-	if !ok {
-		return "", false
-	}
-	return v.Some()
-}
-
 // narrow crosses alternatives with OR terms, and merges those that leave the same labels free.
 func (t *Table) narrow(alts []Alternative, p *Pool, list []term) []Alternative {
 	if len(list) == 0 {

@@ -13,18 +13,20 @@ import (
 type audit struct {
 	*packer
 	ledger *spread.Ledger
+	placed []bool // by class, preferences given up: the plan has pods of it, or had
 
 	reaches []reach      // by bin
 	open    []bitset.Set // by pool: columns of which the limits allow another machine; nil if not known
 }
 
 // verify takes back pods that could be bound in no order that was tried, and places those that the estimates refused and
-// kube-scheduler would not.
+// kube-scheduler would not. It also drops options of new nodes that would make a difference.
 func (p *packer) verify() *spread.Ledger {
 	if len(p.board.Spread.Tallies) == 0 && !p.tight() {
 		return nil
 	}
-	a := &audit{packer: p}
+	a := &audit{packer: p, placed: make([]bool, len(p.board.Table.Classes))}
+	a.eachEntry(func(class, _, _ int) { a.placed[class] = true })
 	for {
 		left := a.replay()
 		if len(left) == 0 {
@@ -33,6 +35,7 @@ func (p *packer) verify() *spread.Ledger {
 		a.takeBack(left)
 	}
 	a.squeeze()
+	a.pin()
 	return a.ledger
 }
 
@@ -46,20 +49,13 @@ func (p *packer) last(class int) int {
 
 // group is pods of one class that are to come to places which are alike for them.
 type group struct {
-	class int // with preferences given up
-	node  int // one of those places
-	left  int
-	at    groupKey
-}
-
-type groupKey struct {
-	class int
-	place spread.Place
+	class, node int32 // the class with preferences given up; one of those places
+	left        int32
 }
 
 // join begins a ledger with the nodes of the plan.
 func (a *audit) join() {
-	a.ledger = spread.NewLedger(a.board.Spread)
+	a.ledger = spread.NewLedger(a.board.Spread, len(a.bins))
 	for b := range a.bins {
 		a.ledger.Join(a.site(&a.bins[b]))
 	}
@@ -94,80 +90,81 @@ func (a *audit) entry(class, node, count int, do func(class, node, count int)) {
 
 // groups divides the pods of the plan into those whose own rules are asked and those that only count for others.
 func (a *audit) groups() (bound, free []group) {
-	at := map[groupKey]*int{}
-	lists := [2][]group{}
+	at := map[[2]int32]int{} // position in their list, by class and place, where several nodes are one place
 	a.eachEntry(func(class, node, count int) {
-		k := groupKey{class, a.ledger.Place(class, node)}
-		list := &lists[1]
+		list := &free
 		if len(a.board.Spread.Classes[class].Rules) > 0 {
-			list = &lists[0]
+			list = &bound
 		}
-		if i := at[k]; i != nil {
-			(*list)[*i].left += count
+		k := [2]int32{int32(class), a.ledger.Place(class, node)}
+		if i, known := at[k]; known {
+			(*list)[i].left += int32(count)
 			return
 		}
-		i := len(*list)
-		at[k] = &i
-		*list = append(*list, group{class, node, count, k})
+		if k[1] < 0 {
+			at[k] = len(*list)
+		}
+		*list = append(*list, group{int32(class), int32(node), int32(count)})
 	})
-	return lists[0], lists[1]
+	return bound, free
+}
+
+// orders are in which order pods with rules of their own are tried.
+var orders = []func(*audit, []group){
+	func(*audit, []group) {},
+	func(_ *audit, bound []group) { slices.Reverse(bound) },
+	func(a *audit, bound []group) {
+		slices.SortStableFunc(bound, func(x, y group) int {
+			return len(a.board.Spread.Classes[y.class].Rules) - len(a.board.Spread.Classes[x.class].Rules)
+		})
+	},
 }
 
 // replay binds the pods of the plan one after the other in several orders, and returns those of the best that find
 // their node closed. The ledger then has all others.
-func (a *audit) replay() []group {
-	a.join()
+func (a *audit) replay() (left []group) {
 	if !a.ordered() {
+		a.join()
 		a.eachEntry(a.ledger.Add)
 		return nil
 	}
-	bound, free := a.groups()
-	orders := []func(){
-		func() {},
-		func() { slices.Reverse(bound) },
-		func() {
-			slices.SortStableFunc(bound, func(x, y group) int {
-				return len(a.board.Spread.Classes[y.class].Rules) - len(a.board.Spread.Classes[x.class].Rules)
-			})
-		},
-	}
-	var best []group
 	var ledger *spread.Ledger
 	for _, arrange := range orders {
-		if ledger != nil {
-			a.join()
+		a.join()
+		bound, free := a.groups()
+		arrange(a, bound)
+		if closed := a.bind(bound, free); ledger == nil || len(closed) < len(left) {
+			left, ledger = closed, a.ledger
 		}
-		arrange()
-		left := a.bind(slices.Clone(bound), slices.Clone(free))
-		if ledger == nil || len(left) < len(best) {
-			best, ledger = left, a.ledger
-		}
-		if len(best) == 0 {
+		if len(left) == 0 {
 			break
 		}
 	}
 	a.ledger = ledger
-	return best
+	return left
 }
 
 // ordered reports whether it matters which pods of the plan come first.
 func (a *audit) ordered() bool {
-	found := false
-	a.eachEntry(func(class, _, _ int) { found = found || a.board.Spread.Classes[class].Ordered() })
-	return found
+	for class, placed := range a.placed {
+		if placed && a.board.Spread.Classes[class].Ordered() {
+			return true
+		}
+	}
+	return false
 }
 
 // bind lets pods come until no more can, those without rules last unless others wait for them.
-func (a *audit) bind(bound, free []group) (left []group) {
+func (a *audit) bind(bound, free []group) (closed []group) {
 	for {
 		came := false
 		waiting := bound[:0]
 		for _, g := range bound {
 			for n := 1; n > 0 && g.left > 0; {
-				n = a.ledger.Room(g.class, g.node, g.left)
-				a.ledger.Add(g.class, g.node, n)
-				g.left -= n
-				came = came || n > 0
+				if n = a.ledger.Room(int(g.class), int(g.node), int(g.left)); n > 0 {
+					a.come(&g, n)
+					came = true
+				}
 			}
 			if g.left > 0 {
 				waiting = append(waiting, g)
@@ -178,10 +175,15 @@ func (a *audit) bind(bound, free []group) (left []group) {
 			break
 		}
 	}
-	for _, g := range free {
-		a.ledger.Add(g.class, g.node, g.left)
+	for i := range free {
+		a.come(&free[i], int(free[i].left))
 	}
 	return bound
+}
+
+func (a *audit) come(g *group, n int) {
+	a.ledger.Add(int(g.class), int(g.node), n)
+	g.left -= int32(n)
 }
 
 // help lets pods without rules come that others wait for.
@@ -189,15 +191,14 @@ func (a *audit) help(bound, free []group) bool {
 	tried := map[int32]bool{} // tallies
 	helped := false
 	for _, g := range bound {
-		r, _, objects := a.ledger.Objection(g.class, g.node)
+		r, _, objects := a.ledger.Objection(int(g.class), int(g.node))
 		if !objects || tried[r.Tally] {
 			continue
 		}
 		tried[r.Tally] = true
-		i := slices.IndexFunc(free, func(f group) bool { return f.left > 0 && a.ledger.Helps(r, f.class, f.node) })
+		i := slices.IndexFunc(free, func(f group) bool { return f.left > 0 && a.ledger.Helps(r, int(f.class), int(f.node)) })
 		if i >= 0 {
-			a.ledger.Add(free[i].class, free[i].node, 1)
-			free[i].left--
+			a.come(&free[i], 1)
 			helped = true
 		}
 	}
@@ -205,13 +206,14 @@ func (a *audit) help(bound, free []group) bool {
 }
 
 // takeBack takes pods of groups off their nodes. They are stuck for now.
-func (a *audit) takeBack(left []group) {
-	excess := map[groupKey]int{}
-	for _, g := range left {
-		excess[g.at] = g.left
+func (a *audit) takeBack(closed []group) {
+	excess := map[[2]int32]int{} // by class and place
+	for _, g := range closed {
+		excess[[2]int32{g.class, a.ledger.Place(int(g.class), int(g.node))}] += int(g.left)
 	}
 	take := func(class, node, count int) int {
-		k := groupKey{a.last(class), a.ledger.Place(a.last(class), node)}
+		class = a.last(class)
+		k := [2]int32{int32(class), a.ledger.Place(class, node)}
 		n := min(excess[k], count)
 		excess[k] -= n
 		return n

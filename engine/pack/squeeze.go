@@ -29,6 +29,7 @@ func (a *audit) squeeze() {
 					n = a.intoNew(last, a.stuck[class], refused)
 				}
 				a.stuck[class] -= n
+				a.placed[last] = a.placed[last] || n > 0
 				again = again || n > 0
 			}
 		}
@@ -84,6 +85,7 @@ func (a *audit) intoBin(class int) int {
 				continue
 			}
 			columns := within.columns.And(alt.Columns)
+			a.keepDomains(class, bin, free, columns)
 			pool.Holding(load, columns)
 			if column, ok := a.swap(bin, columns, free); ok {
 				bin.Columns, bin.Free, bin.Load, bin.Column = columns, free, load, column
@@ -97,6 +99,22 @@ func (a *audit) intoBin(class int) int {
 		}
 	}
 	return 0
+}
+
+// keepDomains keeps those columns with which a bin stays in the domains that rules of a class or about it look at.
+func (a *audit) keepDomains(class int, bin *Bin, free, columns bitset.Set) {
+	t, st := a.board.Table, a.board.Spread
+	pool := t.Pools[bin.Pool]
+	for _, k := range st.Classes[class].Keys {
+		key := &st.Keys[k]
+		if value, ok := t.NewLabel(pool, bin.Column, bin.Free, key.Name); ok {
+			columns.Keep(t.WithLabel(pool, free, key.Name, value))
+			continue
+		}
+		for _, value := range key.Domains {
+			columns.Drop(t.WithLabel(pool, free, key.Name, value))
+		}
+	}
 }
 
 // reach is which columns a bin may be planned for, and the most that any of them has of each resource.

@@ -13,6 +13,9 @@ import (
 type Cell struct {
 	Domains []int32 // by State.Keys; -1 for keys that do not matter, hostname, and missing labels
 	Parts   []Part  // by feasible.Table.Pools; Columns is nil for pools that cannot
+
+	known   bool    // counted is
+	counted []int32 // topology spread's tallies that look at a node of the cell
 }
 
 // Part is how a pool opens nodes in a cell.
@@ -134,11 +137,17 @@ func (s *State) Enter(class int, table *feasible.Table, c *Cell, n int32) {
 
 // Open notes that a node is going to be opened in a cell, so that the cell's domains count for the minimum.
 func (s *State) Open(c *Cell) {
-	for k := range s.Tallies {
-		t := &s.Tallies[k]
-		if d := c.Domains[t.Key]; d >= 0 && t.filter != nil && s.cellCounts(t.filter, s.table, c) {
-			t.Nodes[d]++
+	if !c.known {
+		c.known = true
+		for k := range s.Tallies {
+			t := &s.Tallies[k]
+			if c.Domains[t.Key] >= 0 && t.filter != nil && s.cellCounts(t.filter, s.table, c) {
+				c.counted = append(c.counted, int32(k))
+			}
 		}
+	}
+	for _, k := range c.counted {
+		s.Tallies[k].Nodes[c.Domains[s.Tallies[k].Key]]++
 	}
 }
 

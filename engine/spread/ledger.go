@@ -3,10 +3,6 @@ package spread
 import (
 	"math"
 	"slices"
-
-	"github.com/dovetail-sh/dovetail/engine/bitset"
-	"github.com/dovetail-sh/dovetail/engine/feasible"
-	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
 // Ledger counts what kube-scheduler sees: pods that are bound, on nodes that exist. Unlike State it knows the
@@ -16,13 +12,14 @@ import (
 type Ledger struct {
 	s     *State
 	books []book  // by State.Tallies
+	skews []int32 // topology spread's tallies
 	sites []*Site // of the new nodes
 }
 
 // book is one tally as far as nodes and pods are there.
 type book struct {
 	count   []int32 // by domain; new nodes of hostname tallies are appended
-	nodes   []int32 // by domain: nodes that are counted
+	nodes   []int32 // by domain: nodes that are counted; nil but for topology spread
 	pods    int64
 	domains int32 // that have nodes
 
@@ -30,22 +27,25 @@ type book struct {
 	at    int32 // domains with that count; 0 if least is not known
 }
 
-// Site is what topology rules see of a new node.
-type Site struct {
-	domains []int32 // by State.Keys; -1 for a missing label and for hostname
-	counted []bool  // by State.Tallies: the tally looks at the node
-}
-
-// NewLedger has the existing nodes with the pods that run.
-func NewLedger(s *State) *Ledger {
-	l := &Ledger{s: s, books: make([]book, len(s.Tallies))}
+// NewLedger has the existing nodes with the pods that run. So many new nodes are going to join.
+func NewLedger(s *State, join int) *Ledger {
+	l := &Ledger{s: s, books: make([]book, len(s.Tallies)), sites: make([]*Site, 0, join)}
 	for k := range s.Tallies {
-		t, b := &s.Tallies[k], &l.books[k]
-		b.count = slices.Clone(t.running)
-		b.nodes = slices.Clone(t.standing)
-		for d := range b.count {
-			b.pods += int64(b.count[d])
-			if b.nodes[d] > 0 {
+		t, b, spare := &s.Tallies[k], &l.books[k], 0
+		if s.Keys[t.Key].Host {
+			spare = join
+		}
+		b.count = append(make([]int32, 0, len(t.running)+spare), t.running...)[:len(t.running)+spare]
+		for _, n := range t.running {
+			b.pods += int64(n)
+		}
+		if t.filter == nil {
+			continue
+		}
+		l.skews = append(l.skews, int32(k))
+		b.nodes = append(make([]int32, 0, len(t.running)+spare), t.standing...)[:len(t.running)+spare]
+		for _, n := range t.standing {
+			if n > 0 {
 				b.domains++
 			}
 		}
@@ -53,68 +53,24 @@ func NewLedger(s *State) *Ledger {
 	return l
 }
 
-// Site is that of a new node from a column, of whose free labels only some values remain. Equal ones are one.
-func (s *State) Site(p *feasible.Pool, column int, free bitset.Set) *Site {
-	t := s.table
-	site := &Site{domains: make([]int32, len(s.Keys)), counted: make([]bool, len(s.Tallies))}
-	for k := range s.Keys {
-		site.domains[k] = -1
-		if s.Keys[k].Host {
-			continue
-		}
-		if value, ok := t.NewLabel(p, column, free, s.Keys[k].Name); ok {
-			if d, found := slices.BinarySearch(s.Keys[k].Domains, value); found {
-				site.domains[k] = int32(d)
-			}
-		}
-	}
-	text := make([]byte, 0, 4*len(s.Keys)+len(s.Tallies))
-	for _, d := range site.domains {
-		text = append(text, byte(d), byte(d>>8), byte(d>>16), byte(d>>24))
-	}
-	for k := range s.Tallies {
-		site.counted[k] = s.countsNew(s.Tallies[k].filter, site, p, column, free)
-		text = append(text, flag(site.counted[k]))
-	}
-	if known := s.sites[string(text)]; known != nil {
-		return known
-	}
-	if s.sites == nil {
-		s.sites = map[string]*Site{}
-	}
-	s.sites[string(text)] = site
-	return site
-}
-
-// countsNew is filter.counts for a new node.
-func (s *State) countsNew(f *filter, site *Site, p *feasible.Pool, column int, free bitset.Set) bool {
-	if f == nil {
-		return true
-	}
-	if slices.ContainsFunc(f.keys, func(key string) bool { return site.domains[s.byKey[key]] < 0 }) {
-		return false
-	}
-	if f.taints {
-		if _, ok := f.where.Tolerates(p.Taints); !ok {
-			return false
-		}
-	}
-	return !f.affinity || s.table.LabelsAllowNew(f.where, p, column, free)
-}
-
 // Join adds a new node.
 func (l *Ledger) Join(site *Site) (node int) {
 	node = len(l.s.table.Nodes) + len(l.sites)
 	l.sites = append(l.sites, site)
 	for k := range l.books {
-		b := &l.books[k]
-		d := l.domain(l.s.Tallies[k].Key, node)
-		if l.s.Keys[l.s.Tallies[k].Key].Host {
-			b.count, b.nodes = append(b.count, 0), append(b.nodes, 0)
+		if b := &l.books[k]; l.s.Keys[l.s.Tallies[k].Key].Host && node >= len(b.count) {
+			b.count = append(b.count, 0)
+			if b.nodes != nil {
+				b.nodes = append(b.nodes, 0)
+			}
 		}
+	}
+	for _, k := range l.skews {
+		d := l.domain(l.s.Tallies[k].Key, node)
 		if d < 0 || !site.counted[k] {
 			continue
 		}
+		b := &l.books[k]
 		if b.nodes[d]++; b.nodes[d] == 1 {
 			b.domains++
 			b.at = 0
@@ -147,7 +103,7 @@ func (l *Ledger) Add(class, node, n int) {
 	for _, k := range l.s.Classes[class].Adds {
 		if d := l.domain(l.s.Tallies[k].Key, node); d >= 0 && l.counts(k, node) {
 			b := &l.books[k]
-			if b.at > 0 && b.nodes[d] > 0 && b.count[d] == b.least {
+			if b.at > 0 && b.count[d] == b.least && b.nodes[d] > 0 {
 				b.at--
 			}
 			b.count[d] += int32(n)
@@ -298,16 +254,11 @@ func (l *Ledger) Helps(r *Rule, class, node int) bool {
 // then those that came late may have come too late.
 func (l *Ledger) Unsettles(site *Site) bool {
 	for k := range l.books {
-		t, b := &l.s.Tallies[k], &l.books[k]
+		t := &l.s.Tallies[k]
 		if t.filter == nil || !site.counted[k] {
 			continue
 		}
-		if !l.s.Keys[t.Key].Host {
-			if d := site.domains[t.Key]; d < 0 || b.nodes[d] > 0 {
-				continue
-			}
-		}
-		if len(b.count) > 0 && slices.Max(b.count) > t.maxSkew {
+		if d := site.domains[t.Key]; (d >= 0 || l.s.Keys[t.Key].Host) && l.Upsets(int32(k), d) {
 			return true
 		}
 	}
@@ -319,22 +270,37 @@ func (c *Class) Ordered() bool {
 	return slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.Kind != Apart })
 }
 
-// Place tells places apart that differ for pods of a class: nodes of one Place are interchangeable to them. Existing
-// nodes of one profile are alike, and new ones of one site.
-func (l *Ledger) Place(class, node int) Place {
-	c := &l.s.Classes[class]
-	if c.Hosts || l.s.named {
-		return Place{Node: int32(node)}
+// Place numbers places that differ for pods of a class. Negative ones are sets of nodes that are alike to the class:
+// existing nodes of one profile, new ones of one site.
+func (l *Ledger) Place(class, node int) int32 {
+	if l.s.Classes[class].Hosts || l.s.named {
+		return int32(node)
 	}
 	if n := node - len(l.s.table.Nodes); n >= 0 {
-		return Place{Node: -1, Site: l.sites[n]}
+		return -2 - int32(len(l.s.table.Snapshot().Profiles)) - l.sites[n].number
 	}
-	return Place{Node: -1, Profile: l.s.table.Nodes[node].Profile}
+	return -2 - l.s.table.Nodes[node].Node.Profile
 }
 
-// Place is a set of nodes; see Ledger.Place.
-type Place struct {
-	Node    int32 // -1 for all of a profile or site
-	Profile *shape.Profile
-	Site    *Site
+// Upsets reports whether pods would find their node closed if there were another, empty node in a domain of a topology
+// spread's tally. For hostname any domain stands for that of a node which is yet to join.
+func (l *Ledger) Upsets(tally, domain int32) bool {
+	b, t := &l.books[tally], &l.s.Tallies[tally]
+	if len(b.count) == 0 {
+		return false
+	}
+	have := int32(0)
+	if !l.s.Keys[t.Key].Host {
+		if b.nodes[domain] > 0 {
+			return false
+		}
+		have = b.count[domain]
+	}
+	return slices.Max(b.count) > t.maxSkew+have
+}
+
+// Stands reports whether an existing node makes a domain count.
+func (l *Ledger) Stands(tally, domain int32) bool {
+	t := &l.s.Tallies[tally]
+	return int(domain) < len(t.standing) && !l.s.Keys[t.Key].Host && t.standing[domain] > 0
 }

@@ -21,7 +21,7 @@ type State struct {
 	byText  map[string]int32
 	byKey   map[string]int32
 	domains [][]int32 // by key, by profile: domain or -1
-	sites   map[string]*Site
+	sites   sites
 	named   bool // some tally tells nodes of one profile apart
 }
 
