@@ -19,7 +19,7 @@ var (
 	strict     = flag.Bool("strict", false, "fail on every disagreement, known or not, and show it")
 )
 
-// known are the disagreements that the planner still has: none now. Were there any, this says in how many of the default run's clusters. The run is the same
+// known are the disagreements that the planner still has, in how many of the default run's clusters: none now. The run is the same
 // every time, so a number that grows is a new mistake; one that shrinks is to be written down here. docs/oracle.md
 // says what each of them is. A strict run, which is what `make oracle` is, accepts none.
 var known = map[string]int{

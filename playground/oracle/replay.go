@@ -138,8 +138,13 @@ func (t *trial) replay(ctx context.Context, d dice, kind Kind, choose func(engin
 		if stuck == nil || len(left) < len(stuck) {
 			stuck = t.refusals(ctx, kind, left)
 		}
+		if i%2 == 1 {
+			// Who found their node closed comes first: those that closed it may not mind.
+			moves = append(left, slices.DeleteFunc(moves, func(m move) bool { return slices.Contains(left, m) })...)
+			continue
+		}
 		d.Shuffle(len(moves), func(i, j int) { moves[i], moves[j] = moves[j], moves[i] })
-		if i%4 != 3 {
+		if i%8 != 0 {
 			// Pods that nothing restrains can wait for those that count their neighbours; most often that is it.
 			slices.SortStableFunc(moves, func(a, b move) int { return cmp.Compare(restraint(b.pod), restraint(a.pod)) })
 		}
