@@ -49,7 +49,7 @@ func (d Disagreement) String() string {
 }
 
 // orders is how many orders of placements are tried before one counts as impossible.
-const orders = 40
+const orders = 200
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
