@@ -159,17 +159,16 @@ func (a *assembler) relax(options bitset.Set, reqs []shape.Requirement) bool {
 	return relaxed
 }
 
+// fewValues is up to how many values are searched for one more.
+const fewValues = 8
+
 func narrowTo(set require.Set, key string, options []Option, value func(*Option) string) require.Set {
-	var values []string
-	seen := map[string]bool{}
-	last := ""
+	var values []string // a set drops repeats; only many of them are worth avoiding
 	for i := range options {
 		v := value(&options[i])
-		if v == last || seen[v] {
-			continue
+		if v != "" && (len(values) == 0 || values[len(values)-1] != v) && (len(values) > fewValues || !slices.Contains(values, v)) {
+			values = append(values, v)
 		}
-		seen[v], last = true, v
-		values = append(values, v)
 	}
 	if len(values) == 0 {
 		return set

@@ -74,7 +74,8 @@ type bucket struct {
 
 // buildRows groups the items.
 func (s *solver) buildRows() {
-	at := map[string]int{}
+	at := make(map[string]int, len(s.items))
+	s.rows = make([]row, 0, len(s.items))
 	var key []byte
 	for i, it := range s.items {
 		c := s.table.Classes[it.Class]
@@ -170,6 +171,11 @@ type filling struct {
 	touched []int
 	host    []int32 // by tally
 	hosted  []int32
+
+	// Scratch of blend.
+	base    []int
+	rest    []int64
+	need    []float64
 	volumes []feasible.Volume // shared ones
 
 	column int // the cheapest of columns that holds load
@@ -310,8 +316,10 @@ func (f *filling) fill(s *solver, k *kind, order []int) bool {
 // uses up all resources of all of them at once.
 func (f *filling) blend(s *solver, k *kind, order []int) bool {
 	f.reset(s, k)
-	part := s.part(k)
-	base, rest := make([]int, len(s.buckets)), slices.Clone(k.room)
+	part := f.part(s, k)
+	f.base, f.rest = resize(f.base, len(s.buckets)), append(f.rest[:0], k.room...)
+	base, rest := f.base, f.rest
+	clear(base)
 	carry := 0.0 // parts of pods add up from bucket to bucket
 	for _, b := range order {
 		if bk := &s.buckets[b]; bk.left > 0 && k.takes.Has(bk.mask) {
@@ -342,8 +350,10 @@ func (f *filling) blend(s *solver, k *kind, order []int) bool {
 }
 
 // part is which part of all pods left the kind's room takes, at most 1.
-func (s *solver) part(k *kind) float64 {
-	need := make([]float64, len(k.room))
+func (f *filling) part(s *solver, k *kind) float64 {
+	f.need = resize(f.need, len(k.room))
+	need := f.need
+	clear(need)
 	for b := range s.buckets {
 		if bk := &s.buckets[b]; bk.left > 0 && k.takes.Has(bk.mask) {
 			for d, n := range bk.need {
