@@ -26,8 +26,9 @@ var known = map[string]int{}
 
 // explained are the kinds of disagreement that are no fault of a plan. They are counted, not failed.
 var explained = map[Kind]string{
-	Late:       "a plan never breaks a rule, but it may leave a pod for the next pass when others had to be placed first",
-	NearDaemon: "nobody opens a node only to have one of its daemons as a neighbour",
+	Late:          "a plan never breaks a rule, but it may leave a pod for the next pass when others had to be placed first",
+	DaemonByLabel: "a daemon that runs under one value of an open label has its room kept on all new nodes of the pool",
+	NearDaemon:    "nobody opens a node only to have one of its daemons as a neighbour",
 }
 
 func TestTheSchedulerAgrees(t *testing.T) {

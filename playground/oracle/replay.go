@@ -28,6 +28,8 @@ const (
 	Late Kind = "the planner gives a pod up which it places in its next pass"
 	// NearDaemon pods would go on a new node only because a daemon there is a neighbour that they want.
 	NearDaemon Kind = "the scheduler places an unplaceable pod beside a new node's daemon"
+	// DaemonByLabel pods would go on a new node only under a value of an open label with which one of its daemons does not run.
+	DaemonByLabel Kind = "the scheduler places an unplaceable pod where a daemon's label is chosen against it"
 	// Untrue reasons are given for pods that have no place indeed.
 	Untrue Kind = "a reason is not true"
 	// Untranslated objects are valid and our translation refuses them.
@@ -235,6 +237,10 @@ func (t *trial) room(ctx context.Context, pod *corev1.Pod, fresh []machine) (whe
 		}
 		l := m.node.Labels
 		where = fmt.Sprintf("a fresh %s of %s in %s (%s)", l[shape.LabelInstanceType], l[shape.LabelNodePool], l[shape.LabelZone], l[shape.LabelCapacityType])
+		if !t.passes(ctx, pod, withAllDaemons(m, fresh)) {
+			kind = DaemonByLabel
+			continue
+		}
 		m.pods = nil
 		if t.passes(ctx, pod, m) {
 			return where, Possible
@@ -242,6 +248,24 @@ func (t *trial) room(ctx context.Context, pod *corev1.Pod, fresh []machine) (whe
 		kind = NearDaemon
 	}
 	return where, kind
+}
+
+// withAllDaemons is a fresh machine with the daemons that it would have under any value of the labels that its pool leaves open.
+func withAllDaemons(m machine, fresh []machine) machine {
+	m.pods = slices.Clone(m.pods)
+	for _, o := range fresh {
+		for _, key := range []string{shape.LabelNodePool, shape.LabelInstanceType, shape.LabelZone, shape.LabelCapacityType} {
+			if o.node.Labels[key] != m.node.Labels[key] {
+				o.pods = nil
+			}
+		}
+		for _, pod := range o.pods {
+			if !slices.ContainsFunc(m.pods, func(p *corev1.Pod) bool { return p.Name == pod.Name }) {
+				m.pods = append(m.pods, pod)
+			}
+		}
+	}
+	return m
 }
 
 // domainKeys are the labels by which a pod's rules look for neighbours, apart from the hostname: a launch settles each of them.
