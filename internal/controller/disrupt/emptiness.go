@@ -152,7 +152,7 @@ func allowances(all []seen, now time.Time, reason karpenterv1.DisruptionReason) 
 		}
 		pools[s.pool.Name] = s.pool
 		nodes[s.pool.Name]++
-		if !s.claim.DeletionTimestamp.IsZero() || !s.node.DeletionTimestamp.IsZero() || tainted(s.node) || markOf(s.claim) != "" || !ready(s.node) {
+		if !s.claim.DeletionTimestamp.IsZero() || !s.node.DeletionTimestamp.IsZero() || tainted(s.node) || markOf(s.claim) != "" || !condition.NodeReady(s.node) {
 			going[s.pool.Name]++
 		}
 	}
@@ -178,10 +178,4 @@ func (s seen) reservedFor(now time.Time) time.Duration {
 func tainted(node *corev1.Node) bool {
 	disrupted := karpenterv1.DisruptedTaint()
 	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.MatchTaint(&disrupted) })
-}
-
-func ready(node *corev1.Node) bool {
-	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
-		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-	})
 }
