@@ -107,12 +107,9 @@ func (a *applier) launch(n *engine.NewNode, pick func(int) int) {
 	if offering.Allocatable != nil {
 		node.Allocatable = *offering.Allocatable
 	}
-	for k := 0; node.Name == ""; k++ {
-		name := fmt.Sprintf("bought-%05d", len(a.s.Nodes)+k)
-		if !slices.ContainsFunc(a.s.Nodes, func(x *shape.Node) bool { return x.Name == name }) {
-			node.Name, node.Hostname, node.Claim = name, name, name
-		}
-	}
+	// One profile is added for every node that is launched, so this name is new.
+	node.Name = fmt.Sprintf("bought-%05d", len(a.s.Profiles))
+	node.Hostname, node.Claim = node.Name, node.Name
 	labels := slices.DeleteFunc(c.labels(a.s.Pools[i], it, offering, *n), func(l shape.Label) bool { return l.Key == shape.LabelHostname })
 	a.s.Profiles = append(a.s.Profiles, &shape.Profile{Labels: labels, Taints: a.s.Pools[i].Taints})
 	node.Profile = int32(len(a.s.Profiles) - 1)

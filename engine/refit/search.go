@@ -15,7 +15,7 @@ type idea struct {
 
 // lookCost is how many steps planning a set of nodes takes.
 func (f *fleet) lookCost(set []int) int {
-	cost := 200 + len(f.snapshot.Nodes)/8
+	cost := 200 + len(f.snapshot.Nodes)/2
 	for _, i := range set {
 		cost += 10 * f.nodes[i].cargo
 	}
@@ -52,7 +52,7 @@ func (r *Pass) replace() {
 		}
 		why, hope := r.estimate(i)
 		if hope && r.afford([]int{i}) {
-			why = r.try([]int{i})
+			why = r.try([]int{i}, 0)
 		}
 		if f.nodes[i].state == candidate && why.Kind != "" {
 			f.nodes[i].why = why
@@ -83,14 +83,15 @@ func (r *Pass) estimate(i int) (Reason, bool) {
 			return why, true
 		}
 	}
-	// Several machines may do what one cannot, but hardly at the price of fractions.
-	return why, float64(f.price(i)-why.Need) > 1.1*least && len(rest) > 1
+	// Several machines may do what one cannot, but not for less than the pods are worth.
+	return why, float64(f.price(i)-why.Need) > least && len(rest) > 1
 }
 
-// try plans a set of nodes and makes those moves that are worth it. If none is, it says why the first of them is not.
-func (r *Pass) try(set []int) (why Reason) {
+// try plans a set of nodes, with so many steps to improve the plan at most, and makes those moves that are worth it. If
+// none is, it says why the first of them is not.
+func (r *Pass) try(set []int, effort int) (why Reason) {
 	f := r.fleet
-	o := f.look(set, f.policy.Effort-r.result.Counters.Steps)
+	o := f.look(set, min(effort, f.policy.Effort-r.result.Counters.Steps))
 	r.result.Counters.Steps += o.decision.Counters.Steps
 	moves, stuck := f.parts(&o)
 	for _, i := range set {
@@ -101,7 +102,7 @@ func (r *Pass) try(set []int) (why Reason) {
 	}
 	made := len(r.result.Moves)
 	for k := range moves {
-		no := r.part(&moves[k], len(set))
+		no := r.part(&moves[k], len(set), effort)
 		if why.Kind == "" {
 			why = no
 		}
@@ -114,7 +115,7 @@ func (r *Pass) try(set []int) (why Reason) {
 
 // part makes one of the moves that a look at so many nodes came to. Where its pods went may depend on where the pods of
 // the other moves went, which may never be made; then it is planned again, by itself.
-func (r *Pass) part(m *Move, of int) Reason {
+func (r *Pass) part(m *Move, of, effort int) Reason {
 	f := r.fleet
 	no := f.accept(m)
 	switch {
@@ -128,7 +129,7 @@ func (r *Pass) part(m *Move, of int) Reason {
 		if !r.afford(set) {
 			return Reason{Kind: NoOrder}
 		}
-		return r.try(set)
+		return r.try(set, effort)
 	case !f.order(m):
 		return Reason{Kind: NoOrder}
 	}
@@ -146,7 +147,7 @@ func (r *Pass) merge() {
 			break
 		}
 		before := len(r.result.Moves)
-		if r.try(set); len(r.result.Moves) == before {
+		if r.try(set, (r.fleet.policy.Effort-r.result.Counters.Steps)/2); len(r.result.Moves) == before {
 			break
 		}
 	}
@@ -155,6 +156,9 @@ func (r *Pass) merge() {
 
 // patience is how many sets that gain nothing are tried in a row for every node that could be in them, at most.
 const patience = 4
+
+// exploreEffort is how many steps the plan of a set that the dice picked may take.
+const exploreEffort = 5_000
 
 // explore ruins small sets of nodes, wasteful ones more often than others.
 func (r *Pass) explore() {
@@ -168,18 +172,33 @@ func (r *Pass) explore() {
 				set = append(set, i)
 			}
 		}
-		if len(set) < 2 {
+		if len(set) < 2 || !r.hopeful(set) {
 			continue
 		}
 		if !r.afford(set) {
 			return
 		}
 		before := len(r.result.Moves)
-		if r.try(set); len(r.result.Moves) > before {
+		if r.try(set, exploreEffort); len(r.result.Moves) > before {
 			r.collect()
 			tries = 0
 		}
 	}
+}
+
+// hopeful reports whether a set wastes as much as a move of it must save. What pods are worth is what they cost at
+// least, whatever machines they are on.
+func (r *Pass) hopeful(set []int) bool {
+	f := r.fleet
+	waste, price, disturbance := 0.0, shape.Money(0), int64(0)
+	for _, d := range r.ideas {
+		if slices.Contains(set, d.node) {
+			waste += d.waste
+			price += f.price(d.node)
+			disturbance += f.nodes[d.node].disturbance
+		}
+	}
+	return waste >= float64(max(1, f.policy.due(disturbance), shape.Money(f.policy.MinSaving*float64(price))))
 }
 
 // dice is a small generator of pseudo-random numbers, the same in every version of Go.

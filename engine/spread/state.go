@@ -350,7 +350,7 @@ func (s *State) countRunning() {
 	classes := t.Snapshot().Classes
 	adds := make([][]int32, len(classes))
 	known := make([]bool, len(classes))
-	count := func(c int32, n int, ending bool) {
+	counted := func(c int32) bool {
 		if !known[c] {
 			known[c] = true
 			for k := range s.Tallies {
@@ -358,6 +358,12 @@ func (s *State) countRunning() {
 					adds[c] = append(adds[c], int32(k))
 				}
 			}
+		}
+		return len(adds[c]) > 0
+	}
+	count := func(c int32, n int, ending bool) {
+		if !counted(c) {
+			return
 		}
 		for _, k := range adds[c] {
 			if !ending || s.Tallies[k].ending {
@@ -373,7 +379,7 @@ func (s *State) countRunning() {
 			}
 		}
 		for i := range node.Pods {
-			if p := &node.Pods[i]; p.Class >= 0 && int(p.Class) < len(classes) && !t.Moving(p.ID) {
+			if p := &node.Pods[i]; p.Class >= 0 && int(p.Class) < len(classes) && counted(p.Class) && !t.Moving(p.ID) {
 				count(p.Class, n, p.Role == shape.Ending)
 			}
 		}
