@@ -18,6 +18,8 @@ type fleet struct {
 	nodes    []vessel       // by node
 	pools    map[string]*ledger
 
+	around []*shape.Node // scratch of look
+
 	rules []watch            // of all classes; made when first asked
 	keys  map[int32][]string // by class: see watched
 }
@@ -168,14 +170,24 @@ type outlook struct {
 // look plans the pods of nodes that go; the fleet stays as it is.
 func (f *fleet) look(set []int, effort int) outlook {
 	o := outlook{set: set, home: map[shape.PodID]int{}}
-	s := f.snapshot
-	s.Nodes = slices.Clone(s.Nodes)
+	goes := make(map[int]bool, len(set))
 	for _, i := range set {
-		s.Nodes[i] = emptied(s.Nodes[i], func(pod shape.Pod) {
-			o.home[pod.ID] = i
-			s.Pods = append(s.Pods, pod)
-		})
+		goes[i] = true
 	}
+	s := f.snapshot
+	s.Nodes = f.around[:0]
+	for i, n := range f.snapshot.Nodes {
+		switch {
+		case goes[i]:
+			emptied(n, func(pod shape.Pod) {
+				o.home[pod.ID] = i
+				s.Pods = append(s.Pods, pod)
+			})
+		case i >= len(f.nodes) || f.nodes[i].state != gone:
+			s.Nodes = append(s.Nodes, n)
+		}
+	}
+	f.around = s.Nodes
 	slices.SortFunc(s.Pods, func(a, b shape.Pod) int { return cmp.Compare(a.ID, b.ID) })
 	policy := f.policy.Plan
 	policy.Effort = min(policy.Effort, effort)
