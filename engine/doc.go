@@ -13,5 +13,6 @@
 //	board     what is where while planning: place, open, undo
 //	pack      which pods share which new nodes at the least price
 //	bound     the lower bound on that price
+//	refit     which nodes of a running fleet to give up, replace or merge; it stands beside the plan
 //	explain   reasons as text and JSON
 package engine

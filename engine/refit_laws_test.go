@@ -149,3 +149,16 @@ func TestTraceIsRefittedToNearItsBound(t *testing.T) {
 		t.Errorf("%.4f times the bound", ratio)
 	}
 }
+
+func TestRefitOfBadIndexesIsRefusedNotFatal(t *testing.T) {
+	t.Parallel()
+	s := enginetest.Running(6, 12, 20)
+	s.Nodes[0].Pods[0].Class = 99_999
+	s.Nodes[1].Pods[0].Class = -1
+	s.Nodes[2].Profile = 77
+	for _, k := range refit.Refit(s, free(s)).Kept {
+		if (k.Node == s.Nodes[0].Name || k.Node == s.Nodes[1].Name) && k.Why.Kind != refit.Held {
+			t.Errorf("%s is kept because %s, want because of its pod", k.Node, k.Why.Kind)
+		}
+	}
+}

@@ -138,6 +138,9 @@ func (r *runner) node(name string, a *args) error {
 	if p.Taints, err = a.taints(); err != nil {
 		return err
 	}
+	if err := r.bought(&n, &p, a); err != nil {
+		return err
+	}
 	n.Profile = r.world.Profile(p)
 	r.world.Node(n)
 	return nil

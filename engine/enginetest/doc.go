@@ -16,5 +16,10 @@
 //	----
 //	open n1 …
 //
+// A node with type= is one that was bought from that offer. refit proposes moves of such nodes:
+//
+//	node n1 type=small zone=a
+//	refit mode=balanced budget=2 payback=1h pod-price=0.001 min-saving=0.05
+//
 // Nothing but tests may import it.
 package enginetest

@@ -73,10 +73,12 @@ func (r *runner) block(lines []string) (string, error) {
 	return out, nil
 }
 
-var commands = map[string]bool{"offer": true, "pool": true, "node": true, "run": true, "daemon": true, "policy": true, "plan": true, "explain": true}
+var commands = map[string]bool{"offer": true, "pool": true, "node": true, "run": true, "daemon": true, "policy": true, "plan": true, "refit": true, "explain": true}
 
 func (r *runner) command(w []string) (string, error) {
 	switch w[0] {
+	case "refit":
+		return r.refit(w[1:])
 	case "plan":
 		s := r.world.Snapshot()
 		d := engine.Plan(s, r.policy)
@@ -104,6 +106,16 @@ func (r *runner) command(w []string) (string, error) {
 		p := shape.Pod{ID: podID(w[2]), EvictionCost: 1000}
 		if a.has("ending") {
 			p.Role = shape.Ending
+		}
+		if a.has("pinned") {
+			p.Role = shape.Pinned
+		}
+		if text := a.get("cost", ""); text != "" {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				return "", err
+			}
+			p.EvictionCost = int32(n)
 		}
 		c, err := a.class()
 		if err != nil {

@@ -94,6 +94,7 @@ func (f *fleet) readyOnly() {
 // judge decides whether a node may go at all.
 func (f *fleet) judge(n *shape.Node) (state, Reason) {
 	l := f.pools[n.Pool]
+	stray := slices.IndexFunc(n.Pods, func(p shape.Pod) bool { return p.Class < 0 || int(p.Class) >= len(f.snapshot.Classes) })
 	pinned := slices.IndexFunc(n.Pods, func(p shape.Pod) bool { return p.Role == shape.Pinned })
 	switch {
 	case l == nil || n.Claim == "" || l.Mode == Never:
@@ -106,6 +107,8 @@ func (f *fleet) judge(n *shape.Node) (state, Reason) {
 		return kept, Reason{Kind: Held, Want: n.Kept}
 	case pinned >= 0:
 		return kept, Reason{Kind: Held, Want: "pod " + string(n.Pods[pinned].ID) + " must not be disrupted"}
+	case stray >= 0:
+		return kept, Reason{Kind: Held, Want: "what pod " + string(n.Pods[stray].ID) + " needs is not known"}
 	case empty(n):
 		return candidate, Reason{}
 	case l.Mode == WhenEmpty:
@@ -114,6 +117,14 @@ func (f *fleet) judge(n *shape.Node) (state, Reason) {
 		return kept, Reason{Kind: NoPrice}
 	}
 	return candidate, Reason{}
+}
+
+// class is what a pod needs; nothing if its class does not exist, which no correct Snapshot has.
+func (f *fleet) class(i int32) *shape.Class {
+	if i < 0 || int(i) >= len(f.snapshot.Classes) {
+		return &shape.Class{}
+	}
+	return f.snapshot.Classes[i]
 }
 
 func empty(n *shape.Node) bool {
@@ -125,7 +136,7 @@ func empty(n *shape.Node) bool {
 func (f *fleet) weigh(n *shape.Node) (cargo int, disturbance int64) {
 	disturbance = ordinary
 	for i := range n.Pods {
-		if p := &n.Pods[i]; p.Role == shape.Movable && !f.snapshot.Classes[p.Class].Buffer {
+		if p := &n.Pods[i]; p.Role == shape.Movable && !f.class(p.Class).Buffer {
 			cargo++
 			disturbance += int64(max(p.EvictionCost, 0))
 		}
@@ -239,7 +250,7 @@ func (f *fleet) joined(n *shape.Node, more []shape.Pod) *shape.Node {
 	if n.Requested != nil {
 		sum := *n.Requested
 		for _, pod := range more {
-			sum = sum.Add(f.snapshot.Classes[pod.Class].Requests)
+			sum = sum.Add(f.class(pod.Class).Requests)
 		}
 		out.Requested = &sum
 	}

@@ -86,7 +86,7 @@ func (f *fleet) tied(m *Move) bool {
 			if pod.Role != shape.Movable {
 				continue
 			}
-			c := f.snapshot.Classes[pod.Class]
+			c := f.class(pod.Class)
 			if len(c.Spread)+len(c.Affinity)+len(c.HostPorts)+len(f.watched(pod.Class)) > 0 {
 				return true
 			}

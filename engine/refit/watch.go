@@ -55,7 +55,7 @@ func (f *fleet) watched(class int32) []string {
 	if keys, known := f.keys[class]; known {
 		return keys
 	}
-	c := f.snapshot.Classes[class]
+	c := f.class(class)
 	keys := []string{}
 	for _, w := range f.rules {
 		if (w.all || slices.Contains(w.namespaces, c.Namespace)) && require.Selects(w.selector, c.Labels) && !slices.Contains(keys, w.key) {

@@ -88,25 +88,27 @@ func (f *fleet) accept(m *Move) Reason {
 	spot := f.allSpot(m)
 	class := f.classes(m)
 	slack := (m.Saving() - m.Need) / shape.Money(len(m.Open))
-	var why Reason
 	m.Open = slices.Clone(m.Open)
 	for i := range m.Open {
 		n := &m.Open[i]
+		ceiling := n.Price + slack
 		n.Options = slices.Clone(n.Options)
 		f.pinDown(n, func(id shape.PodID) int32 { return class[id] })
 		if spot && !f.policy.SpotToSpot {
 			n.Options = slices.DeleteFunc(n.Options, func(o engine.Option) bool { return o.CapacityType == shape.Spot })
-			why = Reason{Kind: SpotToSpotOff}
-		}
-		ceiling := n.Price + slack
-		if spot && len(m.Remove) == 1 && len(m.Open) == 1 && len(n.Options) > 0 && n.Options[0].CapacityType == shape.Spot {
-			have := narrowSpot(n, m.Price)
-			if have < flexible {
+		} else if spot && len(m.Remove) == 1 && len(m.Open) == 1 && n.Options[0].CapacityType == shape.Spot {
+			if have := narrowSpot(n, m.Price); have < flexible {
 				return Reason{Kind: TooFewTypes, Have: have}
 			}
 		}
-		if why := f.narrow(n, ceiling, why); why.Kind != "" {
-			return why
+		if !narrow(n, ceiling) {
+			if spot && !f.policy.SpotToSpot {
+				return Reason{Kind: SpotToSpotOff}
+			}
+			return Reason{Kind: SavesTooLittle, Pods: m.Pods, Left: f.left(m), Price: m.Price, Instead: m.Instead, Need: m.Need}
+		}
+		if label := f.require(n); label != "" {
+			return Reason{Kind: TooFewOptions, Want: label}
 		}
 	}
 	return f.appraise(m)
@@ -152,24 +154,22 @@ func narrowSpot(n *engine.NewNode, below shape.Money) int {
 	return len(types)
 }
 
-// narrow leaves a new node those options that cost at most the ceiling, and rewrites its requirements. They list types,
+// narrow leaves a new node those options that cost at most the ceiling; false if there is none. Requirements list types,
 // zones and capacity types apart, and the cloud may combine them: so types of which some combination is dearer are
-// left out, and if none is left, first capacity types and then zones are narrowed to the cheapest option's. otherwise
-// is the reason if nothing was left to begin with.
-func (f *fleet) narrow(n *engine.NewNode, ceiling shape.Money, otherwise Reason) Reason {
-	all := n.Options
-	if len(all) == 0 {
-		return otherwise
+// left out, and if none is left, first capacity types and then zones are narrowed to the cheapest option's.
+func narrow(n *engine.NewNode, ceiling shape.Money) bool {
+	if len(n.Options) == 0 {
+		return false
 	}
-	first := all[0]
+	first := n.Options[0]
 	for _, only := range []func(engine.Option) bool{
 		func(engine.Option) bool { return true },
 		func(o engine.Option) bool { return o.CapacityType == first.CapacityType },
 		func(o engine.Option) bool { return o.CapacityType == first.CapacityType && o.Zone == first.Zone },
 	} {
 		dear := map[string]bool{}
-		kept := all[:0:0]
-		for _, o := range all {
+		var kept []engine.Option
+		for _, o := range n.Options {
 			if only(o) {
 				kept = append(kept, o)
 				dear[o.Type] = dear[o.Type] || o.Price > ceiling
@@ -177,20 +177,16 @@ func (f *fleet) narrow(n *engine.NewNode, ceiling shape.Money, otherwise Reason)
 		}
 		kept = slices.DeleteFunc(kept, func(o engine.Option) bool { return dear[o.Type] })
 		if len(kept) > 0 {
-			n.Options = kept
-			break
+			n.Options, n.Price = kept, kept[0].Price
+			return true
 		}
-		n.Options = nil
 	}
-	if len(n.Options) == 0 {
-		return Reason{Kind: SavesTooLittle, Pods: len(n.Pods), Left: len(n.Pods), Price: ceiling, Instead: first.Price}
-	}
-	n.Price = n.Options[0].Price
-	return f.require(n)
+	return false
 }
 
-// require rewrites a new node's requirements after its options were narrowed.
-func (f *fleet) require(n *engine.NewNode) Reason {
+// require rewrites a new node's requirements after its options were narrowed. It returns the label of which too few
+// values are left for the pool's minValues, or nothing.
+func (f *fleet) require(n *engine.NewNode) (short string) {
 	n.Requirements = slices.Clone(n.Requirements)
 	for i := range n.Requirements {
 		r := &n.Requirements[i]
@@ -200,7 +196,7 @@ func (f *fleet) require(n *engine.NewNode) Reason {
 		}
 		values := f.values(n, r.Key, value)
 		if len(values) < int(r.MinValues) && f.policy.Plan.MinValues == engine.MinValuesStrict {
-			return Reason{Kind: TooFewOptions, Want: r.Key}
+			return r.Key
 		}
 		if value != nil && len(values) > 0 {
 			r.Values = values
@@ -209,7 +205,7 @@ func (f *fleet) require(n *engine.NewNode) Reason {
 			r.MinValues, n.Relaxed = int32(len(values)), true
 		}
 	}
-	return Reason{}
+	return ""
 }
 
 // values lists, ascending, which values of a label a new node's options have: by option, or else by their types.

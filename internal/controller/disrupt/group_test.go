@@ -1,0 +1,184 @@
+package disrupt
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// sell adds a size of machine at a price in dollars.
+func (f *fleet) sell(name string, cores, dollars int64) *fleet {
+	size := shape.Vector{CPU: cores * 1000, Pods: 10}
+	f.snap.Types = append(f.snap.Types, &shape.InstanceType{
+		Name: name, Capacity: size, Allocatable: size,
+		Offerings: []shape.Offering{{Zone: "a", CapacityType: shape.OnDemand, Price: shape.Money(dollars) * shape.Dollar, Available: true}},
+	})
+	f.snap.Pools[0].Types = append(f.snap.Pools[0].Types, int32(len(f.snap.Types)-1))
+	return f
+}
+
+// three nodes of which no one can be had for less, and all three together can.
+func three(change ...func(*seen)) *fleet {
+	return newFleet().sell("c16", 16, 17).node("a", 8, []int{5}, change...).node("b", 8, []int{5}, change...).node("c", 8, []int{5}, change...)
+}
+
+func TestAMoveOfSeveralNodes(t *testing.T) {
+	t.Parallel()
+	chosen := marked("Underutilized", 3*time.Second)
+	long := marked("Underutilized", time.Minute)
+	fresh := func(s *seen) {
+		unwelcome(30 * time.Second)(s)
+		s.pods.InstanceType = "c16"
+		s.pods.Price = 17 * shape.Dollar
+	}
+	cases := map[string]struct {
+		why   string
+		fleet *fleet
+		want  []string
+	}{
+		"Chosen": {"The three go together.", three(), []string{"reserve a Underutilized", "reserve b Underutilized", "reserve c Underutilized"}},
+		"Opens":  {"One node is opened for all of them, though after a restart nobody knows that they belong together.", three(chosen), []string{"open c16 for a"}},
+		"Goes": {"It is ready, so all three go.", three(long).node("d", 16, nil, fresh),
+			[]string{"remove a Underutilized", "remove b Underutilized", "remove c Underutilized"}},
+		"OnlyAll": {"A pod that must not be disrupted came to one of them: none goes.", func() *fleet {
+			f := three(chosen)
+			f.all[1].pods.Pods[0].Role = shape.Pinned
+			return f
+		}(), []string{"release a Underutilized", "release b Underutilized", "release c Underutilized"}},
+		"NotBegunUnderBudget": {"A budget that lets two go lets none of the three go.", func() *fleet {
+			f := three()
+			f.pool.Spec.Disruption.Budgets[0].Nodes = "2"
+			return f
+		}(), []string{"keep a Underutilized", "keep b Underutilized", "keep c Underutilized"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := gocmp.Diff(tc.want, tc.fleet.plan(nil, noon)); diff != "" {
+				t.Errorf("%s\n-want +got\n%s", tc.why, diff)
+			}
+		})
+	}
+}
+
+func TestBalancedWeighsAMoveAgainstItsPool(t *testing.T) {
+	t.Parallel()
+	// Four small pods on a third of the price: they are four fifths of what can be disturbed.
+	build := func(policy karpenterv1.ConsolidationPolicy) *fleet {
+		f := newFleet(func(p *karpenterv1.NodePool) { p.Spec.Disruption.ConsolidationPolicy = policy })
+		return f.node("a", 4, []int{1, 1, 1, 1}).node("b", 8, []int{4}, func(s *seen) { s.pods.Pods[0].Role = shape.Pinned })
+	}
+	if diff := gocmp.Diff([]string{"keep a Underutilized", "keep b Underutilized"}, build(karpenterv1.ConsolidationPolicyBalanced).plan(nil, noon)); diff != "" {
+		t.Errorf("Balanced: -want +got\n%s", diff)
+	}
+	if diff := gocmp.Diff([]string{"reserve a Underutilized", "keep b Underutilized"}, build(karpenterv1.ConsolidationPolicyWhenEmptyOrUnderutilized).plan(nil, noon)); diff != "" {
+		t.Errorf("WhenEmptyOrUnderutilized: -want +got\n%s", diff)
+	}
+}
+
+func TestIndependentMovesBeginAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFleet().node("a", 8, []int{3}).node("b", 8, []int{3}).node("c", 8, []int{3}).node("d", 8, []int{8})
+	got := f.plan(nil, noon)
+	want := []string{"reserve a Underutilized", "reserve b Underutilized", "keep c Underutilized", "keep d Underutilized"}
+	// a fits on c; b is had for half the price in the same pass.
+	if diff := gocmp.Diff(want, sortedByNode(got)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func sortedByNode(list []string) []string {
+	return slices.SortedFunc(slices.Values(list), func(a, b string) int { return cmp.Compare(strings.Fields(a)[1], strings.Fields(b)[1]) })
+}
+
+func TestTheSearchRestsWhileNothingChanges(t *testing.T) {
+	t.Parallel()
+	fresh := newMemory()
+	m := &fresh
+	f := newFleet().node("a", 4, []int{4})
+	if got := f.plan(m, noon); len(got) != 1 {
+		t.Fatalf("got %v, want the node to be kept", got)
+	}
+	if got := f.plan(m, noon.Add(time.Minute)); got != nil {
+		t.Errorf("nothing has changed, and it was searched again: %v", got)
+	}
+	f.snap.Revision++
+	if got := f.plan(m, noon.Add(time.Minute)); len(got) != 1 {
+		t.Errorf("something has changed, and it was not searched again: %v", got)
+	}
+	if got := f.plan(m, noon.Add(time.Minute+sweepAnyway)); len(got) != 1 {
+		t.Errorf("after %s it was not searched again: %v", sweepAnyway, got)
+	}
+}
+
+func TestDriftOfOnePoolDoesNotHoldUpAnother(t *testing.T) {
+	t.Parallel()
+	fresh := newMemory()
+	m := &fresh
+	whenEmpty := func(p *karpenterv1.NodePool) {
+		p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyWhenEmpty
+		p.Spec.Disruption.Budgets[0].Nodes = "1"
+	}
+	f := newFleet(whenEmpty)
+	f.node("a1", 4, []int{4}, drifted, marked("Drifted", 11*time.Minute)).node("a2", 4, []int{4}, drifted).node("x", 4, nil, launching)
+	other := newFleet(whenEmpty)
+	other.pool.Name = "other"
+	f.snap.Pools = append(f.snap.Pools, &shape.Pool{Name: "other", Types: f.snap.Pools[0].Types})
+	other.node("b1", 4, []int{4}, drifted).node("b2", 4, []int{4}, drifted)
+	for _, s := range other.all {
+		s.pods.Pool = "other"
+	}
+	f.all = append(f.all, other.all...)
+	f.snap.Nodes = append(f.snap.Nodes, other.snap.Nodes...)
+	for id, pod := range other.pods {
+		f.pods[id] = pod
+	}
+	// The replacement of a1 did not come in time: its whole pool rests, the other one goes on within its budget.
+	if diff := gocmp.Diff([]string{"release a1 Drifted", "reserve b1 Drifted"}, f.plan(m, noon)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	rest := m.pools["default"].notUntil.Sub(noon)
+	if rest < 48*time.Second || rest > time.Minute {
+		t.Errorf("the pool rests %s, want a minute less up to a fifth", rest)
+	}
+	f.all[0].claim.Status.Conditions = f.all[0].claim.Status.Conditions[:3] // released
+	f.all[0].node.Spec.Taints = nil
+	f.all = f.all[:3]
+	if got := f.plan(m, noon.Add(rest-time.Second)); got != nil {
+		t.Errorf("the pool rests, and got %v", got)
+	}
+	if diff := gocmp.Diff([]string{"reserve a2 Drifted"}, f.plan(m, noon.Add(rest))); diff != "" {
+		t.Errorf("after its rest: -want +got\n%s", diff)
+	}
+}
+
+func TestNodesInTurnWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	fresh := newMemory()
+	m := &fresh
+	f := newFleet().node("a", 4, []int{2}, marked("Underutilized", time.Minute)).node("b", 4, []int{2}, marked("Underutilized", time.Minute)).node("c", 8, []int{4})
+	both := &move{reason: karpenterv1.DisruptionReasonUnderutilized, inTurn: true}
+	for _, s := range f.all[:2] {
+		both.members = append(both.members, s.claim.UID)
+		m.moves[s.claim.UID] = both
+	}
+	m.sweep.at = noon // no search in this pass
+	if diff := gocmp.Diff([]string{"remove a Underutilized"}, f.plan(m, noon)); diff != "" {
+		t.Errorf("the first: -want +got\n%s", diff)
+	}
+	f.all[0].claim.DeletionTimestamp = f.all[0].claim.CreationTimestamp.DeepCopy()
+	if got := f.plan(m, noon); got != nil {
+		t.Errorf("the first is still draining, and got %v", got)
+	}
+	f.all, f.snap.Nodes = f.all[1:], f.snap.Nodes[1:]
+	if diff := gocmp.Diff([]string{"remove b Underutilized"}, f.plan(m, noon)); diff != "" {
+		t.Errorf("the second: -want +got\n%s", diff)
+	}
+}
