@@ -73,6 +73,10 @@ bench-growth: ## How planning grows with pods and existing nodes (a minute)
 	$(GO) test -run='^$$' -bench='Growth' -benchtime=5x ./engine | grep -v '^goos\|^goarch\|^pkg'
 	$(GO) test -run='^$$' -bench='Cut' -benchtime=200x ./internal/mirror | grep -v '^goos\|^goarch\|^pkg'
 
+.PHONY: bench-refit
+bench-refit: ## Measure refits: a pass over every node of large fleets, and what a thinned-out trace costs after it (10 minutes)
+	$(GO) test -run='^$$' -bench='^BenchmarkRefit' -benchtime=1x -timeout=30m ./engine
+
 .PHONY: bench-peer
 bench-peer: ## Measure the planner beside Karpenter's on the same inputs, in one process (5 minutes; BENCHFLAGS=-h lists flags)
 	cd bench && $(GO) run . $(BENCHFLAGS)

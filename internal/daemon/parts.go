@@ -182,8 +182,10 @@ func (k *kit) addPools() error {
 
 // addDisruption adds what gives nodes up by choice.
 func (k *kit) addDisruption() error {
+	cloud := k.cloudFor("disruption")
 	empty, err := disrupt.New(disrupt.Deps{
-		Client: k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics, Delete: k.apply.Retire,
+		Refresh: func(ctx context.Context) { provision.Refresh(ctx, k.mirror, cloud, k.overlay) },
+		Client:  k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics, Delete: k.apply.Retire,
 		Mirror: k.mirror, Apply: k.apply, Policy: policyOf(k.config.Planning),
 		Rules: disrupt.Rules{
 			SpotToSpot: k.config.Gates.SpotToSpotConsolidation, MinSaving: k.config.Planning.MinSaving,

@@ -53,6 +53,7 @@ type memory struct {
 	moves    map[types.UID]*move
 	told     map[types.UID]string // why the node was kept when it was last counted
 	sweep    sweep
+	asked    time.Time // when the cloud was last asked what it sells
 }
 
 func newMemory() memory {

@@ -53,6 +53,9 @@ type Deps struct {
 	Policy  engine.Policy
 	Rules   Rules
 
+	// Refresh has the picture know what the cloud sells now, and for how much.
+	Refresh func(ctx context.Context)
+
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
 }
@@ -68,7 +71,7 @@ type Reconciler struct {
 
 // New checks that nothing is missing.
 func New(d Deps) (*Reconciler, error) {
-	if d.Client == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil || d.Mirror == nil || d.Apply == nil || d.Delete == nil {
+	if d.Client == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil || d.Mirror == nil || d.Apply == nil || d.Refresh == nil || d.Delete == nil {
 		return nil, errors.New("disrupt controller: a dependency is missing")
 	}
 	return &Reconciler{Deps: d, memory: newMemory()}, nil
@@ -84,6 +87,10 @@ const informedAgain = 100 * time.Millisecond
 // Reconcile makes one pass.
 func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	began := r.Clock.Now()
+	if began.Sub(r.memory.asked) >= sweepEvery {
+		r.memory.asked = began
+		r.Refresh(ctx) // without it prices would be those of the last time that a pod needed a node
+	}
 	v, err := r.see(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
