@@ -9,7 +9,7 @@ trap 'rm -rf "$report"' EXIT
 tool() { go tool -modfile="$root/tools/go.mod" "$@"; }
 
 failed=0
-for module in . playground bench; do
+for module in . playground bench charts; do
   name=module-${module//[.\/]/-}
   # The playground links all of Kubernetes; building that a second time for the race detector
   # would cost more than it finds there: our own code in it is small.

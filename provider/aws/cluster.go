@@ -81,6 +81,9 @@ func (c *cluster) describe(ctx context.Context) (*ekstypes.Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describing EKS cluster %s in %s: %w", c.name, c.region, err)
 	}
+	if out.Cluster == nil {
+		return nil, fmt.Errorf("describing EKS cluster %s in %s: the answer is empty", c.name, c.region)
+	}
 	return out.Cluster, nil
 }
 

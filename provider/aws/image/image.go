@@ -159,6 +159,9 @@ func (f *Finder) parameter(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("getting SSM parameter %s: %w", name, err)
 	}
+	if out.Parameter == nil {
+		return "", fmt.Errorf("getting SSM parameter %s: the answer is empty", name)
+	}
 	return strings.TrimSpace(awssdk.ToString(out.Parameter.Value)), nil
 }
 

@@ -115,6 +115,9 @@ func (s *Store) make(ctx context.Context, class *awsv1.EC2NodeClass, name, role 
 // roles are those that the profile has. The profile is made if there is none.
 func (s *Store) roles(ctx context.Context, class *awsv1.EC2NodeClass, name string) ([]string, error) {
 	got, err := s.api.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: awssdk.String(name)})
+	if err == nil && got.InstanceProfile == nil {
+		return nil, fmt.Errorf("getting instance profile %s: the answer is empty", name)
+	}
 	if err == nil {
 		var roles []string
 		for _, r := range got.InstanceProfile.Roles {

@@ -1,0 +1,99 @@
+package aws
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/awssim"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider"
+)
+
+// Whatever class finds out first that something is sold out, no other may go on offering it: each would make claims that
+// cannot be launched, again and again.
+func TestAShortageHoldsForAllClasses(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nodeClass("other", func(c *awsv1.EC2NodeClass) { c.Spec.Tags = map[string]string{"team": "blue"} }))
+	const pool = "m5.large/us-east-1a"
+	order := b.orderFor(t, claim("general-1", "default", append(slices.Clone(onDemandAMD64), oneOf(shape.LabelInstanceType, "m5.large"), oneOf(shape.LabelZone, "us-east-1a"))...))
+	for _, class := range []string{"default", "other"} {
+		if !slices.Contains(b.available(t, class, shape.OnDemand), pool) {
+			t.Fatalf("%s does not offer %s to begin with", class, pool)
+		}
+	}
+	b.sellOut(t, order.Candidates)
+	if _, err := b.Launch(t.Context(), order); !errors.Is(err, provider.ErrNoCapacity) {
+		t.Fatalf("got %v, want ErrNoCapacity", err)
+	}
+	for range 2 { // whichever is asked first, and each time
+		for _, class := range []string{"other", "default"} {
+			if slices.Contains(b.available(t, class, shape.OnDemand), pool) {
+				t.Errorf("%s still offers %s", class, pool)
+			}
+		}
+	}
+}
+
+// With one throttled call one claim waits; the others, asked for at the same time, are launched.
+func TestAThrottledLaunchIsOneClaimsAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	tr := b.withTrouble(t)
+	const claims = 8
+	orders := make([]provider.Order, claims)
+	for i := range orders {
+		orders[i] = b.orderFor(t, claim(fmt.Sprintf("general-%d", i), "default", onDemandAMD64...))
+	}
+	var once sync.Once
+	tr.on("CreateFleet", func(r request) (*http.Response, error) {
+		f := direct
+		once.Do(func() { f = refusal(503, "RequestLimitExceeded") })
+		return f(r)
+	})
+	failed := make([]error, claims)
+	var all sync.WaitGroup
+	for i := range orders {
+		all.Go(func() { _, failed[i] = b.Launch(t.Context(), orders[i]) })
+	}
+	all.Wait()
+	throttled := 0
+	for _, err := range failed {
+		var launch *provider.LaunchError
+		if errors.As(err, &launch) {
+			throttled++
+		}
+	}
+	if n := len(b.sim.Status().Instances); throttled != 1 || n != claims-1 {
+		t.Errorf("%d claims were refused and %d instances launched, want 1 and %d", throttled, n, claims-1)
+	}
+}
+
+// A quota that is used up says so once: nothing larger of the same families is tried again for a while.
+func TestAQuotaIsRespectedInPlans(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	none := 0
+	if err := b.sim.SetQuota(awssim.VCPUs{Bucket: "standard", Capacity: "on-demand", VCPUs: &none}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Launch(t.Context(), b.orderFor(t, claim("general-1", "default", append(slices.Clone(onDemandAMD64), oneOf(shape.LabelInstanceType, "m5.large"))...))); !errors.Is(err, provider.ErrNoCapacity) {
+		t.Fatalf("got %v, want ErrNoCapacity", err)
+	}
+	left := map[string]bool{}
+	for _, o := range b.available(t, "default", shape.OnDemand) {
+		left[o] = true
+	}
+	for name, want := range map[string]bool{"m5.large/us-east-1a": false, "r5.24xlarge/us-east-1b": false, "m5.xlarge/us-east-1a": false, "g5.xlarge/us-east-1a": true} {
+		if left[name] != want {
+			t.Errorf("%s on offer: %v, want %v", name, left[name], want)
+		}
+	}
+	if len(b.available(t, "default", shape.Spot)) == 0 {
+		t.Error("spot has a quota of its own")
+	}
+}
