@@ -189,27 +189,40 @@ func TestOnDemandStepsInWhenTheCallForSpotFails(t *testing.T) {
 	}
 }
 
-// Spot works again after a while, and meanwhile plans do not count on it.
+// A capacity type whose API fails is left alone for a while, so that plans do not count on it. One throttled call says
+// nothing of it.
 func TestACapacityTypeWhoseAPIFailsIsLeftAloneForAWhile(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	tr := b.withTrouble(t)
-	spot := func() int { return len(b.available(t, "default", shape.Spot)) }
-	before := spot()
-	tr.on("CreateFleet", func(r request) (*http.Response, error) {
-		if r.form.Get("TargetCapacitySpecification.DefaultTargetCapacityType") == shape.Spot {
-			return refusal(503, "RequestLimitExceeded")(r)
-		}
-		return r.pass()
-	})
-	if _, err := b.Launch(t.Context(), b.orderFor(t, claim("general-1", "default"))); err != nil {
-		t.Fatal(err)
-	}
-	if n := spot(); before == 0 || n != 0 {
-		t.Errorf("%d spot offers before and %d after, want some and none", before, n)
-	}
-	b.clock.Step(time.Hour)
-	if n := spot(); n != before {
-		t.Errorf("%d spot offers an hour later, want %d", n, before)
+	for name, tc := range map[string]struct {
+		status int
+		code   string
+		rests  bool
+	}{"Fails": {500, "InternalError", true}, "Throttles": {503, "RequestLimitExceeded", false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			tr := b.withTrouble(t)
+			before := len(b.available(t, "default", shape.Spot))
+			tr.on("CreateFleet", func(r request) (*http.Response, error) {
+				if r.form.Get("TargetCapacitySpecification.DefaultTargetCapacityType") == shape.Spot {
+					return refusal(tc.status, tc.code)(r)
+				}
+				return r.pass()
+			})
+			order := b.orderFor(t, claim("general-1", "default"))
+			if _, err := b.Launch(t.Context(), order); err != nil {
+				b.clock.Step(settleFor)
+				if _, err := b.Launch(t.Context(), order); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := len(b.available(t, "default", shape.Spot)); before == 0 || (n == 0) != tc.rests {
+				t.Errorf("%d spot offers before and %d after; rests: %v", before, n, tc.rests)
+			}
+			b.clock.Step(time.Hour)
+			if n := len(b.available(t, "default", shape.Spot)); n != before {
+				t.Errorf("%d spot offers an hour later, want %d", n, before)
+			}
+		})
 	}
 }

@@ -43,7 +43,15 @@ func (c *Cloud) launch(ctx context.Context, order provider.Order) (provider.Mach
 	if m, found, err := c.settle(ctx, class, order, all[0][0].Offering.CapacityType); found || err != nil {
 		return m, err
 	}
-	return c.buyInTurn(ctx, class, order, c.doubtedLast(order, all))
+	first, doubted := c.parted(order, all)
+	m, err := c.buyInTurn(ctx, class, order, append(first, doubted...))
+	for _, round := range doubted {
+		if err == nil && m.CapacityType != round[0].Offering.CapacityType {
+			// The API answers for one capacity type and not for the other: the next plans need not find that out again.
+			c.shortage.Note(offering.Pool{CapacityType: round[0].Offering.CapacityType})
+		}
+	}
+	return m, err
 }
 
 // buyInTurn tries one round after the other. A round that ends in an error of the API gives way to the next as soon as
@@ -51,20 +59,14 @@ func (c *Cloud) launch(ctx context.Context, order provider.Order) (provider.Mach
 func (c *Cloud) buyInTurn(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, all [][]provider.Candidate) (provider.Machine, error) {
 	var told []string
 	var failed error
-	var erring []string
 	for i, round := range all {
 		m, err := c.buy(ctx, class, order, round)
 		switch {
 		case err == nil:
-			for _, capacityType := range erring {
-				// The API answers for one capacity type and not for the other: the next plans need not find out again.
-				c.shortage.Note(offering.Pool{CapacityType: capacityType})
-			}
 			return m, nil
 		case errors.Is(err, provider.ErrNoCapacity):
 		case i < len(all)-1 && awserror.IsTransient(err) && awserror.IsDefinite(err):
 			failed = cmp.Or(failed, err)
-			erring = append(erring, round[0].Offering.CapacityType)
 		default:
 			return provider.Machine{}, err
 		}
@@ -76,19 +78,18 @@ func (c *Cloud) buyInTurn(ctx context.Context, class *awsv1.EC2NodeClass, order 
 	return provider.Machine{}, noCapacity{strings.Join(told, "; ")}
 }
 
-// doubtedLast puts the rounds last whose calls ended without an answer and, as is known by now, bought nothing. Those
-// that may still have bought something stay first: their client token protects them, and no other's would.
-func (c *Cloud) doubtedLast(order provider.Order, all [][]provider.Candidate) [][]provider.Candidate {
-	var first, last [][]provider.Candidate
+// parted sets the rounds apart whose calls ended without an answer and, as is known by now, bought nothing: they are tried
+// last. Those that may still have bought something stay first: their client token protects them, and no other's would.
+func (c *Cloud) parted(order provider.Order, all [][]provider.Candidate) (first, doubted [][]provider.Candidate) {
 	for _, round := range all {
 		doubt := c.attempt(order.Token + "/" + round[0].Offering.CapacityType).doubt
 		if !doubt.IsZero() && c.clock.Since(doubt) >= settleFor {
-			last = append(last, round)
+			doubted = append(doubted, round)
 			continue
 		}
 		first = append(first, round)
 	}
-	return append(first, last...)
+	return first, doubted
 }
 
 // noCapacity is ErrNoCapacity with the account of every round.
