@@ -17,7 +17,6 @@ type Outlook struct {
 	Waits bool
 	// Place says which pods go to nodes that exist or are on their way, ascending by pod.
 	Place []engine.Placement
-	Price shape.Money // of the nodes that go
 }
 
 // Ready reports whether every pod has a place on a node that is ready.
@@ -47,9 +46,6 @@ func (r *Pass) Follow(nodes []string, thrifty bool) Outlook {
 		}
 	}
 	out := Outlook{Open: m.Open, Place: m.Place}
-	for _, i := range set {
-		out.Price += f.price(i)
-	}
 	out.Waits = slices.ContainsFunc(m.Place, func(p engine.Placement) bool { return f.snapshot.Nodes[f.at[p.Node]].Stage != shape.Ready })
 	f.settle(&m)
 	return out
