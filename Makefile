@@ -10,6 +10,7 @@ TOOL := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 MODULES := $(patsubst %/,%,$(dir $(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod')))
 TESTFLAGS ?=
 BENCHFLAGS ?=
+SOAKFLAGS ?=
 AGREEMENTFLAGS ?=
 STORIES ?=
 N ?= 20000
@@ -63,6 +64,14 @@ verify: lint ## Check without changing anything: generated files are current, mo
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck
 	@hack/lint.sh
+
+.PHONY: crash
+crash: playground-binary ## Kill the controller at every write of a scripted day, and print a table (20 minutes)
+	$(GO) test ./internal/integration -run '^TestCrash$$' -count=1 -timeout=0 -v -args -crash
+
+.PHONY: soak
+soak: playground-binary ## Play a compressed day of a trace on a cluster, check what must hold all along, and report (SOAKFLAGS=-h lists flags)
+	@bin/playground soak $(SOAKFLAGS)
 
 .PHONY: bench
 bench: ## Run the planner's own benchmarks
