@@ -66,7 +66,7 @@ func runSoak(ctx context.Context, out io.Writer, f soakFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	programs, err := programsNamed(programNames, nil)
+	programs, err := programsNamed(programNames)
 	if err != nil {
 		return err
 	}
