@@ -60,6 +60,12 @@ type Cloud interface {
 	Tasks() []Task
 }
 
+// Explainer is a Cloud that knows what a user should read of its errors. It is optional.
+type Explainer interface {
+	// Explain is a phrase without what differs from one failure of a kind to the next, such as IDs of requests.
+	Explain(err error) string
+}
+
 // Class is what others may know of a NodeClass.
 type Class struct {
 	Name       string

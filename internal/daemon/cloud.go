@@ -18,6 +18,7 @@ import (
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
 	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/internal/regular"
 	"github.com/dovetail-sh/dovetail/provider"
 	"github.com/dovetail-sh/dovetail/provider/aws"
 	"github.com/dovetail-sh/dovetail/provider/kwok"
@@ -32,6 +33,9 @@ type CloudDeps struct {
 	Clock  clock.Clock
 	Events *observe.Recorder
 	Log    logr.Logger
+
+	// Tell records an event of each node class.
+	Tell func(ctx context.Context, reason *observe.Reason, message string)
 
 	// AWSEndpoint is where all AWS APIs are; empty means where the environment says.
 	AWSEndpoint string
@@ -55,7 +59,7 @@ func newAWS(ctx context.Context, d CloudDeps) (provider.Cloud, error) {
 	}
 	s := d.Config.AWS
 	return aws.New(ctx, aws.Deps{
-		Config: found, Client: d.Client, Live: d.Live, Clock: d.Clock, KubernetesVersion: versionOf(d.Kube),
+		Config: found, Client: d.Client, Live: d.Live, Clock: d.Clock, KubernetesVersion: versionOf(d.Kube), Shifted: shifted(d),
 		Settings: aws.Settings{
 			ClusterName: s.ClusterName, ClusterEndpoint: s.ClusterEndpoint, ClusterCABundle: s.ClusterCABundle,
 			IsolatedVPC: s.IsolatedVPC, EKSControlPlane: s.EKSControlPlane,
@@ -65,6 +69,17 @@ func newAWS(ctx context.Context, d CloudDeps) (provider.Cloud, error) {
 			ReservedCapacity: d.Config.Gates.ReservedCapacity,
 		},
 	})
+}
+
+// shifted tells of zones that are left out and of those that are back.
+func shifted(d CloudDeps) func(context.Context, string, bool) {
+	return func(ctx context.Context, zoneID string, away bool) {
+		if away {
+			d.Tell(ctx, observe.ZoneLeftOut, "Traffic was shifted away from zone "+zoneID+": nothing is launched there until it is back")
+			return
+		}
+		d.Tell(ctx, observe.ZoneBack, "The zonal shift away from zone "+zoneID+" is over: it is used again")
+	}
 }
 
 // versionOf asks the API server for its version, such as "1.36".
@@ -127,8 +142,9 @@ func listsOf(c config.Config) []client.ObjectList {
 // task runs one of a cloud's own tasks on the leader.
 type task struct {
 	provider.Task
-	clock clock.Clock
-	log   logr.Logger
+	clock   clock.Clock
+	log     logr.Logger
+	outcome regular.Outcome
 }
 
 // NeedLeaderElection is true: two daemons would only double the calls.
@@ -137,7 +153,9 @@ func (t *task) NeedLeaderElection() bool { return true }
 // Start runs the task at its interval until the context ends. One failure is logged and does not end it.
 func (t *task) Start(ctx context.Context) error {
 	for {
-		if err := t.Run(ctx); err != nil && ctx.Err() == nil {
+		err := t.Run(ctx)
+		t.outcome(ctx, "Task "+t.Name, err)
+		if err != nil && ctx.Err() == nil {
 			t.log.Error(err, "running a task of the cloud; trying again", observe.LogController, t.Name, observe.LogDuration, t.Every.Round(time.Second).String())
 		}
 		select {

@@ -35,6 +35,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/terminate"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/internal/regular"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -47,6 +48,7 @@ type kit struct {
 	cloud   provider.Cloud
 	clock   clock.Clock
 	events  *observe.Recorder
+	regular *regular.Teller
 	metrics *observe.Metrics
 	log     logr.Logger
 	classes []client.Object
@@ -65,6 +67,14 @@ func (k *kit) cloudFor(controller string) provider.Cloud {
 	return metered{Cloud: k.cloud, controller: controller, metrics: k.metrics.Cloud, clock: k.clock}
 }
 
+// explain is what a user reads of an error of the cloud.
+func (k *kit) explain(err error) string {
+	if e, ok := k.cloud.(provider.Explainer); ok {
+		return e.Explain(err)
+	}
+	return err.Error()
+}
+
 // atOnce is how many objects a controller whose work is mostly waiting handles at once: so many for
 // each core that it requests, within what memory and the API server bear.
 func (k *kit) atOnce(perCore int) int {
@@ -79,19 +89,22 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 	}
 	//lint:ignore SA1019 the new events API has no source component, which users filter by
 	k.events = observe.NewRecorder(d.manager.GetEventRecorderFor(observe.Component), o.Clock)
+	k.regular = regular.New(regular.Deps{
+		Client: k.client, Lists: func() []client.ObjectList { return listsOf(d.config) }, Clock: o.Clock, Events: k.events, Log: o.Log, Explain: k.explain,
+	})
 	if o.Cloud == nil {
 		o.Cloud = newCloud
 	}
 	var err error
 	k.cloud, err = o.Cloud(ctx, CloudDeps{
 		Config: d.config, Kube: d.manager.GetConfig(), Client: k.client, Live: d.manager.GetAPIReader(),
-		Clock: o.Clock, Events: k.events, Log: o.Log.WithName("cloud"), AWSEndpoint: o.AWSEndpoint,
+		Clock: o.Clock, Events: k.events, Log: o.Log.WithName("cloud"), AWSEndpoint: o.AWSEndpoint, Tell: k.regular.Tell,
 	})
 	if err != nil {
 		return fmt.Errorf("preparing the %s cloud: %w", d.config.Cloud, err)
 	}
 	for _, t := range k.cloud.Tasks() {
-		if err := d.manager.Add(&task{Task: t, clock: o.Clock, log: o.Log}); err != nil {
+		if err := d.manager.Add(&task{Task: t, clock: o.Clock, log: o.Log, outcome: k.regular.Outcome}); err != nil {
 			return fmt.Errorf("adding task %s: %w", t.Name, err)
 		}
 	}
@@ -155,7 +168,7 @@ func (k *kit) addClaims() error {
 		expired.Register(k.manager),
 		k.manager.Add(&collect.Collector{Deps: collect.Deps{
 			Client: k.manager.GetAPIReader(), Writer: k.client, Cloud: k.cloudFor("nodeclaim.garbagecollection"),
-			Clock: k.clock, Log: k.log, Delete: k.apply.Retire,
+			Clock: k.clock, Log: k.log, Outcome: k.regular.Outcome, Delete: k.apply.Retire,
 		}}),
 	)
 }
@@ -216,7 +229,7 @@ func (k *kit) addDisruption() error {
 func (k *kit) addInterruption() error {
 	deps := interrupt.Deps{
 		Client: k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics.Notices,
-		Log: k.log.WithName("interruption"), Delete: k.apply.Retire,
+		Log: k.log.WithName("interruption"), Outcome: k.regular.Outcome, Delete: k.apply.Retire,
 		ReplaceOnRebalance: k.config.AWS.RebalanceAction == config.RebalanceReplace,
 	}
 	listener := &interrupt.Listener{Deps: deps}

@@ -76,6 +76,14 @@ var (
 	TerminatingOnInterruption       = row(Reason{Name: "TerminatingOnInterruption", Type: warning, On: "Node, NodeClaim", Doc: "The node is drained and replaced because its machine is taken away."})
 )
 
+// Reasons of ours about the cloud's regular work, which Karpenter only logs. internal/regular keeps back what it said.
+var (
+	CloudWorkFailed    = row(Reason{Name: "CloudWorkFailed", Type: warning, On: "EC2NodeClass, KWOKNodeClass", Every: time.Minute, Doc: "What the daemon asks of the cloud regularly, such as listing machines or reading the queue, fails; the message says what and why."})
+	CloudWorkRecovered = row(Reason{Name: "CloudWorkRecovered", Type: normal, On: "EC2NodeClass, KWOKNodeClass", Every: time.Minute, Doc: "What the event CloudWorkFailed told of works again."})
+	ZoneLeftOut        = row(Reason{Name: "ZoneLeftOut", Type: warning, On: "EC2NodeClass", Doc: "The cluster's traffic was shifted away from a zone, and nothing is launched there."})
+	ZoneBack           = row(Reason{Name: "ZoneBack", Type: normal, On: "EC2NodeClass", Doc: "The zonal shift is over, and the zone is used again."})
+)
+
 var reasons []*Reason
 
 func row(r Reason) *Reason {

@@ -57,7 +57,7 @@ const (
 // validationFor is how long a passed dry run is trusted while its inputs stay the same.
 const validationFor = 30 * time.Minute
 
-// Deps is what the cloud needs. All but Live and KubernetesVersion are required.
+// Deps is what the cloud needs. All but Live, KubernetesVersion and Shifted are required.
 type Deps struct {
 	// Config is where credentials, region and endpoint come from. Without a region the
 	// instance metadata service is asked.
@@ -73,6 +73,10 @@ type Deps struct {
 	// KubernetesVersion tells the API server's version, such as "1.36". nil means to ask EKS.
 	KubernetesVersion func(context.Context) (string, error)
 
+	// Shifted is told the ID of a zone, such as use1-az1, when the cluster's traffic was shifted away from it and when it is
+	// back. nil means that nobody is told.
+	Shifted func(ctx context.Context, zoneID string, away bool)
+
 	Settings Settings
 }
 
@@ -83,6 +87,7 @@ type Cloud struct {
 	clock    clock.PassiveClock
 	region   string
 	started  time.Time
+	shifted  func(ctx context.Context, zoneID string, away bool)
 
 	ec2      *ec2.Client
 	iam      *iam.Client
@@ -118,7 +123,10 @@ type Cloud struct {
 	attempts map[string]attempt
 }
 
-var _ provider.Cloud = (*Cloud)(nil)
+var (
+	_ provider.Cloud     = (*Cloud)(nil)
+	_ provider.Explainer = (*Cloud)(nil)
+)
 
 // New checks the settings and that AWS answers, and finds out about the cluster. The error
 // names what to correct.
@@ -165,7 +173,7 @@ func assemble(d Deps) *Cloud {
 	api, identities, parameters := ec2.NewFromConfig(d.Config), iam.NewFromConfig(d.Config), ssm.NewFromConfig(d.Config)
 	shifts := arczonalshift.NewFromConfig(d.Config)
 	c := &Cloud{
-		settings: s, client: d.Client, clock: d.Clock, region: region, started: d.Clock.Now(),
+		settings: s, client: d.Client, clock: d.Clock, region: region, started: d.Clock.Now(), shifted: d.Shifted,
 		ec2: api, iam: identities, ssm: parameters, shiftAPI: shifts,
 		pricing: pricing.NewFromConfig(d.Config, func(o *pricing.Options) {
 			o.Region = price.PricingRegion(region)
@@ -253,7 +261,17 @@ func (c *Cloud) followShifts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.shifts.Refresh(ctx, arn)
+	left, back, err := c.shifts.Refresh(ctx, arn)
+	if err != nil || c.shifted == nil {
+		return err
+	}
+	for _, zone := range left {
+		c.shifted(ctx, zone, true)
+	}
+	for _, zone := range back {
+		c.shifted(ctx, zone, false)
+	}
+	return nil
 }
 
 func (c *Cloud) refreshPrices(ctx context.Context) error {

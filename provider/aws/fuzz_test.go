@@ -64,7 +64,7 @@ func FuzzAnswers(f *testing.F) {
 		_, _ = c.images.Find(ctx, nodeClass("x"), "1.32")
 		_, _ = c.profiles.Ensure(ctx, nodeClass("x"))
 		_, _ = c.cluster.serviceCIDR(ctx)
-		_ = c.shifts.Refresh(ctx, "arn")
+		_, _, _ = c.shifts.Refresh(ctx, "arn")
 		_ = c.refreshPrices(ctx)
 		_ = c.templates.Collect(ctx)
 		if sold, err := c.inventory.List(ctx); err == nil {

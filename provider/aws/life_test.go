@@ -22,6 +22,7 @@ import (
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/awssim/fault"
 	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
 	"github.com/dovetail-sh/dovetail/provider/aws/inventory"
 )
 
@@ -91,10 +92,10 @@ var steps = []struct {
 }{
 	{"start", (*life).start, in("exit")},
 	{"class", (*life).makeClass, (*life).conditions},
-	{"work", (*life).work, in("log")},
+	{"work", (*life).work, (*life).regular},
 	{"launch", (*life).launchOne, (*life).launched},
-	{"look", (*life).look, in("log")},
-	{"notice", (*life).listen, in("log")},
+	{"look", (*life).look, (*life).regular},
+	{"notice", (*life).listen, (*life).regular},
 	{"end", (*life).end, in("FailedTermination")},
 	{"delete", (*life).deleteClass, (*life).conditions},
 }
@@ -193,6 +194,11 @@ func (l *life) makeClass(ctx context.Context) error {
 	class := nodeClass(l.className(), func(c *awsv1.EC2NodeClass) {
 		c.Spec.CapacityReservationSelectorTerms = []awsv1.CapacityReservationSelectorTerm{{Tags: map[string]string{"team": "red"}}}
 	})
+	if l.call == "ec2:DescribePlacementGroups" {
+		if err := l.placeApart(ctx, class); err != nil {
+			return err
+		}
+	}
 	if err := l.kube.Create(ctx, class); client.IgnoreAlreadyExists(err) != nil {
 		return err
 	}
@@ -205,6 +211,17 @@ func (l *life) makeClass(ctx context.Context) error {
 	if !ready(class) {
 		return fmt.Errorf("class not ready: %+v", class.Status.Conditions)
 	}
+	return nil
+}
+
+// placeApart has the class's instances in a placement group, which the lives on one bench share.
+func (l *life) placeApart(ctx context.Context, class *awsv1.EC2NodeClass) error {
+	name := "apart"
+	_, err := l.ec2.CreatePlacementGroup(ctx, &ec2.CreatePlacementGroupInput{GroupName: &name, Strategy: ec2types.PlacementStrategySpread})
+	if err != nil && awserror.Code(err) != "InvalidPlacementGroup.Duplicate" {
+		return err
+	}
+	class.Spec.PlacementGroupSelector = &awsv1.PlacementGroupSelector{Name: &name}
 	return nil
 }
 
@@ -269,6 +286,14 @@ func (l *life) launchOne(ctx context.Context) error {
 	}
 	l.machine = m.ProviderID
 	return err
+}
+
+// regular is where the outcome of regular work is told: an event that says what is wrong, without what differs each time.
+func (l *life) regular(_ context.Context, err error) string {
+	if said := l.Explain(err); said == "" || strings.Contains(said, "RequestID") || strings.Contains(said, "127.0.0.1") {
+		return "log"
+	}
+	return "CloudWorkFailed"
 }
 
 // launched is where the outcome of a launch is told.

@@ -23,7 +23,7 @@ type story struct {
 var matrix = []story{
 	{"start", "the controller starts", []string{"ec2:DescribeInstanceTypes", "eks:DescribeCluster"}},
 	{"class", "an EC2NodeClass is resolved", []string{
-		"ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeImages", "ec2:DescribeCapacityReservations",
+		"ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeImages", "ec2:DescribeCapacityReservations", "ec2:DescribePlacementGroups",
 		"ssm:GetParameter", "eks:DescribeCluster", "iam:GetInstanceProfile", "iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile",
 		"ec2:DescribeLaunchTemplates", "ec2:CreateLaunchTemplate", "ec2:CreateFleet", "ec2:RunInstances",
 	}},

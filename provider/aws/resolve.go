@@ -101,6 +101,14 @@ func (c *Cloud) unanswered(err error) string {
 	return sentence("AWS did not answer: " + awserror.Text(err))
 }
 
+// Explain is unanswered for AWS's errors, and for others their own text.
+func (c *Cloud) Explain(err error) string {
+	if awserror.Action(err) == "" {
+		return sentence(err.Error())
+	}
+	return c.unanswered(err)
+}
+
 func (c *Cloud) resolveSubnets(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	found, err := c.subnets.Find(ctx, class.Spec.SubnetSelectorTerms)
 	if err != nil {

@@ -1,6 +1,8 @@
 package aws
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -91,6 +93,10 @@ func TestNothingIsOfferedInAZoneThatTrafficWasShiftedAwayFrom(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.deps.Settings.ZonalShift = true
+	var told []string
+	b.deps.Shifted = func(_ context.Context, zoneID string, away bool) {
+		told = append(told, fmt.Sprintf("%s %t", zoneID, away))
+	}
 	tr := b.withTrouble(t)
 	inA := func() bool {
 		return slices.ContainsFunc(b.available(t, "default", shape.OnDemand), func(o string) bool { return strings.HasSuffix(o, "/us-east-1a") })
@@ -110,6 +116,9 @@ func TestNothingIsOfferedInAZoneThatTrafficWasShiftedAwayFrom(t *testing.T) {
 	tr.on("GetManagedResource", answer(404, `{"__type":"ResourceNotFoundException","message":"not registered"}`))
 	if err := b.followShifts(t.Context()); err != nil || !inA() {
 		t.Errorf("a cluster that is not registered has no shift: %v", err)
+	}
+	if diff := cmp.Diff([]string{id + " true", id + " false"}, told); diff != "" {
+		t.Errorf("a zone is told of when it is left out and when it is back: -want +got\n%s", diff)
 	}
 }
 

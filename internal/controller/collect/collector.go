@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/regular"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -41,6 +42,9 @@ type Deps struct {
 	Cloud  cloud
 	Clock  clock.Clock
 	Log    logr.Logger
+
+	// Outcome is told how listing machines went, and giving back those without a claim.
+	Outcome regular.Outcome
 
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
@@ -74,6 +78,7 @@ func (c *Collector) NeedLeaderElection() bool { return true }
 func (c *Collector) Round(ctx context.Context) error {
 	// Machines first: a claim that is made after this list cannot have a machine in it.
 	machines, err := c.Cloud.Machines(ctx)
+	c.Outcome(ctx, "Listing machines", err)
 	if err != nil {
 		return fmt.Errorf("listing machines: %w", err)
 	}
@@ -91,6 +96,7 @@ func (c *Collector) Round(ctx context.Context) error {
 	for _, m := range found.machines {
 		errs = append(errs, c.giveBack(ctx, m, nodes.Items))
 	}
+	c.Outcome(ctx, "Giving back machines without a claim", errors.Join(errs...))
 	for _, claim := range found.claims {
 		c.Log.Info("deleting claim whose machine is gone", "NodeClaim", claim.Name, "provider-id", claim.Status.ProviderID)
 		if err := c.Delete(ctx, claim, Reason); err != nil {

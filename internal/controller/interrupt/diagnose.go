@@ -44,6 +44,7 @@ func (c *Checker) Start(ctx context.Context) error {
 // round asks once. What fails for one machine is tried again in the next round, with all the others.
 func (c *Checker) round(ctx context.Context) error {
 	notices, err := c.Diagnose(ctx)
+	c.Outcome(ctx, "Asking for the status of machines", err)
 	if err != nil {
 		return err
 	}

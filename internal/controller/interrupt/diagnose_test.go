@@ -112,3 +112,16 @@ func TestARebalanceRecommendationReplacesIfSoSet(t *testing.T) {
 		}
 	}
 }
+
+func TestAStatusCheckThatIsNotAnsweredIsTold(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	c := b.checker()
+	c.Diagnose = func(context.Context) ([]provider.Notice, error) { return nil, errors.New("throttled") }
+	if err := c.round(t.Context()); err == nil {
+		t.Error("a check without an answer went well")
+	}
+	if diff := cmp.Diff([]string{"Asking for the status of machines"}, b.failed); diff != "" {
+		t.Errorf("told: -want +got\n%s", diff)
+	}
+}

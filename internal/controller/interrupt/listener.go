@@ -16,6 +16,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/drift"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
 	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/internal/regular"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -38,6 +39,9 @@ type Deps struct {
 	Events  *observe.Recorder
 	Metrics observe.NoticeMetrics
 	Log     logr.Logger
+
+	// Outcome is told how asking the cloud went.
+	Outcome regular.Outcome
 
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
@@ -67,6 +71,7 @@ func (l *Listener) Start(ctx context.Context) error {
 	pause := firstPause
 	for ctx.Err() == nil {
 		notices, err := l.Cloud.Notices(ctx)
+		l.Outcome(ctx, "Reading the interruption queue", err)
 		if err == nil {
 			pause = firstPause
 		}
@@ -106,7 +111,9 @@ func (l *Listener) take(ctx context.Context, n provider.Notice) {
 	if !n.Sent.IsZero() {
 		l.Metrics.Waited.WithLabelValues().Observe(max(0, l.Clock.Since(n.Sent).Seconds()))
 	}
-	if err := l.Cloud.Done(ctx, n); err != nil {
+	err := l.Cloud.Done(ctx, n)
+	l.Outcome(ctx, "Deleting messages of the interruption queue", err)
+	if err != nil {
 		if ctx.Err() == nil {
 			l.Log.Error(err, "deleting an interruption message; it will come again", observe.LogReason, string(n.Kind))
 		}

@@ -86,6 +86,8 @@ type bench struct {
 	mu      sync.Mutex // guards the fields below
 	deleted []string
 	refuse  error // of the next deletion
+
+	failed, everFailed []string // work whose last outcome, or any, was an error
 }
 
 func newBench(t testing.TB, objects ...client.Object) *bench {
@@ -106,9 +108,22 @@ func newBench(t testing.TB, objects ...client.Object) *bench {
 	}
 	b.Listener = &Listener{Deps{
 		Client: kube.Build(), Cloud: b.queue, Clock: b.clock, Events: observe.NewRecorder(b.events, b.clock),
-		Metrics: b.metrics.Notices, Log: logr.Discard(), Delete: b.retire,
+		Metrics: b.metrics.Notices, Log: logr.Discard(), Outcome: b.outcome, Delete: b.retire,
 	}}
 	return b
+}
+
+func (b *bench) outcome(ctx context.Context, work string, err error) {
+	if ctx.Err() != nil {
+		return // it stops
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failed = slices.DeleteFunc(b.failed, func(w string) bool { return w == work })
+	if err != nil {
+		b.failed = append(b.failed, work)
+		b.everFailed = append(b.everFailed, work)
+	}
 }
 
 func (b *bench) retire(_ context.Context, claim *karpenterv1.NodeClaim, reason string) error {
@@ -250,6 +265,9 @@ func TestListeningGoesOnAfterAQueueThatDidNotAnswer(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("listening ended with %v", err)
+	}
+	if diff := cmp.Diff([]string{"Reading the interruption queue"}, b.everFailed); diff != "" || len(b.failed) > 0 {
+		t.Errorf("outcomes that were told: still failing %q; failed once: -want +got\n%s", b.failed, diff)
 	}
 	slices.Sort(b.deleted)
 	if diff := cmp.Diff([]string{"a spot_interrupted", "b instance_stopped"}, b.deleted); diff != "" {

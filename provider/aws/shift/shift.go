@@ -6,6 +6,8 @@ package shift
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -29,23 +31,38 @@ type Store struct {
 // New makes a Store that knows of no shift.
 func New(api api) *Store { return &Store{api: api} }
 
-// Refresh asks about the cluster with this ARN. A cluster that is not registered for zonal shift has none.
-func (s *Store) Refresh(ctx context.Context, cluster string) error {
+// Refresh asks about the cluster with this ARN, and returns the IDs of zones whose traffic was shifted away since it last
+// asked, and of those that are back, each ascending. A cluster that is not registered for zonal shift has none.
+func (s *Store) Refresh(ctx context.Context, cluster string) (left, back []string, err error) {
 	out, err := s.api.GetManagedResource(ctx, &arczonalshift.GetManagedResourceInput{ResourceIdentifier: awssdk.String(cluster)})
 	away := map[string]bool{}
 	switch {
 	case awserror.IsNotFound(err):
 	case err != nil:
-		return fmt.Errorf("asking for zonal shifts of %s: %w", cluster, err)
+		return nil, nil, fmt.Errorf("asking for zonal shifts of %s: %w", cluster, err)
 	default:
 		for zone, weight := range out.AppliedWeights {
-			away[zone] = weight == 0
+			if weight == 0 {
+				away[zone] = true
+			}
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	left, back = added(away, s.away), added(s.away, away)
 	s.away = away
-	return nil
+	return left, back, nil
+}
+
+// added are the keys of a that b has not, ascending.
+func added(a, b map[string]bool) []string {
+	var out []string
+	for _, zone := range slices.Sorted(maps.Keys(a)) {
+		if !b[zone] {
+			out = append(out, zone)
+		}
+	}
+	return out
 }
 
 // Away reports whether traffic was shifted away from the zone with this ID, such as use1-az1.
