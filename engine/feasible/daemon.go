@@ -123,5 +123,23 @@ func (t *Table) expectDaemons() {
 	}
 }
 
+// DaemonClasses are the classes of the pods that daemons have, ascending by daemon.
+func (t *Table) DaemonClasses() []*shape.Class {
+	var out []*shape.Class
+	for _, ds := range t.snapshot.DaemonSets {
+		if c := t.daemonClass(ds); c != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// RunsNew reports whether a daemon's pod may run on a new node from a column, of whose free labels only some values remain.
+func (t *Table) RunsNew(daemon *shape.Class, p *Pool, column int, free bitset.Set) bool {
+	return slices.ContainsFunc(t.Alternatives(t.where(daemon), p), func(a Alternative) bool {
+		return a.Columns.Has(column) && p.FreeLeft(a.Free.And(free))
+	})
+}
+
 // Expected are the classes of daemons that will start on a node but have not yet, as indexes into Snapshot.Classes.
 func (t *Table) Expected(node int) []int32 { return t.expected[node] }

@@ -15,6 +15,7 @@ type audit struct {
 	ledger *spread.Ledger
 	placed []bool // by class, preferences given up: the plan has pods of it, or had
 
+	firm    []bool       // by tally: a rule that is no preference asks it; nil if not known
 	reaches []reach      // by bin
 	open    []bitset.Set // by pool: columns of which the limits allow another machine; nil if not known
 }
@@ -36,6 +37,7 @@ func (p *packer) verify() *spread.Ledger {
 	}
 	a.squeeze()
 	a.pin()
+	a.pinDaemons()
 	return a.ledger
 }
 
@@ -147,7 +149,7 @@ func (a *audit) replay() (left []group) {
 // ordered reports whether it matters which pods of the plan come first.
 func (a *audit) ordered() bool {
 	for class, placed := range a.placed {
-		if placed && a.board.Spread.Classes[class].Ordered() {
+		if own := &a.board.Spread.Classes[class]; placed && (own.Ordered() || own.Wary) {
 			return true
 		}
 	}

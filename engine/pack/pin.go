@@ -121,6 +121,38 @@ func (o *outcomes) of(column int) (int32, bitset.Set) {
 	return -1, o.harmless
 }
 
+// pinDaemons drops options of new nodes on which a daemon would run that pods on other nodes of the domain keep apart from.
+func (a *audit) pinDaemons() {
+	type claim struct {
+		rule   *spread.Rule
+		domain int32
+	}
+	var claims []claim
+	a.eachEntry(func(class, node, _ int) {
+		own := &a.board.Spread.Classes[class]
+		for i := range own.Rules {
+			c := claim{&own.Rules[i], a.ledger.Domain(&own.Rules[i], node)}
+			if own.Wary && c.rule.Kind == spread.Apart && !slices.Contains(claims, c) {
+				claims = append(claims, c)
+			}
+		}
+	})
+	if len(claims) == 0 {
+		return
+	}
+	for b := range a.bins {
+		bin := &a.bins[b]
+		keep := bin.Columns.Clone()
+		for i := keep.Next(0); i >= 0; i = keep.Next(i + 1) {
+			site := a.siteOf(bin.Pool, i, bin.Free)
+			if slices.ContainsFunc(claims, func(c claim) bool { return site.Shuts(c.rule, c.domain) }) {
+				keep.Remove(i)
+			}
+		}
+		a.restrict(bin, keep)
+	}
+}
+
 // counted reports whether a tally counts pods in a bin.
 func (a *audit) counted(bin *Bin, tally int32) bool {
 	return slices.ContainsFunc(bin.Entries, func(e Entry) bool {

@@ -18,7 +18,8 @@ func (a *audit) squeeze() {
 		again = false
 		for class, c := range a.board.Table.Classes {
 			last := a.last(class)
-			if a.stuck[class] == 0 || c.Refused != "" || !a.tight() && !a.board.Spread.Classes[last].Ordered() {
+			own := &a.board.Spread.Classes[last]
+			if a.stuck[class] == 0 || c.Refused != "" || !a.tight() && !own.Ordered() && !own.Wary {
 				continue
 			}
 			for n := 1; n > 0 && a.stuck[class] > 0; {
@@ -105,7 +106,7 @@ func (a *audit) intoBin(class int) int {
 func (a *audit) keepDomains(class int, bin *Bin, free, columns bitset.Set) {
 	t, st := a.board.Table, a.board.Spread
 	pool := t.Pools[bin.Pool]
-	for _, k := range st.Classes[class].Keys {
+	for _, k := range a.keys(class) {
 		key := &st.Keys[k]
 		if value, ok := t.NewLabel(pool, bin.Column, bin.Free, key.Name); ok {
 			columns.Keep(t.WithLabel(pool, free, key.Name, value))
@@ -115,6 +116,28 @@ func (a *audit) keepDomains(class int, bin *Bin, free, columns bitset.Set) {
 			columns.Drop(t.WithLabel(pool, free, key.Name, value))
 		}
 	}
+}
+
+// keys are those of a class, without preferences, whose domains have to be known: not those that only preferences look at.
+func (a *audit) keys(class int) []int32 {
+	st := a.board.Spread
+	if a.firm == nil {
+		a.firm = make([]bool, len(st.Tallies))
+		for i := range st.Classes {
+			for _, r := range st.Classes[i].Rules {
+				a.firm[r.Tally] = a.firm[r.Tally] || a.board.Table.Classes[i].Next < 0
+			}
+		}
+	}
+	own := &st.Classes[class]
+	var out []int32
+	for _, k := range own.Keys {
+		looks := func(tally int32) bool { return st.Tallies[tally].Key == k && a.firm[tally] }
+		if slices.ContainsFunc(own.Adds, looks) || slices.ContainsFunc(own.Rules, func(r spread.Rule) bool { return looks(r.Tally) }) {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 // reach is which columns a bin may be planned for, and the most that any of them has of each resource.
@@ -252,8 +275,8 @@ func (a *audit) cheapest(class, limit int, refused map[refusal]bool) (best Bin, 
 	t := a.board.Table
 	c := t.Classes[class]
 	cells := []*spread.Cell{nil}
-	if own := &a.board.Spread.Classes[class]; own.Domains {
-		cells = a.cellsOf(own.Keys)
+	if keys := a.keys(class); len(keys) > 0 {
+		cells = a.cellsOf(keys)
 	}
 	least := math.Inf(1)
 	for _, tier := range tiers(t) {

@@ -53,7 +53,7 @@ func NewLedger(s *State, join int) *Ledger {
 	return l
 }
 
-// Join adds a new node.
+// Join adds a new node with those of its daemons that may keep pods off other nodes.
 func (l *Ledger) Join(site *Site) (node int) {
 	node = len(l.s.table.Nodes) + len(l.sites)
 	l.sites = append(l.sites, site)
@@ -74,6 +74,12 @@ func (l *Ledger) Join(site *Site) (node int) {
 		if b.nodes[d]++; b.nodes[d] == 1 {
 			b.domains++
 			b.at = 0
+		}
+	}
+	for _, k := range site.shuts {
+		if d := l.domain(l.s.Tallies[k].Key, node); d >= 0 {
+			l.books[k].count[d]++
+			l.books[k].pods++
 		}
 	}
 	return node
@@ -251,8 +257,13 @@ func (l *Ledger) Helps(r *Rule, class, node int) bool {
 }
 
 // Unsettles reports whether another new node could be an empty domain to a rule that has let pods in by what is there:
-// then those that came late may have come too late.
+// then those that came late may have come too late. Its daemons may shut a domain, too.
 func (l *Ledger) Unsettles(site *Site) bool {
+	for _, k := range site.shuts {
+		if d := site.domains[l.s.Tallies[k].Key]; d >= 0 && l.books[k].count[d] == 0 {
+			return true
+		}
+	}
 	for k := range l.books {
 		t := &l.s.Tallies[k]
 		if t.filter == nil || !site.counted[k] {
@@ -269,6 +280,9 @@ func (l *Ledger) Unsettles(site *Site) bool {
 func (c *Class) Ordered() bool {
 	return slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.Kind != Apart })
 }
+
+// Domain is in which domain of a rule's key a node is, -1 if it lacks the label.
+func (l *Ledger) Domain(r *Rule, node int) int32 { return l.domain(r.Key, node) }
 
 // Place numbers places that differ for pods of a class. Negative ones are sets of nodes that are alike to the class:
 // existing nodes of one profile, new ones of one site.

@@ -22,7 +22,8 @@ type State struct {
 	byKey   map[string]int32
 	domains [][]int32 // by key, by profile: domain or -1
 	sites   sites
-	named   bool // some tally tells nodes of one profile apart
+	named   bool    // some tally tells nodes of one profile apart
+	guests  []guest // ascending by daemon
 }
 
 // Class is how one class of pods takes part in counting.
@@ -37,6 +38,8 @@ type Class struct {
 	Keys []int32
 	// Hosts is set when a hostname tally concerns the class.
 	Hosts bool
+	// Wary is set when a daemon on a new node could shut that node's domain to the class.
+	Wary bool
 }
 
 // RuleKind is what a rule demands.
@@ -95,6 +98,7 @@ func New(t *feasible.Table) *State {
 		s.Tallies[i].standing = slices.Clone(s.Tallies[i].Nodes)
 	}
 	s.involve()
+	s.invite()
 	return s
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -148,7 +149,14 @@ func (t *trial) replay(ctx context.Context, d dice, kind Kind, choose func(engin
 		d.Shuffle(len(moves), func(i, j int) { moves[i], moves[j] = moves[j], moves[i] })
 		if i%8 != 0 {
 			// Pods that nothing restrains can wait for those that count their neighbours; most often that is it.
-			slices.SortStableFunc(moves, func(a, b move) int { return cmp.Compare(restraint(b.pod), restraint(a.pod)) })
+			// Those that count more than others come first, or do so only by chance.
+			most := math.MaxInt
+			if i%4 == 2 {
+				most = 1
+			}
+			slices.SortStableFunc(moves, func(a, b move) int {
+				return cmp.Compare(min(restraint(b.pod), most), min(restraint(a.pod), most))
+			})
 		}
 	}
 	return stuck
