@@ -98,8 +98,13 @@ func (a *assembler) newNode(b *pack.Bin, l *launch) NewNode {
 		sum[d] += a.table.Columns[l.first].Allocatable(d) - room // the daemons there
 	}
 	n.Requests = a.table.Vector(sum)
+	count := 0
 	for _, e := range b.Entries {
-		n.Pods = append(n.Pods, a.take(a.items[e.Item].Class, e.Count)...)
+		count += e.Count
+	}
+	n.Pods = make([]shape.PodID, 0, count)
+	for _, e := range b.Entries {
+		n.Pods = a.take(n.Pods, a.items[e.Item].Class, e.Count)
 	}
 	slices.Sort(n.Pods)
 	return n

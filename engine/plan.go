@@ -45,21 +45,20 @@ type assembler struct {
 	decision Decision
 }
 
-// take gives out the next n pods of a class.
-func (a *assembler) take(class, n int) []shape.PodID {
+// take gives out the next n pods of a class: it appends them.
+func (a *assembler) take(out []shape.PodID, class, n int) []shape.PodID {
 	class = int(a.table.Classes[class].Base)
 	pods := a.table.Classes[class].Pods[a.next[class] : a.next[class]+n]
 	a.next[class] += n
-	out := make([]shape.PodID, n)
-	for i, p := range pods {
-		out[i] = a.table.Snapshot().Pods[p].ID
+	for _, p := range pods {
+		out = append(out, a.table.Snapshot().Pods[p].ID)
 	}
 	return out
 }
 
 func (a *assembler) place() {
 	for _, m := range a.board.Moves() {
-		for _, id := range a.take(int(m.Class), int(m.Count)) {
+		for _, id := range a.take(nil, int(m.Class), int(m.Count)) {
 			a.decision.Place = append(a.decision.Place, Placement{Pod: id, Node: a.table.Nodes[m.Node].Name})
 		}
 	}
@@ -72,7 +71,7 @@ func (a *assembler) refuse(stuck []int) {
 			continue
 		}
 		why := a.why(class)
-		for _, id := range a.take(class, n) {
+		for _, id := range a.take(nil, class, n) {
 			tree := why
 			tree.Subject = string(id)
 			a.decision.Unplaced = append(a.decision.Unplaced, Unplaced{Pod: id, Why: tree})

@@ -164,11 +164,13 @@ func (t *Table) collectClasses() {
 			counts[c]++
 		}
 	}
+	rest := make([]int32, len(s.Pods))
 	for source, n := range counts {
 		t.class[source] = -1
 		if n > 0 {
 			t.class[source] = int32(len(t.Classes))
-			t.Classes = append(t.Classes, &Class{Class: s.Classes[source], Source: int32(source), Pods: make([]int32, 0, n)})
+			t.Classes = append(t.Classes, &Class{Class: s.Classes[source], Source: int32(source), Pods: rest[:0:n]})
+			rest = rest[n:]
 		}
 	}
 	for i := range s.Pods {
@@ -188,7 +190,10 @@ func (t *Table) collectClasses() {
 			}
 		}
 		slices.SortFunc(c.Pods, func(a, b int32) int {
-			return cmp.Or(s.Pods[a].Created.Compare(s.Pods[b].Created), cmp.Compare(s.Pods[a].ID, s.Pods[b].ID))
+			if c := s.Pods[a].Created.Compare(s.Pods[b].Created); c != 0 {
+				return c
+			}
+			return cmp.Compare(s.Pods[a].ID, s.Pods[b].ID)
 		})
 	}
 }
@@ -316,14 +321,23 @@ func Holds(load, room []int64) bool {
 // are harder to place. It looks at content only and at the first pod last, so the order
 // does not depend on how the Snapshot is laid out.
 func (t *Table) compareClasses(a, b *Class) int {
-	if c := cmp.Or(cmp.Compare(b.Priority, a.Priority), slices.Compare(b.Need[4:], a.Need[4:]), cmp.Compare(bulk(b.Need), bulk(a.Need)), slices.Compare(b.Need, a.Need)); c != 0 {
+	if c := cmp.Compare(b.Priority, a.Priority); c != 0 {
 		return c
 	}
-	return cmp.Or(
-		cmp.Compare(a.Where.text, b.Where.text),
-		cmp.Compare(len(b.Spread)+len(b.Affinity), len(a.Spread)+len(a.Affinity)),
-		cmp.Compare(a.first, b.first),
-	)
+	if a.Size != b.Size {
+		if c := cmp.Or(slices.Compare(b.Need[4:], a.Need[4:]), cmp.Compare(bulk(b.Need), bulk(a.Need)), slices.Compare(b.Need, a.Need)); c != 0 {
+			return c
+		}
+	}
+	if a.Where != b.Where {
+		if c := cmp.Compare(a.Where.text, b.Where.text); c != 0 {
+			return c
+		}
+	}
+	if c := cmp.Compare(len(b.Spread)+len(b.Affinity), len(a.Spread)+len(a.Affinity)); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.first, b.first)
 }
 
 // bulk weighs a request with a core like 4 GiB, the shape of a general-purpose machine.

@@ -191,7 +191,8 @@ func (s *solver) aloneAtLeast(kinds []kind, groups []hostGroup) (price float64) 
 
 // relaxed is a kind as a column of the fractional relaxation.
 func relaxed(k *kind, demand []float64, groups int) bound.Column {
-	c := bound.Column{Cost: k.price}
+	most := len(k.room) + groups
+	c := bound.Column{Cost: k.price, Rows: make([]int32, 0, most), Much: make([]float64, 0, most)}
 	for i, n := range k.room {
 		if n > 0 && demand[i] > 0 {
 			c.Rows, c.Much = append(c.Rows, int32(i)), append(c.Much, float64(n)/demand[i])

@@ -58,6 +58,7 @@ func newMask(t *feasible.Table, k maskKey) mask {
 func (s *solver) kinds(pools []int) []kind {
 	t := s.table
 	var out []kind
+	var sig []byte
 	for _, p := range pools {
 		seen := map[string]bool{}
 		pool := t.Pools[p]
@@ -70,11 +71,10 @@ func (s *solver) kinds(pools []int) []kind {
 					any = true
 				}
 			}
-			sig := k.signature()
-			if !any || seen[sig] { // columns ascend by price: the first is the cheapest
+			if sig = k.signature(sig[:0]); !any || seen[string(sig)] { // columns ascend by price: the first is the cheapest
 				continue
 			}
-			seen[sig] = true
+			seen[string(sig)] = true
 			k.price = float64(t.Columns[i].Price() + s.nodePrice)
 			out = append(out, k)
 		}
@@ -94,31 +94,34 @@ func (m *mask) has(pool, column int) bool {
 	return false
 }
 
-func (k *kind) signature() string {
-	out := make([]byte, 0, 8*(len(k.room)+len(k.takes)))
+// signature is equal for machines with the same room for the same items; it is appended.
+func (k *kind) signature(out []byte) []byte {
 	for _, n := range k.room {
 		out = binary.LittleEndian.AppendUint64(out, uint64(n))
 	}
 	for _, w := range k.takes {
 		out = binary.LittleEndian.AppendUint64(out, w)
 	}
-	return string(out)
+	return out
 }
 
 // undominated drops machines that another one replaces at no higher price. Pools with limits
 // keep theirs: the replacement may run out.
 func undominated(list []kind) []kind {
 	out := list[:0:0]
+	type corner struct{ cpu, memory int64 }
+	var corners []corner // of out: most machines are told apart by these two, without looking further
 	for i := range list {
+		own := corner{list[i].room[0], list[i].room[1]}
 		dominated := false
-		for j := range out {
-			if out[j].replaces(&list[i]) {
+		for j, c := range corners {
+			if c.cpu >= own.cpu && c.memory >= own.memory && out[j].replaces(&list[i]) {
 				dominated = true
 				break
 			}
 		}
 		if !dominated {
-			out = append(out, list[i])
+			out, corners = append(out, list[i]), append(corners, own)
 		}
 	}
 	return out

@@ -109,20 +109,22 @@ func (s *State) bind(i int, c *feasible.Class) {
 		if !sp.Hard {
 			continue
 		}
-		f := &filter{where: c.Strict, keys: otherKeys(c, sp.Key), affinity: !sp.IgnoreAffinity, taints: sp.HonorTaints, profiles: map[*shape.Profile]bool{}}
+		f := filter{where: c.Strict, keys: otherKeys(c, sp.Key), affinity: !sp.IgnoreAffinity, taints: sp.HonorTaints}
 		selector := sp.Selector
 		if len(selector.Requirements) == 0 {
 			selector.Nothing = true // kube-scheduler counts no pods for a selector that all would match
 		}
 		text := append(make([]byte, 0, 128), "spread\x00"...)
 		text = append(append(append(append(text, sp.Key...), 0), c.Namespace...), 0)
-		text = append(append(append(text, flag(f.affinity), flag(f.taints)), filterText(f)...), 0)
+		text = append(append(append(text, flag(f.affinity), flag(f.taints)), filterText(&f)...), 0)
 		for _, key := range f.keys {
 			text = append(append(text, key...), 0)
 		}
-		at := s.tally(string(appendSelector(text, &selector)), sp.Key, func() Tally {
-			return Tally{matches: []matcher{newMatcher(c.Namespace, &shape.PodTerm{Selector: selector})}, filter: f}
-		})
+		text = appendSelector(text, &selector)
+		at, known := s.byText[string(text)]
+		if !known {
+			at = s.newTally(string(text), sp.Key, Tally{matches: []matcher{newMatcher(c.Namespace, &shape.PodTerm{Selector: selector})}, filter: f.clone()})
+		}
 		s.named = s.named || f.named()
 		s.rule(i, c, Rule{Kind: Skew, Tally: at, MaxSkew: max(sp.MaxSkew, 1), MinDomains: sp.MinDomains})
 		t := &s.Tallies[at]
@@ -205,23 +207,24 @@ func filterText(f *filter) string {
 // taken in the order of their text: that of the Snapshot's classes must not matter.
 func (s *State) bindBySymmetry() {
 	type carried struct {
-		text, key string
-		matches   matcher
+		text, namespace string
+		term            *shape.PodTerm
 	}
 	var terms []carried
 	for _, c := range s.table.Snapshot().Classes {
 		for k := range c.Affinity {
 			if term := &c.Affinity[k]; term.Anti && term.Weight == 0 {
-				terms = append(terms, carried{termText(c.Namespace, term), term.Key, newMatcher(c.Namespace, term)})
+				terms = append(terms, carried{termText(c.Namespace, term), c.Namespace, term})
 			}
 		}
 	}
 	slices.SortStableFunc(terms, func(a, b carried) int { return cmp.Compare(a.text, b.text) })
 	terms = slices.CompactFunc(terms, func(a, b carried) bool { return a.text == b.text })
 	for _, term := range terms {
+		matches := newMatcher(term.namespace, term.term)
 		for i, own := range s.table.Classes {
-			if term.matches.selects(own.Class) {
-				at := s.tally("holder "+term.text, term.key, func() Tally { return Tally{holder: term.text, ending: true} })
+			if matches.selects(own.Class) {
+				at := s.tally("holder "+term.text, term.term.Key, func() Tally { return Tally{holder: term.text, ending: true} })
 				s.rule(i, own, Rule{Kind: Apart, Tally: at})
 			}
 		}
@@ -233,13 +236,16 @@ func (s *State) tally(text, key string, make func() Tally) int32 {
 	if at, ok := s.byText[text]; ok {
 		return at
 	}
+	return s.newTally(text, key, make())
+}
+
+func (s *State) newTally(text, key string, t Tally) int32 {
 	k, ok := s.byKey[key]
 	if !ok {
 		k = int32(len(s.Keys))
 		s.byKey[key] = k
 		s.Keys = append(s.Keys, Key{Name: key, Host: key == shape.LabelHostname})
 	}
-	t := make()
 	t.Key = k
 	at := int32(len(s.Tallies))
 	s.byText[text] = at

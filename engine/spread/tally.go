@@ -69,6 +69,12 @@ type filter struct {
 	profiles map[*shape.Profile]bool
 }
 
+// clone begins to remember profiles.
+func (f filter) clone() *filter {
+	f.profiles = map[*shape.Profile]bool{}
+	return &f
+}
+
 func (f *filter) counts(n *feasible.Node) bool {
 	if f == nil {
 		return true

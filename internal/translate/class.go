@@ -12,6 +12,10 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
+// specPath is where fields are that an error names. Paths cost more than reading most fields: they are made only for
+// fields that are set.
+var specPath = field.NewPath("spec")
+
 // newClass reads everything of a pod that its class holds. Labels, requests and volumes are given.
 // After an error the class is still usable: it refuses new nodes and says why.
 func (in *Interner) newClass(pod *corev1.Pod, requests shape.Vector, labels []shape.Label, volumes *volumeNeeds) (*shape.Class, error) {
@@ -31,13 +35,12 @@ func (in *Interner) newClass(pod *corev1.Pod, requests shape.Vector, labels []sh
 	if len(spec.ResourceClaims) > 0 {
 		c.Refused = "it claims dynamic resources (spec.resourceClaims), for which no nodes are launched"
 	}
-	at := field.NewPath("spec")
 	err := firstError(
-		func() error { return checkRequests(at, pod) },
-		func() error { return readTolerations(c, at.Child("tolerations"), spec.Tolerations) },
-		func() error { return readNodeAffinity(c, at.Child("affinity", "nodeAffinity"), spec.Affinity) },
-		func() error { return readSpread(c, at.Child("topologySpreadConstraints"), pod) },
-		func() error { return in.readPodAffinity(c, at.Child("affinity"), pod) },
+		func() error { return checkRequests(specPath, pod) },
+		func() error { return readTolerations(c, spec.Tolerations) },
+		func() error { return readNodeAffinity(c, spec.Affinity) },
+		func() error { return readSpread(c, pod) },
+		func() error { return in.readPodAffinity(c, pod) },
 	)
 	if err != nil {
 		c.Refused = err.Error()
@@ -80,7 +83,11 @@ func hostPorts(spec *corev1.PodSpec) []shape.HostPort {
 	return slices.Compact(out)
 }
 
-func readTolerations(c *shape.Class, at *field.Path, list []corev1.Toleration) error {
+func readTolerations(c *shape.Class, list []corev1.Toleration) error {
+	if len(list) == 0 {
+		return nil
+	}
+	at := specPath.Child("tolerations")
 	for i := range list {
 		t := &list[i]
 		at := at.Index(i)
@@ -120,10 +127,11 @@ func compareBools(a, b bool) int {
 	return -1
 }
 
-func readNodeAffinity(c *shape.Class, at *field.Path, affinity *corev1.Affinity) error {
+func readNodeAffinity(c *shape.Class, affinity *corev1.Affinity) error {
 	if affinity == nil || affinity.NodeAffinity == nil {
 		return nil
 	}
+	at := specPath.Child("affinity", "nodeAffinity")
 	if required := affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution; required != nil {
 		at := at.Child("requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
 		if len(required.NodeSelectorTerms) == 0 {
@@ -164,14 +172,18 @@ func checkWeight(at *field.Path, weight int32) error {
 	return nil
 }
 
-func readSpread(c *shape.Class, at *field.Path, pod *corev1.Pod) error {
+func readSpread(c *shape.Class, pod *corev1.Pod) error {
+	if len(pod.Spec.TopologySpreadConstraints) == 0 {
+		return nil
+	}
+	at := specPath.Child("topologySpreadConstraints")
 	for i := range pod.Spec.TopologySpreadConstraints {
 		s := &pod.Spec.TopologySpreadConstraints[i]
 		at := at.Index(i)
 		if err := checkSpread(at, s); err != nil {
 			return err
 		}
-		selector, err := selectorOf(at.Child("labelSelector"), s.LabelSelector)
+		selector, err := selectorOf(at, "labelSelector", s.LabelSelector)
 		if err != nil {
 			return err
 		}
@@ -234,10 +246,11 @@ func mergeKeys(s shape.Selector, labels map[string]string, keys []string, op sha
 	return s
 }
 
-func (in *Interner) readPodAffinity(c *shape.Class, at *field.Path, pod *corev1.Pod) error {
+func (in *Interner) readPodAffinity(c *shape.Class, pod *corev1.Pod) error {
 	if pod.Spec.Affinity == nil {
 		return nil
 	}
+	at := specPath.Child("affinity")
 	if p := pod.Spec.Affinity.PodAffinity; p != nil {
 		err := in.readPodTerms(c, at.Child("podAffinity"), pod, false,
 			p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution)
@@ -283,13 +296,13 @@ func (in *Interner) podTerm(at *field.Path, pod *corev1.Pod, t *corev1.PodAffini
 	if t.TopologyKey == "" {
 		return out, field.Required(at.Child("topologyKey"), "must not be empty")
 	}
-	selector, err := selectorOf(at.Child("labelSelector"), t.LabelSelector)
+	selector, err := selectorOf(at, "labelSelector", t.LabelSelector)
 	if err != nil {
 		return out, err
 	}
 	selector = mergeKeys(selector, pod.Labels, t.MatchLabelKeys, shape.In)
 	out.Selector = mergeKeys(selector, pod.Labels, t.MismatchLabelKeys, shape.NotIn)
-	out.Namespaces, out.AllNamespaces, err = in.namespacesOf(at.Child("namespaceSelector"), pod, t)
+	out.Namespaces, out.AllNamespaces, err = in.namespacesOf(at, pod, t)
 	return out, err
 }
 
@@ -304,12 +317,12 @@ func (in *Interner) namespacesOf(at *field.Path, pod *corev1.Pod, t *corev1.PodA
 	names = slices.Clone(t.Namespaces)
 	if t.NamespaceSelector != nil {
 		in.selectsNamespaces = true
-		if _, err := selectorOf(at, t.NamespaceSelector); err != nil {
+		if _, err := selectorOf(at, "namespaceSelector", t.NamespaceSelector); err != nil {
 			return nil, false, err
 		}
 		selector, err := metav1.LabelSelectorAsSelector(t.NamespaceSelector)
 		if err != nil {
-			return nil, false, field.Invalid(at, metav1.FormatLabelSelector(t.NamespaceSelector), err.Error())
+			return nil, false, field.Invalid(at.Child("namespaceSelector"), metav1.FormatLabelSelector(t.NamespaceSelector), err.Error())
 		}
 		for name, labels := range in.world.Namespaces {
 			if selector.Matches(labelSet(labels)) {

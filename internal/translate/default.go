@@ -97,7 +97,7 @@ func (in *Interner) deduced(pod *corev1.Pod) []shape.Requirement {
 	}
 	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
 		w := Workload{owner.Kind, types.NamespacedName{Namespace: pod.Namespace, Name: owner.Name}}
-		if s, err := selectorOf(nil, in.world.Workloads[w]); err == nil && !s.Nothing {
+		if s, err := selectorOf(nil, "", in.world.Workloads[w]); err == nil && !s.Nothing {
 			out = append(out, s.Requirements...)
 		}
 	}

@@ -2,7 +2,6 @@ package translate
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -44,24 +43,27 @@ func compareRequirements(a, b shape.Requirement) int {
 // requirementsOfLabels wants each label to have its value.
 func requirementsOfLabels(labels map[string]string) []shape.Requirement {
 	out := make([]shape.Requirement, 0, len(labels))
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		out = append(out, shape.Requirement{Key: karpenterv1.NormalizeLabel(key), Operator: shape.In, Values: []string{labels[key]}})
+	for key, value := range labels {
+		out = append(out, shape.Requirement{Key: karpenterv1.NormalizeLabel(key), Operator: shape.In, Values: []string{value}})
 	}
 	return sortRequirements(out)
 }
 
-// selectorOf reads a label selector over pods.
-func selectorOf(at *field.Path, s *metav1.LabelSelector) (shape.Selector, error) {
+// selectorOf reads a label selector over pods, which is the field of that name at a path.
+func selectorOf(at *field.Path, name string, s *metav1.LabelSelector) (shape.Selector, error) {
 	if s == nil {
 		return shape.Selector{Nothing: true}, nil
 	}
 	var out shape.Selector
-	for _, key := range slices.Sorted(maps.Keys(s.MatchLabels)) {
-		out.Requirements = append(out.Requirements, shape.Requirement{Key: key, Operator: shape.In, Values: []string{s.MatchLabels[key]}})
+	if n := len(s.MatchLabels) + len(s.MatchExpressions); n > 0 {
+		out.Requirements = make([]shape.Requirement, 0, n)
+	}
+	for key, value := range s.MatchLabels {
+		out.Requirements = append(out.Requirements, shape.Requirement{Key: key, Operator: shape.In, Values: []string{value}})
 	}
 	for i := range s.MatchExpressions {
 		e := &s.MatchExpressions[i]
-		at := at.Child("matchExpressions").Index(i)
+		at := at.Child(name, "matchExpressions").Index(i)
 		op, ok := shape.OperatorOf(string(e.Operator))
 		if !ok || op > shape.DoesNotExist {
 			return shape.Selector{}, field.NotSupported(at.Child("operator"), e.Operator, []metav1.LabelSelectorOperator{
