@@ -19,7 +19,7 @@ func (a *assembler) open(bins []pack.Bin) {
 	for _, left := range slack.left {
 		a.left = append(a.left, slices.Clone(left))
 	}
-	a.launches = map[string]*launch{}
+	a.launches, a.offers = map[string]*launch{}, map[string]*offer{}
 	for i := range bins {
 		b := &bins[i]
 		n := a.newNode(b, a.launch(b, a.reserve(b, slack.narrow(b, b.Columns))))
@@ -70,8 +70,9 @@ func (a *assembler) launch(b *pack.Bin, columns bitset.Set) *launch {
 	}
 	options := columns.Clone()
 	a.settle(b, options)
-	l := &launch{first: options.Next(0), options: a.options(options)}
-	l.requirements = a.requirements(b, wheres, l.options)
+	o := a.offer(options)
+	l := &launch{first: options.Next(0), options: o.options}
+	l.requirements = a.requirements(b, wheres, o)
 	l.relaxed = a.relax(options, l.requirements)
 	a.launches[string(key)] = l
 	return l
@@ -110,6 +111,28 @@ func (a *assembler) newNode(b *pack.Bin, l *launch) NewNode {
 	return n
 }
 
+// offer is a choice of columns in words; launches that differ in other things share it.
+type offer struct {
+	options                []Option
+	types, zones, capacity []string // of options; ascending, without repeats
+}
+
+func (a *assembler) offer(columns bitset.Set) *offer {
+	key := make([]byte, 0, 512)
+	for _, word := range columns {
+		key = binary.LittleEndian.AppendUint64(key, word)
+	}
+	if o := a.offers[string(key)]; o != nil {
+		return o
+	}
+	o := &offer{options: a.options(columns)}
+	o.types = valuesOf(o.options, func(o *Option) string { return o.Type })
+	o.zones = valuesOf(o.options, func(o *Option) string { return o.Zone })
+	o.capacity = valuesOf(o.options, func(o *Option) string { return o.CapacityType })
+	a.offers[string(key)] = o
+	return o
+}
+
 // options lists the columns of the cheapest types, as many types as the policy allows.
 func (a *assembler) options(columns bitset.Set) []Option {
 	out := make([]Option, 0, columns.Count())
@@ -132,7 +155,7 @@ func (a *assembler) options(columns bitset.Set) []Option {
 
 // requirements are what the NodeClaim asks for: the pool's wishes, narrowed to the options. Of a label
 // that the pool leaves open one value is left: the node needs one, whatever pods want it.
-func (a *assembler) requirements(b *pack.Bin, wheres []*feasible.Where, options []Option) []shape.Requirement {
+func (a *assembler) requirements(b *pack.Bin, wheres []*feasible.Where, o *offer) []shape.Requirement {
 	pool := a.table.Pools[b.Pool]
 	set := pool.Wishes
 	for _, w := range wheres {
@@ -145,9 +168,9 @@ func (a *assembler) requirements(b *pack.Bin, wheres []*feasible.Where, options 
 			set = set.Without(f.Key).With(require.Of(shape.Requirement{Key: f.Key, Values: []string{value}, MinValues: set.Get(f.Key).MinValues()}))
 		}
 	}
-	set = narrowTo(set, shape.LabelInstanceType, options, func(o *Option) string { return o.Type })
-	set = narrowTo(set, shape.LabelZone, options, func(o *Option) string { return o.Zone })
-	set = narrowTo(set, shape.LabelCapacityType, options, func(o *Option) string { return o.CapacityType })
+	set = narrowTo(set, shape.LabelInstanceType, o.types)
+	set = narrowTo(set, shape.LabelZone, o.zones)
+	set = narrowTo(set, shape.LabelCapacityType, o.capacity)
 	return set.Requirements()
 }
 
@@ -167,14 +190,20 @@ func (a *assembler) relax(options bitset.Set, reqs []shape.Requirement) bool {
 // fewValues is up to how many values are searched for one more.
 const fewValues = 8
 
-func narrowTo(set require.Set, key string, options []Option, value func(*Option) string) require.Set {
-	var values []string // a set drops repeats; only many of them are worth avoiding
+// valuesOf lists the values of options that are not empty.
+func valuesOf(options []Option, value func(*Option) string) []string {
+	var values []string // only many repeats are worth avoiding before sorting
 	for i := range options {
 		v := value(&options[i])
 		if v != "" && (len(values) == 0 || values[len(values)-1] != v) && (len(values) > fewValues || !slices.Contains(values, v)) {
 			values = append(values, v)
 		}
 	}
+	slices.Sort(values)
+	return slices.Compact(values)
+}
+
+func narrowTo(set require.Set, key string, values []string) require.Set {
 	if len(values) == 0 {
 		return set
 	}

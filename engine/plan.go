@@ -39,9 +39,10 @@ type assembler struct {
 	policy   Policy
 	next     []int // by class: how many of its pods have been given out, oldest first
 	launches map[string]*launch
-	left     [][]int64  // by pool and limit: what the pool could still grow by after this plan
-	traits   [][3]int32 // by column; see closed
-	offered  []bool     // by trait: scratch
+	offers   map[string]*offer // by columns
+	left     [][]int64         // by pool and limit: what the pool could still grow by after this plan
+	traits   [][3]int32        // by column; see closed
+	offered  []bool            // by trait: scratch
 	decision Decision
 }
 

@@ -37,6 +37,7 @@ type assigner struct {
 	items []Item
 	cells map[string][]*spread.Cell
 	costs map[costKey]float64
+	rooms map[maskKey][]priced
 	shuns []bool // see shunned
 }
 
@@ -207,11 +208,16 @@ func (a *assigner) accompanied(class int, cell *spread.Cell) bool {
 func (a *assigner) sites(class int) []*site {
 	b := a.b
 	keys := b.Spread.Classes[class].Keys
-	var sites []*site
-	for _, cell := range a.cellsOf(keys) {
+	cells := a.cellsOf(keys)
+	open := make([]site, 0, len(cells))
+	for _, cell := range cells {
 		if cost, ok := a.opens(class, cell); ok {
-			sites = append(sites, &site{domains: cell.Domains, cell: cell, cost: cost})
+			open = append(open, site{domains: cell.Domains, cell: cell, cost: cost})
 		}
+	}
+	sites := make([]*site, len(open))
+	for i := range open {
+		sites[i] = &open[i]
 	}
 	a.setUniverse(class)
 	var domains []int32
@@ -283,23 +289,40 @@ func (a *assigner) opensAt(class int, where *feasible.Where, cell *spread.Cell) 
 	}
 	defer func() { a.costs[key] = cost }()
 	cost = math.Inf(1)
-	m := newMask(t, maskKey{where, cell})
-	for p := range t.Pools {
+	for _, m := range a.roomsOf(maskKey{where, cell}) {
+		if share, fits := dominant(c.First, m.room); fits {
+			cost = min(cost, share*m.price)
+		}
+	}
+	return cost, !math.IsInf(cost, 1)
+}
+
+// priced is a machine's room and what it costs.
+type priced struct {
+	room  []int64
+	price float64
+}
+
+// roomsOf lists the machines that could be opened in a place, those that differ by their zone alone once.
+func (a *assigner) roomsOf(k maskKey) []priced {
+	if list, known := a.rooms[k]; known {
+		return list
+	}
+	t := a.b.Table
+	var list []priced
+	m := newMask(t, k)
+	for p, pool := range t.Pools {
 		for _, alt := range m.alts[p] {
-			columns := alt.Columns
-			last := -1
-			for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
-				if last >= 0 && t.Columns[last].Type == t.Columns[i].Type && t.Columns[last].Price() == t.Columns[i].Price() && slices.Equal(t.Pools[p].Room(last), t.Pools[p].Room(i)) {
-					continue // the same machine in another zone
-				}
-				last = i
-				if share, fits := dominant(c.First, t.Pools[p].Room(i)); fits {
-					cost = min(cost, share*float64(t.Columns[i].Price()))
+			for i := alt.Columns.Next(0); i >= 0; i = alt.Columns.Next(i + 1) {
+				next := priced{pool.Room(i), float64(t.Columns[i].Price())}
+				if n := len(list); n == 0 || list[n-1].price != next.price || !slices.Equal(list[n-1].room, next.room) {
+					list = append(list, next)
 				}
 			}
 		}
 	}
-	return cost, !math.IsInf(cost, 1)
+	a.rooms[k] = list
+	return list
 }
 
 // dominant is the largest fraction of room that need takes.

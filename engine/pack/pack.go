@@ -31,7 +31,7 @@ type Result struct {
 // new ones.
 func Pack(b *board.Board, task Task) Result {
 	p := &packer{board: b, task: task, limits: newLimits(b.Table), stuck: make([]int, len(b.Table.Classes)), failed: map[int]bool{}}
-	p.assigner = &assigner{b: b, cells: map[string][]*spread.Cell{}, costs: map[costKey]float64{}}
+	p.assigner = &assigner{b: b, cells: map[string][]*spread.Cell{}, costs: map[costKey]float64{}, rooms: map[maskKey][]priced{}}
 	p.assignAll()
 	for range packRounds {
 		p.assignAgain()
