@@ -125,32 +125,38 @@ func (a *assembler) offer(columns bitset.Set) *offer {
 	if o := a.offers[string(key)]; o != nil {
 		return o
 	}
-	o := &offer{options: a.options(columns)}
-	o.types = valuesOf(o.options, func(o *Option) string { return o.Type })
+	o := &offer{}
+	o.options, o.types = a.options(columns)
 	o.zones = valuesOf(o.options, func(o *Option) string { return o.Zone })
 	o.capacity = valuesOf(o.options, func(o *Option) string { return o.CapacityType })
 	a.offers[string(key)] = o
 	return o
 }
 
-// options lists the columns of the cheapest types, as many types as the policy allows.
-func (a *assembler) options(columns bitset.Set) []Option {
-	out := make([]Option, 0, columns.Count())
+// options lists the columns of the cheapest types, as many types as the policy allows, and those types' names.
+func (a *assembler) options(columns bitset.Set) (out []Option, names []string) {
+	out = make([]Option, 0, columns.Count())
 	types := map[string]bool{}
+	var last *shape.InstanceType // of equal price are mostly columns of one type
 	for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
 		c := &a.table.Columns[i]
-		if !types[c.Type.Name] {
+		if c.Type != last && !types[c.Type.Name] {
 			if a.policy.MaxInstanceTypes > 0 && len(types) == a.policy.MaxInstanceTypes {
 				continue
 			}
 			types[c.Type.Name] = true
+			if c.Type.Name != "" {
+				names = append(names, c.Type.Name)
+			}
 		}
+		last = c.Type
 		out = append(out, Option{
 			Type: c.Type.Name, Zone: c.Offering.Zone, CapacityType: c.Offering.CapacityType,
 			Reservation: c.Offering.Reservation, Price: c.Price(),
 		})
 	}
-	return out
+	slices.Sort(names)
+	return out, names
 }
 
 // requirements are what the NodeClaim asks for: the pool's wishes, narrowed to the options. Of a label
