@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/dovetail-sh/dovetail/engine"
 )
 
 // AddFlags declares every setting and sets the Config to the defaults. This is the table
@@ -47,7 +49,7 @@ func (c *Config) addPlanningFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.Planning.MinValues, "min-values-policy", "Strict", "what becomes of minValues that cannot be kept: Strict or BestEffort")
 	f.BoolVar(&c.Planning.IgnoreDRA, "ignore-dra-requests", true, "refuse pods with claims for dynamic resources")
 	f.StringVar(&c.Planning.Scheduler, "scheduler-config", "", "defaults of topology spread, in YAML or JSON")
-	f.IntVar(&c.Planning.Effort, "plan-effort", 200_000, "steps that a plan may spend on getting cheaper")
+	f.IntVar(&c.Planning.Effort, "plan-effort", engine.DefaultPolicy().Effort, "steps that a plan may spend on getting cheaper")
 	f.Float64Var(&c.Planning.NodePrice, "node-price", 0, "dollars an hour that a node costs beside its machine, when plans are compared")
 	f.Float64Var(&c.Planning.MinSaving, "consolidation-min-saving", 0.05, "share of a node's price that replacing it must save, 0 to 1; 0 replaces for any saving, as Karpenter does")
 	f.Float64Var(&c.Planning.PodPrice, "consolidation-pod-price", 0.001, "dollars that evicting an ordinary pod once costs, when moves are weighed")
