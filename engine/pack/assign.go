@@ -46,6 +46,7 @@ type costKey struct {
 	where *feasible.Where
 	cell  *spread.Cell
 	size  int32
+	most  int32 // pods of the class on one node; 0 for any number
 }
 
 // anywhere fills existing nodes in order, then counts on new ones.
@@ -274,7 +275,7 @@ func (a *assigner) cellsOf(keys []int32) []*spread.Cell {
 }
 
 // opens reports whether a new node for the class is possible in a cell, and what a pod would
-// cost there at best: its dominant share of the cheapest machine.
+// cost there at best: its dominant share of the cheapest machine, more if a node may hold only so many.
 func (a *assigner) opens(class int, cell *spread.Cell) (cost float64, ok bool) {
 	return a.opensAt(class, a.b.Table.Classes[class].Where, cell)
 }
@@ -283,7 +284,8 @@ func (a *assigner) opens(class int, cell *spread.Cell) (cost float64, ok bool) {
 func (a *assigner) opensAt(class int, where *feasible.Where, cell *spread.Cell) (cost float64, ok bool) {
 	t := a.b.Table
 	c := t.Classes[class]
-	key := costKey{where, cell, c.Size}
+	most := a.b.Spread.MostOnHost(class)
+	key := costKey{where, cell, c.Size, most}
 	if cost, known := a.costs[key]; known {
 		return cost, !math.IsInf(cost, 1)
 	}
@@ -291,6 +293,9 @@ func (a *assigner) opensAt(class int, where *feasible.Where, cell *spread.Cell) 
 	cost = math.Inf(1)
 	for _, m := range a.roomsOf(maskKey{where, cell}) {
 		if share, fits := dominant(c.First, m.room); fits {
+			if most > 0 {
+				share = max(share, 1/float64(most))
+			}
 			cost = min(cost, share*m.price)
 		}
 	}

@@ -16,7 +16,7 @@ const maxCandidates = 10
 // pod is worth follows from the duals of the fractional relaxation: what a core, a GiB and a
 // place on a node of one's own cost at best.
 //
-// It returns the relaxation's price, which no packing can go below.
+// It returns the relaxation's price, which no packing of the items can go below.
 func (s *solver) greedy(kinds []kind) (floor float64) {
 	v := s.value(kinds)
 	s.buildBuckets()
@@ -117,16 +117,53 @@ type valuation struct {
 // by the kind. It sets every row's worth.
 func (s *solver) value(kinds []kind) valuation {
 	d := len(s.table.Resources)
-	v := valuation{scale: make([]float64, d), demand: make([]float64, d)}
 	groups := s.hostGroups()
-	demand := make([]float64, d+len(groups))
+	v := valuation{scale: make([]float64, d), demand: s.demand()}
 	for r := range s.rows {
 		s.rows[r].worth, s.rows[r].scarce = 0, false
-		for i, n := range s.rows[r].need {
-			demand[i] += float64(n) * float64(s.rows[r].left)
+	}
+	found := s.relax(kinds, v.demand, groups)
+	v.price = found.price
+	copy(v.scale, found.dual)
+	for g, group := range groups {
+		if found.dual[d+g] > 0 {
+			v.nodes = max(v.nodes, group.pods/float64(group.each))
+		}
+		for _, r := range group.rows {
+			s.rows[r].worth += found.dual[d+g] / float64(group.each)
+			s.rows[r].scarce = s.rows[r].scarce || found.dual[d+g] > 0
 		}
 	}
-	copy(v.demand, demand)
+	for r := range s.rows {
+		for i, n := range s.rows[r].need {
+			s.rows[r].worth += v.scale[i] * float64(n)
+		}
+		s.rows[r].worth = max(s.rows[r].worth, 1e-6)
+	}
+	return v
+}
+
+// demand is what all pods that are left need, by resource.
+func (s *solver) demand() []float64 {
+	out := make([]float64, len(s.table.Resources))
+	for r := range s.rows {
+		for i, n := range s.rows[r].need {
+			out[i] += float64(n) * float64(s.rows[r].left)
+		}
+	}
+	return out
+}
+
+// relaxation is the least price at which resources and nodes can be had, and what a unit of each is worth then.
+type relaxation struct {
+	price float64
+	dual  []float64 // of the resources, then of the groups
+}
+
+// relax buys what is demanded, and the nodes that hostname rules want, by the fraction.
+func (s *solver) relax(kinds []kind, needs []float64, groups []hostGroup) relaxation {
+	d := len(needs)
+	demand := append(slices.Clone(needs), make([]float64, len(groups))...)
 	for g := range groups {
 		demand[d+g] = groups[g].pods / float64(groups[g].each)
 	}
@@ -145,30 +182,13 @@ func (s *solver) value(kinds []kind) valuation {
 		lp.Add(relaxed(k, demand, len(groups)))
 	}
 	lp.Solve(2000)
-	v.price = max(lp.Cost(), s.aloneAtLeast(kinds, groups))
 	dual := slices.Clone(lp.Dual())
 	for i := range dual {
 		if dual[i] = max(dual[i], 0); demand[i] > 0 {
 			dual[i] /= demand[i]
 		}
 	}
-	copy(v.scale, dual)
-	for g, group := range groups {
-		if dual[d+g] > 0 {
-			v.nodes = max(v.nodes, demand[d+g])
-		}
-		for _, r := range group.rows {
-			s.rows[r].worth += dual[d+g] / float64(group.each)
-			s.rows[r].scarce = s.rows[r].scarce || dual[d+g] > 0
-		}
-	}
-	for r := range s.rows {
-		for i, n := range s.rows[r].need {
-			s.rows[r].worth += v.scale[i] * float64(n)
-		}
-		s.rows[r].worth = max(s.rows[r].worth, 1e-6)
-	}
-	return v
+	return relaxation{max(lp.Cost(), s.aloneAtLeast(kinds, groups)), dual}
 }
 
 // aloneAtLeast is what pods cost that limit themselves on a node if nobody else were there.

@@ -85,6 +85,45 @@ func (s *solver) kinds(pools []int) []kind {
 	return undominated(out)
 }
 
+// unsettled lists the machines of some pools as if no pod's domain had been settled: what a plan costs at least must
+// not follow from a choice that another plan may make otherwise. nil if that adds none.
+func (s *solver) unsettled(pools []int) []kind {
+	if s.unbound() {
+		return nil
+	}
+	settled, free := s.masks, []mask(nil)
+	seen := map[*feasible.Where]bool{}
+	for _, it := range s.items {
+		if where := s.table.Classes[it.Class].Where; !seen[where] {
+			seen[where] = true
+			free = append(free, newMask(s.table, maskKey{where: where}))
+		}
+	}
+	adds := func(p int) bool {
+		all := s.columnsOf(free, p)
+		all.Drop(s.columnsOf(settled, p))
+		return all.Any()
+	}
+	if !slices.ContainsFunc(pools, adds) {
+		return nil
+	}
+	s.masks = free
+	out := s.kinds(pools)
+	s.masks = settled
+	return out
+}
+
+// columnsOf is what a pool may buy for anybody.
+func (s *solver) columnsOf(masks []mask, pool int) bitset.Set {
+	out := bitset.New(len(s.table.Columns))
+	for m := range masks {
+		for i := range masks[m].alts[pool] {
+			out.Join(masks[m].alts[pool][i].Columns)
+		}
+	}
+	return out
+}
+
 func (m *mask) has(pool, column int) bool {
 	for i := range m.alts[pool] {
 		if m.alts[pool][i].Columns.Has(column) {

@@ -170,7 +170,7 @@ func (p *packer) shut(it Item) bool {
 		return false // it was for want of somebody to share the node with
 	}
 	c := p.board.Table.Classes[it.Class]
-	p.costs[costKey{c.Where, it.Cell, c.Size}] = math.Inf(1)
+	p.costs[costKey{c.Where, it.Cell, c.Size, st.MostOnHost(it.Class)}] = math.Inf(1)
 	return it.Cell != nil
 }
 

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"math"
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
@@ -108,7 +109,11 @@ func (s *solver) tier(pools []int) {
 	}
 	aside := s.together(kinds)
 	st := s.save()
-	s.floor = s.greedy(kinds)
+	anywhere := math.Inf(1)
+	if more := s.unsettled(pools); more != nil {
+		anywhere = s.relax(more, s.demand(), s.hostGroups()).price
+	}
+	s.floor = min(s.greedy(kinds), anywhere)
 	s.floors = append(s.floors, s.floor)
 	s.improve(kinds, st)
 	s.shift(kinds, st.opened)

@@ -100,9 +100,10 @@ func (r *Pass) try(set []int, effort int) (why Reason) {
 			break
 		}
 	}
-	made := len(r.result.Moves)
+	made, stale := len(r.result.Moves), false
 	for k := range moves {
-		no := r.part(&moves[k], len(set), effort)
+		no, again := r.part(&moves[k], len(set), effort, stale)
+		stale = stale || again
 		if why.Kind == "" {
 			why = no
 		}
@@ -114,27 +115,34 @@ func (r *Pass) try(set []int, effort int) (why Reason) {
 }
 
 // part makes one of the moves that a look at so many nodes came to. Where its pods went may depend on where the pods of
-// the other moves went, which may never be made; then it is planned again, by itself.
-func (r *Pass) part(m *Move, of, effort int) Reason {
+// the other moves went, which may never be made, or were made otherwise since, which is what stale says; then it is
+// planned again, by itself.
+func (r *Pass) part(m *Move, of, effort int, stale bool) (no Reason, again bool) {
 	f := r.fleet
-	no := f.accept(m)
+	var set []int
+	for _, name := range m.Remove {
+		i := f.at[name]
+		if f.nodes[i].state != candidate {
+			return Reason{Kind: Needed}, false
+		}
+		set = append(set, i)
+	}
+	if !stale {
+		if no := f.accept(m); no.Kind != "" {
+			return no, false
+		}
+	}
 	switch {
-	case no.Kind != "":
-		return no
-	case len(m.Remove) < of && f.tied(m):
-		var set []int
-		for _, name := range m.Remove {
-			set = append(set, f.at[name])
-		}
+	case stale, len(m.Remove) < of && f.tied(m):
 		if !r.afford(set) {
-			return Reason{Kind: NoOrder}
+			return Reason{Kind: NoOrder}, false
 		}
-		return r.try(set, effort)
+		return r.try(set, effort), true
 	case !f.order(m):
-		return Reason{Kind: NoOrder}
+		return Reason{Kind: NoOrder}, false
 	}
 	r.make(*m)
-	return Reason{}
+	return Reason{}, false
 }
 
 // merge looks for sets of nodes whose pods are cheaper on other machines together: first sets of the most wasteful nodes,

@@ -119,3 +119,21 @@ func (s *State) Clings(class int) bool {
 	}
 	return false
 }
+
+// MostOnHost is how many pods of a class one node may hold by the class's own hard rules; 0 for any number.
+func (s *State) MostOnHost(class int) int32 {
+	most := int32(0)
+	for _, r := range s.Classes[class].Rules {
+		if !r.Self || !s.Keys[r.Key].Host || r.Kind == Near {
+			continue
+		}
+		each := int32(1)
+		if r.Kind == Skew {
+			each = r.MaxSkew
+		}
+		if most == 0 || each < most {
+			most = each
+		}
+	}
+	return most
+}
