@@ -65,6 +65,10 @@ verify: lint ## Check without changing anything: generated files are current, mo
 lint: ## gofmt, go vet and staticcheck
 	@hack/lint.sh
 
+.PHONY: regression
+regression: playground-binary ## Play the regression suite on the kwok cloud and on the simulated AWS (15 minutes)
+	DOVETAIL_ALL_CLOUDS=1 $(GO) test ./internal/integration -run 'TestRegression|TestImpatient' -count=1 -timeout=40m $(TESTFLAGS)
+
 .PHONY: crash
 crash: playground-binary ## Kill the controller at every write of a scripted day, and print a table (20 minutes)
 	$(GO) test ./internal/integration -run '^TestCrash$$' -count=1 -timeout=0 -v -args -crash

@@ -9,17 +9,23 @@ trap 'rm -rf "$report"' EXIT
 tool() { go tool -modfile="$root/tools/go.mod" "$@"; }
 
 failed=0
-for module in . playground bench charts; do
-  name=module-${module//[.\/]/-}
-  # The playground links all of Kubernetes; building that a second time for the race detector
-  # would cost more than it finds there: our own code in it is small.
-  race=-race
-  [ "$module" = playground ] && race=
-  echo "== testing module $module"
-  start=$SECONDS
-  (cd "$module" && tool gotestsum --format=standard-quiet --jsonfile "$report/$name.json" -- $race -timeout=15m "$@" ./...) || failed=1
-  echo "== module $module took $((SECONDS - start)) s"
-done
+# run NAME FOLDER FLAGS… PACKAGES… tests one part and keeps its report.
+run() {
+  local name=$1 folder=$2 start=$SECONDS
+  shift 2
+  echo "== testing $name"
+  (cd "$folder" && tool gotestsum --format=standard-quiet --jsonfile "$report/${name//[.\/ ]/-}.json" -- "${flags[@]}" "$@") || failed=1
+  echo "== $name took $((SECONDS - start)) s"
+}
+flags=("$@")
+
+# Whole clusters get the machine to themselves: beside other tests their waits run out. They and the playground,
+# which links all of Kubernetes, run without the race detector; the packages that they are made of run with it.
+run "module . but its clusters" . -race -timeout=15m $(go list ./... | grep -v /internal/integration$)
+run "the clusters of module ." . -timeout=25m ./internal/integration
+run "module playground" playground -timeout=15m ./...
+run "module bench" bench -race -timeout=15m ./...
+run "module charts" charts -race -timeout=15m ./...
 
 echo "== slowest tests"
 for file in "$report"/*.json; do

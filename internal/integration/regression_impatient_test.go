@@ -15,7 +15,7 @@ const shortPatience = 20 * time.Second
 // TestImpatient plays the stories in which machines never join, with a daemon that does not wait for a quarter of an hour.
 func TestImpatient(t *testing.T) {
 	t.Parallel()
-	for name, open := range clouds {
+	for name, open := range clouds() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := open(t)
