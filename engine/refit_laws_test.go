@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -144,7 +143,7 @@ func TestTraceIsRefittedToNearItsBound(t *testing.T) {
 	}
 	bound := remains(s).Bound
 	ratio := float64(enginetest.Price(after)) / float64(bound)
-	t.Log(fmt.Sprintf("%.3f times the bound after %d rounds with %d evictions", ratio, rounds, evicted))
+	t.Logf("%.3f times the bound after %d rounds with %d evictions", ratio, rounds, evicted)
 	if ratio > 1.04 {
 		t.Errorf("%.4f times the bound", ratio)
 	}

@@ -19,7 +19,6 @@ import (
 type drifting struct {
 	change func(*karpenterv1.NodePool)
 	shows  func(*corev1.Node) bool
-	before func(*karpenterv1.NodePool) // of the first nodes; may be nil
 }
 
 func annotated(*scene) drifting {

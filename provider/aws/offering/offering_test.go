@@ -113,7 +113,7 @@ func TestOneLaunchTriesWhatWasShort(t *testing.T) {
 	clock := testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
 	s := NewShortage(clock)
 	pool := Pool{CapacityType: shape.Spot, InstanceType: "m5.large", Zone: "a"}
-	if !s.Probe(pool) || !s.Probe(pool) {
+	if one, other := s.Probe(pool), s.Probe(pool); !one || !other {
 		t.Error("what was never short may be tried by all")
 	}
 	s.Note(pool)
@@ -122,7 +122,7 @@ func TestOneLaunchTriesWhatWasShort(t *testing.T) {
 		t.Error("after a rest one may try, and the next must wait for what it finds")
 	}
 	s.Clear(pool)
-	if !s.Probe(pool) || !s.Probe(pool) {
+	if one, other := s.Probe(pool), s.Probe(pool); !one || !other {
 		t.Error("the one got a machine: all may try")
 	}
 	s.Note(pool)
