@@ -3,6 +3,7 @@ package awssim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,6 +40,10 @@ type Options struct {
 	AccountID string // 12 digits; "111122223333" when empty
 	// AccessKeys are the key ids that may sign calls; any may when empty.
 	AccessKeys []string
+
+	// LocalZones are groups of Local Zones that the account opted in to, such as
+	// "us-east-1-bos-1": each of their zones gets a private subnet.
+	LocalZones []string
 
 	ClusterName       string // "dovetail" when empty
 	ClusterEndpoint   string // the API server's URL; user data must name it
@@ -124,12 +129,21 @@ func (o Options) config() (world.Config, error) {
 	if len(o.AccountID) != 12 {
 		return world.Config{}, fmt.Errorf("account id %q must have 12 digits", o.AccountID)
 	}
+	var locals []catalog.Region
+	for _, name := range o.LocalZones {
+		known := catalog.LocalZones(o.Region)
+		i := slices.IndexFunc(known, func(r catalog.Region) bool { return r.Name == name })
+		if i < 0 {
+			return world.Config{}, fmt.Errorf("%s has no group of Local Zones %q in the catalogue", o.Region, name)
+		}
+		locals = append(locals, known[i])
+	}
 	var tags []launchspec.Tag
 	for key, value := range o.DiscoveryTags {
 		tags = launchspec.SetTags(tags, []launchspec.Tag{{Key: key, Value: value}})
 	}
 	return world.Config{
-		Seed: o.Seed, Clock: o.Clock, Region: region, Account: o.AccountID, Tags: tags,
+		Seed: o.Seed, Clock: o.Clock, Region: region, LocalZones: locals, Account: o.AccountID, Tags: tags,
 		Cluster: world.Cluster{
 			Name: o.ClusterName, Version: o.KubernetesVersion, Endpoint: o.ClusterEndpoint, CA: o.ClusterCA,
 			ServiceCIDR: o.ServiceCIDR, NodeRoles: o.NodeRoles,

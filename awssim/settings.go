@@ -137,7 +137,7 @@ func (s *Server) Market(instanceType string) []control.Pool {
 				if !sold || !st.Offered(t, zone) || (instanceType != t.Name && (instanceType != "" || used == 0)) {
 					continue
 				}
-				full, _ := catalog.OnDemand(st.Region.Name, t.Name)
+				full, _ := catalog.OnDemand(st.MarketOf(zone.Name), t.Name)
 				entry := control.Pool{
 					Type: t.Name, Zone: zone.Name, Capacity: world.Spot, Price: price, OnDemand: full, Pressure: st.Pressure(pool, st.Now), InUse: used,
 				}

@@ -3,6 +3,7 @@ package catalog
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -12,11 +13,32 @@ type Price struct {
 	Min, Avg, Max int64
 }
 
-// Region is an AWS region.
+// Region is an AWS region, or a group of Local Zones: both are what prices are published for.
 type Region struct {
-	Name     string   // "us-east-1"
+	Name     string   // "us-east-1"; of a group "us-east-1-bos-1"
 	Location string   // the Pricing API's name: "US East (N. Virginia)"
-	ZoneIDs  []string // ascending: "use1-az1" …; local zones are left out
+	ZoneIDs  []string // ascending: "use1-az1" …, without those of Local Zones; of a group "use1-bos1-az1"
+	Parent   string   // of a group, the region that it belongs to; empty for a region
+}
+
+// LocalZoneNames are the names of a group's zones, lettered in the order of their IDs. A region has none: each account has
+// its own letters for those.
+func (r Region) LocalZoneNames() []string {
+	var out []string
+	if r.Parent != "" {
+		for i := range r.ZoneIDs {
+			out = append(out, r.Name+string(rune('a'+i)))
+		}
+	}
+	return out
+}
+
+// PricedAs is what prices of a zone are published under, by the zone's name: the region's name or, for a Local Zone, its group's.
+func PricedAs(region, zone string) string {
+	if !strings.HasPrefix(zone, region+"-") {
+		return region
+	}
+	return strings.TrimRight(zone, "abcdefghijklmnopqrstuvwxyz")
 }
 
 // offering is a type's row in one region.
@@ -32,7 +54,8 @@ type offering struct {
 type table struct {
 	types     []Type
 	typeAt    map[string]int
-	regions   []Region
+	regions   []Region // ascending by name, then the groups of Local Zones
+	proper    int      // how many of regions are no groups
 	regionAt  map[string]int
 	offerings [][]offering
 }
@@ -43,7 +66,19 @@ var parsed = sync.OnceValue(parse)
 func Types() []Type { return parsed().types }
 
 // Regions returns all regions ascending by name.
-func Regions() []Region { return parsed().regions }
+func Regions() []Region { return parsed().regions[:parsed().proper] }
+
+// LocalZones returns a region's groups of Local Zones ascending by name. OnDemand, Spot, ZoneIDs and Offered take the name
+// of a group as they take a region's.
+func LocalZones(region string) []Region {
+	var out []Region
+	for _, r := range parsed().regions[parsed().proper:] {
+		if r.Parent == region {
+			out = append(out, r)
+		}
+	}
+	return out
+}
 
 // Lookup finds a type by name. The pointer is valid for ever.
 func Lookup(name string) (*Type, bool) {
@@ -55,11 +90,11 @@ func Lookup(name string) (*Type, bool) {
 	return &t.types[i], true
 }
 
-// LookupRegion finds a region by name.
+// LookupRegion finds a region by name. A group of Local Zones is none.
 func LookupRegion(name string) (Region, bool) {
 	t := parsed()
 	i, ok := t.regionAt[name]
-	if !ok {
+	if !ok || i >= t.proper {
 		return Region{}, false
 	}
 	return t.regions[i], true
@@ -91,9 +126,12 @@ func InterruptionBand(region, instanceType string) int {
 // these are all of the region's.
 func ZoneIDs(region, instanceType string) []string {
 	mask := find(region, instanceType).zones
-	r, _ := LookupRegion(region)
+	if mask == 0 {
+		return nil
+	}
+	t := parsed()
 	var ids []string
-	for i, id := range r.ZoneIDs {
+	for i, id := range t.regions[t.regionAt[region]].ZoneIDs {
 		if mask&(1<<i) != 0 {
 			ids = append(ids, id)
 		}

@@ -129,6 +129,44 @@ func checkOffering(t *testing.T, region, name string) {
 	}
 }
 
+// A Local Zone sells few types, at prices of its own, and is no region.
+func TestLocalZones(t *testing.T) {
+	t.Parallel()
+	var boston catalog.Region
+	for _, group := range catalog.LocalZones("us-east-1") {
+		if group.Name == "us-east-1-bos-1" {
+			boston = group
+		}
+		if len(catalog.Offered(group.Name)) == 0 {
+			t.Errorf("%s sells nothing", group.Name)
+		}
+	}
+	want := catalog.Region{Name: "us-east-1-bos-1", Location: "US East (Boston)", ZoneIDs: []string{"use1-bos1-az1"}, Parent: "us-east-1"}
+	if diff := cmp.Diff(want, boston); diff != "" {
+		t.Fatalf("-want +got\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"us-east-1-bos-1a"}, boston.LocalZoneNames()); diff != "" {
+		t.Errorf("names: -want +got\n%s", diff)
+	}
+	if got, ok := catalog.OnDemand(boston.Name, "t3.medium"); !ok || got != 52_000 {
+		t.Errorf("t3.medium costs %d, %v in Boston; want 52000, a quarter more than in Virginia", got, ok)
+	}
+	if _, ok := catalog.OnDemand(boston.Name, "m7i.large"); ok {
+		t.Error("Boston sells m7i.large")
+	}
+	if diff := cmp.Diff(boston.ZoneIDs, catalog.ZoneIDs(boston.Name, "t3.medium")); diff != "" {
+		t.Errorf("zones of t3.medium: -want +got\n%s", diff)
+	}
+	if _, ok := catalog.LookupRegion(boston.Name); ok {
+		t.Error("Boston is a region")
+	}
+	for zone, want := range map[string]string{"us-east-1a": "us-east-1", "us-east-1-bos-1a": "us-east-1-bos-1", "": "us-east-1"} {
+		if got := catalog.PricedAs("us-east-1", zone); got != want {
+			t.Errorf("zone %q is priced as %s, want %s", zone, got, want)
+		}
+	}
+}
+
 func BenchmarkLookup(b *testing.B) {
 	catalog.Types()
 	for b.Loop() {

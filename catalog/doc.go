@@ -8,6 +8,7 @@
 // AWS's SDK, of Kubernetes, or of how a type becomes a node.
 //
 // Memory and disks carry their unit in the name. Prices are micro-dollars an
-// hour. Regions are the 34 that the published prices cover, without local and
-// wavelength zones; types are the 900 whose network limits AWS publishes.
+// hour. Regions are the 34 that the published prices cover, with 34 groups of
+// Local Zones and without wavelength zones; types are the 900 whose network limits
+// AWS publishes.
 package catalog

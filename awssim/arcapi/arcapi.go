@@ -33,6 +33,9 @@ func (a *api) get(_ context.Context, c *wire.Call, _ *struct{}) (*managedOut, er
 			return apierror.WithStatus(http.StatusNotFound, "ResourceNotFoundException", "The resource %s is not managed.", c.Path["resourceIdentifier"])
 		}
 		for _, zone := range s.Zones {
+			if s.MarketOf(zone.Name) != s.Region.Name {
+				continue // shifts are between the region's own zones
+			}
 			out.Weights[zone.ID] = 1
 		}
 		return nil

@@ -65,7 +65,7 @@ func (a *api) describeBlockOfferings(_ context.Context, _ *wire.Call, in *blockO
 			if !s.Offered(t, zone) {
 				continue
 			}
-			price, _ := catalog.OnDemand(s.Region.Name, t.Name)
+			price, _ := catalog.OnDemand(s.MarketOf(zone.Name), t.Name)
 			count := max(1, in.Count)
 			fee := price * int64(count) * int64(in.Hours)
 			start := in.Start.Truncate(time.Second)

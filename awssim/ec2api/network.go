@@ -27,6 +27,8 @@ type zoneXML struct {
 	ZoneID   string `xml:"zoneId"`
 	ZoneName string `xml:"zoneName"`
 	Kind     string `xml:"zoneType"`
+	Parent   string `xml:"parentZoneName,omitempty"`
+	ParentID string `xml:"parentZoneId,omitempty"`
 }
 
 type zonesOut struct {
@@ -48,7 +50,11 @@ func (a *api) describeAvailabilityZones(_ context.Context, _ *wire.Call, in *zon
 			return apierror.DryRun()
 		}
 		for _, z := range s.Zones {
-			x := zoneXML{s.Region.Name + "-zg-1", s.Region.Name, "opt-in-not-required", s.Region.Name, "available", z.ID, z.Name, "availability-zone"}
+			x := zoneXML{s.Region.Name + "-zg-1", s.Region.Name, "opt-in-not-required", s.Region.Name, "available", z.ID, z.Name, "availability-zone", "", ""}
+			if group := s.MarketOf(z.Name); group != s.Region.Name {
+				x.Group, x.Border, x.OptIn, x.Kind = group, group, "opted-in", "local-zone"
+				x.Parent, x.ParentID = s.Zones[0].Name, s.Zones[0].ID
+			}
 			known := fields{
 				"group-name": one(x.Group), "opt-in-status": one(x.OptIn), "region-name": one(x.Region), "state": one(x.State),
 				"zone-id": one(x.ZoneID), "zone-name": one(x.ZoneName), "zone-type": one(x.Kind),

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,7 +61,7 @@ func getProducts(_ context.Context, _ *wire.Call, in *getProductsIn) (*getProduc
 	}
 	out := &getProductsOut{FormatVersion: "aws_v1", PriceList: []string{}}
 	at := 0
-	for _, region := range catalog.Regions() {
+	for _, region := range places() {
 		for _, t := range catalog.Offered(region.Name) {
 			price, sold := catalog.OnDemand(region.Name, t.Name)
 			if !sold {
@@ -106,6 +107,15 @@ func position(token string) (int, error) {
 	return n, nil
 }
 
+// places is all that has prices: the regions, and the groups of Local Zones.
+func places() []catalog.Region {
+	out := slices.Clone(catalog.Regions())
+	for _, region := range catalog.Regions() {
+		out = append(out, catalog.LocalZones(region.Name)...)
+	}
+	return out
+}
+
 // attributes are what products can be filtered by.
 func attributes(region catalog.Region, t *catalog.Type) map[string]string {
 	tenancy, family := "Shared", "Compute Instance"
@@ -124,7 +134,7 @@ func attributes(region catalog.Region, t *catalog.Type) map[string]string {
 		"servicename":       "Amazon Elastic Compute Cloud",
 		"regionCode":        region.Name,
 		"location":          region.Location,
-		"locationType":      "AWS Region",
+		"locationType":      map[bool]string{true: "AWS Region", false: "AWS Local Zone"}[region.Parent == ""],
 		"instanceType":      t.Name,
 		"instanceFamily":    t.Category,
 		"vcpu":              strconv.Itoa(t.VCPU),

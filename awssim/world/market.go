@@ -108,11 +108,15 @@ func (s *State) Price(p Pool) (int64, bool) { return s.PriceAt(p, s.Now) }
 // PriceAt is what a pool costs at a time. A zone's spot price lies in the range
 // that the catalogue knows, at a place that the seed decides or, while the
 // market moves, that the pressure decides by half. Where the region's spot
-// prices were not published, the range is 30 to 60 % of on demand.
+// prices were not published, the range is 30 to 60 % of on demand. Local Zones
+// have no spot market.
 func (s *State) PriceAt(p Pool, at time.Time) (int64, bool) {
-	onDemand, sold := catalog.OnDemand(s.Region.Name, p.Type)
+	onDemand, sold := catalog.OnDemand(s.MarketOf(p.Zone), p.Type)
 	if p.Capacity == OnDemand {
 		return onDemand, sold
+	}
+	if s.MarketOf(p.Zone) != s.Region.Name {
+		return 0, false
 	}
 	spot, traded := catalog.Spot(s.Region.Name, p.Type)
 	if !traded {

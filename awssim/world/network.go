@@ -9,9 +9,10 @@ import (
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
 	"github.com/dovetail-sh/dovetail/awssim/launchspec"
+	"github.com/dovetail-sh/dovetail/catalog"
 )
 
-// Zone is an availability zone.
+// Zone is an availability zone or a Local Zone.
 type Zone struct {
 	Name, ID string // "us-east-1a", "use1-az1"
 }
@@ -123,6 +124,7 @@ func (s *State) buildNetwork() {
 			launchspec.Tag{Key: "kubernetes.io/role/elb", Value: "1"}))
 		s.Subnets = append(s.Subnets, private, public)
 	}
+	s.buildLocalZones(owned)
 	s.Groups = []*SecurityGroup{
 		{ID: s.fixedID("sg", "default"), Name: "default", Description: "default VPC security group"},
 		{
@@ -132,6 +134,20 @@ func (s *State) buildNetwork() {
 				launchspec.Tag{Key: "Name", Value: "eks-cluster-sg-" + name + "-1234567890"},
 				launchspec.Tag{Key: "aws:eks:cluster-name", Value: name})),
 		},
+	}
+}
+
+// buildLocalZones makes the Local Zones that the account opted in to, with a
+// small private subnet in each.
+func (s *State) buildLocalZones(tags []launchspec.Tag) {
+	for i, group := range s.LocalZones {
+		for j, name := range group.LocalZoneNames() {
+			zone := &Zone{Name: name, ID: group.ZoneIDs[j]}
+			s.Zones = append(s.Zones, zone)
+			subnet := newSubnet(s.fixedID("subnet", "local", name), zone, netip.MustParsePrefix(fmt.Sprintf("10.0.%d.%d/25", 240+i, j*128)))
+			subnet.Tags = launchspec.SetTags(s.Config.Tags, append(tags, launchspec.Tag{Key: "Name", Value: s.Cluster.Name + "/SubnetLocal" + strings.ToUpper(name)}))
+			s.Subnets = append(s.Subnets, subnet)
+		}
 	}
 }
 
@@ -169,6 +185,10 @@ func (s *State) Zone(name string) (*Zone, bool) {
 	}
 	return s.Zones[i], true
 }
+
+// MarketOf is under which name the catalogue lists what a zone sells: the
+// region's or, of a Local Zone, its group's.
+func (s *State) MarketOf(zone string) string { return catalog.PricedAs(s.Region.Name, zone) }
 
 // PrivateDNSName is the name EC2 gives an address: "ip-10-0-1-2.ec2.internal",
 // with the region in it everywhere but in us-east-1.

@@ -21,7 +21,7 @@ type Pool struct {
 
 // Offered says whether a zone has a type.
 func (s *State) Offered(t *catalog.Type, zone *Zone) bool {
-	return slices.Contains(catalog.ZoneIDs(s.Region.Name, t.Name), zone.ID)
+	return slices.Contains(catalog.ZoneIDs(s.MarketOf(zone.Name), t.Name), zone.ID)
 }
 
 // draw takes one machine out of a pool. What was set for the pool counts; for

@@ -75,7 +75,7 @@ func (s *State) candidate(choice Choice, market string, spot bool) candidate {
 	named := choice.Version.Data.Market()
 	switch {
 	case !sold:
-		c.err = apierror.New("Unsupported", "Instance type %s is not sold %s in %s.", c.pool.Type, c.pool.Capacity, s.Region.Name)
+		c.err = apierror.New("Unsupported", "Instance type %s is not sold %s in %s.", c.pool.Type, c.pool.Capacity, c.pool.Zone)
 	case choice.MaxPrice > 0 && spot && choice.MaxPrice < c.price:
 		c.err = apierror.New("SpotMaxPriceTooLow", "Your Spot request price is lower than the minimum required Spot request fulfillment price.")
 	case market != "" && named != market, market == "" && (named == BlockMarket || named == InterruptibleMarket):

@@ -18,13 +18,15 @@ import (
 // Config is what a world is made from. New fills in nothing: the caller gives
 // every field but the ones marked optional.
 type Config struct {
-	Seed    uint64
-	Clock   clock.Clock
-	Region  catalog.Region
-	Account string // 12 digits
-	Cluster Cluster
-	Market  Market
-	Tags    []launchspec.Tag // discovery tags on private subnets and the cluster's security group
+	Seed   uint64
+	Clock  clock.Clock
+	Region catalog.Region
+	// LocalZones are the groups that the account opted in to; optional.
+	LocalZones []catalog.Region
+	Account    string // 12 digits
+	Cluster    Cluster
+	Market     Market
+	Tags       []launchspec.Tag // discovery tags on private subnets and the cluster's security group
 
 	PendingDelay  time.Duration // pending to running
 	BootDelay     time.Duration // launch to the moment user data is read

@@ -2,51 +2,91 @@ package main
 
 import "strings"
 
-// region is a region with the ids of its availability zones.
+// region is a region with the ids of its availability zones, or a group of Local Zones.
 type region struct {
-	name  string
-	long  string // the Pricing API's "location"
-	zones []string
+	name   string
+	long   string // the Pricing API's "location"
+	zones  []string
+	parent string // of a group of Local Zones, the region that it belongs to
 }
 
 // regions are the 34 AWS regions that the published prices cover. The zone ids
 // of regions which the published file lists no zones for come from AWS's
-// "AZ IDs" page; local and wavelength zones are left out.
+// "AZ IDs" page; wavelength zones are left out.
 var regions = []region{
-	{"af-south-1", "Africa (Cape Town)", ids("afs1", 1, 2, 3)},
-	{"ap-east-1", "Asia Pacific (Hong Kong)", ids("ape1", 1, 2, 3)},
-	{"ap-northeast-1", "Asia Pacific (Tokyo)", ids("apne1", 1, 2, 4)},
-	{"ap-northeast-2", "Asia Pacific (Seoul)", ids("apne2", 1, 2, 3, 4)},
-	{"ap-northeast-3", "Asia Pacific (Osaka)", ids("apne3", 1, 2, 3)},
-	{"ap-south-1", "Asia Pacific (Mumbai)", ids("aps1", 1, 2, 3)},
-	{"ap-south-2", "Asia Pacific (Hyderabad)", ids("aps2", 1, 2, 3)},
-	{"ap-southeast-1", "Asia Pacific (Singapore)", ids("apse1", 1, 2, 3)},
-	{"ap-southeast-2", "Asia Pacific (Sydney)", ids("apse2", 1, 2, 3)},
-	{"ap-southeast-3", "Asia Pacific (Jakarta)", ids("apse3", 1, 2, 3)},
-	{"ap-southeast-4", "Asia Pacific (Melbourne)", ids("apse4", 1, 2, 3)},
-	{"ap-southeast-5", "Asia Pacific (Malaysia)", ids("apse5", 1, 2, 3)},
-	{"ap-southeast-7", "Asia Pacific (Thailand)", ids("apse7", 1, 2, 3)},
-	{"ca-central-1", "Canada (Central)", ids("cac1", 1, 2, 4)},
-	{"ca-west-1", "Canada West (Calgary)", ids("caw1", 1, 2, 3)},
-	{"eu-central-1", "EU (Frankfurt)", ids("euc1", 1, 2, 3)},
-	{"eu-central-2", "Europe (Zurich)", ids("euc2", 1, 2, 3)},
-	{"eu-north-1", "EU (Stockholm)", ids("eun1", 1, 2, 3)},
-	{"eu-south-1", "EU (Milan)", ids("eus1", 1, 2, 3)},
-	{"eu-south-2", "Europe (Spain)", ids("eus2", 1, 2, 3)},
-	{"eu-west-1", "EU (Ireland)", ids("euw1", 1, 2, 3)},
-	{"eu-west-2", "EU (London)", ids("euw2", 1, 2, 3)},
-	{"eu-west-3", "EU (Paris)", ids("euw3", 1, 2, 3)},
-	{"il-central-1", "Israel (Tel Aviv)", ids("ilc1", 1, 2, 3)},
-	{"me-central-1", "Middle East (UAE)", ids("mec1", 1, 2, 3)},
-	{"me-south-1", "Middle East (Bahrain)", ids("mes1", 1, 2, 3)},
-	{"mx-central-1", "Mexico (Central)", ids("mxc1", 1, 2, 3)},
-	{"sa-east-1", "South America (Sao Paulo)", ids("sae1", 1, 2, 3)},
-	{"us-east-1", "US East (N. Virginia)", ids("use1", 1, 2, 3, 4, 5, 6)},
-	{"us-east-2", "US East (Ohio)", ids("use2", 1, 2, 3)},
-	{"us-gov-east-1", "AWS GovCloud (US-East)", ids("usge1", 1, 2, 3)},
-	{"us-gov-west-1", "AWS GovCloud (US-West)", ids("usgw1", 1, 2, 3)},
-	{"us-west-1", "US West (N. California)", ids("usw1", 1, 3)},
-	{"us-west-2", "US West (Oregon)", ids("usw2", 1, 2, 3, 4)},
+	{"af-south-1", "Africa (Cape Town)", ids("afs1", 1, 2, 3), ""},
+	{"ap-east-1", "Asia Pacific (Hong Kong)", ids("ape1", 1, 2, 3), ""},
+	{"ap-northeast-1", "Asia Pacific (Tokyo)", ids("apne1", 1, 2, 4), ""},
+	{"ap-northeast-2", "Asia Pacific (Seoul)", ids("apne2", 1, 2, 3, 4), ""},
+	{"ap-northeast-3", "Asia Pacific (Osaka)", ids("apne3", 1, 2, 3), ""},
+	{"ap-south-1", "Asia Pacific (Mumbai)", ids("aps1", 1, 2, 3), ""},
+	{"ap-south-2", "Asia Pacific (Hyderabad)", ids("aps2", 1, 2, 3), ""},
+	{"ap-southeast-1", "Asia Pacific (Singapore)", ids("apse1", 1, 2, 3), ""},
+	{"ap-southeast-2", "Asia Pacific (Sydney)", ids("apse2", 1, 2, 3), ""},
+	{"ap-southeast-3", "Asia Pacific (Jakarta)", ids("apse3", 1, 2, 3), ""},
+	{"ap-southeast-4", "Asia Pacific (Melbourne)", ids("apse4", 1, 2, 3), ""},
+	{"ap-southeast-5", "Asia Pacific (Malaysia)", ids("apse5", 1, 2, 3), ""},
+	{"ap-southeast-7", "Asia Pacific (Thailand)", ids("apse7", 1, 2, 3), ""},
+	{"ca-central-1", "Canada (Central)", ids("cac1", 1, 2, 4), ""},
+	{"ca-west-1", "Canada West (Calgary)", ids("caw1", 1, 2, 3), ""},
+	{"eu-central-1", "EU (Frankfurt)", ids("euc1", 1, 2, 3), ""},
+	{"eu-central-2", "Europe (Zurich)", ids("euc2", 1, 2, 3), ""},
+	{"eu-north-1", "EU (Stockholm)", ids("eun1", 1, 2, 3), ""},
+	{"eu-south-1", "EU (Milan)", ids("eus1", 1, 2, 3), ""},
+	{"eu-south-2", "Europe (Spain)", ids("eus2", 1, 2, 3), ""},
+	{"eu-west-1", "EU (Ireland)", ids("euw1", 1, 2, 3), ""},
+	{"eu-west-2", "EU (London)", ids("euw2", 1, 2, 3), ""},
+	{"eu-west-3", "EU (Paris)", ids("euw3", 1, 2, 3), ""},
+	{"il-central-1", "Israel (Tel Aviv)", ids("ilc1", 1, 2, 3), ""},
+	{"me-central-1", "Middle East (UAE)", ids("mec1", 1, 2, 3), ""},
+	{"me-south-1", "Middle East (Bahrain)", ids("mes1", 1, 2, 3), ""},
+	{"mx-central-1", "Mexico (Central)", ids("mxc1", 1, 2, 3), ""},
+	{"sa-east-1", "South America (Sao Paulo)", ids("sae1", 1, 2, 3), ""},
+	{"us-east-1", "US East (N. Virginia)", ids("use1", 1, 2, 3, 4, 5, 6), ""},
+	{"us-east-2", "US East (Ohio)", ids("use2", 1, 2, 3), ""},
+	{"us-gov-east-1", "AWS GovCloud (US-East)", ids("usge1", 1, 2, 3), ""},
+	{"us-gov-west-1", "AWS GovCloud (US-West)", ids("usgw1", 1, 2, 3), ""},
+	{"us-west-1", "US West (N. California)", ids("usw1", 1, 3), ""},
+	{"us-west-2", "US West (Oregon)", ids("usw2", 1, 2, 3, 4), ""},
+}
+
+// localZones are the groups of Local Zones that the published prices cover; no spot price of theirs was published. Their
+// zones are named by the group with a letter. All have one but Los Angeles.
+var localZones = []region{
+	{"af-south-1-los-1", "Nigeria (Lagos)", ids("afs1-los1", 1), "af-south-1"},
+	{"ap-northeast-1-tpe-1", "Taiwan (Taipei)", ids("apne1-tpe1", 1), "ap-northeast-1"},
+	{"ap-south-1-ccu-1", "India (Kolkata)", ids("aps1-ccu1", 1), "ap-south-1"},
+	{"ap-south-1-del-1", "India (Delhi)", ids("aps1-del1", 1), "ap-south-1"},
+	{"ap-southeast-1-bkk-1", "Thailand (Bangkok)", ids("apse1-bkk1", 1), "ap-southeast-1"},
+	{"ap-southeast-1-mnl-1", "Philippines (Manila)", ids("apse1-mnl1", 1), "ap-southeast-1"},
+	{"ap-southeast-2-akl-1", "New Zealand (Auckland)", ids("apse2-akl1", 1), "ap-southeast-2"},
+	{"ap-southeast-2-per-1", "Australia (Perth)", ids("apse2-per1", 1), "ap-southeast-2"},
+	{"eu-central-1-ham-1", "Germany (Hamburg)", ids("euc1-ham1", 1), "eu-central-1"},
+	{"eu-central-1-waw-1", "Poland (Warsaw)", ids("euc1-waw1", 1), "eu-central-1"},
+	{"eu-north-1-cph-1", "Denmark (Copenhagen)", ids("eun1-cph1", 1), "eu-north-1"},
+	{"eu-north-1-hel-1", "Finland (Helsinki)", ids("eun1-hel1", 1), "eu-north-1"},
+	{"me-south-1-mct-1", "Oman (Muscat)", ids("mes1-mct1", 1), "me-south-1"},
+	{"us-east-1-atl-1", "US East (Atlanta)", ids("use1-atl1", 1), "us-east-1"},
+	{"us-east-1-bos-1", "US East (Boston)", ids("use1-bos1", 1), "us-east-1"},
+	{"us-east-1-bue-1", "Argentina (Buenos Aires)", ids("use1-bue1", 1), "us-east-1"},
+	{"us-east-1-chi-1", "US East (Chicago)", ids("use1-chi1", 1), "us-east-1"},
+	{"us-east-1-dfw-1", "US East (Dallas)", ids("use1-dfw1", 1), "us-east-1"},
+	{"us-east-1-iah-1", "US East (Houston)", ids("use1-iah1", 1), "us-east-1"},
+	{"us-east-1-lim-1", "Peru (Lima)", ids("use1-lim1", 1), "us-east-1"},
+	{"us-east-1-mci-1", "US East (Kansas City 2)", ids("use1-mci1", 1), "us-east-1"},
+	{"us-east-1-mia-1", "US East (Miami)", ids("use1-mia1", 1), "us-east-1"},
+	{"us-east-1-msp-1", "US East (Minneapolis)", ids("use1-msp1", 1), "us-east-1"},
+	{"us-east-1-nyc-1", "US East (New York City)", ids("use1-nyc1", 1), "us-east-1"},
+	{"us-east-1-phl-1", "US East (Philadelphia)", ids("use1-phl1", 1), "us-east-1"},
+	{"us-east-1-qro-1", "Mexico (Queretaro)", ids("use1-qro1", 1), "us-east-1"},
+	{"us-east-1-scl-1", "Chile (Santiago)", ids("use1-scl1", 1), "us-east-1"},
+	{"us-west-2-den-1", "US West (Denver)", ids("usw2-den1", 1), "us-west-2"},
+	{"us-west-2-hnl-1", "US West (Honolulu)", ids("usw2-hnl1", 1), "us-west-2"},
+	{"us-west-2-las-1", "US West (Las Vegas)", ids("usw2-las1", 1), "us-west-2"},
+	{"us-west-2-lax-1", "US West (Los Angeles)", ids("usw2-lax1", 1, 2), "us-west-2"},
+	{"us-west-2-pdx-1", "US West (Portland)", ids("usw2-pdx1", 1), "us-west-2"},
+	{"us-west-2-phx-1", "US West (Phoenix)", ids("usw2-phx1", 1), "us-west-2"},
+	{"us-west-2-sea-1", "US West (Seattle)", ids("usw2-sea1", 1), "us-west-2"},
 }
 
 func ids(prefix string, numbers ...byte) []string {

@@ -13,9 +13,9 @@ import (
 func regionsCSV() []byte {
 	var buf bytes.Buffer
 	w := csv.NewWriter(&buf)
-	_ = w.Write([]string{"region", "name", "zone_ids"})
-	for _, r := range regions {
-		_ = w.Write([]string{r.name, r.long, strings.Join(r.zones, " ")})
+	_ = w.Write([]string{"region", "name", "zone_ids", "parent"})
+	for _, r := range slices.Concat(regions, localZones) {
+		_ = w.Write([]string{r.name, r.long, strings.Join(r.zones, " "), r.parent})
 	}
 	w.Flush()
 	return buf.Bytes()
@@ -36,7 +36,7 @@ func offeringsCSV(all []instance, known []spec) []byte {
 	var buf bytes.Buffer
 	w := csv.NewWriter(&buf)
 	_ = w.Write([]string{"region", "type", "on_demand", "spot_min", "spot_avg", "spot_max", "band", "zones"})
-	for _, r := range regions {
+	for _, r := range slices.Concat(regions, localZones) {
 		first := r.name
 		for _, in := range all {
 			row := offeringRow(in, r)

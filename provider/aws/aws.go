@@ -277,7 +277,12 @@ func (c *Cloud) followShifts(ctx context.Context) error {
 func (c *Cloud) refreshPrices(ctx context.Context) error {
 	var errs []error
 	if !c.settings.IsolatedVPC && price.HasPricingAPI(c.region) {
-		errs = append(errs, c.prices.RefreshOnDemand(ctx, c.pricing))
+		var zones []string
+		sold, err := c.inventory.List(ctx)
+		if err == nil {
+			zones = sold.AllZones()
+		}
+		errs = append(errs, err, c.prices.RefreshOnDemand(ctx, c.pricing, zones))
 	}
 	errs = append(errs, c.prices.RefreshSpot(ctx, c.ec2, c.clock.Now()))
 	return errors.Join(errs...)

@@ -49,10 +49,17 @@ func newBench(t *testing.T, objects ...client.Object) *bench {
 
 func newBenchWith(t *testing.T, settings Settings, objects ...client.Object) *bench {
 	t.Helper()
+	return newBenchIn(t, nil, settings, objects...)
+}
+
+// newBenchIn makes one whose account uses some groups of Local Zones.
+func newBenchIn(t *testing.T, localZones []string, settings Settings, objects ...client.Object) *bench {
+	t.Helper()
 	b := &bench{clock: testclock.NewFakeClock(noon)}
 	var err error
 	b.sim, err = awssim.New(awssim.Options{
 		Seed: 7, Clock: b.clock, ClusterName: clusterName, ClusterEndpoint: endpoint, ClusterCA: []byte(authority), KubernetesVersion: "1.32",
+		LocalZones: localZones,
 	})
 	if err != nil {
 		t.Fatal(err)

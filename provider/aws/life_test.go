@@ -55,21 +55,24 @@ func newFaultBench(t *testing.T) *faultBench {
 	return &faultBench{b, b.withTrouble(t)}
 }
 
-// few sells few types.
-type few struct{ *ec2.Client }
+// some sells the types that a filter lets through.
+type some struct {
+	*ec2.Client
+	types ec2types.Filter
+}
 
 var fewTypes = ec2types.Filter{Name: awssdk.String("instance-type"), Values: []string{"c5.large", "m5.large", "m6g.large", "t3.large"}}
 
-func (f few) DescribeInstanceTypes(ctx context.Context, in *ec2.DescribeInstanceTypesInput, o ...func(*ec2.Options)) (*ec2.DescribeInstanceTypesOutput, error) {
+func (s some) DescribeInstanceTypes(ctx context.Context, in *ec2.DescribeInstanceTypesInput, o ...func(*ec2.Options)) (*ec2.DescribeInstanceTypesOutput, error) {
 	asked := *in
-	asked.Filters = append(slices.Clone(in.Filters), fewTypes)
-	return f.Client.DescribeInstanceTypes(ctx, &asked, o...)
+	asked.Filters = append(slices.Clone(in.Filters), s.types)
+	return s.Client.DescribeInstanceTypes(ctx, &asked, o...)
 }
 
-func (f few) DescribeInstanceTypeOfferings(ctx context.Context, in *ec2.DescribeInstanceTypeOfferingsInput, o ...func(*ec2.Options)) (*ec2.DescribeInstanceTypeOfferingsOutput, error) {
+func (s some) DescribeInstanceTypeOfferings(ctx context.Context, in *ec2.DescribeInstanceTypeOfferingsInput, o ...func(*ec2.Options)) (*ec2.DescribeInstanceTypeOfferingsOutput, error) {
 	asked := *in
-	asked.Filters = append(slices.Clone(in.Filters), fewTypes)
-	return f.Client.DescribeInstanceTypeOfferings(ctx, &asked, o...)
+	asked.Filters = append(slices.Clone(in.Filters), s.types)
+	return s.Client.DescribeInstanceTypeOfferings(ctx, &asked, o...)
 }
 
 // life is one class and one node, from the controller's start to the class's end, during which one call goes wrong.
@@ -183,7 +186,7 @@ func (l *life) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.inventory = inventory.New(few{c.ec2})
+	c.inventory = inventory.New(some{c.ec2, fewTypes})
 	l.Cloud = c
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -39,6 +40,17 @@ type List struct {
 
 	// Revision tells Lists apart.
 	Revision uint64
+}
+
+// AllZones are the zones in which anything is sold, ascending: those of the region and the Local Zones that the account uses.
+func (l *List) AllZones() []string {
+	all := map[string]bool{}
+	for _, zones := range l.Zones {
+		for _, zone := range zones {
+			all[zone] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 // Store keeps the List. It is safe for use by many goroutines.

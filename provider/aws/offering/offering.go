@@ -24,7 +24,7 @@ const reservedDiscount = 100_000
 
 // Prices is what offerings need to know of prices.
 type Prices interface {
-	OnDemand(instanceType string) (shape.Money, bool)
+	OnDemand(instanceType, zone string) (shape.Money, bool)
 	Spot(instanceType, zone string) (shape.Money, bool)
 }
 
@@ -118,7 +118,7 @@ func (m Market) offering(it *shape.InstanceType, zone string, usage ec2types.Usa
 	switch usage {
 	case ec2types.UsageClassTypeOnDemand:
 		o.CapacityType = shape.OnDemand
-		o.Price, o.Available = m.Prices.OnDemand(it.Name)
+		o.Price, o.Available = m.Prices.OnDemand(it.Name, zone)
 	case ec2types.UsageClassTypeSpot:
 		o.CapacityType = shape.Spot
 		o.Price, o.Available = m.Prices.Spot(it.Name, zone)
@@ -134,7 +134,7 @@ func (m Market) offering(it *shape.InstanceType, zone string, usage ec2types.Usa
 // nothing; next to nothing rather than nothing, so that fewer and smaller machines still win.
 func (m Market) reserved(r awsv1.CapacityReservation, open bool) shape.Offering {
 	left := m.Left(r.ID)
-	price, _ := m.Prices.OnDemand(r.InstanceType)
+	price, _ := m.Prices.OnDemand(r.InstanceType, r.AvailabilityZone)
 	return shape.Offering{
 		Zone:         r.AvailabilityZone,
 		CapacityType: shape.Reserved,

@@ -15,8 +15,8 @@ import (
 // prices sells everything on demand for a dollar, and spot in zone a only.
 type prices struct{}
 
-func (prices) OnDemand(string) (shape.Money, bool)     { return shape.Dollar, true }
-func (prices) Spot(_, zone string) (shape.Money, bool) { return shape.Dollar / 2, zone == "a" }
+func (prices) OnDemand(_, _ string) (shape.Money, bool) { return shape.Dollar, true }
+func (prices) Spot(_, zone string) (shape.Money, bool)  { return shape.Dollar / 2, zone == "a" }
 
 func TestPut(t *testing.T) {
 	t.Parallel()

@@ -47,6 +47,11 @@ func Types(region string, class *awsv1.EC2NodeClass) ([]*shape.InstanceType, err
 		for _, id := range catalog.ZoneIDs(region, t.Name) {
 			market.Sold[t.Name] = append(market.Sold[t.Name], names[id])
 		}
+		for _, group := range catalog.LocalZones(region) {
+			if len(catalog.ZoneIDs(group.Name, t.Name)) > 0 {
+				market.Sold[t.Name] = append(market.Sold[t.Name], group.LocalZoneNames()...)
+			}
+		}
 		it := instancetype.New(info, setup)
 		market.Put(it, usages(region, t.Name), instancetype.Supported(info, class))
 		if len(it.Offerings) > 0 {
@@ -116,13 +121,13 @@ func usages(region, name string) []ec2types.UsageClassType {
 type prices struct{ region string }
 
 // OnDemand is the on-demand price.
-func (p prices) OnDemand(name string) (shape.Money, bool) {
-	price, ok := catalog.OnDemand(p.region, name)
+func (p prices) OnDemand(name, zone string) (shape.Money, bool) {
+	price, ok := catalog.OnDemand(catalog.PricedAs(p.region, zone), name)
 	return shape.Money(price), ok
 }
 
-// Spot is the region's average, in every zone.
-func (p prices) Spot(name, _ string) (shape.Money, bool) {
-	price, ok := catalog.Spot(p.region, name)
+// Spot is the region's average, in every zone; of Local Zones none was published.
+func (p prices) Spot(name, zone string) (shape.Money, bool) {
+	price, ok := catalog.Spot(catalog.PricedAs(p.region, zone), name)
 	return shape.Money(price.Avg), ok
 }

@@ -4,6 +4,9 @@
 // without any permission, and is refreshed from AWS when asked. What a refresh does not
 // mention keeps its price, except for spot: once the market has answered, a zone without a
 // price has no spot offering.
+//
+// Local Zones have prices of their own, on demand and spot. Few of them sell spot, so there is no spot price in one before
+// the market told it.
 package price
 
 import (
@@ -21,42 +24,47 @@ const fallbackRegion = "us-east-1"
 type Book struct {
 	region string
 
-	mu       sync.RWMutex // guards the fields below
-	onDemand map[string]shape.Money
-	spot     map[place]shape.Money // nil until the market has answered
+	mu       sync.RWMutex          // guards the fields below
+	onDemand map[place]shape.Money // by what the zone is priced as
+	spot     map[place]shape.Money // by zone; nil until the market has answered
 	revision uint64                // +1 on every change
 }
 
-// place is where a spot price holds.
-type place struct{ instanceType, zone string }
+// place is where a price holds: in a zone, or in all that are priced as one.
+type place struct{ instanceType, where string }
 
 // New makes a Book with the catalogue's prices.
 func New(region string) *Book { return &Book{region: region} }
 
-// OnDemand is the price of a type. It is false if there is none.
-func (b *Book) OnDemand(instanceType string) (shape.Money, bool) {
+// OnDemand is the price of a type in a zone. It is false if there is none. A type of which no price in a Local Zone is
+// known counts as dear as in the region, which is less than it costs.
+func (b *Book) OnDemand(instanceType, zone string) (shape.Money, bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	if p, ok := b.onDemand[instanceType]; ok {
-		return p, true
+	for _, where := range []string{catalog.PricedAs(b.region, zone), b.region} {
+		if p, ok := b.onDemand[place{instanceType, where}]; ok {
+			return p, true
+		}
+		if p, ok := catalog.OnDemand(b.catalogued(where), instanceType); ok {
+			return shape.Money(p), true
+		}
 	}
-	p, ok := catalog.OnDemand(b.catalogued(), instanceType)
-	return shape.Money(p), ok
+	return 0, false
 }
 
 // Spot is the price of a type in a zone. It is false if there is none.
 func (b *Book) Spot(instanceType, zone string) (shape.Money, bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	if b.spot != nil {
+	if b.spot != nil || catalog.PricedAs(b.region, zone) != b.region {
 		p, ok := b.spot[place{instanceType, zone}]
 		return p, ok
 	}
 	// The catalogue does not know which zone had which price.
-	if p, ok := catalog.Spot(b.catalogued(), instanceType); ok {
+	if p, ok := catalog.Spot(b.catalogued(b.region), instanceType); ok {
 		return shape.Money(p.Avg), true
 	}
-	p, ok := catalog.OnDemand(b.catalogued(), instanceType)
+	p, ok := catalog.OnDemand(b.catalogued(b.region), instanceType)
 	return shape.Money(p), ok
 }
 
@@ -67,13 +75,12 @@ func (b *Book) Revision() uint64 {
 	return b.revision
 }
 
-// SetOnDemand takes over prices by type.
-func (b *Book) SetOnDemand(prices map[string]shape.Money) {
+func (b *Book) setOnDemand(prices map[place]shape.Money) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	next := maps.Clone(b.onDemand)
 	if next == nil {
-		next = map[string]shape.Money{}
+		next = map[place]shape.Money{}
 	}
 	maps.Copy(next, prices)
 	if !maps.Equal(next, b.onDemand) {
@@ -91,9 +98,10 @@ func (b *Book) setSpot(prices map[place]shape.Money) {
 	}
 }
 
-func (b *Book) catalogued() string {
-	if _, ok := catalog.LookupRegion(b.region); ok {
-		return b.region
+// catalogued is under which name the catalogue has the prices.
+func (b *Book) catalogued(where string) string {
+	if _, ok := catalog.LookupRegion(where); !ok && where == b.region {
+		return fallbackRegion
 	}
-	return fallbackRegion
+	return where
 }

@@ -3,6 +3,8 @@ package price
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,9 +16,9 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-type products func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error)
+type productsFunc func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error)
 
-func (f products) GetProducts(_ context.Context, in *pricing.GetProductsInput, _ ...func(*pricing.Options)) (*pricing.GetProductsOutput, error) {
+func (f productsFunc) GetProducts(_ context.Context, in *pricing.GetProductsInput, _ ...func(*pricing.Options)) (*pricing.GetProductsOutput, error) {
 	return f(in)
 }
 
@@ -41,13 +43,13 @@ func TestPricesStartFromTheCatalogue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := New(tc.region)
-			if got, ok := b.OnDemand("m5.large"); !ok || got != tc.want {
+			if got, ok := b.OnDemand("m5.large", "us-east-1a"); !ok || got != tc.want {
 				t.Errorf("%s: %s, %v; want %s", tc.why, got, ok, tc.want)
 			}
 			if spot, ok := b.Spot("m5.large", "us-east-1a"); !ok || spot <= 0 || spot > tc.want {
 				t.Errorf("%s: spot %s, %v", tc.why, spot, ok)
 			}
-			if _, ok := b.OnDemand("m99.large"); ok {
+			if _, ok := b.OnDemand("m99.large", "us-east-1a"); ok {
 				t.Error("a type that is not sold has a price")
 			}
 		})
@@ -57,25 +59,25 @@ func TestPricesStartFromTheCatalogue(t *testing.T) {
 func TestRefreshOnDemand(t *testing.T) {
 	t.Parallel()
 	b := New("us-east-1")
-	c5, _ := b.OnDemand("c5.large")
-	api := products(func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error) {
+	c5, _ := b.OnDemand("c5.large", "us-east-1a")
+	api := productsFunc(func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error) {
 		return &pricing.GetProductsOutput{PriceList: []string{m5, "rubbish", `{"product":{}}`}}, nil
 	})
 	before := b.Revision()
-	if err := b.RefreshOnDemand(t.Context(), api); err != nil {
+	if err := b.RefreshOnDemand(t.Context(), api, nil); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := b.OnDemand("m5.large"); got != 123_000 {
+	if got, _ := b.OnDemand("m5.large", "us-east-1a"); got != 123_000 {
 		t.Errorf("m5.large costs %s, want 0.1230", got)
 	}
-	if got, _ := b.OnDemand("c5.large"); got != c5 {
+	if got, _ := b.OnDemand("c5.large", "us-east-1a"); got != c5 {
 		t.Errorf("c5.large costs %s, want the old price %s: AWS did not mention it", got, c5)
 	}
 	changed := b.Revision()
 	if changed == before {
 		t.Error("the prices changed and the revision did not")
 	}
-	if err := b.RefreshOnDemand(t.Context(), api); err != nil || b.Revision() != changed {
+	if err := b.RefreshOnDemand(t.Context(), api, nil); err != nil || b.Revision() != changed {
 		t.Errorf("nothing changed and the revision did: %v", err)
 	}
 }
@@ -84,7 +86,7 @@ func TestAFailedRefreshKeepsThePrices(t *testing.T) {
 	t.Parallel()
 	b := New("us-east-1")
 	down := errors.New("down")
-	if err := b.RefreshOnDemand(t.Context(), products(func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error) { return nil, down })); !errors.Is(err, down) {
+	if err := b.RefreshOnDemand(t.Context(), productsFunc(func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error) { return nil, down }), nil); !errors.Is(err, down) {
 		t.Errorf("got %v", err)
 	}
 	if err := b.RefreshSpot(t.Context(), history(func() (*ec2.DescribeSpotPriceHistoryOutput, error) { return &ec2.DescribeSpotPriceHistoryOutput{}, nil }), time.Time{}); err == nil {
@@ -116,4 +118,39 @@ func TestTheMarketDecidesWhereSpotIsSold(t *testing.T) {
 	if _, ok := b.Spot("m5.large", "us-east-1b"); ok {
 		t.Error("a zone without a price has a spot offering")
 	}
+}
+
+// A Local Zone is not priced as its region is: on demand it costs more, and where the market tells no price spot is not sold.
+func TestLocalZonesHaveTheirOwnPrices(t *testing.T) {
+	t.Parallel()
+	const boston = "us-east-1-bos-1a"
+	b := New("us-east-1")
+	onDemand := func(instanceType, zone string, want shape.Money) {
+		t.Helper()
+		if got, ok := b.OnDemand(instanceType, zone); !ok || got != want {
+			t.Errorf("%s in %s costs %s, %v; want %s", instanceType, zone, got, ok, want)
+		}
+	}
+	onDemand("t3.medium", boston, 52_000) // the catalogue's, a quarter more than in the region
+	onDemand("m5.large", boston, 96_000)  // not in the catalogue there
+	if p, ok := b.Spot("t3.medium", boston); ok {
+		t.Errorf("spot costs %s in Boston before the market told it", p)
+	}
+	var asked []string
+	api := productsFunc(func(in *pricing.GetProductsInput) (*pricing.GetProductsOutput, error) {
+		region := awssdk.ToString(in.Filters[0].Value)
+		asked = append(asked, region)
+		if region == "us-east-1" {
+			return &pricing.GetProductsOutput{PriceList: []string{m5}}, nil
+		}
+		return &pricing.GetProductsOutput{PriceList: []string{strings.Replace(m5, "0.123", "0.150", 1)}}, nil
+	})
+	if err := b.RefreshOnDemand(t.Context(), api, []string{boston, "us-east-1a", boston}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"us-east-1", "us-east-1", "us-east-1-bos-1", "us-east-1-bos-1"}; !slices.Equal(asked, want) {
+		t.Errorf("asked for prices of %v, want %v: both kinds of each", asked, want)
+	}
+	onDemand("m5.large", boston, 150_000)
+	onDemand("m5.large", "us-east-1a", 123_000)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	pricingtypes "github.com/aws/aws-sdk-go-v2/service/pricing/types"
 
+	"github.com/dovetail-sh/dovetail/catalog"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
@@ -40,22 +42,48 @@ func PricingRegion(region string) string {
 // HasPricingAPI is false where on-demand prices can only come from the catalogue.
 func HasPricingAPI(region string) bool { return !strings.HasPrefix(region, "us-gov-") }
 
-// RefreshOnDemand asks the Pricing API.
-func (b *Book) RefreshOnDemand(ctx context.Context, api pricing.GetProductsAPIClient) error {
-	prices := map[string]shape.Money{}
-	for _, kind := range []struct{ tenancy, family string }{{"Shared", "Compute Instance"}, {"Dedicated", "Compute Instance (bare metal)"}} {
-		if err := b.products(ctx, api, kind.tenancy, kind.family, prices); err != nil {
-			return err
+// RefreshOnDemand asks the Pricing API for prices of the region, and of the Local Zones among some zones.
+func (b *Book) RefreshOnDemand(ctx context.Context, api pricing.GetProductsAPIClient, zones []string) error {
+	prices := map[place]shape.Money{}
+	var errs []error
+	for _, where := range b.listed(zones) {
+		got, err := b.onDemandOf(ctx, api, where)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("getting on-demand prices of %s: %w", where, err))
+		case len(got) == 0:
+			errs = append(errs, fmt.Errorf("getting on-demand prices of %s: the answer is empty", where))
+		}
+		for name, p := range got {
+			prices[place{name, where}] = p
 		}
 	}
-	if len(prices) == 0 {
-		return fmt.Errorf("getting on-demand prices of %s: the answer is empty", b.region)
-	}
-	b.SetOnDemand(prices)
-	return nil
+	b.setOnDemand(prices)
+	return errors.Join(errs...)
 }
 
-func (b *Book) products(ctx context.Context, api pricing.GetProductsAPIClient, tenancy, family string, into map[string]shape.Money) error {
+// listed is what prices are asked for: the region, and the groups of the Local Zones among some zones, ascending.
+func (b *Book) listed(zones []string) []string {
+	out := []string{b.region}
+	for _, zone := range zones {
+		out = append(out, catalog.PricedAs(b.region, zone))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// onDemandOf are the prices under one name, by type. What was read before an error is dropped.
+func (b *Book) onDemandOf(ctx context.Context, api pricing.GetProductsAPIClient, where string) (map[string]shape.Money, error) {
+	prices := map[string]shape.Money{}
+	for _, kind := range []struct{ tenancy, family string }{{"Shared", "Compute Instance"}, {"Dedicated", "Compute Instance (bare metal)"}} {
+		if err := products(ctx, api, where, kind.tenancy, kind.family, prices); err != nil {
+			return nil, err
+		}
+	}
+	return prices, nil
+}
+
+func products(ctx context.Context, api pricing.GetProductsAPIClient, where, tenancy, family string, into map[string]shape.Money) error {
 	term := func(field, value string) pricingtypes.Filter {
 		return pricingtypes.Filter{Field: awssdk.String(field), Type: pricingtypes.FilterTypeTermMatch, Value: awssdk.String(value)}
 	}
@@ -63,7 +91,7 @@ func (b *Book) products(ctx context.Context, api pricing.GetProductsAPIClient, t
 		ServiceCode: awssdk.String("AmazonEC2"),
 		MaxResults:  awssdk.Int32(productsPage),
 		Filters: []pricingtypes.Filter{
-			term("regionCode", b.region), term("serviceCode", "AmazonEC2"), term("preInstalledSw", "NA"),
+			term("regionCode", where), term("serviceCode", "AmazonEC2"), term("preInstalledSw", "NA"),
 			term("operatingSystem", "Linux"), term("capacitystatus", "Used"), term("marketoption", "OnDemand"),
 			term("tenancy", tenancy), term("productFamily", family),
 		},
@@ -71,7 +99,7 @@ func (b *Book) products(ctx context.Context, api pricing.GetProductsAPIClient, t
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("getting on-demand prices of %s: %w", b.region, err)
+			return err
 		}
 		for _, text := range page.PriceList {
 			if name, price, ok := readProduct(text); ok {
