@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/dovetail-sh/dovetail/internal/config"
+	"github.com/dovetail-sh/dovetail/internal/rights"
 )
 
 type values = map[string]any
@@ -209,6 +210,37 @@ func TestTheRoleAllowsLittle(t *testing.T) {
 		return slices.Contains(r.ResourceNames, name) && slices.Contains(r.Verbs, "update")
 	}) {
 		t.Errorf("the controller may not renew its lease %s", name)
+	}
+}
+
+// The playground and the integration tests run the controller with the rights of that package.
+func TestTheRolesAreTheTestedOnes(t *testing.T) {
+	t.Parallel()
+	for _, cloud := range []string{config.CloudAWS, config.CloudKWOK} {
+		files, err := render(t, "dovetail", demo(values{"settings": values{"cloud": cloud}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wide, err := rights.Cluster(cloud)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(wide, read[rbacv1.ClusterRole](t, files["rbac.yaml"][0]).Rules); diff != "" {
+			t.Errorf("%s: -tested +rendered\n%s", cloud, diff)
+		}
+		lease, err := rights.Lease()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(lease, read[rbacv1.Role](t, files["rbac.yaml"][2]).Rules); diff != "" {
+			t.Errorf("%s: -tested +rendered\n%s", cloud, diff)
+		}
+		if got := settings(t, deployment(t, demo(values{"settings": values{"cloud": cloud}}))).Cloud; got != cloud {
+			t.Errorf("settings.cloud %s comes to %s", cloud, got)
+		}
+	}
+	if _, err := render(t, "dovetail", demo(values{"settings": values{"cloud": "gcp"}})); err == nil || !strings.Contains(err.Error(), "choose aws or kwok") {
+		t.Errorf("a cloud that there is not: got %v", err)
 	}
 }
 

@@ -36,7 +36,7 @@ type Cloud interface {
 	// Launch buys one machine from the first of the candidates that the cloud can deliver;
 	// a cloud may prefer another order for good reason (spot breadth). Two calls with the same
 	// Token buy one machine, also when the answer to the first was lost.
-	// Errors: ErrNoCapacity, ErrClassNotFound, ErrClassNotReady, *LaunchError.
+	// Errors: ErrNoCapacity, ErrClassNotFound, ErrClassNotReady, ErrClassUndecided, *LaunchError.
 	Launch(ctx context.Context, order Order) (Machine, error)
 
 	// Terminate begins to give a machine back. nil means that it has begun; callers repeat it

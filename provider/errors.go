@@ -18,6 +18,10 @@ var (
 
 	// ErrClassNotReady means that the NodeClass exists and cannot launch anything yet.
 	ErrClassNotReady = errors.New("node class not ready")
+
+	// ErrClassUndecided is an ErrClassNotReady of the moment: nobody has looked at the NodeClass since it was made or
+	// changed, or since the daemon started. Claims wait for the answer, and are not given up.
+	ErrClassUndecided = fmt.Errorf("%w yet", ErrClassNotReady)
 )
 
 // LaunchError is a failure to launch that is worth another attempt, in words for the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -30,7 +31,8 @@ const patience = 90 * time.Second
 // cluster is a real control plane with kwok as its kubelets and a daemon on the kwok cloud.
 type cluster struct {
 	client.Client
-	kube *rest.Config
+	kube *rest.Config // the administrator's
+	own  *rest.Config // the daemon's
 }
 
 // newCluster starts the control plane with our definitions and a node class "default". No daemon runs yet.
@@ -45,7 +47,7 @@ func newCluster(t *testing.T) *cluster {
 	}
 	class := &kwokv1alpha1.KWOKNodeClass{}
 	class.Name = "default"
-	cl := &cluster{Client: c, kube: plane.Config()}
+	cl := &cluster{Client: c, kube: plane.Config(), own: withChartsRights(t, plane, config.CloudKWOK)}
 	cl.create(t, class)
 	return cl
 }
@@ -64,10 +66,13 @@ func settings() config.Config {
 	return c
 }
 
+// endsWithin is how long a daemon may take to end. Beyond 10 s it gives up waiting for its own parts.
+const endsWithin = 8 * time.Second
+
 // run starts a daemon; it ends with the test, or when stop is called.
 func (c *cluster) run(t *testing.T, settings config.Config, change ...func(*daemon.Options)) (d *daemon.Daemon, stop func()) {
 	t.Helper()
-	options := daemon.Options{RestConfig: c.kube, Log: testLog(t)}
+	options := daemon.Options{RestConfig: c.own, Log: testLog(t)}
 	for _, f := range change {
 		f(&options)
 	}
@@ -85,6 +90,12 @@ func (c *cluster) run(t *testing.T, settings config.Config, change ...func(*daem
 			return
 		}
 		stopped = true
+		late := time.AfterFunc(endsWithin, func() {
+			var stacks strings.Builder
+			_ = pprof.Lookup("goroutine").WriteTo(&stacks, 1)
+			t.Errorf("the daemon has not ended %s after it was told to:\n%s", endsWithin, stacks.String())
+		})
+		defer late.Stop()
 		if err := <-ended; err != nil {
 			t.Errorf("the daemon ended with %v", err)
 		}

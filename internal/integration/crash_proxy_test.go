@@ -141,7 +141,7 @@ func awsWrite(r *http.Request) string {
 	return action
 }
 
-// kubeTransport carries the administrator's credentials to the API server.
+// kubeTransport carries credentials to the API server.
 func kubeTransport(t *testing.T, config *rest.Config) http.RoundTripper {
 	t.Helper()
 	transport, err := rest.TransportFor(config)

@@ -102,7 +102,7 @@ func playDay(t *testing.T, a *assassin, stages []stage) day {
 // process is a controller behind the assassin.
 func (v *venue) process(t *testing.T, a *assassin) *supervisor {
 	t.Helper()
-	api := a.between(t, v.plane.Endpoint(), kubeTransport(t, v.plane.Config()), apiWrite)
+	api := a.between(t, v.plane.Endpoint(), kubeTransport(t, v.own), apiWrite)
 	aws := a.between(t, v.sim.URL(), http.DefaultTransport, awsWrite)
 	s := &supervisor{
 		started: a.restarted,

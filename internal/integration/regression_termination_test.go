@@ -200,8 +200,8 @@ func protectionEnds(t *testing.T, s *scene) {
 			}
 			return ""
 		})
-		// Start times have whole seconds.
-		if lived := time.Since(p.pod.Status.StartTime.Time); lived < p.keptFor || lived > p.keptFor+10*time.Second {
+		// Start times have whole seconds, and a loaded machine is late.
+		if lived := time.Since(p.pod.Status.StartTime.Time); lived < p.keptFor || lived > p.keptFor+time.Minute {
 			t.Errorf("pod %s went after %s, its time is %s", p.pod.Name, lived.Round(time.Millisecond), p.keptFor)
 		}
 	}

@@ -167,7 +167,7 @@ func onAWS(t *testing.T) *venue {
 			t.Error(err)
 		}
 	})
-	v := &venue{cluster: &cluster{Client: c, kube: plane.Config()}, plane: plane, sim: sim}
+	v := &venue{cluster: &cluster{Client: c, kube: plane.Config(), own: withChartsRights(t, plane, config.CloudAWS)}, plane: plane, sim: sim}
 	v.market = market{
 		settings: func() config.Config {
 			s := settings()

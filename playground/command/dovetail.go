@@ -12,9 +12,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/dovetail-sh/dovetail/api/crd"
+	"github.com/dovetail-sh/dovetail/internal/config"
+	"github.com/dovetail-sh/dovetail/internal/rights"
 	"github.com/dovetail-sh/dovetail/playground/cluster"
 )
 
@@ -29,8 +32,14 @@ func dovetailArgs(ctx context.Context, c *cluster.Cluster, aws bool) ([]string, 
 	if err := installCRDs(ctx, c.Kubeconfig()); err != nil {
 		return nil, err
 	}
-	// An administrator, until there is a chart whose role could be granted instead.
-	kubeconfig, err := c.KubeconfigOf("system:serviceaccount:kube-system:dovetail", "system:masters")
+	cloud := config.CloudKWOK
+	if aws {
+		cloud = config.CloudAWS
+	}
+	if err := grant(ctx, c.Kubeconfig(), cloud); err != nil {
+		return nil, err
+	}
+	kubeconfig, err := c.KubeconfigOf(rights.User(metav1.NamespaceSystem, withDovetail))
 	if err != nil {
 		return nil, err
 	}
@@ -49,10 +58,11 @@ func dovetailArgs(ctx context.Context, c *cluster.Cluster, aws bool) ([]string, 
 		"--disable-leader-election",
 		"--kube-client-qps=1000", "--kube-client-burst=2000",
 	}
+	args = append(args, "--cloud="+cloud)
 	if !aws {
-		return append(args, "--cloud=kwok"), nil
+		return args, nil
 	}
-	return append(args, "--cloud=aws", "--cluster-name="+clusterName, "--interruption-queue="+clusterName), nil
+	return append(args, "--cluster-name="+clusterName, "--interruption-queue="+clusterName), nil
 }
 
 func port(c *cluster.Cluster, name string) (string, error) {
@@ -67,13 +77,26 @@ func port(c *cluster.Cluster, name string) (string, error) {
 	return port, nil
 }
 
-// installCRDs creates or updates Dovetail's CRDs and waits until they are served.
-func installCRDs(ctx context.Context, kubeconfig string) error {
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+// grant gives dovetail the rights that its chart gives it.
+func grant(ctx context.Context, kubeconfig, cloud string) error {
+	admin, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return fmt.Errorf("reading the kubeconfig: %w", err)
 	}
-	client, err := apiextensions.NewForConfig(config)
+	kube, err := kubernetes.NewForConfig(admin)
+	if err != nil {
+		return fmt.Errorf("making a client: %w", err)
+	}
+	return rights.Grant(ctx, kube, cloud, metav1.NamespaceSystem, withDovetail)
+}
+
+// installCRDs creates or updates Dovetail's CRDs and waits until they are served.
+func installCRDs(ctx context.Context, kubeconfig string) error {
+	admin, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	client, err := apiextensions.NewForConfig(admin)
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
@@ -49,6 +50,12 @@ func ready(class *awsv1.EC2NodeClass) bool {
 	return condition.IsTrue(class, awsv1.ConditionReady) && r.ObservedGeneration == class.Generation
 }
 
+// undecided reports whether it will be seen soon if the class is ready.
+func undecided(class *awsv1.EC2NodeClass) bool {
+	r := condition.Get(class, awsv1.ConditionReady)
+	return r == nil || r.Status == metav1.ConditionUnknown || r.ObservedGeneration != class.Generation
+}
+
 func whyNotReady(class *awsv1.EC2NodeClass) (reason, message string) {
 	r := condition.Get(class, awsv1.ConditionReady)
 	if r == nil || condition.IsTrue(class, awsv1.ConditionReady) {
@@ -82,12 +89,15 @@ func (c *Cloud) readyClass(ctx context.Context, ref karpenterv1.NodeClassReferen
 	if class.DeletionTimestamp != nil {
 		return nil, fmt.Errorf("EC2NodeClass %s is being deleted: %w", ref.Name, provider.ErrClassNotReady)
 	}
+	if undecided(class) {
+		return nil, fmt.Errorf("EC2NodeClass %s has not been looked at since it was changed: %w", ref.Name, provider.ErrClassUndecided)
+	}
 	if !ready(class) {
 		_, message := whyNotReady(class)
 		return nil, fmt.Errorf("EC2NodeClass %s: %s: %w", ref.Name, strings.TrimSuffix(message, "."), provider.ErrClassNotReady)
 	}
 	if _, known := c.placement.Known(class.Spec.PlacementGroupSelector); !known {
-		return nil, fmt.Errorf("EC2NodeClass %s: the placement group has not been looked up since the controller started: %w", ref.Name, provider.ErrClassNotReady)
+		return nil, fmt.Errorf("EC2NodeClass %s: the placement group has not been looked up since the controller started: %w", ref.Name, provider.ErrClassUndecided)
 	}
 	return class, nil
 }

@@ -136,8 +136,8 @@ func TestAPlacementGroupThatIsNotThere(t *testing.T) {
 
 	// After a restart nothing is known, and to launch outside of the group would be wrong.
 	b.restart(t)
-	if _, err := b.InstanceTypes(t.Context(), ref("placed")); !errors.Is(err, provider.ErrClassNotReady) {
-		t.Errorf("InstanceTypes: %v, want ErrClassNotReady", err)
+	if _, err := b.InstanceTypes(t.Context(), ref("placed")); !errors.Is(err, provider.ErrClassUndecided) {
+		t.Errorf("InstanceTypes: %v, want ErrClassUndecided", err)
 	}
 	if err := b.resolve(t, "placed"); err == nil {
 		t.Error("the caller has to come again soon")

@@ -29,8 +29,12 @@
   value: {{ .Values.controller.metrics.port | quote }}
 - name: HEALTH_PROBE_PORT
   value: {{ .Values.controller.healthProbe.port | quote }}
+- name: CLOUD
+  value: {{ $s.cloud | quote }}
+{{- if eq $s.cloud "aws" }}
 - name: CLUSTER_NAME
   value: {{ required "settings.clusterName is required: the name of the EKS cluster" $s.clusterName | quote }}
+{{- end }}
 {{- range $variable, $value := dict
   "CLUSTER_CA_BUNDLE" $s.clusterCABundle "CLUSTER_ENDPOINT" $s.clusterEndpoint "INTERRUPTION_QUEUE" $s.interruptionQueue
   "BATCH_MAX_DURATION" $s.batchMaxDuration "BATCH_IDLE_DURATION" $s.batchIdleDuration

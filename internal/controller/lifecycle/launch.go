@@ -30,6 +30,8 @@ type purchase struct {
 func (r *Reconciler) launch(ctx context.Context, claim *karpenterv1.NodeClaim) error {
 	machine, err := r.buy(ctx, claim)
 	switch {
+	case errors.Is(err, provider.ErrClassUndecided):
+		return r.noteFailure(ctx, claim, err)
 	case errors.Is(err, provider.ErrNoCapacity):
 		r.Events.Emitf(claim, observe.InsufficientCapacity, "NodeClaim %s is given up: %v", claim.Name, err)
 		return r.giveUp(ctx, claim, ReasonInsufficientCapacity)

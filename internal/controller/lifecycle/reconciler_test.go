@@ -194,11 +194,12 @@ func TestLaunchFailures(t *testing.T) {
 		condition string // reason of Launched
 		retried   bool
 	}{
-		"NoCapacity":    {"The planner will look elsewhere.", fmt.Errorf("small in a: %w", provider.ErrNoCapacity), []string{"general-x7 insufficient_capacity"}, "InsufficientCapacityError", "", false},
-		"ClassNotReady": {"Nothing can be launched from it just now.", provider.ErrClassNotReady, []string{"general-x7 nodeclass_not_ready"}, "NodeClassNotReady", "", false},
-		"ClassMissing":  {"There is no class to launch from.", provider.ErrClassNotFound, []string{"general-x7 nodeclass_not_ready"}, "NodeClassNotReady", "", false},
-		"CloudsWords":   {"What the cloud says is shown, and tried again.", &provider.LaunchError{Reason: "Unauthorized", Message: "The role may not call CreateFleet."}, nil, "", "Unauthorized", true},
-		"Anything":      {"Other failures are tried again too.", errors.New("no route to host"), nil, "", "LaunchFailed", true},
+		"NoCapacity":     {"The planner will look elsewhere.", fmt.Errorf("small in a: %w", provider.ErrNoCapacity), []string{"general-x7 insufficient_capacity"}, "InsufficientCapacityError", "", false},
+		"ClassNotReady":  {"Nothing can be launched from it just now.", provider.ErrClassNotReady, []string{"general-x7 nodeclass_not_ready"}, "NodeClassNotReady", "", false},
+		"ClassUndecided": {"It is known soon whether the class is ready: claims made together with their class are not given up.", fmt.Errorf("EC2NodeClass x: %w", provider.ErrClassUndecided), nil, "", "LaunchFailed", true},
+		"ClassMissing":   {"There is no class to launch from.", provider.ErrClassNotFound, []string{"general-x7 nodeclass_not_ready"}, "NodeClassNotReady", "", false},
+		"CloudsWords":    {"What the cloud says is shown, and tried again.", &provider.LaunchError{Reason: "Unauthorized", Message: "The role may not call CreateFleet."}, nil, "", "Unauthorized", true},
+		"Anything":       {"Other failures are tried again too.", errors.New("no route to host"), nil, "", "LaunchFailed", true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
