@@ -80,6 +80,10 @@ type Class struct {
 
 	// Stamp holds annotations to be put on claims at creation, such as the hash that static drift compares.
 	Stamp map[string]string
+
+	// StampVersion is the key in Stamp that says how the rest was worked out; empty if there is only one way. Stamps of
+	// another version cannot be compared: they are renewed on claims, whose nodes have not changed.
+	StampVersion string
 }
 
 // Order is one machine to be bought.

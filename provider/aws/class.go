@@ -29,6 +29,8 @@ func (c *Cloud) Class(ctx context.Context, ref karpenterv1.NodeClassReference) (
 		Ready:      ready(class),
 		Deleting:   class.DeletionTimestamp != nil,
 		Stamp:      c.stamp(class),
+
+		StampVersion: awsv1.AnnotationEC2NodeClassHashVersion,
 	}
 	if !out.Ready {
 		out.Reason, out.Message = whyNotReady(class)

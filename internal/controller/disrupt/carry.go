@@ -78,6 +78,29 @@ func (p *planner) remove(g group) {
 	}
 }
 
+// surge marks the nodes that were opened for moves, as many as nodes of the move are still there. A restart forgets
+// which they were; they then count like any other node.
+func (m *memory) surge(all []seen) {
+	still := map[*move]int{}
+	for _, s := range all {
+		if of := m.moves[s.claim.UID]; of != nil {
+			still[of]++
+		}
+	}
+	opened := map[string]*move{}
+	for of := range still {
+		for _, claim := range of.claims {
+			opened[claim] = of
+		}
+	}
+	for i := range all {
+		if of := opened[all[i].claim.Name]; of != nil && still[of] > 0 {
+			still[of]--
+			all[i].surge = true
+		}
+	}
+}
+
 // failure is at which stage a move failed.
 type failure uint8
 

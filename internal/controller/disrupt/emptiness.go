@@ -31,6 +31,8 @@ type seen struct {
 	// pods is the planner's view of the node, nil if it has none yet. Pods that are planned
 	// for the node and not bound yet are in it.
 	pods *shape.Node
+	// surge is set on a node that was opened for others which are still there.
+	surge bool
 }
 
 // step is what to do with one claim.
@@ -142,7 +144,9 @@ func empty(n *shape.Node) bool {
 }
 
 // allowances is how many more nodes each pool may give up now for a reason. Nodes that are going
-// away, reserved or not ready use the budget up. A budget that cannot be read allows none.
+// away, reserved or not ready use the budget up. A percentage is one of the pool without its surge: a third node of
+// three must not go because two new ones are ready before the first two are gone. A budget that cannot be read allows
+// none.
 func allowances(all []seen, now time.Time, reason karpenterv1.DisruptionReason) map[string]int {
 	nodes, going := map[string]int{}, map[string]int{}
 	pools := map[string]*karpenterv1.NodePool{}
@@ -151,7 +155,9 @@ func allowances(all []seen, now time.Time, reason karpenterv1.DisruptionReason) 
 			continue
 		}
 		pools[s.pool.Name] = s.pool
-		nodes[s.pool.Name]++
+		if !s.surge {
+			nodes[s.pool.Name]++
+		}
 		if !s.claim.DeletionTimestamp.IsZero() || !s.node.DeletionTimestamp.IsZero() || tainted(s.node) || markOf(s.claim) != "" || !condition.NodeReady(s.node) {
 			going[s.pool.Name]++
 		}

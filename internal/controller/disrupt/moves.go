@@ -54,10 +54,15 @@ type memory struct {
 	told     map[types.UID]string // why the node was kept when it was last counted
 	sweep    sweep
 	asked    time.Time // when the cloud was last asked what it sells
+	claims   own[*karpenterv1.NodeClaim]
+	nodes    own[*corev1.Node]
 }
 
 func newMemory() memory {
-	return memory{attempts: map[types.UID]attempt{}, pools: map[string]attempt{}, moves: map[types.UID]*move{}, told: map[types.UID]string{}}
+	return memory{
+		attempts: map[types.UID]attempt{}, pools: map[string]attempt{}, moves: map[types.UID]*move{}, told: map[types.UID]string{},
+		claims: own[*karpenterv1.NodeClaim]{}, nodes: own[*corev1.Node]{},
+	}
 }
 
 // attempt is what failed, and until when it is left alone.

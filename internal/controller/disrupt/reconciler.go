@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -172,8 +173,11 @@ func (r *Reconciler) see(ctx context.Context) (view, error) {
 	for i := range pools.Items {
 		poolNamed[pools.Items[i].Name] = &pools.Items[i]
 	}
+	listed := sets.New[types.UID]()
 	for i := range nodes.Items {
-		nodeNamed[nodes.Items[i].Name] = &nodes.Items[i]
+		node := r.memory.nodes.newer(&nodes.Items[i])
+		nodeNamed[node.Name] = node
+		listed.Insert(node.UID)
 	}
 	snapshot := r.Mirror.Snapshot()
 	for _, n := range snapshot.Nodes {
@@ -181,7 +185,8 @@ func (r *Reconciler) see(ctx context.Context) (view, error) {
 	}
 	out := make([]seen, 0, len(claims.Items))
 	for i := range claims.Items {
-		claim := &claims.Items[i]
+		claim := r.memory.claims.newer(&claims.Items[i])
+		listed.Insert(claim.UID)
 		out = append(out, seen{
 			claim: claim,
 			pool:  poolNamed[claim.Labels[karpenterv1.NodePoolLabelKey]],
@@ -189,6 +194,9 @@ func (r *Reconciler) see(ctx context.Context) (view, error) {
 			pods:  podsOn[claim.Status.NodeName],
 		})
 	}
+	r.memory.nodes.forget(listed)
+	r.memory.claims.forget(listed)
+	r.memory.surge(out)
 	snapshot.Seed = r.memory.sweep.count // another one each time, so that searches look elsewhere
 	slices.SortFunc(out, func(a, b seen) int {
 		return cmp.Or(a.claim.CreationTimestamp.Compare(b.claim.CreationTimestamp.Time), cmp.Compare(a.claim.Name, b.claim.Name))
@@ -243,6 +251,7 @@ func (r *Reconciler) patchStatus(ctx context.Context, claim, before *karpenterv1
 	if err := r.Client.Status().Patch(ctx, claim, patch); err != nil {
 		return fmt.Errorf("writing DisruptionReason of NodeClaim %s: %w", claim.Name, err)
 	}
+	r.memory.claims.keep(claim)
 	return nil
 }
 
@@ -265,6 +274,7 @@ func (r *Reconciler) patchNode(ctx context.Context, node, before *corev1.Node) e
 	if err := r.Client.Patch(ctx, node, patch); err != nil {
 		return fmt.Errorf("writing taints of node %s: %w", node.Name, err)
 	}
+	r.memory.nodes.keep(node)
 	return nil
 }
 

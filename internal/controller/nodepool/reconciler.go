@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -57,13 +56,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if err := r.stamp(ctx, pool, claims); err != nil {
+	if err := r.sign(ctx, pool, claims); err != nil {
 		return reconcile.Result{}, err
 	}
 
 	class, missing := r.Cloud.Class(ctx, *pool.Spec.Template.Spec.NodeClassRef)
 	if missing != nil && !errors.Is(missing, provider.ErrClassNotFound) {
 		return reconcile.Result{}, fmt.Errorf("reading the class of NodePool %s: %w", pool.Name, missing)
+	}
+	if err := r.renewAll(ctx, ofClass(claims, pool.Spec.Template.Spec.NodeClassRef), stamp{class.Stamp, class.StampVersion}); err != nil {
+		return reconcile.Result{}, err
 	}
 	before := pool.DeepCopy()
 	judge(pool, verdict{class: class, classMissing: missing != nil, kinds: r.Cloud.ClassKinds(), rules: r.Rules}, r.Clock.Now())
@@ -92,71 +94,4 @@ func (r *Reconciler) fleet(ctx context.Context, pool string) ([]karpenterv1.Node
 		return nil, nil, fmt.Errorf("listing nodes of NodePool %s: %w", pool, err)
 	}
 	return claims.Items, nodes.Items, nil
-}
-
-// stamp writes the template's hash on the pool. When the hash is of an older version, the pool's claims
-// get the new one first: a crash in between repeats that, and never makes a node drift.
-func (r *Reconciler) stamp(ctx context.Context, pool *karpenterv1.NodePool, claims []karpenterv1.NodeClaim) error {
-	if outdated(pool.Annotations) {
-		for i := range claims {
-			if err := r.restamp(ctx, &claims[i], pool.Hash()); err != nil {
-				return err
-			}
-		}
-	}
-	want := hashes(pool.Hash())
-	if has(pool.Annotations, want) {
-		return nil
-	}
-	before := pool.DeepCopy()
-	pool.Annotations = merged(pool.Annotations, want)
-	if err := r.Client.Patch(ctx, pool, client.MergeFrom(before)); err != nil {
-		return fmt.Errorf("stamping NodePool %s: %w", pool.Name, client.IgnoreNotFound(err))
-	}
-	return nil
-}
-
-func (r *Reconciler) restamp(ctx context.Context, claim *karpenterv1.NodeClaim, hash string) error {
-	if !outdated(claim.Annotations) {
-		return nil
-	}
-	before := claim.DeepCopy()
-	want := hashes(hash)
-	if isDrifted(claim) {
-		// A claim that has drifted already must not be forgiven by a new way of hashing.
-		delete(want, karpenterv1.NodePoolHashAnnotationKey)
-	}
-	claim.Annotations = merged(claim.Annotations, want)
-	if err := client.IgnoreNotFound(r.Client.Patch(ctx, claim, client.MergeFrom(before))); err != nil {
-		return fmt.Errorf("stamping NodeClaim %s: %w", claim.Name, err)
-	}
-	return nil
-}
-
-func outdated(annotations map[string]string) bool {
-	version, ok := annotations[karpenterv1.NodePoolHashVersionAnnotationKey]
-	return ok && version != karpenterv1.NodePoolHashVersion
-}
-
-func hashes(hash string) map[string]string {
-	return map[string]string{
-		karpenterv1.NodePoolHashAnnotationKey:        hash,
-		karpenterv1.NodePoolHashVersionAnnotationKey: karpenterv1.NodePoolHashVersion,
-	}
-}
-
-func has(annotations, want map[string]string) bool {
-	for key, value := range want {
-		if annotations[key] != value {
-			return false
-		}
-	}
-	return true
-}
-
-func merged(a, b map[string]string) map[string]string {
-	out := map[string]string{}
-	maps.Copy(out, a)
-	maps.Copy(out, b)
-	return out
 }

@@ -1,0 +1,137 @@
+package disrupt
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/record"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/observe"
+)
+
+// TestSurgeDoesNotWidenABudget gives up two of three nodes under a budget of 50 %. Their two replacements, ready before
+// the first two are gone, must not make it a budget of 50 % of five.
+func TestSurgeDoesNotWidenABudget(t *testing.T) {
+	t.Parallel()
+	half := func(p *karpenterv1.NodePool) {
+		p.Spec.Disruption.Budgets[0].Nodes = "50%"
+		p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyWhenEmpty
+	}
+	m := newMemory()
+	full := []int{4}
+	m.surge(newFleet(half).node("a", 4, full, drifted).node("b", 4, full, drifted).node("c", 4, full, drifted).all)
+	going := marked("Drifted", time.Minute)
+	f := newFleet(half).node("a", 4, full, drifted, going).node("b", 4, full, drifted, going).node("c", 4, full, drifted)
+	if diff := cmp.Diff([]string{"open c4 for a", "open c4 for b"}, f.plan(&m, noon)); diff != "" {
+		t.Fatalf("-want +got\n%s", diff)
+	}
+	m.moves["a"].claims, m.moves["b"].claims = []string{"d"}, []string{"e"}
+	f.node("d", 4, nil).node("e", 4, nil)
+	m.surge(f.all)
+	if diff := cmp.Diff([]string{"remove a Drifted", "remove b Drifted"}, f.plan(&m, noon)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// still is a picture that a test draws.
+type still struct{ nodes []*shape.Node }
+
+func (still) Informed() bool              { return true }
+func (s still) Snapshot() shape.Snapshot  { return shape.Snapshot{Now: noon, Nodes: s.nodes} }
+func (still) Pod(shape.PodID) *corev1.Pod { return nil }
+
+func (still) Open(context.Context, []engine.NewNode, string) (map[string]*karpenterv1.NodeClaim, error) {
+	return nil, errors.New("nothing is to be opened")
+}
+
+// lagging is a client whose lists stay as they were at first, like a cache that has yet to see what was written.
+func lagging(t *testing.T, objects ...client.Object) client.WithWatch {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(corev1.AddToScheme(scheme), policyv1.AddToScheme(scheme), karpenterv1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	real := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&karpenterv1.NodeClaim{}).WithObjects(objects...).Build()
+	old := map[string][]runtime.Object{}
+	return interceptor.NewClient(real, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+		kind, err := c.GroupVersionKindFor(list)
+		if err != nil {
+			return err
+		}
+		if items, ok := old[kind.Kind]; ok {
+			return meta.SetList(list, slices.Clone(items))
+		}
+		if err := c.List(ctx, list, opts...); err != nil {
+			return err
+		}
+		items, err := meta.ExtractList(list.DeepCopyObject())
+		old[kind.Kind] = items
+		return err
+	}})
+}
+
+// TestBudgetHoldsWhileTheCacheLags has a pod come to one of two chosen nodes before the cache shows that they were
+// chosen: the third node must not be taken for it.
+func TestBudgetHoldsWhileTheCacheLags(t *testing.T) {
+	t.Parallel()
+	pool := poolWith("2")
+	objects := []client.Object{pool}
+	var drawn still
+	for _, name := range []string{"a", "b", "c"} {
+		s := quiet(name, pool)
+		s.claim.UID, s.node.UID = types.UID("claim-"+name), types.UID("node-"+name)
+		s.claim.Labels = map[string]string{karpenterv1.NodePoolLabelKey: pool.Name}
+		s.claim.Status.NodeName = name
+		objects = append(objects, s.claim, s.node)
+		drawn.nodes = append(drawn.nodes, s.pods)
+	}
+	c := lagging(t, objects...)
+	clock := clocktesting.NewFakePassiveClock(noon)
+	r, err := New(Deps{
+		Client: c, Clock: clock, Events: observe.NewRecorder(record.NewFakeRecorder(100), clock), Metrics: observe.NewMetrics(),
+		Mirror: drawn, Apply: drawn, Policy: engine.DefaultPolicy(), Refresh: func(context.Context) {},
+		Delete: func(context.Context, *karpenterv1.NodeClaim, string) error { return errors.New("too early") },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pass := func(want ...string) {
+		t.Helper()
+		if _, err := r.Reconcile(t.Context(), reconcile.Request{}); err != nil {
+			t.Fatal(err)
+		}
+		var going []string
+		for _, name := range []string{"a", "b", "c"} {
+			var node corev1.Node
+			if err := c.Get(t.Context(), client.ObjectKey{Name: name}, &node); err != nil {
+				t.Fatal(err)
+			}
+			if tainted(&node) {
+				going = append(going, name)
+			}
+		}
+		if diff := cmp.Diff(want, going); diff != "" {
+			t.Fatalf("chosen nodes, -want +got\n%s", diff)
+		}
+	}
+	pass("a", "b")
+	drawn.nodes[0].Pods = append(drawn.nodes[0].Pods, shape.Pod{ID: "default/late", Role: shape.Movable})
+	pass("b")
+}
