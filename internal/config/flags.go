@@ -55,7 +55,7 @@ func (c *Config) addPlanningFlags(f *pflag.FlagSet) {
 	f.Float64Var(&c.Planning.PodPrice, "consolidation-pod-price", 0.001, "dollars that evicting an ordinary pod once costs, when moves are weighed")
 	f.DurationVar(&c.Planning.Payback, "consolidation-payback", time.Hour, "within which a move must have saved what its evictions cost; 0 moves for any saving, as Karpenter does")
 	f.BoolVar(&c.Planning.Nominate, "nominate-pods", true, "tell the scheduler where pods are planned, in status.nominatedNodeName")
-	f.DurationVar(&c.Planning.NominationHold, "nomination-hold", 5*time.Second, "how long a node that could take pods may wait for other nodes of its plan, so that pods come to where they are planned; 0 for not at all")
+	f.DurationVar(&c.Planning.NominationHold, "nomination-hold", 10*time.Second, "how long a node that could take pods may wait for other nodes of its plan, so that pods come to where they are planned; 0 for not at all")
 	f.StringVar(&c.Planning.JournalDir, "journal-dir", "", "directory for the record of plans (default in memory only)")
 
 	f.DurationVar(&c.Lifecycle.Launch, "launch-timeout", 5*time.Minute, "give a claim up that was not launched for so long; 0 for never")

@@ -3,10 +3,13 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -17,6 +20,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/journal"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/nominate"
+	"github.com/dovetail-sh/dovetail/internal/observe"
 )
 
 // addProvisioning adds what plans pods and opens nodes for them.
@@ -52,8 +56,12 @@ func (k *kit) hold() (func(context.Context, *karpenterv1.NodeClaim, *corev1.Node
 	if !k.config.Planning.Nominate {
 		return nil, nil
 	}
+	writer, err := k.unthrottled()
+	if err != nil {
+		return nil, err
+	}
 	n, err := nominate.New(nominate.Deps{
-		Client: k.client, Plans: k.mirror, Clock: k.clock, Log: k.log.WithName("nominator"), HoldAtMost: k.config.Planning.NominationHold,
+		Client: writer, Plans: k.mirror, Clock: k.clock, Log: k.log.WithName("nominator"), HoldAtMost: k.config.Planning.NominationHold,
 	})
 	if err != nil {
 		return nil, err
@@ -61,9 +69,25 @@ func (k *kit) hold() (func(context.Context, *karpenterv1.NodeClaim, *corev1.Node
 	return n.Hold, k.manager.Add(n)
 }
 
-// bound counts a planned pod that was bound.
-func (k *kit) bound(pool string, asPlanned bool) {
-	k.metrics.Pods.Planned.WithLabelValues(pool, strconv.FormatBool(asPlanned)).Inc()
+// unthrottled is a client without a limit to requests a second: nodes wait while thousands of nominations are
+// written, and the nominator itself bounds how many it writes at once.
+func (k *kit) unthrottled() (client.Client, error) {
+	config := rest.CopyConfig(k.manager.GetConfig())
+	config.QPS, config.RateLimiter = -1, nil
+	c, err := client.New(config, client.Options{Scheme: k.manager.GetScheme(), Mapper: k.manager.GetRESTMapper()})
+	if err != nil {
+		return nil, fmt.Errorf("preparing to write nominations: %w", err)
+	}
+	return c, nil
+}
+
+// bound counts a planned pod that was bound, and says why it was bound elsewhere.
+func (k *kit) bound(b mirror.Binding) {
+	asPlanned := b.Why == mirror.AsPlanned
+	k.metrics.Pods.Planned.WithLabelValues(b.Pool, strconv.FormatBool(asPlanned)).Inc()
+	if !asPlanned {
+		k.log.V(1).Info("a pod was bound elsewhere than planned", observe.LogPod, b.Pod, "planned", b.Planned, observe.LogNode, b.Node, observe.LogReason, b.Why)
+	}
 }
 
 // policyOf is what the planner is told of the configuration.

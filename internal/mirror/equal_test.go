@@ -219,7 +219,7 @@ func pendingPod(name, cpu string) *corev1.Pod {
 func TestAPodWhosePlaceIsTakenIsPlannedAgain(t *testing.T) {
 	t.Parallel()
 	planned := map[bool]int{}
-	m := New(Options{Bound: func(_ string, as bool) { planned[as]++ }})
+	m := New(Options{Bound: func(b Binding) { planned[b.Why == AsPlanned]++ }})
 	n := &corev1.Node{}
 	n.Name = "n0"
 	n.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2"), corev1.ResourcePods: resource.MustParse("10")}
@@ -319,7 +319,7 @@ func TestAPlannedPodKeepsItsPlaceUntilSomeTimeAfterTheNodeIsReady(t *testing.T) 
 func TestPodsOfOneClassMaySwapPlaces(t *testing.T) {
 	t.Parallel()
 	planned := map[bool]int{}
-	m := New(Options{Bound: func(_ string, asPlanned bool) { planned[asPlanned]++ }})
+	m := New(Options{Bound: func(b Binding) { planned[b.Why == AsPlanned]++ }})
 	for _, name := range []string{"0", "1"} {
 		claim := &karpenterv1.NodeClaim{}
 		claim.Name, claim.Status.ProviderID = "c"+name, "m"+name

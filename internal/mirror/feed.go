@@ -40,7 +40,7 @@ func (m *Mirror) Put(object client.Object) {
 	m.watch.tell(change)
 	if m.bound != nil {
 		for _, n := range news {
-			m.bound(n.pool, n.asPlanned)
+			m.bound(n)
 		}
 	}
 }

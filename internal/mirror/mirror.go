@@ -21,7 +21,7 @@ type Mirror struct {
 	nomination time.Duration // for how long a pod's place on a ready node is kept
 
 	watch watch
-	bound func(pool string, asPlanned bool)
+	bound func(Binding)
 
 	mu sync.Mutex // guards the fields below
 	picture
@@ -65,7 +65,7 @@ type picture struct {
 	nextTimer time.Time // the earliest at which something ends by itself; zero for never
 
 	stale      stale
-	news       []binding // not told yet
+	news       []Binding // not told yet
 	dirtySlots map[string]struct{}
 	loose      map[shape.PodID]shape.Pod // to be placed
 	needy      map[shape.PodID]struct{}  // those of loose that kube-scheduler will not place by itself
@@ -123,12 +123,6 @@ type nomination struct {
 	until  time.Time // zero while the target is not ready, and for stand-ins of buffers
 }
 
-// binding is a planned pod that was bound.
-type binding struct {
-	pool      string
-	asPlanned bool
-}
-
 // names is a set of object names.
 type names map[string]struct{}
 
@@ -151,9 +145,8 @@ type Options struct {
 	// are followed only when there are some.
 	Defaults []corev1.TopologySpreadConstraint
 
-	// Bound is called when a pod that was planned is bound: with the pool of the node that it was planned onto, and
-	// whether it was bound there. nil means nobody wants to know. It must be quick.
-	Bound func(pool string, asPlanned bool)
+	// Bound is called when a pod that was planned is bound; nil means nobody wants to know. It must be quick.
+	Bound func(Binding)
 
 	// Buffers says that somebody will say what buffers there are, with Keep. Until they were planned for, every node is kept.
 	Buffers bool

@@ -19,10 +19,12 @@ func (p *picture) putPod(object *corev1.Pod) Change {
 		return p.dropPod(id)
 	}
 	rec := p.pods[id]
+	told := "" // what the scheduler was told last
 	if rec == nil {
 		rec = &pod{}
 		p.pods[id] = rec
 	} else {
+		told = rec.object.Status.NominatedNodeName
 		p.unindex(rec)
 		if rec.object.UID != object.UID {
 			delete(p.nominated, id) // another pod of the same name
@@ -43,42 +45,9 @@ func (p *picture) putPod(object *corev1.Pod) Change {
 	before := rec.slot
 	change := p.place(id, rec)
 	if object.Spec.NodeName != "" && (before != rec.slot || planned != "") {
-		change |= p.arrived(rec.slot, planned)
+		change |= p.arrived(id, told, rec.slot, planned)
 	}
 	return change
-}
-
-// swap gives a pod that was bound to a node the place that was planned there for another of its class, which gets
-// the place that is left over in return: which of them goes where makes no difference.
-func (p *picture) swap(id shape.PodID, node string) {
-	own, planned := p.nominated[id]
-	slot := p.slotNamed(node)
-	if !planned || slot == "" || p.slotNamed(own.target) == slot {
-		return
-	}
-	for _, other := range podIDs(p.slots[slot].pods) {
-		theirs, ok := p.nominated[other]
-		if !ok || p.pods[other].view.Class != p.pods[id].view.Class {
-			continue
-		}
-		p.unindex(p.pods[other])
-		p.nominated[id], p.nominated[other] = theirs, own
-		p.index(other, p.pods[other])
-		p.place(other, p.pods[other])
-		return
-	}
-}
-
-// arrived notes that a pod was bound, onto a slot and maybe not where it was planned: others that were
-// planned there may have to look for another place.
-func (p *picture) arrived(slot, planned string) Change {
-	if planned != "" {
-		p.news = append(p.news, binding{p.slots[planned].pool(), planned == slot})
-	}
-	if slot != "" && slot != planned && len(p.surplus(slot)) > 0 {
-		return Wanted
-	}
-	return 0
 }
 
 // surplus lists the pods that were planned onto a node but for which others have left no room: the least

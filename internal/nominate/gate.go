@@ -1,7 +1,9 @@
 package nominate
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -9,7 +11,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 const (
@@ -17,14 +21,15 @@ const (
 	// that makes the node Ready and does not tolerate our taint is what this bounds.
 	startsWithin = 30 * time.Second
 
-	// comesWithin is how long nodes of a plan may be apart: when none has become ready for that long, those that
-	// are wait no longer for the rest. Nodes that open together leave no moment at which pods of one find room on another.
+	// comesWithin is how long nodes of a plan may be apart at least: when none has become ready for that long, or for a
+	// quarter of the time that the last one took, those that are wait no longer for the rest. Where machines are slow to
+	// come they are far apart as well.
 	comesWithin = time.Second
 
 	// writesWithin is how long a node waits for others' pods to be nominated, and for its own to be seen as such.
 	writesWithin = 2 * time.Second
 
-	// settleFor is how much longer to wait: watches are not ordered among each other.
+	// settleFor is how much longer to wait at least: watches are not ordered among each other.
 	settleFor = 50 * time.Millisecond
 
 	// lookEvery is how often a node that waits is looked at again.
@@ -33,8 +38,12 @@ const (
 
 // waiting is a node that is held.
 type waiting struct {
-	ready   time.Time // since when only our taint keeps pods off
-	written time.Time // when its pods were nominated; zero before
+	ready   time.Time     // since when only our taint keeps pods off
+	took    time.Duration // from the claim's creation until then
+	asked   time.Time     // when it was last asked whether it may open
+	filled  bool          // no pod comes or goes any more
+	written time.Time     // when its pods were nominated; zero before
+	seen    time.Time     // when our own watch showed that; zero before
 }
 
 // Hold nominates the pods that are planned onto a claim to its node, and says how long to wait before asking
@@ -50,21 +59,105 @@ func (n *Nominator) Hold(ctx context.Context, claim *karpenterv1.NodeClaim, node
 		}
 		return n.release(claim.Name), nil
 	}
-	w := n.held(claim.Name, now)
-	if now.Sub(w.ready) < n.HoldAtMost && now.Sub(n.latest()) < comesWithin && n.missing(claim.Name, now) {
+	w := n.held(claim, now)
+	if !w.filled && now.Before(n.patience()) && n.missing(claim.Name, now) {
 		return lookEvery, nil
 	}
+	n.fillUp()
 	if due := n.due(claim.Name); len(due) > 0 && now.Sub(w.ready) < n.HoldAtMost+writesWithin {
 		_, err = n.write(ctx, due, node.Name)
 	}
 	written := n.wrote(claim.Name)
-	if n.Clock.Since(written) < writesWithin && (n.unwritten() || n.unseen(claim.Name)) {
+	if n.Clock.Since(written) < writesWithin && n.unseen(claim.Name) {
 		return lookEvery, err
 	}
-	if left := settleFor - n.Clock.Since(written); left > 0 {
+	if left := n.settles(claim.Name); left > 0 {
 		return left, err
 	}
 	return n.release(claim.Name), err
+}
+
+// fillUp moves pods forward to the nodes that are about to open, in the order in which they became ready.
+func (n *Nominator) fillUp() {
+	n.filling.Lock()
+	defer n.filling.Unlock()
+	opening := n.unfilled()
+	if len(opening) == 0 {
+		return
+	}
+	planned := map[string][]shape.PodID{}
+	for _, t := range n.Plans.Targets() {
+		if t.Node != nil && t.Node.Labels[karpenterv1.NodeRegisteredLabelKey] == "true" || n.settled(t.Claim) {
+			continue
+		}
+		for _, pod := range n.Plans.Planned(t.Claim) {
+			if pod.Status.NominatedNodeName == "" && known(pod) {
+				planned[t.Claim] = append(planned[t.Claim], translate.IDOf(pod))
+			}
+		}
+	}
+	onto := map[string][]shape.PodID{}
+	for _, m := range fill(n.Plans.Snapshot(), opening, planned) {
+		onto[m.to] = append(onto[m.to], m.pod)
+	}
+	for claim, pods := range onto {
+		n.Plans.Nominate(pods, claim)
+	}
+	n.fix(opening)
+}
+
+// unfilled lists the held claims that have not been filled up, those that became ready first first.
+func (n *Nominator) unfilled() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var out []string
+	for claim, w := range n.gate {
+		if !w.filled {
+			out = append(out, claim)
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int { return cmp.Or(n.gate[a].ready.Compare(n.gate[b].ready), cmp.Compare(a, b)) })
+	return out
+}
+
+// settled reports whether a held claim has been filled up.
+func (n *Nominator) settled(claim string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	w := n.gate[claim]
+	return w != nil && w.filled
+}
+
+// fix notes that held claims have been filled up.
+func (n *Nominator) fix(claims []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, claim := range claims {
+		if w := n.gate[claim]; w != nil {
+			w.filled = true
+		}
+	}
+}
+
+// settles is how much longer a claim waits whose nominations our own watch shows: until it shows those of all that open
+// with it, and then for as long as that took, since the scheduler's may be as slow, and slower.
+func (n *Nominator) settles(claim string) (left time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.Clock.Now()
+	if w := n.gate[claim]; w != nil && w.seen.IsZero() {
+		w.seen = now
+	}
+	for _, w := range n.gate {
+		switch {
+		case !w.filled || !w.written.IsZero() && now.Sub(w.written) >= 2*writesWithin: // is not of them, or takes too long
+		case w.seen.IsZero():
+			left = max(left, lookEvery)
+		default:
+			left = max(left, max(settleFor, min(w.seen.Sub(w.written), writesWithin))-now.Sub(w.seen))
+		}
+	}
+	return left
 }
 
 // unseen reports whether our own watch does not show all of a claim's pods as nominated yet; the scheduler's may not either.
@@ -74,28 +167,44 @@ func (n *Nominator) unseen(claim string) bool {
 	})
 }
 
-// latest is when the last of the nodes that are held became ready.
-func (n *Nominator) latest() time.Time {
+// patience is until when nodes that are ready wait for others: they open together, when none comes any more or the first
+// has waited long enough.
+func (n *Nominator) patience() time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var last time.Time
+	var first, last waiting
 	for _, w := range n.gate {
-		if w.ready.After(last) {
-			last = w.ready
+		if w.filled {
+			continue
+		}
+		if first.ready.IsZero() || w.ready.Before(first.ready) {
+			first = *w
+		}
+		if w.ready.After(last.ready) {
+			last = *w
 		}
 	}
-	return last
+	limit, quiet := first.ready.Add(n.HoldAtMost), last.ready.Add(max(comesWithin, last.took/4))
+	if limit.Before(quiet) {
+		return limit
+	}
+	return quiet
 }
 
 // held notes that a node waits.
-func (n *Nominator) held(claim string, now time.Time) waiting {
+func (n *Nominator) held(claim *karpenterv1.NodeClaim, now time.Time) waiting {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	w := n.gate[claim]
+	maps.DeleteFunc(n.gate, func(_ string, w *waiting) bool { return now.Sub(w.asked) > n.HoldAtMost+writesWithin }) // it is gone
+	w := n.gate[claim.Name]
 	if w == nil {
 		w = &waiting{ready: now}
-		n.gate[claim] = w
+		if !claim.CreationTimestamp.IsZero() {
+			w.took = now.Sub(claim.CreationTimestamp.Time)
+		}
+		n.gate[claim.Name] = w
 	}
+	w.asked = now
 	return *w
 }
 
@@ -111,18 +220,6 @@ func (n *Nominator) wrote(claim string) time.Time {
 		w.written = n.Clock.Now()
 	}
 	return w.written
-}
-
-// unwritten reports whether pods of another held node are still to be nominated.
-func (n *Nominator) unwritten() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, w := range n.gate {
-		if w.written.IsZero() {
-			return true
-		}
-	}
-	return false
 }
 
 // release forgets a claim that waits no longer.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -36,8 +37,10 @@ type plans interface {
 	Targets() []mirror.Target
 	// Planned lists those pods of one claim.
 	Planned(claim string) []*corev1.Pod
-	// Pod is a pod as it was last seen; nil if it is gone.
-	Pod(id shape.PodID) *corev1.Pod
+	// Snapshot is the cluster as it is known now.
+	Snapshot() shape.Snapshot
+	// Nominate notes that pods are planned onto a claim now.
+	Nominate(pods []shape.PodID, claim string)
 }
 
 // Deps are what a Nominator needs; all are required.
@@ -55,6 +58,8 @@ type Deps struct {
 type Nominator struct {
 	Deps
 	slots chan struct{} // one for each write at a time
+
+	filling sync.Mutex // held while pods are moved forward
 
 	mu    sync.Mutex              // guards what follows
 	gate  map[string]*waiting     // by claim: nodes that are held
@@ -139,8 +144,9 @@ func (n *Nominator) nominate(ctx context.Context, pod *corev1.Pod, node string) 
 	}
 	changed := pod.DeepCopy()
 	changed.Status.NominatedNodeName = node
-	patch := client.MergeFromWithOptions(pod, client.MergeFromWithOptimisticLock{})
-	return n.Client.Status().Patch(ctx, changed, patch, client.FieldOwner(owner))
+	// Written by hand: working out the difference of two pods costs more than all the rest.
+	patch := fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"status":{"nominatedNodeName":%q}}`, pod.ResourceVersion, node)
+	return n.Client.Status().Patch(ctx, changed, client.RawPatch(types.MergePatchType, []byte(patch)), client.FieldOwner(owner))
 }
 
 // note remembers an attempt.

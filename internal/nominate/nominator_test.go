@@ -35,6 +35,7 @@ type cluster struct {
 	nodes  map[string]*corev1.Node // by claim
 	writes []string
 	refuse map[string]error // by pod
+	milli  int64            // cores of each node, in thousandths
 	clears int              // so many writes are cleared at once, as by an attempt that was under way
 }
 
@@ -58,6 +59,33 @@ func (c *cluster) Planned(claim string) []*corev1.Pod {
 		}
 	}
 	return out
+}
+
+// Snapshot has a node for each that joined, with room for ten of its pods, which are all alike.
+func (c *cluster) Snapshot() shape.Snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := shape.Snapshot{Classes: []*shape.Class{{Requests: shape.Vector{CPU: 1000, Pods: 1}}}, Profiles: []*shape.Profile{{}}}
+	for _, claim := range slices.Sorted(maps.Keys(c.nodes)) {
+		n := &shape.Node{Name: claim, Claim: claim, Allocatable: shape.Vector{CPU: c.milli, Pods: 10}}
+		for _, id := range slices.Sorted(maps.Keys(c.pods)) {
+			if c.pods[id].Labels["claim"] == claim {
+				n.Pods = append(n.Pods, shape.Pod{ID: id})
+			}
+		}
+		s.Nodes = append(s.Nodes, n)
+	}
+	return s
+}
+
+func (c *cluster) Nominate(pods []shape.PodID, claim string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range pods {
+		p := c.pods[id].DeepCopy()
+		p.Labels["claim"] = claim
+		c.pods[id] = p
+	}
 }
 
 func (c *cluster) Pod(id shape.PodID) *corev1.Pod {
@@ -285,5 +313,72 @@ func TestNodesOfAPlanOpenTogether(t *testing.T) {
 		go open("d")
 		<-opened
 		<-opened
+	})
+}
+
+func TestANodeThatOpensFirstTakesPodsOfThoseToCome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(pod("a"), pod("b", func(p *corev1.Pod) { p.Labels["claim"] = "d" }), pod("told", func(p *corev1.Pod) {
+			p.Labels["claim"], p.Status.NominatedNodeName = "d", "m"
+		}))
+		c.nodes["d"], c.milli = nil, 10_000
+		if _, err := hold(t, newNominator(t, c), c, "c"); err != nil {
+			t.Fatal(err)
+		}
+		got := map[shape.PodID]string{}
+		for id, p := range c.pods {
+			got[id] = p.Status.NominatedNodeName
+		}
+		if diff := cmp.Diff(map[shape.PodID]string{"default/a": "n", "default/b": "n", "default/told": "m"}, got); diff != "" {
+			t.Errorf("nominated: -want +got\n%s", diff)
+		}
+	})
+}
+
+// TestAllThatAreReadyOpenWhenTheFirstHasWaitedLongEnough has nodes come one after the other for ever: those that are there
+// go together, since each opening has the scheduler try all pods again.
+func TestAllThatAreReadyOpenWhenTheFirstHasWaitedLongEnough(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(pod("a"), pod("b", func(p *corev1.Pod) { p.Labels["claim"] = "d" }), pod("e", func(p *corev1.Pod) { p.Labels["claim"] = "never" }))
+		c.nodes["d"], c.nodes["never"] = newNode("m"), nil
+		n := newNominator(t, c)
+		began := time.Now()
+		opened := make(chan time.Duration, 2)
+		open := func(claim string, slow time.Duration) {
+			claimed := &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: claim, CreationTimestamp: metav1.NewTime(time.Now().Add(-slow))}}
+			for {
+				wait, err := n.Hold(t.Context(), claimed, c.nodes[claim])
+				if err != nil || wait == 0 {
+					break
+				}
+				<-time.After(wait)
+			}
+			opened <- time.Since(began)
+		}
+		go open("c", 40*time.Second)
+		<-time.After(4 * time.Second)
+		go open("d", 44*time.Second)
+		first, second := <-opened, <-opened
+		if first < n.HoldAtMost || second > n.HoldAtMost+time.Second {
+			t.Errorf("opened after %s and %s, want both soon after %s", first, second, n.HoldAtMost)
+		}
+	})
+}
+
+func TestANodeThatGoesWhileItIsHeldDoesNotHoldOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(pod("a"), pod("b", func(p *corev1.Pod) { p.Labels["claim"] = "d" }))
+		c.nodes["d"] = newNode("m")
+		n := newNominator(t, c)
+		if _, err := n.Hold(t.Context(), &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: "d"}}, c.nodes["d"]); err != nil {
+			t.Fatal(err)
+		}
+		delete(c.nodes, "d") // nobody asks for it again
+		if held, err := hold(t, n, c, "c"); err != nil || held > n.HoldAtMost+2*writesWithin {
+			t.Errorf("held for %s, error %v", held, err)
+		}
 	})
 }
