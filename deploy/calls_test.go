@@ -128,7 +128,8 @@ func (a *account) needs(c call) []need {
 	case service == "ssm":
 		return []need{{c.name, fmt.Sprintf("arn:aws:ssm:us-east-1::parameter%v", c.body["Name"]), nil}}
 	case service == "sqs":
-		return []need{{c.name, "arn:aws:sqs:us-east-1:111122223333:demo", nil}}
+		// sqs:DeleteMessage is the permission for batches too.
+		return []need{{strings.TrimSuffix(c.name, "Batch"), "arn:aws:sqs:us-east-1:111122223333:demo", nil}}
 	case service == "eks":
 		return []need{{c.name, "arn:aws:eks:us-east-1:111122223333:cluster/demo", nil}}
 	case service == "arc-zonal-shift":

@@ -4,10 +4,12 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -151,7 +153,7 @@ func (q *Queue) Delete(receipt string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if i := q.indexLocked(number); i >= 0 {
-		q.messages = append(q.messages[:i:i], q.messages[i+1:]...)
+		q.messages = slices.Delete(q.messages, i, i+1)
 	}
 	return true
 }
@@ -182,12 +184,12 @@ func parseReceipt(receipt string) (uint64, bool) {
 }
 
 func (q *Queue) indexLocked(number uint64) int {
-	for i, m := range q.messages {
-		if m.number == number {
-			return i
-		}
+	// Messages are numbered in the order in which they come.
+	i, found := slices.BinarySearchFunc(q.messages, number, func(m *stored, n uint64) int { return cmp.Compare(m.number, n) })
+	if !found {
+		return -1
 	}
-	return -1
+	return i
 }
 
 // Purge drops all messages.

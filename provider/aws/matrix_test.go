@@ -33,7 +33,7 @@ var matrix = []story{
 	}},
 	{"launch", "a claim is launched", []string{"ec2:CreateFleet", "ec2:DescribeLaunchTemplates", "ec2:CreateLaunchTemplate", "ec2:DescribeSubnets"}},
 	{"look", "machines are looked at", []string{"ec2:DescribeInstances", "ec2:DescribeInstanceStatus"}},
-	{"notice", "the queue is read", []string{"sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage"}},
+	{"notice", "the queue is read", []string{"sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessageBatch"}},
 	{"end", "a machine is given back", []string{"ec2:DescribeInstances", "ec2:TerminateInstances"}},
 	{"delete", "an EC2NodeClass is deleted", []string{
 		"iam:ListInstanceProfiles", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile",

@@ -21,9 +21,13 @@ import (
 )
 
 const (
-	// atOnce is how many notices are acted upon at once; more are not received meanwhile. It is five messages' worth of
-	// what SQS gives in one answer.
-	atOnce = 50
+	// atOnce is how many notices are acted upon at once; more are not received meanwhile.
+	atOnce = 100
+
+	// fullAnswer is how many notices SQS gives in one answer. When it does there are likely more, and they are worth
+	// more readers than one: up to mostReaders, since each waits for one answer after the other.
+	fullAnswer  = 10
+	mostReaders = 8
 
 	// Pauses after a queue that does not answer: doubling from the first to the last.
 	firstPause = time.Second
@@ -68,21 +72,23 @@ func (l *Listener) Register(m manager.Manager) error {
 func (l *Listener) Start(ctx context.Context) error {
 	var work errgroup.Group
 	work.SetLimit(atOnce)
+	var helpers errgroup.Group
+	helpers.SetLimit(mostReaders - 1)
 	pause := firstPause
 	for ctx.Err() == nil {
-		notices, err := l.Cloud.Notices(ctx)
-		l.Outcome(ctx, "Reading the interruption queue", err)
+		n, err := l.read(ctx, &work)
 		if err == nil {
 			pause = firstPause
-		}
-		for _, n := range notices {
-			work.Go(func() error {
-				l.take(ctx, n)
-				return nil
-			})
-		}
-		if err == nil || ctx.Err() != nil {
+			if n >= fullAnswer {
+				helpers.TryGo(func() error {
+					l.help(ctx, &work)
+					return nil
+				})
+			}
 			continue
+		}
+		if ctx.Err() != nil {
+			break
 		}
 		l.Log.Error(err, "listening for interruptions; trying again", observe.LogDuration, pause.String())
 		select {
@@ -91,7 +97,30 @@ func (l *Listener) Start(ctx context.Context) error {
 		}
 		pause = min(2*pause, lastPause)
 	}
+	_ = helpers.Wait()
 	return work.Wait() // never an error: take logs its own
+}
+
+// help reads beside Start until an answer is empty. Errors are left to Start, which meets them too.
+func (l *Listener) help(ctx context.Context, work *errgroup.Group) {
+	for ctx.Err() == nil {
+		if n, err := l.read(ctx, work); err != nil || n == 0 {
+			return
+		}
+	}
+}
+
+// read waits for one answer of the cloud, has each notice acted upon, and says how many there were.
+func (l *Listener) read(ctx context.Context, work *errgroup.Group) (int, error) {
+	notices, err := l.Cloud.Notices(ctx)
+	l.Outcome(ctx, "Reading the interruption queue", err)
+	for _, n := range notices {
+		work.Go(func() error {
+			l.take(ctx, n)
+			return nil
+		})
+	}
+	return len(notices), err
 }
 
 // take acts upon a notice and deletes it. One that fails comes again.

@@ -381,3 +381,45 @@ func TestRemaining(t *testing.T) {
 		})
 	}
 }
+
+// crowd is a queue with messages for ever, each answer of which comes only when several readers wait for one.
+type crowd struct {
+	*queue
+	readers int
+	met     chan struct{} // closed when that many have waited at once
+}
+
+func (c *crowd) Notices(ctx context.Context) ([]provider.Notice, error) {
+	c.mu.Lock()
+	c.readers++
+	switch c.readers {
+	case 1: // alone: a full answer says that there are more
+		c.mu.Unlock()
+		return make([]provider.Notice, fullAnswer), nil
+	case 3:
+		close(c.met)
+	}
+	c.mu.Unlock()
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// While messages pile up more than one reader takes them: each waits for its own answer of SQS.
+func TestABacklogIsReadByMany(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	c := &crowd{queue: b.queue, met: make(chan struct{})}
+	b.Cloud = c
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Start(ctx) }()
+	select {
+	case <-c.met:
+	case <-time.After(time.Minute):
+		t.Error("one reader alone takes the messages, though there are more than it was given")
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

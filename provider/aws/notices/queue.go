@@ -2,9 +2,11 @@ package notices
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/provider"
 	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
+	"github.com/dovetail-sh/dovetail/provider/aws/gather"
 )
 
 // How messages are received: SQS's upper limits, and long enough hidden for one to be acted upon.
@@ -29,11 +32,14 @@ const (
 	rememberAll = 20_000
 )
 
+// lanes is how many calls may delete messages at once; each deletes up to atOnce.
+const lanes = 4
+
 // API is the part of SQS that a Queue needs.
 type API interface {
 	GetQueueUrl(ctx context.Context, in *sqs.GetQueueUrlInput, options ...func(*sqs.Options)) (*sqs.GetQueueUrlOutput, error)
 	ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, options ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
-	DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, options ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
+	DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, options ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
 }
 
 // Queue is one queue of SQS. It is safe for use by many goroutines.
@@ -42,6 +48,9 @@ type Queue struct {
 	name  string
 	clock clock.PassiveClock
 
+	deleting [lanes]*gather.Calls[string, error] // by receipt
+	lane     atomic.Uint32                       // that the next deletion takes, modulo lanes
+
 	mu   sync.Mutex           // guards the fields below
 	url  string               // empty until it is looked up
 	done map[string]time.Time // IDs of notices that were done, and when
@@ -49,7 +58,12 @@ type Queue struct {
 
 // New makes a queue that is looked up by name when it is first used.
 func New(api API, name string, c clock.PassiveClock) *Queue {
-	return &Queue{api: api, name: name, clock: c, done: map[string]time.Time{}}
+	q := &Queue{api: api, name: name, clock: c, done: map[string]time.Time{}}
+	for i := range q.deleting {
+		// SQS tells of each message whether it was deleted, so none needs to be tried alone.
+		q.deleting[i] = gather.New(atOnce, q.deleteAll, func(error) bool { return false })
+	}
+	return q
 }
 
 // Receive waits for messages, 20 seconds at most, and returns up to ten. Those that were done already ask for nothing.
@@ -94,18 +108,49 @@ func (q *Queue) Reachable(ctx context.Context) error {
 	return err
 }
 
-// Delete takes a message out of the queue.
+// Delete takes a message out of the queue. Those that are deleted at once go together.
 func (q *Queue) Delete(ctx context.Context, n provider.Notice) error {
 	q.remember(n.ID)
-	url, err := q.lookUp(ctx)
-	if err != nil {
-		return err
+	refused, found, err := q.deleting[q.lane.Add(1)%lanes].Get(ctx, n.Handle)
+	switch {
+	case err == nil && !found:
+		err = errors.New("SQS does not say what became of it")
+	case err == nil:
+		err = refused
 	}
-	_, err = q.api.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: awssdk.String(url), ReceiptHandle: awssdk.String(n.Handle)})
 	if err != nil {
 		return fmt.Errorf("deleting a message from interruption queue %s: %w", q.name, err)
 	}
 	return nil
+}
+
+// deleteAll deletes messages by their receipts, and says of each why it was not deleted, or nil.
+func (q *Queue) deleteAll(ctx context.Context, receipts []string) (map[string]error, error) {
+	url, err := q.lookUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in := &sqs.DeleteMessageBatchInput{QueueUrl: awssdk.String(url)}
+	for i, receipt := range receipts {
+		in.Entries = append(in.Entries, sqstypes.DeleteMessageBatchRequestEntry{Id: awssdk.String(strconv.Itoa(i)), ReceiptHandle: awssdk.String(receipt)})
+	}
+	answer, err := q.api.DeleteMessageBatch(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]error{}
+	put := func(id *string, why error) {
+		if i, err := strconv.Atoi(awssdk.ToString(id)); err == nil && i >= 0 && i < len(receipts) {
+			out[receipts[i]] = why
+		}
+	}
+	for _, done := range answer.Successful {
+		put(done.Id, nil)
+	}
+	for _, f := range answer.Failed {
+		put(f.Id, fmt.Errorf("%s: %s", awssdk.ToString(f.Code), awssdk.ToString(f.Message)))
+	}
+	return out, nil
 }
 
 // lookUp finds the queue's URL, once.

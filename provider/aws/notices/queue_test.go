@@ -1,7 +1,10 @@
 package notices
 
 import (
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -144,4 +147,27 @@ func TestAMissingQueueIsNamedAndFoundOnceItIsThere(t *testing.T) {
 	b.url = made.QueueUrl
 	b.send(t, stopped("i-0abc"))
 	b.receive(t, provider.InstanceStopped)
+}
+
+// Deletions that come at once share calls, and a receipt that SQS refuses spoils no other's.
+func TestDeletionsGoTogether(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "demo")
+	for i := range atOnce {
+		b.send(t, stopped("i-0abc"+strconv.Itoa(i)))
+	}
+	received := b.receive(t, slices.Repeat([]provider.NoticeKind{provider.InstanceStopped}, atOnce)...)
+	bad := provider.Notice{Handle: "not a receipt"}
+	var deleting sync.WaitGroup
+	for _, n := range append(received, bad) {
+		deleting.Go(func() {
+			if err := b.Delete(t.Context(), n); (err != nil) != (n.Handle == bad.Handle) {
+				t.Errorf("deleting %q: %v", n.Handle, err)
+			}
+		})
+	}
+	deleting.Wait()
+	if got := b.left(t); got != "0+0" {
+		t.Errorf("%s messages are left", got)
+	}
 }
