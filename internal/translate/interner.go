@@ -38,6 +38,7 @@ type World struct {
 type Interner struct {
 	world    *World
 	observed map[string]struct{}
+	keys     []string // of observed
 
 	seed    maphash.Seed
 	scratch []shape.Amount
@@ -54,8 +55,11 @@ type Interner struct {
 
 // exemplar is the pod that a class was made from, to compare others with.
 type exemplar struct {
+	sum       uint64 // digest
 	namespace string
 	labels    map[string]string
+	observed  int // of labels
+	virtual   bool
 	spec      *corev1.PodSpec
 	volumes   *volumeNeeds
 	deduced   []shape.Requirement
@@ -132,16 +136,23 @@ func (in *Interner) observeSelector(s *metav1.LabelSelector) {
 		return
 	}
 	for key := range s.MatchLabels {
-		in.observed[key] = struct{}{}
+		in.observe(key)
 	}
 	for i := range s.MatchExpressions {
-		in.observed[s.MatchExpressions[i].Key] = struct{}{}
+		in.observe(s.MatchExpressions[i].Key)
 	}
 }
 
 func (in *Interner) observeKeys(keys []string) {
 	for _, key := range keys {
+		in.observe(key)
+	}
+}
+
+func (in *Interner) observe(key string) {
+	if _, known := in.observed[key]; !known {
 		in.observed[key] = struct{}{}
+		in.keys = append(in.keys, key)
 	}
 }
 
@@ -150,56 +161,102 @@ func (in *Interner) observeKeys(keys []string) {
 func (in *Interner) Class(pod *corev1.Pod) (int32, error) {
 	requests := requestsOf(pod, in.scratch)
 	in.scratch = requests.Extended[:0]
-	volumes, problem := in.volumesOf(pod)
-	deduced := in.deduced(pod)
+	e := exemplar{namespace: pod.Namespace, labels: pod.Labels, virtual: Virtual(pod), spec: &pod.Spec}
+	e.volumes, e.problem = in.volumesOf(pod)
+	e.deduced = in.deduced(pod)
 
 	d := digest{seed: in.seed}
 	d.text(pod.Namespace)
-	labels := in.digestLabels(&d, pod.Labels)
+	e.observed = in.digestLabels(&d, pod.Labels)
 	d.vector(&requests)
 	d.spec(&pod.Spec)
-	d.volumes(volumes)
-	d.requirements(deduced)
+	d.volumes(e.volumes)
+	d.requirements(e.deduced)
+	e.sum = d.sum
 
-	head, found := in.byHash[d.sum]
-	if !found {
-		head = -1
+	if i := in.find(&e, &requests); i >= 0 {
+		return i, in.known[i].problem
 	}
-	for i := head; i >= 0; i = in.known[i].next {
-		if in.same(i, pod, labels, &requests, volumes) && sameRequirements(in.known[i].deduced, deduced) {
-			return i, in.known[i].problem
-		}
+	requests.Extended = slices.Clone(requests.Extended)
+	if len(requests.Extended) == 0 {
+		requests.Extended = nil
 	}
-	return in.add(d.sum, pod, requests, exemplar{pod.Namespace, pod.Labels, &pod.Spec, volumes, deduced, problem, head})
+	c, err := in.newClass(pod, requests, in.labelsOf(pod.Labels, e.observed), e.volumes)
+	if e.problem != nil {
+		c.Refused = e.problem.Error()
+	} else {
+		e.problem = err
+	}
+	in.addDefaults(c, e.deduced)
+	return in.add(c, e), e.problem
 }
+
+// fewKeys is up to how many observed labels are looked up one by one, which is quicker than to go through a map.
+const fewKeys = 8
 
 // digestLabels adds up the observed labels and counts them.
 func (in *Interner) digestLabels(d *digest, labels map[string]string) (count int) {
-	if len(in.observed) == 0 {
+	if len(in.keys) == 0 {
 		return 0
 	}
 	var all uint64
-	for key, value := range labels {
-		if _, ok := in.observed[key]; ok {
-			all += d.pair(key, value)
-			count++
+	if len(in.keys) <= fewKeys {
+		for _, key := range in.keys {
+			if value, ok := labels[key]; ok {
+				all += d.pair(key, value)
+				count++
+			}
+		}
+	} else {
+		for key, value := range labels {
+			if _, ok := in.observed[key]; ok {
+				all += d.pair(key, value)
+				count++
+			}
 		}
 	}
 	d.word(all)
 	return count
 }
 
-func (in *Interner) same(i int32, pod *corev1.Pod, labels int, requests *shape.Vector, volumes *volumeNeeds) bool {
-	c, e := in.classes[i], &in.known[i]
-	if e.namespace != pod.Namespace || c.Buffer != Virtual(pod) || labels != len(c.Labels) || !sameVector(&c.Requests, requests) {
+// labelsOf lists the observed ones among labels, so many, ascending.
+func (in *Interner) labelsOf(labels map[string]string, count int) []shape.Label {
+	if count == 0 {
+		return nil
+	}
+	out := make([]shape.Label, 0, count)
+	for key, value := range labels {
+		if _, ok := in.observed[key]; ok {
+			out = append(out, shape.Label{Key: key, Value: value})
+		}
+	}
+	slices.SortFunc(out, func(a, b shape.Label) int { return cmp.Compare(a.Key, b.Key) })
+	return out
+}
+
+// find is the class of pods like e, -1 if there is none yet.
+func (in *Interner) find(e *exemplar, requests *shape.Vector) int32 {
+	i, found := in.byHash[e.sum]
+	if !found {
+		return -1
+	}
+	for i >= 0 && !in.same(i, e, requests) {
+		i = in.known[i].next
+	}
+	return i
+}
+
+func (in *Interner) same(i int32, e *exemplar, requests *shape.Vector) bool {
+	c, k := in.classes[i], &in.known[i]
+	if k.namespace != e.namespace || k.virtual != e.virtual || k.observed != e.observed || !sameVector(&c.Requests, requests) {
 		return false
 	}
 	for _, l := range c.Labels {
-		if value, ok := pod.Labels[l.Key]; !ok || value != l.Value {
+		if value, ok := e.labels[l.Key]; !ok || value != l.Value {
 			return false
 		}
 	}
-	return sameVolumes(e.volumes, volumes) && sameSpec(e.spec, &pod.Spec)
+	return sameVolumes(k.volumes, e.volumes) && sameSpec(k.spec, e.spec) && sameRequirements(k.deduced, e.deduced)
 }
 
 func sameVector(a, b *shape.Vector) bool {
@@ -214,31 +271,36 @@ func sameVolumes(a, b *volumeNeeds) bool {
 	return a.refused == b.refused && slices.Equal(a.attach, b.attach) && slices.EqualFunc(a.terms, b.terms, sameTerm)
 }
 
-// add makes a class of a pod that is like none before.
-func (in *Interner) add(sum uint64, pod *corev1.Pod, requests shape.Vector, e exemplar) (int32, error) {
-	requests.Extended = slices.Clone(requests.Extended)
-	if len(requests.Extended) == 0 {
-		requests.Extended = nil
-	}
-	var labels []shape.Label
-	for key, value := range pod.Labels {
-		if _, ok := in.observed[key]; ok {
-			labels = append(labels, shape.Label{Key: key, Value: value})
-		}
-	}
-	slices.SortFunc(labels, func(a, b shape.Label) int { return cmp.Compare(a.Key, b.Key) })
-	c, err := in.newClass(pod, requests, labels, e.volumes)
-	if e.problem != nil {
-		c.Refused = e.problem.Error()
-	} else {
-		e.problem = err
-	}
-	in.addDefaults(c, e.deduced)
+// add gives a class that is like none before its index.
+func (in *Interner) add(c *shape.Class, e exemplar) int32 {
 	i := int32(len(in.classes))
+	e.next = -1
+	if older, found := in.byHash[e.sum]; found {
+		e.next = older
+	}
 	in.classes = append(in.classes, c)
 	in.known = append(in.known, e)
-	in.byHash[sum] = i
-	return i, e.problem
+	in.byHash[e.sum] = i
+	return i
+}
+
+// fork makes an Interner that looks at the same labels and knows no classes yet. Several forks may be at work at once,
+// while in is left alone.
+func (in *Interner) fork() *Interner {
+	return &Interner{world: in.world, observed: in.observed, keys: in.keys, seed: in.seed, byHash: map[uint64]int32{}}
+}
+
+// adopt takes over the classes of a fork and returns which of in's they are, by the fork's indexes.
+func (in *Interner) adopt(fork *Interner) []int32 {
+	out := make([]int32, len(fork.classes))
+	for i, c := range fork.classes {
+		e := &fork.known[i]
+		if out[i] = in.find(e, &c.Requests); out[i] < 0 {
+			out[i] = in.add(c, *e)
+		}
+	}
+	in.selectsNamespaces = in.selectsNamespaces || fork.selectsNamespaces
+	return out
 }
 
 // Profile is the index of the profile with these labels and taints. Both may come in any order;

@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	resources "k8s.io/component-helpers/resource"
@@ -29,18 +31,42 @@ func plainRequests(pod *corev1.Pod, scratch []shape.Amount) (v shape.Vector, ok 
 		return v, false
 	}
 	v.Extended = scratch[:0]
+	several := len(spec.Containers) > 1
 	for i := range spec.Containers {
-		for name, q := range spec.Containers[i].Resources.Requests {
-			scale := scaleOf(name)
-			n := ceil(&q, scale)
-			// Fractions of a base unit must be summed before they are rounded.
-			if len(spec.Containers) > 1 && ceil(&q, scale-3) != 1000*n && n < maxAmount/1000 {
+		list := spec.Containers[i].Resources.Requests
+		rest := len(list)
+		for _, name := range usual { // looking up is quicker than going through a map
+			if q, found := list[name]; found {
+				if rest--; !addPlain(&v, name, &q, several) {
+					return v, false
+				}
+			}
+		}
+		if rest == 0 {
+			continue
+		}
+		for name, q := range list {
+			if !slices.Contains(usual[:], name) && !addPlain(&v, name, &q, several) {
 				return v, false
 			}
-			addTo(&v, name, n)
 		}
 	}
 	return v, true
+}
+
+// usual are the resources that most pods ask for, and no others.
+var usual = [...]corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory}
+
+// addPlain adds what one container asks for; false if that cannot be rounded by itself: with several containers,
+// fractions of a base unit must be summed first.
+func addPlain(v *shape.Vector, name corev1.ResourceName, q *resource.Quantity, several bool) bool {
+	scale := scaleOf(name)
+	n := ceil(q, scale)
+	if several && ceil(q, scale-3) != 1000*n && n < maxAmount/1000 {
+		return false
+	}
+	addTo(v, name, n)
+	return true
 }
 
 // resized reports whether the status of a container says other resources than the spec.

@@ -106,9 +106,7 @@ func WorldOf(o Objects) World {
 // that of o.
 func (in *Interner) Snapshot(o Objects, now time.Time) (shape.Snapshot, []Problem) {
 	b := builder{in: in, objects: &o, now: now, nodes: map[string]*NodeParts{}, pods: map[string][]PodView{}}
-	for _, p := range o.Pods {
-		in.Observe(&p.Spec)
-	}
+	in.observeAll(o.Pods)
 	for _, ds := range o.DaemonSets {
 		in.Observe(&ds.Spec.Template.Spec)
 	}
@@ -208,32 +206,6 @@ func (b *builder) join() {
 
 // ClaimOnlyName names a claim that has no Node while a Node of another claim has its name.
 func ClaimOnlyName(claim string) string { return "nodeclaim/" + claim }
-
-func (b *builder) addPods() {
-	b.out.Pods = make([]shape.Pod, 0, len(b.objects.Pods))
-	for _, pod := range b.objects.Pods {
-		if Finished(pod) {
-			continue
-		}
-		place := b.placeOf(pod)
-		if place == "" && !b.wanted(pod) {
-			if Waiting(pod) {
-				b.waiting = append(b.waiting, pod)
-			}
-			continue
-		}
-		view, err := b.in.Pod(pod, b.now)
-		if err != nil {
-			b.problem("Pod "+string(view.ID), err)
-		}
-		if place == "" {
-			view.Role = shape.Movable
-			b.out.Pods = append(b.out.Pods, view.Pod)
-			continue
-		}
-		b.pods[place] = append(b.pods[place], view)
-	}
-}
 
 // addWaiting adds the pods that kube-scheduler has still to try: only when some pod needs a place for certain.
 func (b *builder) addWaiting() {
