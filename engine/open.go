@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/fanout"
 	"github.com/dovetail-sh/dovetail/engine/feasible"
 	"github.com/dovetail-sh/dovetail/engine/pack"
 	"github.com/dovetail-sh/dovetail/engine/require"
@@ -19,20 +20,34 @@ func (a *assembler) open(bins []pack.Bin) {
 	for _, left := range slack.left {
 		a.left = append(a.left, slices.Clone(left))
 	}
+	if len(bins) == 0 {
+		return
+	}
 	a.launches, a.offers = map[string]*launch{}, map[string]*offer{}
+	a.traits = traitsOf(a.table)
+	how := make([]*launch, len(bins))
+	var launches []*launch
 	for i := range bins {
-		b := &bins[i]
-		n := a.newNode(b, a.launch(b, a.reserve(b, slack.narrow(b, b.Columns))))
-		n.ID = "n" + strconv.Itoa(i+1)
-		a.decision.Open = append(a.decision.Open, n)
-		a.decision.Price += n.Price
+		l, found := a.launch(&bins[i], a.reserve(&bins[i], slack.narrow(&bins[i], bins[i].Columns)))
+		if how[i] = l; !found {
+			launches = append(launches, l)
+		}
+	}
+	a.describe(launches)
+	a.decision.Open = make([]NewNode, len(bins))
+	a.newNodes(bins, how)
+	for i := range a.decision.Open {
+		a.decision.Price += a.decision.Open[i].Price
 	}
 }
 
 // launch is what new nodes with the same choice of columns and the same wishes share.
 type launch struct {
-	first        int // the cheapest column
-	options      []Option
+	bin     *pack.Bin // the first of them
+	wheres  []*feasible.Where
+	columns bitset.Set
+	offer   *offer
+
 	requirements []shape.Requirement
 	relaxed      bool
 }
@@ -53,10 +68,11 @@ func (a *assembler) reserve(b *pack.Bin, columns bitset.Set) bitset.Set {
 	return out
 }
 
-// launch settles from which columns a bin may be launched, once for all bins that are alike in it.
-func (a *assembler) launch(b *pack.Bin, columns bitset.Set) *launch {
+// launch settles from which columns a bin may be launched, once for all bins that are alike in it: found tells that
+// an earlier bin was.
+func (a *assembler) launch(b *pack.Bin, columns bitset.Set) (l *launch, found bool) {
 	wheres := a.wheres(b)
-	key := make([]byte, 0, 8*len(columns)+64)
+	key := a.key[:0]
 	for _, set := range []bitset.Set{{uint64(b.Pool)}, columns, b.Free} {
 		for _, word := range set {
 			key = binary.LittleEndian.AppendUint64(key, word)
@@ -65,17 +81,31 @@ func (a *assembler) launch(b *pack.Bin, columns bitset.Set) *launch {
 	for _, w := range wheres {
 		key = append(append(key, w.Text()...), 0)
 	}
-	if l := a.launches[string(key)]; l != nil {
-		return l
+	a.key = key
+	if l = a.launches[string(key)]; l != nil {
+		return l, true
 	}
-	options := columns.Clone()
-	a.settle(b, options)
-	o := a.offer(options)
-	l := &launch{first: options.Next(0), options: o.options}
-	l.requirements = a.requirements(b, wheres, o)
-	l.relaxed = a.relax(options, l.requirements)
+	l = &launch{bin: b, wheres: wheres, columns: columns.Clone()}
 	a.launches[string(key)] = l
-	return l
+	a.settle(b, l.columns)
+	l.offer = a.offer(l.columns)
+	return l, false
+}
+
+// describe puts the choices of columns into words.
+func (a *assembler) describe(launches []*launch) {
+	var offers []*offer // each once
+	for _, l := range launches {
+		if !l.offer.listed {
+			l.offer.listed = true
+			offers = append(offers, l.offer)
+		}
+	}
+	fanout.Each(len(offers), func(i int) { a.list(offers[i]) })
+	for _, l := range launches {
+		l.requirements = a.requirements(l.bin, l.wheres, l.offer)
+		l.relaxed = a.relax(l.columns, l.requirements)
+	}
 }
 
 // wheres lists what the bin's pods want of its labels, without repeats, in a fixed order.
@@ -91,72 +121,101 @@ func (a *assembler) wheres(b *pack.Bin) []*feasible.Where {
 	return out
 }
 
-func (a *assembler) newNode(b *pack.Bin, l *launch) NewNode {
-	pool := a.table.Pools[b.Pool]
-	n := NewNode{Pool: pool.Name, Options: l.options, Requirements: l.requirements, Relaxed: l.relaxed, Price: l.options[0].Price}
-	sum := slices.Clone(b.Load)
-	for d, room := range pool.Room(l.first) {
-		sum[d] += a.table.Columns[l.first].Allocatable(d) - room // the daemons there
+// leastNodes is from how many nodes on it pays to have another processor write them down.
+const leastNodes = 100
+
+// newNodes writes down the nodes. Which pods of a class a node gets follows from the order of the bins.
+func (a *assembler) newNodes(bins []pack.Bin, how []*launch) {
+	entries, pods := make([]int, len(bins)+1), make([]int, len(bins)+1) // how many the bins before each have
+	for i := range bins {
+		entries[i+1] = entries[i] + len(bins[i].Entries)
+		pods[i+1] = pods[i]
+		for _, e := range bins[i].Entries {
+			pods[i+1] += e.Count
+		}
 	}
-	n.Requests = a.table.Vector(sum)
-	count := 0
-	for _, e := range b.Entries {
-		count += e.Count
+	first := make([]int, 0, entries[len(bins)]) // by entry: which pod of its class is the first
+	for i := range bins {
+		for _, e := range bins[i].Entries {
+			class := a.table.Classes[a.items[e.Item].Class].Base
+			first = append(first, a.next[class])
+			a.next[class] += e.Count
+		}
 	}
-	n.Pods = make([]shape.PodID, 0, count)
-	for _, e := range b.Entries {
-		n.Pods = a.take(n.Pods, a.items[e.Item].Class, e.Count)
+	ids := make([]shape.PodID, pods[len(bins)])
+	spans := fanout.Spans(len(bins), leastNodes)
+	fanout.Each(len(spans), func(part int) {
+		var sum []int64
+		for i := spans[part].From; i < spans[part].Upto; i++ {
+			b, own := &bins[i], ids[pods[i]:pods[i]:pods[i+1]]
+			for k, e := range b.Entries {
+				own = a.appendPods(own, a.items[e.Item].Class, first[entries[i]+k], e.Count)
+			}
+			slices.Sort(own)
+			sum = append(sum[:0], b.Load...)
+			a.decision.Open[i] = a.newNode(i, b, how[i], own, sum)
+		}
+	})
+}
+
+// newNode describes one node. sum is the bin's load, to be changed.
+func (a *assembler) newNode(i int, b *pack.Bin, l *launch, pods []shape.PodID, sum []int64) NewNode {
+	pool, column := a.table.Pools[b.Pool], l.columns.Next(0)
+	for d, room := range pool.Room(column) {
+		sum[d] += a.table.Columns[column].Allocatable(d) - room // the daemons there
 	}
-	slices.Sort(n.Pods)
-	return n
+	return NewNode{
+		ID: "n" + strconv.Itoa(i+1), Pool: pool.Name, Requirements: l.requirements, Relaxed: l.relaxed,
+		Options: l.offer.options, Price: l.offer.options[0].Price, Requests: a.table.Vector(sum), Pods: pods,
+	}
 }
 
 // offer is a choice of columns in words; launches that differ in other things share it.
 type offer struct {
+	columns bitset.Set
+	listed  bool // the rest is there, or on its way
+
 	options                []Option
 	types, zones, capacity []string // of options; ascending, without repeats
 }
 
 func (a *assembler) offer(columns bitset.Set) *offer {
-	key := make([]byte, 0, 512)
+	key := a.key[:0]
 	for _, word := range columns {
 		key = binary.LittleEndian.AppendUint64(key, word)
 	}
-	if o := a.offers[string(key)]; o != nil {
-		return o
+	a.key = key
+	o := a.offers[string(key)]
+	if o == nil {
+		o = &offer{columns: columns}
+		a.offers[string(key)] = o
 	}
-	o := &offer{}
-	o.options, o.types = a.options(columns)
-	o.zones = valuesOf(o.options, func(o *Option) string { return o.Zone })
-	o.capacity = valuesOf(o.options, func(o *Option) string { return o.CapacityType })
-	a.offers[string(key)] = o
 	return o
 }
 
-// options lists the columns of the cheapest types, as many types as the policy allows, and those types' names.
-func (a *assembler) options(columns bitset.Set) (out []Option, names []string) {
-	out = make([]Option, 0, columns.Count())
-	types := map[string]bool{}
-	var last *shape.InstanceType // of equal price are mostly columns of one type
-	for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
-		c := &a.table.Columns[i]
-		if c.Type != last && !types[c.Type.Name] {
-			if a.policy.MaxInstanceTypes > 0 && len(types) == a.policy.MaxInstanceTypes {
+// list lists the columns of the cheapest types, as many types as the policy allows.
+func (a *assembler) list(o *offer) {
+	o.options = make([]Option, 0, o.columns.Count())
+	have := make([]bool, len(a.traits.names))
+	types := 0
+	for i := o.columns.Next(0); i >= 0; i = o.columns.Next(i + 1) {
+		t := &a.traits.of[i]
+		if !have[t[0]] {
+			if a.policy.MaxInstanceTypes > 0 && types == a.policy.MaxInstanceTypes {
 				continue
 			}
-			types[c.Type.Name] = true
-			if c.Type.Name != "" {
-				names = append(names, c.Type.Name)
-			}
+			types++
 		}
-		last = c.Type
-		out = append(out, Option{
+		have[t[0]], have[t[1]], have[t[2]] = true, true, true
+		c := &a.table.Columns[i]
+		o.options = append(o.options, Option{
 			Type: c.Type.Name, Zone: c.Offering.Zone, CapacityType: c.Offering.CapacityType,
 			Reservation: c.Offering.Reservation, Price: c.Price(),
 		})
 	}
-	slices.Sort(names)
-	return out, names
+	o.types = a.traits.list(have, 0, a.traits.zones)
+	o.zones = a.traits.list(have, a.traits.zones, a.traits.capacity)
+	o.capacity = a.traits.list(have, a.traits.capacity, len(have))
 }
 
 // requirements are what the NodeClaim asks for: the pool's wishes, narrowed to the options. Of a label
@@ -193,22 +252,6 @@ func (a *assembler) relax(options bitset.Set, reqs []shape.Requirement) bool {
 	return relaxed
 }
 
-// fewValues is up to how many values are searched for one more.
-const fewValues = 8
-
-// valuesOf lists the values of options that are not empty.
-func valuesOf(options []Option, value func(*Option) string) []string {
-	var values []string // only many repeats are worth avoiding before sorting
-	for i := range options {
-		v := value(&options[i])
-		if v != "" && (len(values) == 0 || values[len(values)-1] != v) && (len(values) > fewValues || !slices.Contains(values, v)) {
-			values = append(values, v)
-		}
-	}
-	slices.Sort(values)
-	return slices.Compact(values)
-}
-
 func narrowTo(set require.Set, key string, values []string) require.Set {
 	if len(values) == 0 {
 		return set
@@ -237,40 +280,20 @@ func (a *assembler) settle(b *pack.Bin, options bitset.Set) {
 // closed reports whether every column of the pool that the options' types, zones and capacity
 // types can be combined to is an option, or cannot be bought.
 func (a *assembler) closed(b *pack.Bin, options bitset.Set) bool {
-	if a.traits == nil {
-		a.traits = traitsOf(a.table)
-		a.offered = make([]bool, 3*len(a.traits))
+	if a.offered == nil {
+		a.offered = make([]bool, len(a.traits.names))
 	}
 	clear(a.offered)
 	for i := options.Next(0); i >= 0; i = options.Next(i + 1) {
-		for _, trait := range a.traits[i] {
+		for _, trait := range a.traits.of[i] {
 			a.offered[trait] = true
 		}
 	}
 	usable := a.table.Pools[b.Pool].Usable
 	for i := usable.Next(0); i >= 0; i = usable.Next(i + 1) {
-		if t := &a.traits[i]; a.offered[t[0]] && a.offered[t[1]] && a.offered[t[2]] && !options.Has(i) {
+		if t := &a.traits.of[i]; a.offered[t[0]] && a.offered[t[1]] && a.offered[t[2]] && !options.Has(i) {
 			return false
 		}
 	}
 	return true
-}
-
-// traitsOf numbers every column's type, zone and capacity type, all in one sequence.
-func traitsOf(t *feasible.Table) [][3]int32 {
-	out := make([][3]int32, len(t.Columns))
-	known := map[[2]string]int32{}
-	number := func(kind, name string) int32 {
-		n, ok := known[[2]string{kind, name}]
-		if !ok {
-			n = int32(len(known))
-			known[[2]string{kind, name}] = n
-		}
-		return n
-	}
-	for i := range t.Columns {
-		c := &t.Columns[i]
-		out[i] = [3]int32{number("type", c.Type.Name), number("zone", c.Offering.Zone), number("capacity", c.Offering.CapacityType)}
-	}
-	return out
 }

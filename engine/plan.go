@@ -41,25 +41,33 @@ type assembler struct {
 	launches map[string]*launch
 	offers   map[string]*offer // by columns
 	left     [][]int64         // by pool and limit: what the pool could still grow by after this plan
-	traits   [][3]int32        // by column; see closed
-	offered  []bool            // by trait: scratch
+	traits   traits
+	offered  []bool // by trait: scratch of closed
+	key      []byte // scratch
 	decision Decision
 }
 
-// take gives out the next n pods of a class: it appends them.
-func (a *assembler) take(out []shape.PodID, class, n int) []shape.PodID {
-	class = int(a.table.Classes[class].Base)
-	pods := a.table.Classes[class].Pods[a.next[class] : a.next[class]+n]
-	a.next[class] += n
+// take gives out the next n pods of a class.
+func (a *assembler) take(class, n int) []shape.PodID {
+	base := a.table.Classes[class].Base
+	from := a.next[base]
+	a.next[base] += n
+	return a.appendPods(make([]shape.PodID, 0, n), class, from, n)
+}
+
+// appendPods appends n pods of a class, oldest first, of which some were given out before.
+func (a *assembler) appendPods(out []shape.PodID, class, from, n int) []shape.PodID {
+	pods := a.table.Classes[a.table.Classes[class].Base].Pods[from : from+n]
+	all := a.table.Snapshot().Pods
 	for _, p := range pods {
-		out = append(out, a.table.Snapshot().Pods[p].ID)
+		out = append(out, all[p].ID)
 	}
 	return out
 }
 
 func (a *assembler) place() {
 	for _, m := range a.board.Moves() {
-		for _, id := range a.take(nil, int(m.Class), int(m.Count)) {
+		for _, id := range a.take(int(m.Class), int(m.Count)) {
 			a.decision.Place = append(a.decision.Place, Placement{Pod: id, Node: a.table.Nodes[m.Node].Name})
 		}
 	}
@@ -72,7 +80,7 @@ func (a *assembler) refuse(stuck []int) {
 			continue
 		}
 		why := a.why(class)
-		for _, id := range a.take(nil, class, n) {
+		for _, id := range a.take(class, n) {
 			tree := why
 			tree.Subject = string(id)
 			a.decision.Unplaced = append(a.decision.Unplaced, Unplaced{Pod: id, Why: tree})

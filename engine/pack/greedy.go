@@ -35,7 +35,8 @@ const asGood = 0.98
 
 // drain opens machines of some kinds until none of them can take anything that is left.
 func (s *solver) drain(kinds []kind, use, order []int) {
-	if s.refreshBuckets() == 0 {
+	left := s.refreshBuckets()
+	if left == 0 {
 		return
 	}
 	queue := make([]candidate, 0, len(use))
@@ -57,7 +58,10 @@ func (s *solver) drain(kinds []kind, use, order []int) {
 		c.density = f.density()
 		if len(queue) == 1 || c.density >= queue[1].density {
 			s.open(f)
-			if s.refreshBuckets() == 0 {
+			for _, e := range f.entries {
+				left -= s.buckets[s.rows[e.Item].bucket].refresh(s.rows)
+			}
+			if left == 0 {
 				return
 			}
 			continue
@@ -87,22 +91,28 @@ func reposition(queue []candidate) {
 func (s *solver) refreshBuckets() int {
 	sum := 0
 	for b := range s.buckets {
-		bk := &s.buckets[b]
-		if bk.left == 0 {
-			continue
-		}
-		bk.left = 0
-		keep := bk.rows[:0]
-		for _, r := range bk.rows {
-			if s.rows[r].left > 0 {
-				bk.left += s.rows[r].left
-				keep = append(keep, r)
-			}
-		}
-		bk.rows = keep
-		sum += bk.left
+		s.buckets[b].refresh(s.rows)
+		sum += s.buckets[b].left
 	}
 	return sum
+}
+
+// refresh is refreshBuckets for one of them. It returns how many pods are gone.
+func (b *bucket) refresh(rows []row) (gone int) {
+	if b.left == 0 {
+		return 0
+	}
+	before := b.left
+	b.left = 0
+	keep := b.rows[:0]
+	for _, r := range b.rows {
+		if rows[r].left > 0 {
+			b.left += rows[r].left
+			keep = append(keep, r)
+		}
+	}
+	b.rows = keep
+	return before - b.left
 }
 
 // valuation is what the fractional relaxation says.

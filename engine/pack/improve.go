@@ -17,8 +17,8 @@ type opening struct {
 
 // openTimes opens a filling so often. Pods are given out later, so that a plan can be taken back.
 func (s *solver) openTimes(f *filling, times int) {
-	bin := Bin{Pool: f.kind.pool, Column: f.column, Columns: f.columns.Clone(), Free: f.free.Clone(), Load: slices.Clone(f.load)}
-	s.opened = append(s.opened, opening{f.kind, slices.Clone(f.entries), times, f.price, bin})
+	bin := Bin{Pool: f.kind.pool, Column: f.column, Columns: s.words.copy(f.columns), Free: s.words.copy(f.free), Load: s.numbers.copy(f.load)}
+	s.opened = append(s.opened, opening{f.kind, s.entries.copy(f.entries), times, f.price, bin})
 	for _, e := range f.entries {
 		s.rows[e.Item].left -= e.Count * times
 	}
@@ -27,13 +27,22 @@ func (s *solver) openTimes(f *filling, times int) {
 
 // hand gives out the pods.
 func (s *solver) hand() {
+	bins, entries := 0, len(s.items)
+	for _, o := range s.opened {
+		bins += o.times
+		entries += o.times * len(o.entries)
+	}
+	s.bins = make([]Bin, 0, bins)
+	all := make([]Entry, 0, entries) // of all bins: a row's pods go on with the next item only when one is used up
 	for _, o := range s.opened {
 		for range o.times {
 			b := o.bin
-			b.Load = slices.Clone(b.Load)
+			b.Load = s.numbers.copy(b.Load)
+			from := len(all)
 			for _, e := range o.entries {
-				b.Entries = s.takeItems(b.Entries, e)
+				all = s.takeItems(all, e)
 			}
+			b.Entries = all[from:len(all):len(all)]
 			s.bins = append(s.bins, b)
 		}
 	}

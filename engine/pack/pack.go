@@ -225,8 +225,11 @@ func (p *packer) leave(it Item, n int) {
 func (p *packer) pack(items []Item, first int) (left []int) {
 	trial := p.limits.clone()
 	s := p.solve(items, trial, p.task.Effort-p.steps)
-	groups := p.byPriority(items)
-	if len(groups) == 1 || !slices.ContainsFunc(s.left, func(n int) bool { return n > 0 }) {
+	var groups [][]int
+	if slices.ContainsFunc(s.left, func(n int) bool { return n > 0 }) {
+		groups = p.byPriority(items)
+	}
+	if len(groups) <= 1 {
 		p.limits = trial
 		p.keep(s, func(i int) int { return first + i })
 		return s.left
@@ -248,6 +251,7 @@ func (p *packer) pack(items []Item, first int) (left []int) {
 
 // keep takes a solver's bins over; at tells which of done its items are.
 func (p *packer) keep(s *solver, at func(int) int) {
+	p.bins = slices.Grow(p.bins, len(s.bins))
 	for _, b := range s.bins {
 		for i := range b.Entries {
 			b.Entries[i].Item = at(b.Entries[i].Item)

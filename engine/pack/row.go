@@ -24,6 +24,7 @@ type row struct {
 	next   int
 	left   int // pods
 	worth  float64
+	bucket int // that the row is in
 }
 
 // hostRule is a hostname rule with what the innermost loop asks of it.
@@ -132,6 +133,7 @@ func (s *solver) buildBuckets() {
 		}
 		s.buckets[b].rows = append(s.buckets[b].rows, r)
 		s.buckets[b].left += s.rows[r].left
+		s.rows[r].bucket = b
 	}
 }
 

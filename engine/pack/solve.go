@@ -48,6 +48,11 @@ type solver struct {
 	bins    []Bin
 	spare   *filling
 
+	// What openings are made of.
+	words   slab[uint64]
+	numbers slab[int64]
+	entries slab[Entry]
+
 	// floor is a price that no packing can go below; floors has what each tier began with.
 	floor  float64
 	floors []float64
