@@ -24,6 +24,7 @@ type State struct {
 	sites   sites
 	named   bool    // some tally tells nodes of one profile apart
 	guests  []guest // ascending by daemon
+	kin     []int32 // by class: the first that is alike but for requests
 }
 
 // Class is how one class of pods takes part in counting.
@@ -83,8 +84,11 @@ type Rule struct {
 func New(t *feasible.Table) *State {
 	s := &State{table: t, byText: map[string]int32{}, byKey: map[string]int32{}}
 	s.Classes = make([]Class, len(t.Classes))
+	s.findKin()
 	for i, c := range t.Classes {
-		s.bind(i, c)
+		if s.leads(i) {
+			s.bind(i, c)
+		}
 	}
 	s.bindBySymmetry()
 	s.Tallies = slices.Clip(s.Tallies)
@@ -98,6 +102,7 @@ func New(t *feasible.Table) *State {
 		s.Tallies[i].standing = slices.Clone(s.Tallies[i].Nodes)
 	}
 	s.involve()
+	s.followKin()
 	s.invite()
 	return s
 }
@@ -223,7 +228,7 @@ func (s *State) bindBySymmetry() {
 	for _, term := range terms {
 		matches := newMatcher(term.namespace, term.term)
 		for i, own := range s.table.Classes {
-			if matches.selects(own.Class) {
+			if s.leads(i) && matches.selects(own.Class) {
 				at := s.tally("holder "+term.text, term.term.Key, func() Tally { return Tally{holder: term.text, ending: true} })
 				s.rule(i, own, Rule{Kind: Apart, Tally: at})
 			}
@@ -263,6 +268,9 @@ func (s *State) rule(i int, c *feasible.Class, r Rule) {
 func (s *State) involve() {
 	known := map[string][]int32{} // what classes add, by their part
 	for i, c := range s.table.Classes {
+		if !s.leads(i) {
+			continue
+		}
 		own := &s.Classes[i]
 		note := func(key int32) {
 			if s.Keys[key].Host {

@@ -46,6 +46,7 @@ type Interner struct {
 	classes []*shape.Class
 	known   []exemplar       // by class
 	byHash  map[uint64]int32 // the newest class of each digest; older ones by exemplar.next
+	byKin   map[uint64]int32 // a class by the digest of all but requests and volumes
 
 	selectsNamespaces bool
 
@@ -74,6 +75,7 @@ func NewInterner(world *World) *Interner {
 		observed:  map[string]struct{}{},
 		seed:      maphash.MakeSeed(),
 		byHash:    map[uint64]int32{},
+		byKin:     map[uint64]int32{},
 		byProfile: map[uint64][]int32{},
 	}
 }
@@ -87,7 +89,10 @@ func (in *Interner) Profiles() []*shape.Profile {
 }
 
 // Reset forgets which pods make which class. Classes given out stay valid as values.
-func (in *Interner) Reset() { clear(in.byHash) }
+func (in *Interner) Reset() {
+	clear(in.byHash)
+	clear(in.byKin)
+}
 
 // SelectsNamespaces reports whether some class depends on the labels of namespaces.
 func (in *Interner) SelectsNamespaces() bool { return in.selectsNamespaces }
@@ -168,8 +173,9 @@ func (in *Interner) Class(pod *corev1.Pod) (int32, error) {
 	d := digest{seed: in.seed}
 	d.text(pod.Namespace)
 	e.observed = in.digestLabels(&d, pod.Labels)
-	d.vector(&requests)
 	d.spec(&pod.Spec)
+	kin := d.sum
+	d.vector(&requests)
 	d.volumes(e.volumes)
 	d.requirements(e.deduced)
 	e.sum = d.sum
@@ -181,14 +187,37 @@ func (in *Interner) Class(pod *corev1.Pod) (int32, error) {
 	if len(requests.Extended) == 0 {
 		requests.Extended = nil
 	}
-	c, err := in.newClass(pod, requests, in.labelsOf(pod.Labels, e.observed), e.volumes)
-	if e.problem != nil {
-		c.Refused = e.problem.Error()
-	} else {
-		e.problem = err
+	c := in.likeKin(kin, pod, requests, &e)
+	if c == nil {
+		var err error
+		c, err = in.newClass(pod, requests, in.labelsOf(pod.Labels, e.observed), e.volumes)
+		if e.problem != nil {
+			c.Refused = e.problem.Error()
+		} else {
+			e.problem = err
+		}
+		in.addDefaults(c, e.deduced)
+		if e.plain() && c.Refused == "" {
+			in.byKin[kin] = int32(len(in.classes))
+		}
 	}
-	in.addDefaults(c, e.deduced)
 	return in.add(c, e), e.problem
+}
+
+// plain exemplars make classes that differ in nothing but what digest.spec looks at, namespace, labels and requests.
+func (e *exemplar) plain() bool {
+	return e.problem == nil && e.volumes == nil && len(e.deduced) == 0
+}
+
+// likeKin makes a class from one that differs by its requests alone, with which it shares all else; nil if there is none.
+func (in *Interner) likeKin(kin uint64, pod *corev1.Pod, requests shape.Vector, e *exemplar) *shape.Class {
+	i, found := in.byKin[kin]
+	if !found || !e.plain() || !in.related(i, e) || checkRequests(specPath, pod) != nil {
+		return nil
+	}
+	c := *in.classes[i]
+	c.Requests = requests
+	return &c
 }
 
 // fewKeys is up to how many observed labels are looked up one by one, which is quicker than to go through a map.
@@ -247,16 +276,23 @@ func (in *Interner) find(e *exemplar, requests *shape.Vector) int32 {
 }
 
 func (in *Interner) same(i int32, e *exemplar, requests *shape.Vector) bool {
-	c, k := in.classes[i], &in.known[i]
-	if k.namespace != e.namespace || k.virtual != e.virtual || k.observed != e.observed || !sameVector(&c.Requests, requests) {
+	k := &in.known[i]
+	return sameVector(&in.classes[i].Requests, requests) && sameVolumes(k.volumes, e.volumes) && in.related(i, e) &&
+		sameRequirements(k.deduced, e.deduced)
+}
+
+// related reports whether a class is that of pods like e, requests and volumes aside.
+func (in *Interner) related(i int32, e *exemplar) bool {
+	k := &in.known[i]
+	if k.namespace != e.namespace || k.virtual != e.virtual || k.observed != e.observed {
 		return false
 	}
-	for _, l := range c.Labels {
+	for _, l := range in.classes[i].Labels {
 		if value, ok := e.labels[l.Key]; !ok || value != l.Value {
 			return false
 		}
 	}
-	return sameVolumes(k.volumes, e.volumes) && sameSpec(k.spec, e.spec) && sameRequirements(k.deduced, e.deduced)
+	return sameSpec(k.spec, e.spec)
 }
 
 func sameVector(a, b *shape.Vector) bool {
@@ -287,7 +323,7 @@ func (in *Interner) add(c *shape.Class, e exemplar) int32 {
 // fork makes an Interner that looks at the same labels and knows no classes yet. Several forks may be at work at once,
 // while in is left alone.
 func (in *Interner) fork() *Interner {
-	return &Interner{world: in.world, observed: in.observed, keys: in.keys, seed: in.seed, byHash: map[uint64]int32{}}
+	return &Interner{world: in.world, observed: in.observed, keys: in.keys, seed: in.seed, byHash: map[uint64]int32{}, byKin: map[uint64]int32{}}
 }
 
 // adopt takes over the classes of a fork and returns which of in's they are, by the fork's indexes.
