@@ -33,20 +33,33 @@ func (a *assigner) assign(class, left int) int {
 }
 
 type assigner struct {
-	b     *board.Board
-	items []Item
-	cells map[string][]*spread.Cell
-	costs map[costKey]float64
-	rooms map[maskKey][]priced
-	shuns []bool // see shunned
+	b       *board.Board
+	items   []Item
+	cells   map[string][]*spread.Cell
+	markets map[maskKey]*market
+	lists   []*market        // those of markets, each once
+	closed  map[costKey]bool // where no node could be opened after all
+	shuns   []bool           // see shunned
+
+	// Scratch of sites.
+	open []site
+	list []*site
+}
+
+func newAssigner(b *board.Board) *assigner {
+	return &assigner{b: b, cells: map[string][]*spread.Cell{}, markets: map[maskKey]*market{}, closed: map[costKey]bool{}}
 }
 
 // costKey is what the cost of a pod on a new node depends on.
 type costKey struct {
-	where *feasible.Where
-	cell  *spread.Cell
-	size  int32
-	most  int32 // pods of the class on one node; 0 for any number
+	place maskKey
+	pod   podKey
+}
+
+// podKey is what the cost depends on in one place.
+type podKey struct {
+	size int32
+	most int32 // pods of the class on one node; 0 for any number
 }
 
 // anywhere fills existing nodes in order, then counts on new ones.
@@ -205,20 +218,20 @@ func (a *assigner) accompanied(class int, cell *spread.Cell) bool {
 	return true
 }
 
-// sites lists where pods of a class could go, in the order of the domains.
+// sites lists where pods of a class could go, in the order of the domains. The list is good until the next one is made.
 func (a *assigner) sites(class int) []*site {
 	b := a.b
 	keys := b.Spread.Classes[class].Keys
 	cells := a.cellsOf(keys)
-	open := make([]site, 0, len(cells))
+	a.open = a.open[:0]
 	for _, cell := range cells {
 		if cost, ok := a.opens(class, cell); ok {
-			open = append(open, site{domains: cell.Domains, cell: cell, cost: cost})
+			a.open = append(a.open, site{domains: cell.Domains, cell: cell, cost: cost})
 		}
 	}
-	sites := make([]*site, len(open))
-	for i := range open {
-		sites[i] = &open[i]
+	sites := a.list[:0]
+	for i := range a.open {
+		sites = append(sites, &a.open[i])
 	}
 	a.setUniverse(class)
 	var domains []int32
@@ -234,6 +247,7 @@ func (a *assigner) sites(class int) []*site {
 		}
 		sites[i].nodes = append(sites[i].nodes, int32(node))
 	}
+	a.list = sites
 	return sites
 }
 
@@ -282,63 +296,17 @@ func (a *assigner) opens(class int, cell *spread.Cell) (cost float64, ok bool) {
 
 // opensAt is opens for pods of the class's size that may go elsewhere than it.
 func (a *assigner) opensAt(class int, where *feasible.Where, cell *spread.Cell) (cost float64, ok bool) {
-	t := a.b.Table
-	c := t.Classes[class]
-	most := a.b.Spread.MostOnHost(class)
-	key := costKey{where, cell, c.Size, most}
-	if cost, known := a.costs[key]; known {
-		return cost, !math.IsInf(cost, 1)
+	c := a.b.Table.Classes[class]
+	key := costKey{maskKey{where, cell}, podKey{c.Size, a.b.Spread.MostOnHost(class)}}
+	if len(a.closed) > 0 && a.closed[key] {
+		return math.Inf(1), false
 	}
-	defer func() { a.costs[key] = cost }()
-	cost = math.Inf(1)
-	for _, m := range a.roomsOf(maskKey{where, cell}) {
-		if share, fits := dominant(c.First, m.room); fits {
-			if most > 0 {
-				share = max(share, 1/float64(most))
-			}
-			cost = min(cost, share*m.price)
-		}
-	}
+	cost = a.market(key.place).cost(key.pod, c.First)
 	return cost, !math.IsInf(cost, 1)
 }
 
-// priced is a machine's room and what it costs.
-type priced struct {
-	room  []int64
-	price float64
-}
-
-// roomsOf lists the machines that could be opened in a place, those that differ by their zone alone once.
-func (a *assigner) roomsOf(k maskKey) []priced {
-	if list, known := a.rooms[k]; known {
-		return list
-	}
-	t := a.b.Table
-	var list []priced
-	m := newMask(t, k)
-	for p, pool := range t.Pools {
-		for _, alt := range m.alts[p] {
-			for i := alt.Columns.Next(0); i >= 0; i = alt.Columns.Next(i + 1) {
-				next := priced{pool.Room(i), float64(t.Columns[i].Price())}
-				if n := len(list); n == 0 || list[n-1].price != next.price || !slices.Equal(list[n-1].room, next.room) {
-					list = append(list, next)
-				}
-			}
-		}
-	}
-	a.rooms[k] = list
-	return list
-}
-
-// dominant is the largest fraction of room that need takes.
-func dominant(need, room []int64) (share float64, fits bool) {
-	if feasible.Fits(need, room, 1) == 0 {
-		return 0, false
-	}
-	for d, n := range need {
-		if n > 0 {
-			share = max(share, float64(n)/float64(room[d]))
-		}
-	}
-	return share, true
+// close notes that no more nodes can be opened for pods like those of a class.
+func (a *assigner) close(class int, cell *spread.Cell) {
+	c := a.b.Table.Classes[class]
+	a.closed[costKey{maskKey{c.Where, cell}, podKey{c.Size, a.b.Spread.MostOnHost(class)}}] = true
 }

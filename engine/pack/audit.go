@@ -13,7 +13,8 @@ import (
 type audit struct {
 	*packer
 	ledger *spread.Ledger
-	placed []bool // by class, preferences given up: the plan has pods of it, or had
+	placed []bool  // by class, preferences given up: the plan has pods of it, or had
+	lasts  []int32 // by class: see last
 
 	firm    []bool       // by tally: a rule that is no preference asks it; nil if not known
 	reaches []reach      // by bin
@@ -26,7 +27,10 @@ func (p *packer) verify() *spread.Ledger {
 	if len(p.board.Spread.Tallies) == 0 && !p.tight() {
 		return nil
 	}
-	a := &audit{packer: p, placed: make([]bool, len(p.board.Table.Classes))}
+	a := &audit{packer: p, placed: make([]bool, len(p.board.Table.Classes)), lasts: make([]int32, len(p.board.Table.Classes))}
+	for class := range a.lasts {
+		a.lasts[class] = int32(p.last(class))
+	}
 	a.eachEntry(func(class, _, _ int) { a.placed[class] = true })
 	for {
 		left := a.replay()
@@ -84,7 +88,7 @@ func (a *audit) eachEntry(do func(class, node, count int)) {
 }
 
 func (a *audit) entry(class, node, count int, do func(class, node, count int)) {
-	class = a.last(class)
+	class = int(a.lasts[class])
 	if own := &a.board.Spread.Classes[class]; count > 0 && len(own.Rules)+len(own.Adds) > 0 {
 		do(class, node, count)
 	}
@@ -99,11 +103,11 @@ func (a *audit) groups() (bound, free []group) {
 			list = &bound
 		}
 		k := [2]int32{int32(class), a.ledger.Place(class, node)}
-		if i, known := at[k]; known {
-			(*list)[i].left += int32(count)
-			return
-		}
 		if k[1] < 0 {
+			if i, known := at[k]; known {
+				(*list)[i].left += int32(count)
+				return
+			}
 			at[k] = len(*list)
 		}
 		*list = append(*list, group{int32(class), int32(node), int32(count)})

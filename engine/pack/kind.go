@@ -2,7 +2,6 @@ package pack
 
 import (
 	"cmp"
-	"encoding/binary"
 	"maps"
 	"math"
 	"slices"
@@ -58,31 +57,41 @@ func newMask(t *feasible.Table, k maskKey) mask {
 func (s *solver) kinds(pools []int) []kind {
 	t := s.table
 	var out []kind
-	var sig []byte
+	takes := bitset.New(len(s.masks))
 	for _, p := range pools {
-		seen := map[string]bool{}
 		pool := t.Pools[p]
 		for i := pool.Usable.Next(0); i >= 0; i = pool.Usable.Next(i + 1) {
-			k := kind{pool: p, column: i, room: pool.Room(i), takes: bitset.New(len(s.masks))}
-			any := false
+			clear(takes)
 			for m := range s.masks {
 				if s.masks[m].has(p, i) {
-					k.takes.Add(m)
-					any = true
+					takes.Add(m)
 				}
 			}
-			if sig = k.signature(sig[:0]); !any || seen[string(sig)] { // columns ascend by price: the first is the cheapest
-				continue
+			k := kind{pool: p, column: i, price: float64(t.Columns[i].Price() + s.nodePrice), room: pool.Room(i), takes: takes}
+			if takes.Any() && !standsIn(out, &k) {
+				k.takes = s.words.copy(takes)
+				out = append(out, k)
 			}
-			seen[string(sig)] = true
-			k.price = float64(t.Columns[i].Price() + s.nodePrice)
-			out = append(out, k)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b kind) int {
 		return cmp.Or(cmp.Compare(a.price, b.price), cmp.Compare(a.column, b.column), cmp.Compare(a.pool, b.pool))
 	})
 	return undominated(out)
+}
+
+// nearby is how many kinds are compared with one at once: columns of equal price, which are mostly those of one type,
+// stand together.
+const nearby = 8
+
+// standsIn reports whether one of the last kinds costs as much as k and can replace it.
+func standsIn(list []kind, k *kind) bool {
+	for i := len(list) - 1; i >= max(len(list)-nearby, 0) && list[i].price == k.price; i-- {
+		if list[i].replaces(k) {
+			return true
+		}
+	}
+	return false
 }
 
 // unsettled lists the machines of some pools as if no pod's domain had been settled: what a plan costs at least must
@@ -133,34 +142,21 @@ func (m *mask) has(pool, column int) bool {
 	return false
 }
 
-// signature is equal for machines with the same room for the same items; it is appended.
-func (k *kind) signature(out []byte) []byte {
-	for _, n := range k.room {
-		out = binary.LittleEndian.AppendUint64(out, uint64(n))
-	}
-	for _, w := range k.takes {
-		out = binary.LittleEndian.AppendUint64(out, w)
-	}
-	return out
-}
-
-// undominated drops machines that another one replaces at no higher price. Pools with limits
-// keep theirs: the replacement may run out.
+// undominated drops machines that another one replaces at no higher price. The list ascends by price.
 func undominated(list []kind) []kind {
 	out := list[:0:0]
-	type corner struct{ cpu, memory int64 }
-	var corners []corner // of out: most machines are told apart by these two, without looking further
+	var most []int64 // by out: the most of the first resource that a kind up to there has
 	for i := range list {
-		own := corner{list[i].room[0], list[i].room[1]}
+		own := list[i].room[0]
 		dominated := false
-		for j, c := range corners {
-			if c.cpu >= own.cpu && c.memory >= own.memory && out[j].replaces(&list[i]) {
-				dominated = true
-				break
-			}
+		for j := len(out) - 1; j >= 0 && most[j] >= own && !dominated; j-- {
+			dominated = out[j].replaces(&list[i])
 		}
 		if !dominated {
-			out, corners = append(out, list[i]), append(corners, own)
+			if n := len(most); n > 0 {
+				own = max(own, most[n-1])
+			}
+			out, most = append(out, list[i]), append(most, own)
 		}
 	}
 	return out

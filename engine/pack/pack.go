@@ -2,7 +2,6 @@ package pack
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/board"
@@ -31,7 +30,7 @@ type Result struct {
 // new ones.
 func Pack(b *board.Board, task Task) Result {
 	p := &packer{board: b, task: task, limits: newLimits(b.Table), stuck: make([]int, len(b.Table.Classes)), failed: map[int]bool{}}
-	p.assigner = &assigner{b: b, cells: map[string][]*spread.Cell{}, costs: map[costKey]float64{}, rooms: map[maskKey][]priced{}}
+	p.assigner = newAssigner(b)
 	p.assignAll()
 	for range packRounds {
 		p.assignAgain()
@@ -169,8 +168,7 @@ func (p *packer) shut(it Item) bool {
 	if slices.ContainsFunc(st.Classes[it.Class].Rules, func(r spread.Rule) bool { return r.Kind == spread.Near && st.Keys[r.Key].Host }) {
 		return false // it was for want of somebody to share the node with
 	}
-	c := p.board.Table.Classes[it.Class]
-	p.costs[costKey{c.Where, it.Cell, c.Size, st.MostOnHost(it.Class)}] = math.Inf(1)
+	p.close(it.Class, it.Cell)
 	return it.Cell != nil
 }
 
