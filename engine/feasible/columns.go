@@ -90,6 +90,20 @@ func (c *Column) Label(key string) (v require.Values, ok bool) {
 	return require.Of(c.Type.Requirements[i]), true
 }
 
+// value is the only value that a label of the column's nodes can have; ok is false if there are several, or it may be
+// missing.
+func (c *Column) value(key string) (value string, ok bool) {
+	switch key {
+	case shape.LabelZone:
+		return c.Offering.Zone, c.Offering.Zone != ""
+	case shape.LabelCapacityType:
+		return c.Offering.CapacityType, c.Offering.CapacityType != ""
+	case shape.LabelInstanceType:
+		return c.Type.Name, true
+	}
+	return shape.LabelValue(c.Offering.Extra, key)
+}
+
 // key indexes one label, once.
 func (t *Table) key(key string) *keyIndex {
 	if k := t.keys[key]; k != nil {
@@ -98,7 +112,19 @@ func (t *Table) key(key string) *keyIndex {
 	n := len(t.Columns)
 	k := &keyIndex{absent: bitset.New(n), defined: bitset.New(n)}
 	at := map[string]bitset.Set{}
+	note := func(value string, i int) {
+		if at[value] == nil {
+			at[value] = bitset.New(n)
+			k.values = append(k.values, value)
+		}
+		at[value].Add(i)
+	}
 	for i := range t.Columns {
+		if value, ok := t.Columns[i].value(key); ok { // by far the most
+			k.defined.Add(i)
+			note(value, i)
+			continue
+		}
 		v, ok := t.Columns[i].Label(key)
 		if ok {
 			k.defined.Add(i)
@@ -109,11 +135,7 @@ func (t *Table) key(key string) *keyIndex {
 			continue
 		}
 		for _, m := range members {
-			if at[m] == nil {
-				at[m] = bitset.New(n)
-				k.values = append(k.values, m)
-			}
-			at[m].Add(i)
+			note(m, i)
 		}
 	}
 	slices.Sort(k.values)

@@ -3,11 +3,11 @@ package feasible
 import (
 	"cmp"
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/fanout"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
@@ -84,6 +84,7 @@ type Class struct {
 	// variant to try when this one finds no place, -1 for none.
 	Base, Next int32
 
+	rank  int32       // of Size: pods of a lower one are harder to place; of equal Needs equal
 	avoid bool        // stay off nodes with a PreferNoSchedule taint
 	first shape.PodID // the least ID of Pods: the last tie-break between classes
 }
@@ -103,19 +104,16 @@ func Compile(s *shape.Snapshot, respect bool) *Table {
 	t := &Table{snapshot: s, keys: map[string]*keyIndex{}, wheres: map[string]*Where{}, volumes: map[shape.Attach]int32{}, Attached: map[[2]int32]bool{}}
 	t.collectClasses()
 	t.nameResources()
-	sizes := map[string]*Class{}
+	fanout.Both(func() { t.compileClasses(respect) }, t.buildColumns)
+	t.buildPools()
+	t.buildNodes()
+	return t
+}
+
+// compileClasses works out what each class needs and where it may go. It looks at no columns: those are built meanwhile.
+func (t *Table) compileClasses(respect bool) {
+	t.sizeClasses()
 	for _, c := range t.Classes {
-		c.Need, c.Size = t.Flat(c.Requests), int32(len(sizes))
-		t.addAttach(c)
-		size := numbersText(c.Need)
-		for _, v := range c.Shared {
-			size += fmt.Sprintf("+%d", v.ID)
-		}
-		if same := sizes[size]; same != nil {
-			c.Need, c.First, c.Size = same.Need, same.First, same.Size
-		} else {
-			sizes[size] = c
-		}
 		c.Where, c.Next = t.whereOf(c.Class, false), -1
 		c.Strict = c.Where
 		if len(c.Where.shuns) > 0 {
@@ -139,10 +137,48 @@ func Compile(s *shape.Snapshot, respect bool) *Table {
 	if respect {
 		t.addVariants()
 	}
-	t.buildColumns()
-	t.buildPools()
-	t.buildNodes()
-	return t
+}
+
+// sizeClasses finds the distinct sizes, and ranks them by how hard pods of the size are to place.
+func (t *Table) sizeClasses() {
+	known := map[string]*Class{}
+	var sizes []*Class // of each size the first
+	scratch, text := make([]int64, len(t.Resources)), []byte(nil)
+	for _, c := range t.Classes {
+		clear(scratch)
+		t.add(scratch, &c.Requests, 1)
+		c.Need = scratch
+		t.addAttach(c)
+		text = appendNumbers(text[:0], c.Need)
+		for _, v := range c.Shared {
+			text = binary.LittleEndian.AppendUint32(text, uint32(v.ID))
+		}
+		same := known[string(text)]
+		if same == nil {
+			same, c.Size = c, int32(len(sizes))
+			known[string(text)] = c
+			sizes = append(sizes, c)
+			if c.Need = slices.Clone(scratch); len(c.Shared) == 0 {
+				c.First = c.Need
+			}
+		}
+		c.Need, c.First, c.Size = same.Need, same.First, same.Size
+	}
+	hard := func(a, b *Class) int {
+		return cmp.Or(slices.Compare(b.Need[4:], a.Need[4:]), cmp.Compare(bulk(b.Need), bulk(a.Need)), slices.Compare(b.Need, a.Need))
+	}
+	order := slices.Clone(sizes)
+	slices.SortStableFunc(order, hard)
+	rank := int32(0)
+	for i, c := range order {
+		if i > 0 && hard(order[i-1], c) != 0 {
+			rank++
+		}
+		c.rank = rank
+	}
+	for _, c := range t.Classes {
+		c.rank = sizes[c.Size].rank
+	}
 }
 
 // Snapshot is what the Table was compiled from.
@@ -165,11 +201,21 @@ func (t *Table) collectClasses() {
 		}
 	}
 	rest := make([]int32, len(s.Pods))
+	wanted := 0
+	for _, n := range counts {
+		if n > 0 {
+			wanted++
+		}
+	}
+	list := make([]Class, wanted)
+	t.Classes = make([]*Class, 0, wanted)
 	for source, n := range counts {
 		t.class[source] = -1
 		if n > 0 {
-			t.class[source] = int32(len(t.Classes))
-			t.Classes = append(t.Classes, &Class{Class: s.Classes[source], Source: int32(source), Pods: rest[:0:n]})
+			i := len(t.Classes)
+			t.class[source] = int32(i)
+			list[i] = Class{Class: s.Classes[source], Source: int32(source), Pods: rest[:0:n]}
+			t.Classes = append(t.Classes, &list[i])
 			rest = rest[n:]
 		}
 	}
@@ -198,13 +244,12 @@ func (t *Table) collectClasses() {
 	}
 }
 
-// numbersText is a map key for a vector.
-func numbersText(v []int64) string {
-	out := make([]byte, 0, 8*len(v))
+// appendNumbers appends a vector to a map key.
+func appendNumbers(key []byte, v []int64) []byte {
 	for _, n := range v {
-		out = binary.LittleEndian.AppendUint64(out, uint64(n))
+		key = binary.LittleEndian.AppendUint64(key, uint64(n))
 	}
-	return string(out)
+	return key
 }
 
 func (t *Table) nameResources() {
@@ -324,10 +369,8 @@ func (t *Table) compareClasses(a, b *Class) int {
 	if c := cmp.Compare(b.Priority, a.Priority); c != 0 {
 		return c
 	}
-	if a.Size != b.Size {
-		if c := cmp.Or(slices.Compare(b.Need[4:], a.Need[4:]), cmp.Compare(bulk(b.Need), bulk(a.Need)), slices.Compare(b.Need, a.Need)); c != 0 {
-			return c
-		}
+	if c := cmp.Compare(a.rank, b.rank); c != 0 {
+		return c
 	}
 	if a.Where != b.Where {
 		if c := cmp.Compare(a.Where.text, b.Where.text); c != 0 {

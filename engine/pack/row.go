@@ -78,6 +78,7 @@ func (s *solver) buildRows() {
 	at := make(map[string]int, len(s.items))
 	s.rows = make([]row, 0, len(s.items))
 	var key []byte
+	rowOf := make([]int, len(s.items))
 	for i, it := range s.items {
 		c := s.table.Classes[it.Class]
 		key = binary.LittleEndian.AppendUint32(key[:0], uint32(c.Size))
@@ -90,8 +91,18 @@ func (s *solver) buildRows() {
 			s.rows = append(s.rows, row{need: c.Need, shared: c.Shared, mask: s.maskOf[i], class: it.Class})
 			s.bindHosts(&s.rows[r])
 		}
-		s.rows[r].items = append(s.rows[r].items, i)
+		rowOf[i] = r
+		s.rows[r].next++ // counts its items for now
 		s.rows[r].left += it.Count
+	}
+	rest := make([]int, len(s.items))
+	for r := range s.rows {
+		row := &s.rows[r]
+		row.items, rest = rest[:0:row.next], rest[row.next:]
+		row.next = 0
+	}
+	for i, r := range rowOf {
+		s.rows[r].items = append(s.rows[r].items, i)
 	}
 }
 
