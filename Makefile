@@ -12,6 +12,7 @@ TESTFLAGS ?=
 BENCHFLAGS ?=
 SOAKFLAGS ?=
 AGREEMENTFLAGS ?=
+SCALEFLAGS ?=
 STORIES ?=
 N ?= 20000
 
@@ -97,6 +98,10 @@ bench-peer: ## Measure the planner beside Karpenter's on the same inputs, in one
 .PHONY: agreement
 agreement: playground-binary ## Measure on whole clusters whether kube-scheduler puts pods where they were planned (2 minutes; AGREEMENTFLAGS=-h lists flags)
 	@bin/playground agreement $(AGREEMENTFLAGS)
+
+.PHONY: scale
+scale: playground-binary ## Scale four Deployments to 3,000 pods and down again on a whole cluster, and print time, price, evictions and CPU (11 minutes; SCALEFLAGS=-h lists flags)
+	@bin/playground scale $(SCALEFLAGS)
 
 .PHONY: oracle
 oracle: ## Hold N placements (20,000 unless told, half a minute) of random plans against kube-scheduler's own filters

@@ -30,7 +30,7 @@ const (
 	writesWithin = 2 * time.Second
 
 	// settleFor is how much longer to wait at least: watches are not ordered among each other.
-	settleFor = 50 * time.Millisecond
+	settleFor = 200 * time.Millisecond
 
 	// lookEvery is how often a node that waits is looked at again.
 	lookEvery = 25 * time.Millisecond
@@ -41,7 +41,7 @@ type waiting struct {
 	ready   time.Time     // since when only our taint keeps pods off
 	took    time.Duration // from the claim's creation until then
 	asked   time.Time     // when it was last asked whether it may open
-	filled  bool          // no pod comes or goes any more
+	filled  time.Time     // when it was settled which pods come, and they began to be written to; zero before
 	written time.Time     // when its pods were nominated; zero before
 	seen    time.Time     // when our own watch showed that; zero before
 }
@@ -60,7 +60,7 @@ func (n *Nominator) Hold(ctx context.Context, claim *karpenterv1.NodeClaim, node
 		return n.release(claim.Name), nil
 	}
 	w := n.held(claim, now)
-	if !w.filled && now.Before(n.patience()) && n.missing(claim.Name, now) {
+	if w.filled.IsZero() && now.Before(n.patience()) && n.missing(claim.Name, now) {
 		return lookEvery, nil
 	}
 	n.fillUp()
@@ -112,7 +112,7 @@ func (n *Nominator) unfilled() []string {
 	defer n.mu.Unlock()
 	var out []string
 	for claim, w := range n.gate {
-		if !w.filled {
+		if w.filled.IsZero() {
 			out = append(out, claim)
 		}
 	}
@@ -125,22 +125,23 @@ func (n *Nominator) settled(claim string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	w := n.gate[claim]
-	return w != nil && w.filled
+	return w != nil && !w.filled.IsZero()
 }
 
 // fix notes that held claims have been filled up.
 func (n *Nominator) fix(claims []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	now := n.Clock.Now()
 	for _, claim := range claims {
 		if w := n.gate[claim]; w != nil {
-			w.filled = true
+			w.filled = now
 		}
 	}
 }
 
 // settles is how much longer a claim waits whose nominations our own watch shows: until it shows those of all that open
-// with it, and then for as long as that took, since the scheduler's may be as slow, and slower.
+// with it, and then for a quarter of the time that took: the scheduler's watch may be slower.
 func (n *Nominator) settles(claim string) (left time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -150,11 +151,11 @@ func (n *Nominator) settles(claim string) (left time.Duration) {
 	}
 	for _, w := range n.gate {
 		switch {
-		case !w.filled || !w.written.IsZero() && now.Sub(w.written) >= 2*writesWithin: // is not of them, or takes too long
+		case w.filled.IsZero() || !w.written.IsZero() && now.Sub(w.written) >= 2*writesWithin: // is not of them, or takes too long
 		case w.seen.IsZero():
 			left = max(left, lookEvery)
 		default:
-			left = max(left, max(settleFor, min(w.seen.Sub(w.written), writesWithin))-now.Sub(w.seen))
+			left = max(left, max(settleFor, min(w.seen.Sub(w.filled)/4, writesWithin))-now.Sub(w.seen))
 		}
 	}
 	return left
@@ -174,7 +175,7 @@ func (n *Nominator) patience() time.Time {
 	defer n.mu.Unlock()
 	var first, last waiting
 	for _, w := range n.gate {
-		if w.filled {
+		if !w.filled.IsZero() {
 			continue
 		}
 		if first.ready.IsZero() || w.ready.Before(first.ready) {

@@ -265,13 +265,13 @@ func TestHowLongANodeIsHeld(t *testing.T) {
 		change   func(*cluster)
 		min, max time.Duration
 	}{
-		"alone":                    {func(*cluster) {}, 0, 200 * time.Millisecond},
+		"alone":                    {func(*cluster) {}, 0, 2 * settleFor},
 		"nothing is planned there": {func(c *cluster) { clear(c.pods) }, 0, 0},
 		"another has not joined":   {func(c *cluster) { c.nodes["d"] = nil }, comesWithin, 2 * time.Second},
 		"another takes pods already": {func(c *cluster) {
 			c.nodes["d"] = newNode("m")
 			c.nodes["d"].Labels[karpenterv1.NodeRegisteredLabelKey] = "true"
-		}, 0, 200 * time.Millisecond},
+		}, 0, 2 * settleFor},
 		"it is not Ready, ever": {func(c *cluster) { c.nodes["c"].Status.Conditions = nil }, startsWithin, startsWithin + time.Second},
 		"others keep it back": {func(c *cluster) {
 			c.nodes["c"].Spec.Taints = append(c.nodes["c"].Spec.Taints, corev1.Taint{Key: corev1.TaintNodeNotReady})

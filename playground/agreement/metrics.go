@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -14,6 +15,8 @@ import (
 type metrics struct {
 	asPlanned, elsewhere float64 // pods
 	price                float64 // of all nodes, in dollars an hour
+	disrupted            float64 // claims
+	evictions            float64 // that the API server granted
 	cpu                  float64 // seconds
 	memory               float64 // bytes
 }
@@ -37,19 +40,20 @@ func scrape(ctx context.Context, url string) (metrics, error) {
 	bound := "karpenter_pods_bound_as_planned_total"
 	return metrics{
 		asPlanned: sum(families[bound], "true"), elsewhere: sum(families[bound], "false"),
-		price:  sum(families["karpenter_nodepools_cost_total"], ""),
-		cpu:    sum(families["process_cpu_seconds_total"], ""),
-		memory: sum(families["process_resident_memory_bytes"], ""),
+		disrupted: sum(families["karpenter_nodeclaims_disrupted_total"]), evictions: sum(families["karpenter_pods_eviction_requests_total"], "200", "201"),
+		price:  sum(families["karpenter_nodepools_cost_total"]),
+		cpu:    sum(families["process_cpu_seconds_total"]),
+		memory: sum(families["process_resident_memory_bytes"]),
 	}, nil
 }
 
-// sum adds up a family's series, those with a label of that value unless it is empty.
-func sum(family *dto.MetricFamily, value string) float64 {
+// sum adds up a family's series: those with a label of one of these values, or all if there are none.
+func sum(family *dto.MetricFamily, values ...string) float64 {
 	total := 0.0
 	for _, m := range family.GetMetric() {
-		has := value == ""
+		has := len(values) == 0
 		for _, label := range m.GetLabel() {
-			has = has || label.GetValue() == value
+			has = has || slices.Contains(values, label.GetValue())
 		}
 		if has {
 			total += m.GetCounter().GetValue() + m.GetGauge().GetValue()

@@ -23,10 +23,8 @@ type Setting struct {
 	Metrics string // address of Dovetail's metrics page
 	Journal string // directory of Dovetail's journal
 
-	// Pool and its class are created after the pods when PodsFirst is set, so that one plan sees all pods.
-	Pool      client.Object
-	Class     client.Object
-	PodsFirst bool
+	Pool  client.Object
+	Class client.Object
 
 	// Patience bounds the wait for all pods to run.
 	Patience time.Duration
@@ -55,31 +53,23 @@ const (
 	settle = 3 * time.Second
 )
 
-// Run deploys a workload and measures. The error says what did not come true in time.
+// Run deploys a workload, and then creates the pool, so that one plan sees all pods, and measures. The error says what did not come true in time.
 func Run(ctx context.Context, setting Setting, workload Workload) (Result, error) {
 	c, err := newClient(setting.Config)
 	if err != nil {
 		return Result{}, err
 	}
-	if !setting.PodsFirst {
-		if err := create(ctx, c, setting.Class, setting.Pool); err != nil {
-			return Result{}, err
-		}
-	}
-	began := time.Now()
 	for _, g := range workload.Groups {
 		if err := create(ctx, c, g.deployment()); err != nil {
 			return Result{}, err
 		}
 	}
-	if setting.PodsFirst {
-		if err := await(ctx, c, setting, "refused by the scheduler", workload.Pods(), refused); err != nil {
-			return Result{}, err
-		}
-		began = time.Now()
-		if err := create(ctx, c, setting.Class, setting.Pool); err != nil {
-			return Result{}, err
-		}
+	if err := await(ctx, c, setting, "refused by the scheduler", workload.Pods(), refused); err != nil {
+		return Result{}, err
+	}
+	began := time.Now()
+	if err := create(ctx, c, setting.Class, setting.Pool); err != nil {
+		return Result{}, err
 	}
 	if err := await(ctx, c, setting, "running", workload.Pods(), running); err != nil {
 		return Result{}, err

@@ -27,7 +27,6 @@ type agreementFlags struct {
 	trace     string
 	at        float64
 	cpu       float64
-	stream    bool
 	nominate  []string
 	patience  time.Duration
 	keep      bool
@@ -57,7 +56,6 @@ func newAgreement() *cobra.Command {
 	flags.StringVar(&f.trace, "trace", "", "CSV trace to take the pods from (default four Deployments)")
 	flags.Float64Var(&f.at, "at", 0, "second of the trace")
 	flags.Float64Var(&f.cpu, "cpu-multiplier", 1, "what a core of the trace is in cores of the cluster")
-	flags.BoolVar(&f.stream, "stream", false, "let Dovetail plan while the pods are being created (default one plan for all)")
 	flags.StringSliceVar(&f.nominate, "nominate", []string{"true", "false"}, "values of Dovetail's --nominate-pods to compare")
 	flags.DurationVar(&f.patience, "patience", 10*time.Minute, "how long all pods may take to run")
 	flags.BoolVar(&f.keep, "keep", false, "leave the clusters' directories with their logs in place")
@@ -98,44 +96,49 @@ func (f agreementFlags) workload() (agreement.Workload, error) {
 	return agreement.OfPods(fmt.Sprintf("%s at second %g", filepath.Base(f.trace), f.at), pods), nil
 }
 
-func (f agreementFlags) measure(ctx context.Context, say *demo.Narrator, workload agreement.Workload, nominate string) (_ agreement.Result, err error) {
-	journal := ""
+func (f agreementFlags) measure(ctx context.Context, say *demo.Narrator, workload agreement.Workload, nominate string) (result agreement.Result, err error) {
+	pool, class := agreement.KwokPool()
 	names := []string{withDovetail}
 	if f.aws {
+		pool, class = agreement.AWSPool(clusterName)
 		names = programNames
 	}
+	setting := agreement.Setting{Pool: pool, Class: class, Patience: f.patience, Say: say.Say}
+	err = stage(ctx, setting, names, append([]string{"--nominate-pods=" + nominate}, f.dovetails...), f.keep, func(s agreement.Setting) error {
+		result, err = agreement.Run(ctx, s, workload)
+		return err
+	})
+	return result, err
+}
+
+// stage runs a play on a cluster of its own: with these programs, these further flags for dovetail, and the setting completed.
+func stage(ctx context.Context, setting agreement.Setting, names, dovetails []string, keep bool, play func(agreement.Setting) error) (err error) {
 	programs, err := programsNamed(names, func(c *cluster.Cluster) []string {
-		journal = filepath.Join(c.Dir(), "journal")
-		return append([]string{"--nominate-pods=" + nominate, "--journal-dir=" + journal}, f.dovetails...)
+		setting.Journal = filepath.Join(c.Dir(), "journal")
+		return append([]string{"--journal-dir=" + setting.Journal}, dovetails...)
 	})
 	if err != nil {
-		return agreement.Result{}, err
+		return err
 	}
-	c, err := cluster.Start(ctx, cluster.Options{Keep: f.keep, Programs: programs, Report: func(e cluster.Event) {
+	c, err := cluster.Start(ctx, cluster.Options{Keep: keep, Programs: programs, Report: func(e cluster.Event) {
 		if e.Kind == cluster.Died {
-			say.Failed("%s", e)
+			setting.Say("%s", e)
 		}
 	}})
 	if err != nil {
-		return agreement.Result{}, err
+		return err
 	}
 	defer func() { err = errors.Join(err, c.Stop()) }()
-	if f.keep {
-		say.Say("logs are in %s", c.Dir())
+	if keep {
+		setting.Say("logs are in %s", c.Dir())
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
+	setting.Config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
 	if err != nil {
-		return agreement.Result{}, fmt.Errorf("reading the cluster's kubeconfig: %w", err)
+		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
 	}
-	config.QPS, config.Burst = 200, 400
-	pool, class := agreement.KwokPool()
-	if f.aws {
-		pool, class = agreement.AWSPool(clusterName)
-	}
-	return agreement.Run(ctx, agreement.Setting{
-		Config: config, Metrics: "http://" + addressOf(c, metricsOfDovetail) + "/metrics", Journal: journal,
-		Pool: pool, Class: class, PodsFirst: !f.stream, Patience: f.patience, Say: say.Say,
-	}, workload)
+	setting.Config.QPS, setting.Config.Burst = 200, 400
+	setting.Metrics = "http://" + addressOf(c, metricsOfDovetail) + "/metrics"
+	return play(setting)
 }
 
 func agreementRow(nominate string, r agreement.Result) []string {

@@ -29,7 +29,7 @@ func New() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddGroup(&cobra.Group{ID: "part", Title: "Programs inside this binary:"})
-	root.AddCommand(newUp(), newDown(), newStatus(), newKubeconfig(), newDemo(), newE2E(), newAgreement(), newSoak())
+	root.AddCommand(newUp(), newDown(), newStatus(), newKubeconfig(), newDemo(), newE2E(), newAgreement(), newScale(), newSoak())
 	for _, p := range part.Table {
 		root.AddCommand(&cobra.Command{
 			Use:                p.Name,

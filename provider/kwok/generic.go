@@ -13,8 +13,8 @@ import (
 
 // What generic types cost, in micro-dollars an hour: per core, and per GB (10^9 bytes) of memory.
 const (
-	corePrice shape.Money = 25_000
-	gbPrice   shape.Money = 1_000
+	CorePrice shape.Money = 25_000
+	GBPrice   shape.Money = 1_000
 )
 
 // spotPercent is the spot price in percent of the on-demand price.
@@ -52,7 +52,7 @@ var GenericTypes = sync.OnceValue(func() []*shape.InstanceType {
 })
 
 func genericType(name string, cores, memory int64, arch, os string) *shape.InstanceType {
-	onDemand := shape.Money(cores)*corePrice + gbPrice*shape.Money(memory/1000)/1_000_000
+	onDemand := shape.Money(cores)*CorePrice + GBPrice*shape.Money(memory/1000)/1_000_000
 	spec := typeSpec{
 		Name:             name,
 		Architecture:     arch,
