@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -38,7 +41,15 @@ func withChartsRights(t *testing.T, plane *devplane.Plane, cloud string) *rest.C
 		t.Fatal(err)
 	}
 	kube.QPS, kube.Burst = 1000, 2000
-	watch := &tattler{}
+	wide, err := rights.Cluster(cloud)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease, err := rights.Lease()
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch := &tattler{rules: append(wide, lease...), denied: map[string]string{}}
 	kube.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(r *http.Request) (*http.Response, error) { return watch.pass(next, r) })
 	})
@@ -54,6 +65,8 @@ func withChartsRights(t *testing.T, plane *devplane.Plane, cloud string) *rest.C
 
 // tattler remembers calls that the API server forbids.
 type tattler struct {
+	rules []rbacv1.PolicyRule
+
 	mu     sync.Mutex        // guards the field below
 	denied map[string]string // what the API server said, by method and path
 }
@@ -75,15 +88,41 @@ func (w *tattler) pass(next http.RoundTripper, r *http.Request) (*http.Response,
 		return nil, fmt.Errorf("reading why %s %s is forbidden: %w", r.Method, r.URL.Path, err)
 	}
 	answer.Body = io.NopCloser(bytes.NewReader(body))
-	// Whether a namespace that is going takes an event has to do with the moment, not with rights.
-	if strings.Contains(string(body), string(corev1.NamespaceTerminatingCause)) {
-		return answer, nil
+	if !ofTheMoment(w.rules, string(body)) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.denied[r.Method+" "+r.URL.Path] = string(body)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.denied == nil {
-		w.denied = map[string]string{}
-	}
-	w.denied[r.Method+" "+r.URL.Path] = string(body)
 	return answer, nil
+}
+
+// denial is how the API server says, in JSON, what is not allowed.
+var denial = regexp.MustCompile(`cannot (\w+) resource \\"([^"\\]+)\\" in API group \\"([^"\\]*)\\"`)
+
+// ofTheMoment reports whether a call was forbidden for another reason than the rules: a namespace that is going takes no
+// events, and an API server that has just started has not read its roles yet.
+func ofTheMoment(rules []rbacv1.PolicyRule, body string) bool {
+	if strings.Contains(body, string(corev1.NamespaceTerminatingCause)) {
+		return true
+	}
+	call := denial.FindStringSubmatch(body)
+	return call != nil && slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
+		return slices.Contains(r.Verbs, call[1]) && slices.Contains(r.Resources, call[2]) && slices.Contains(r.APIGroups, call[3])
+	})
+}
+
+func TestDenialsAreTold(t *testing.T) {
+	t.Parallel()
+	rules := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"list"}}}
+	for body, want := range map[string]bool{
+		`{"message":"nodes is forbidden: User \"x\" cannot list resource \"nodes\" in API group \"\" at the cluster scope"}`:   true,
+		`{"message":"nodes is forbidden: User \"x\" cannot delete resource \"nodes\" in API group \"\" at the cluster scope"}`: false,
+		`{"message":"pods is forbidden: User \"x\" cannot list resource \"pods\" in API group \"\" at the cluster scope"}`:     false,
+		`{"details":{"causes":[{"reason":"NamespaceTerminating"}]}}`: true,
+		`not JSON`: false,
+	} {
+		if got := ofTheMoment(rules, body); got != want {
+			t.Errorf("of the moment %v, want %v: %s", got, want, body)
+		}
+	}
 }

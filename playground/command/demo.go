@@ -107,6 +107,26 @@ func tell(ctx context.Context, out io.Writer, keep bool, goal time.Duration, sto
 	if err := demo.Run(ctx, setting, say, stories...); err != nil {
 		return fmt.Errorf("the stories did not come true: %w; play them again with --keep and look at %s", err, c.Dir())
 	}
+	return denied(c.State())
+}
+
+// denied is an error if Dovetail's log tells of a call that the roles of its chart do not allow.
+func denied(s cluster.State) error {
+	for _, part := range s.Parts {
+		if part.Name != withDovetail {
+			continue
+		}
+		text, err := os.ReadFile(part.Log)
+		if err != nil {
+			return fmt.Errorf("reading Dovetail's log: %w", err)
+		}
+		for line := range strings.Lines(string(text)) {
+			// Whether a namespace that is going takes an event has to do with the moment, not with rights.
+			if strings.Contains(line, "is forbidden") && !strings.Contains(line, "is being terminated") {
+				return fmt.Errorf("the roles of the chart do not allow what Dovetail does: %s", strings.TrimSpace(line))
+			}
+		}
+	}
 	return nil
 }
 
