@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -25,6 +26,13 @@ const (
 
 	// createWithin is how long the creation of one claim may take.
 	createWithin = 30 * time.Second
+
+	// insistAfter is how long to wait before a creation is tried again of which nobody knows whether it happened.
+	insistAfter = 500 * time.Millisecond
+
+	// insistTimes is how often. An API server that always answers with an error of its own, such as that of a webhook,
+	// has not done it.
+	insistTimes = 5
 
 	// newNames is how many names are tried when one is taken.
 	newNames = 3
@@ -124,28 +132,54 @@ func newName(pool string) string {
 
 // create creates one claim that the mirror expects already.
 func (a *Applier) create(ctx context.Context, o order, reason string) (*karpenterv1.NodeClaim, error) {
-	ctx, cancel := context.WithTimeout(ctx, createWithin)
-	defer cancel()
-	claim := o.claim
-	for try := 1; ; try++ {
-		err := a.Client.Create(ctx, claim)
-		if err == nil {
-			break
-		}
-		if !apierrors.IsAlreadyExists(err) || try == newNames {
-			a.Mirror.Forget(claim.Name)
-			return nil, fmt.Errorf("creating NodeClaim %s: %w", claim.Name, err)
-		}
-		taken := claim.Name
-		claim = claim.DeepCopy()
-		claim.Name = newName(o.node.Pool)
-		a.Mirror.Expect(claim, o.node.Pods)
-		a.Mirror.Forget(taken)
+	claim, err := a.insist(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("creating NodeClaim %s: %w", claim.Name, err)
 	}
 	a.Metrics.Claims.Created.WithLabelValues(reason, o.node.Pool, strconv.FormatBool(o.node.Relaxed)).Inc()
 	a.Log.Info("created nodeclaim", observe.LogNodePool, o.node.Pool, observe.LogNodeClaim, claim.Name,
 		observe.LogRequests, claim.Spec.Resources.Requests, observe.LogInstanceTypes, typeNames(o.node.Options), observe.LogPodCount, len(o.node.Pods))
 	return claim, nil
+}
+
+// insist creates a claim, by another name if its own is taken. Where an attempt may have been carried out although it
+// failed, it is made again by the same name: to plan anew would open a second node for the same pods. A claim of which
+// nothing was heard until time was up stays in the mirror, which drops it later if it does not show.
+func (a *Applier) insist(ctx context.Context, o order) (*karpenterv1.NodeClaim, error) {
+	ctx, cancel := context.WithTimeout(ctx, createWithin)
+	defer cancel()
+	claim := o.claim
+	for taken, unsure := 0, 0; ; {
+		err := a.Client.Create(ctx, claim)
+		switch {
+		case err == nil, unsure > 0 && apierrors.IsAlreadyExists(err):
+			return claim, nil
+		case mayHaveHappened(err) && unsure < insistTimes:
+			unsure++
+			select {
+			case <-ctx.Done():
+				return claim, err
+			case <-time.After(insistAfter):
+			}
+		case apierrors.IsAlreadyExists(err) && taken < newNames-1:
+			taken++
+			old := claim.Name
+			claim = claim.DeepCopy()
+			claim.Name = newName(o.node.Pool)
+			a.Mirror.Expect(claim, o.node.Pods)
+			a.Mirror.Forget(old)
+		default:
+			a.Mirror.Forget(claim.Name)
+			return claim, err
+		}
+	}
+}
+
+// mayHaveHappened reports whether a write that failed may have been carried out: the API server did not answer, or not
+// because of the request.
+func mayHaveHappened(err error) bool {
+	status := apierrors.APIStatus(nil)
+	return !errors.As(err, &status) || status.Status().Code >= http.StatusInternalServerError
 }
 
 // typeNames lists the cheapest types, and says how many more there are.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -166,6 +167,56 @@ func TestANameThatIsTakenIsReplaced(t *testing.T) {
 	}
 	if s := b.mirror.Snapshot(); len(s.Nodes) != 1 || s.Nodes[0].Claim != opened["n1"].Name {
 		t.Errorf("the mirror has %d nodes, want the one that was made", len(s.Nodes))
+	}
+}
+
+// An API server under load carries a request out and its answer is lost: planning anew would buy a second node.
+func TestACreationThatMayHaveHappenedIsNotMadeTwice(t *testing.T) {
+	t.Parallel()
+	timedOut := apierrors.NewTimeoutError("request did not complete within the allotted timeout", 0)
+	webhook := apierrors.NewInternalError(errors.New("failed calling webhook"))
+	cases := map[string]struct {
+		why     string
+		happens bool
+		fails   func(call int) error
+		opened  bool
+		known   int // nodes that the mirror counts afterwards
+	}{
+		"AnswerLost":     {"It is there: the second attempt finds it.", true, func(call int) error { return map[int]error{1: timedOut}[call] }, true, 1},
+		"RequestLost":    {"It is not there: the second attempt makes it.", false, func(call int) error { return map[int]error{1: errors.New("connection reset")}[call] }, true, 1},
+		"NothingHeard":   {"It may show in a minute.", true, func(int) error { return context.DeadlineExceeded }, false, 1},
+		"WebhookRefuses": {"An answer each time that it was not done.", false, func(int) error { return webhook }, false, 0},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls := 0
+				b := setUp(t, ready, func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+					calls++
+					fails := tc.fails(calls)
+					if errors.Is(fails, context.DeadlineExceeded) {
+						<-ctx.Done()
+					}
+					if fails == nil || tc.happens && calls == 1 {
+						copied, _ := o.DeepCopyObject().(client.Object)
+						if err := c.Create(ctx, copied, opts...); err != nil {
+							return err
+						}
+					}
+					return fails
+				}, pool("q"))
+				opened, err := b.Open(t.Context(), []engine.NewNode{node("n1", "q")}, "provisioned")
+				if (opened["n1"] != nil) != tc.opened || (err == nil) != tc.opened {
+					t.Errorf("%s\nopened %v, %v", tc.why, opened, err)
+				}
+				if n := len(claims(t, b.client)); n > 1 || tc.opened && n != 1 {
+					t.Errorf("%s\n%d claims", tc.why, n)
+				}
+				if n := len(b.mirror.Snapshot().Nodes); n != tc.known {
+					t.Errorf("%s\nthe mirror counts %d nodes, want %d", tc.why, n, tc.known)
+				}
+			})
+		})
 	}
 }
 

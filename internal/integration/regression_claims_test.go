@@ -158,12 +158,16 @@ func expiredNodeIsReplaced(pods int32) func(*testing.T, *scene) {
 			p.Spec.Template.Spec.ExpireAfter = karpenterv1.After(life)
 		})
 		s.create(t, pool, s.app("web", pods, "100m"))
+		var claims []karpenterv1.NodeClaim
+		s.until(t, "a claim", func() string {
+			if claims = s.claimsHere(t); len(claims) == 0 {
+				return "none"
+			}
+			return ""
+		})
+		// What comes next is not to expire too. It drifts the old node, which the budget keeps.
+		s.change(t, pool, func(p *karpenterv1.NodePool) { p.Spec.Template.Spec.ExpireAfter = karpenterv1.NillableDuration{} })
 		s.healthy(t, "web", int(pods))
-		claims := s.count(t, 1)
-		if age := time.Since(claims[0].CreationTimestamp.Time); age < life {
-			// What comes next is not to expire too. It drifts the old node, which the budget keeps.
-			s.change(t, pool, func(p *karpenterv1.NodePool) { p.Spec.Template.Spec.ExpireAfter = karpenterv1.NillableDuration{} })
-		}
 		s.vanished(t, &claims[0])
 		if lived := time.Since(claims[0].CreationTimestamp.Time); lived < life-time.Second {
 			t.Errorf("the node was gone after %s, it expires after %s", lived.Round(time.Millisecond), life)

@@ -91,13 +91,13 @@ func (w *tattler) pass(next http.RoundTripper, r *http.Request) (*http.Response,
 	if !ofTheMoment(w.rules, string(body)) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.denied[r.Method+" "+r.URL.Path] = string(body)
+		w.denied[r.Method+" "+r.URL.Path] = fmt.Sprintf("%q", body)
 	}
 	return answer, nil
 }
 
-// denial is how the API server says, in JSON, what is not allowed.
-var denial = regexp.MustCompile(`cannot (\w+) resource \\"([^"\\]+)\\" in API group \\"([^"\\]*)\\"`)
+// denial is how the API server says what is not allowed; in JSON its quotes have backslashes, in protobuf not.
+var denial = regexp.MustCompile(`cannot (\w+) resource \\?"([^"\\]+)\\?" in API group \\?"([^"\\]*)\\?"`)
 
 // ofTheMoment reports whether a call was forbidden for another reason than the rules: a namespace that is going takes no
 // events, and an API server that has just started has not read its roles yet.
@@ -118,8 +118,9 @@ func TestDenialsAreTold(t *testing.T) {
 		`{"message":"nodes is forbidden: User \"x\" cannot list resource \"nodes\" in API group \"\" at the cluster scope"}`:   true,
 		`{"message":"nodes is forbidden: User \"x\" cannot delete resource \"nodes\" in API group \"\" at the cluster scope"}`: false,
 		`{"message":"pods is forbidden: User \"x\" cannot list resource \"pods\" in API group \"\" at the cluster scope"}`:     false,
-		`{"details":{"causes":[{"reason":"NamespaceTerminating"}]}}`: true,
-		`not JSON`: false,
+		`{"details":{"causes":[{"reason":"NamespaceTerminating"}]}}`:                                                           true,
+		"k8s\x00 User \"x\" cannot list resource \"nodes\" in API group \"\" at the cluster scope":                             true,
+		`anything else`: false,
 	} {
 		if got := ofTheMoment(rules, body); got != want {
 			t.Errorf("of the moment %v, want %v: %s", got, want, body)

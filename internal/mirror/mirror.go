@@ -160,7 +160,7 @@ const (
 	defaultNomination = 20 * time.Second
 
 	// believeFor is how long a created claim counts that no informer has shown.
-	believeFor = time.Minute
+	believeFor = 2 * time.Minute
 
 	// compactSlack is how many classes that no pod has are put up with.
 	compactSlack = 4096
