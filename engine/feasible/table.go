@@ -3,6 +3,7 @@ package feasible
 import (
 	"cmp"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ type Table struct {
 	Pools []*Pool // ascending by weight (highest first), then by name
 
 	// Classes are those that a pod to be placed has, in the order in which they are
-	// planned; see compareClasses. After them come variants of classes with preferences.
+	// planned; see sortClasses. After them come variants of classes with preferences.
 	Classes []*Class
 
 	Nodes []Node
@@ -126,7 +127,7 @@ func (t *Table) compileClasses(respect bool) {
 		}
 	}
 	t.noteMoving()
-	slices.SortFunc(t.Classes, t.compareClasses)
+	t.sortClasses()
 	for i := range t.class {
 		t.class[i] = -1
 	}
@@ -362,25 +363,40 @@ func Holds(load, room []int64) bool {
 	return true
 }
 
-// compareClasses orders classes for planning: higher priority first, then those that
+// sortClasses orders classes for planning: higher priority first, then those that
 // are harder to place. It looks at content only and at the first pod last, so the order
 // does not depend on how the Snapshot is laid out.
-func (t *Table) compareClasses(a, b *Class) int {
-	if c := cmp.Compare(b.Priority, a.Priority); c != 0 {
-		return c
+func (t *Table) sortClasses() {
+	texts := slices.Sorted(maps.Keys(t.wheres))
+	place := make(map[*Where]int32, len(texts))
+	for i, text := range texts {
+		place[t.wheres[text]] = int32(i)
 	}
-	if c := cmp.Compare(a.rank, b.rank); c != 0 {
-		return c
+	type entry struct { // what is compared, side by side
+		class                        *Class
+		first                        shape.PodID
+		priority, rank, where, rules int32
 	}
-	if a.Where != b.Where {
-		if c := cmp.Compare(a.Where.text, b.Where.text); c != 0 {
-			return c
+	list := make([]entry, len(t.Classes))
+	for i, c := range t.Classes {
+		list[i] = entry{c, c.first, c.Priority, c.rank, place[c.Where], int32(len(c.Spread) + len(c.Affinity))}
+	}
+	slices.SortFunc(list, func(a, b entry) int {
+		switch {
+		case a.priority != b.priority:
+			return cmp.Compare(b.priority, a.priority)
+		case a.rank != b.rank:
+			return cmp.Compare(a.rank, b.rank)
+		case a.where != b.where:
+			return cmp.Compare(a.where, b.where)
+		case a.rules != b.rules:
+			return cmp.Compare(b.rules, a.rules)
 		}
+		return cmp.Compare(a.first, b.first)
+	})
+	for i := range list {
+		t.Classes[i] = list[i].class
 	}
-	if c := cmp.Compare(len(b.Spread)+len(b.Affinity), len(a.Spread)+len(a.Affinity)); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.first, b.first)
 }
 
 // bulk weighs a request with a core like 4 GiB, the shape of a general-purpose machine.

@@ -32,13 +32,13 @@ func (s *solver) merge(kinds []kind, since int) {
 	}
 	m.list = slices.Clone(s.opened[since:])
 	for _, o := range m.list {
-		m.alone = append(m.alone, s.single(o))
+		m.note(o, s.single(o))
 	}
 	m.order = countUp(len(m.list))
 	slices.SortStableFunc(m.order, func(i, j int) int { return cmp.Compare(m.list[i].price, m.list[j].price) })
 	for _, free := range []bool{true, false} { // what costs nothing comes first
 		for at := 0; at < len(m.order); at++ {
-			if !s.rooted(&m.list[m.order[at]]) {
+			if !m.brief[m.order[at]].rooted {
 				m.grow(at, free)
 			}
 		}
@@ -68,23 +68,35 @@ type merger struct {
 	s     *solver
 	kinds []kind
 	list  []opening // those used up have no times left
-	alone []uint64  // by list: what it has of pods that bear no second of their kind, as a hash
+	brief []brief   // of list
 	order []int     // of list, by price, then as they were added
 	f     *filling
 	spare float64 // what may still be spent on having fewer nodes
 }
 
+// brief is what most pairs are told apart by. Openings themselves are far from each other in memory.
+type brief struct {
+	alone  uint64 // pods that bear no second of their kind on their node, as a hash
+	pool   int32
+	rooted bool
+	gone   bool // no times left
+}
+
+func (m *merger) note(o opening, alone uint64) {
+	m.brief = append(m.brief, brief{alone, int32(o.kind.pool), m.s.rooted(&o), o.times == 0})
+}
+
 // grow merges an opening with itself and with those that come after it.
 func (m *merger) grow(at int, free bool) {
 	tried, i := 0, m.order[at]
-	for next := at; next < len(m.order) && m.list[i].times > 0 && tried < maxPartners; next++ {
+	for next := at; next < len(m.order) && !m.brief[i].gone && tried < maxPartners; next++ {
 		j := m.order[next]
-		o := &m.list[j]
-		if o.times == 0 || o.kind.pool != m.list[i].kind.pool {
+		o := &m.brief[j]
+		if o.gone || o.pool != m.brief[i].pool {
 			continue
 		}
 		tried++
-		if m.s.rooted(o) {
+		if o.rooted || o.alone&m.brief[i].alone != 0 {
 			continue
 		}
 		for m.join(i, j, free) {
@@ -98,9 +110,6 @@ func (m *merger) join(i, j int, free bool) bool {
 	times := min(a.times, b.times)
 	if i == j {
 		times = a.times / 2
-	}
-	if m.alone[i]&m.alone[j] != 0 {
-		return false
 	}
 	t := m.s.table
 	if times == 0 || t.Columns[a.bin.Column].Offering.Reservation != "" || t.Columns[b.bin.Column].Offering.Reservation != "" {
@@ -127,13 +136,14 @@ func (m *merger) join(i, j int, free bool) bool {
 	m.spare -= (m.f.price - a.price - b.price) * float64(times)
 	a.times -= times
 	b.times -= times
+	m.brief[i].gone, m.brief[j].gone = a.times == 0, b.times == 0
 	for r := range m.f.entries {
 		m.s.rows[m.f.entries[r].Item].left += m.f.entries[r].Count * times
 	}
 	m.s.openTimes(m.f, times)
 	last := len(m.s.opened) - 1
 	m.order = append(m.order, len(m.list))
-	m.alone = append(m.alone, m.alone[i]|m.alone[j])
+	m.note(m.s.opened[last], m.brief[i].alone|m.brief[j].alone)
 	m.list, m.s.opened = append(m.list, m.s.opened[last]), m.s.opened[:last]
 	return true
 }

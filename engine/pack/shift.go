@@ -258,11 +258,17 @@ func (h *shifter) cheapest(b *shifted, row, change int) (column int, price float
 		load[d] += n * int64(change)
 	}
 	rest := 0
+	kept := uint64(0) // the first masks, of which each counts once
 	keep := func(r int) bool {
-		alts := h.s.masks[h.s.rows[r].mask].alts[b.kind.pool]
+		mask := h.s.rows[r].mask
+		if kept&(1<<mask) != 0 {
+			return true
+		}
+		alts := h.s.masks[mask].alts[b.kind.pool]
 		if len(alts) == 0 {
 			return false
 		}
+		kept |= 1 << mask // 0 for those from 64 on
 		h.columns.Keep(alts[0].Columns)
 		return true
 	}

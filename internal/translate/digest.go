@@ -68,6 +68,7 @@ func (d *digest) spec(s *corev1.PodSpec) {
 	if len(s.NodeSelector) > 0 {
 		d.pairs(s.NodeSelector)
 	}
+	d.word(uint64(len(s.Tolerations)))
 	for i := range s.Tolerations {
 		t := &s.Tolerations[i]
 		d.text(t.Key)
@@ -75,6 +76,7 @@ func (d *digest) spec(s *corev1.PodSpec) {
 		d.text(t.Value)
 		d.text(string(t.Effect))
 	}
+	d.word(uint64(len(s.TopologySpreadConstraints)))
 	for i := range s.TopologySpreadConstraints {
 		d.spread(&s.TopologySpreadConstraints[i])
 	}
@@ -93,9 +95,11 @@ func (d *digest) spread(c *corev1.TopologySpreadConstraint) {
 	d.word(uint64(c.MaxSkew))
 	d.word(uint64(len(c.WhenUnsatisfiable)))
 	d.selector(c.LabelSelector)
+	d.flag(c.MinDomains != nil)
 	if c.MinDomains != nil {
 		d.word(uint64(*c.MinDomains))
 	}
+	d.flag(c.NodeAffinityPolicy != nil)
 	if c.NodeAffinityPolicy != nil {
 		d.text(string(*c.NodeAffinityPolicy))
 	}
@@ -121,6 +125,8 @@ func (d *digest) selector(s *metav1.LabelSelector) {
 
 func (d *digest) affinity(a *corev1.Affinity) {
 	if n := a.NodeAffinity; n != nil {
+		d.word(4)
+		d.flag(n.RequiredDuringSchedulingIgnoredDuringExecution != nil)
 		if r := n.RequiredDuringSchedulingIgnoredDuringExecution; r != nil {
 			d.word(uint64(len(r.NodeSelectorTerms)))
 			for i := range r.NodeSelectorTerms {
@@ -134,6 +140,7 @@ func (d *digest) affinity(a *corev1.Affinity) {
 		}
 	}
 	if p := a.PodAffinity; p != nil {
+		d.word(5)
 		d.podTerms(p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution)
 	}
 	if p := a.PodAntiAffinity; p != nil {
@@ -158,6 +165,7 @@ func (d *digest) podTerms(required []corev1.PodAffinityTerm, preferred []corev1.
 	for i := range required {
 		d.podTerm(&required[i])
 	}
+	d.word(uint64(len(preferred)))
 	for i := range preferred {
 		d.word(uint64(preferred[i].Weight))
 		d.podTerm(&preferred[i].PodAffinityTerm)

@@ -164,16 +164,26 @@ func (in *Interner) observe(key string) {
 // Class is the index of a pod's class. The error names a field that no API server accepts;
 // the class is then one that refuses new nodes.
 func (in *Interner) Class(pod *corev1.Pod) (int32, error) {
+	return in.class(pod, in.digestSpec(&pod.Spec))
+}
+
+func (in *Interner) digestSpec(spec *corev1.PodSpec) uint64 {
+	d := digest{seed: in.seed}
+	d.spec(spec)
+	return d.sum
+}
+
+// class is Class for a pod whose spec has that digest.
+func (in *Interner) class(pod *corev1.Pod, spec uint64) (int32, error) {
 	requests := requestsOf(pod, in.scratch)
 	in.scratch = requests.Extended[:0]
 	e := exemplar{namespace: pod.Namespace, labels: pod.Labels, virtual: Virtual(pod), spec: &pod.Spec}
 	e.volumes, e.problem = in.volumesOf(pod)
 	e.deduced = in.deduced(pod)
 
-	d := digest{seed: in.seed}
+	d := digest{seed: in.seed, sum: spec}
 	d.text(pod.Namespace)
 	e.observed = in.digestLabels(&d, pod.Labels)
-	d.spec(&pod.Spec)
 	kin := d.sum
 	d.vector(&requests)
 	d.volumes(e.volumes)

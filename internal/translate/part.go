@@ -10,14 +10,25 @@ import (
 // leastPods is from how many pods on it pays to have another processor read them.
 const leastPods = 200
 
-// observeAll is Observe for many pods at once.
-func (in *Interner) observeAll(pods []*corev1.Pod) {
+// observeAll is Observe for many pods at once. It returns the digests of their specs: pods of one are looked at once.
+func (in *Interner) observeAll(pods []*corev1.Pod) (digests []uint64) {
+	digests = make([]uint64, len(pods))
 	spans := fanout.Spans(len(pods), leastPods)
 	seen := make([]Interner, len(spans))
 	fanout.Each(len(spans), func(i int) {
 		seen[i].observed = map[string]struct{}{}
-		for _, p := range pods[spans[i].From:spans[i].Upto] {
-			seen[i].Observe(&p.Spec)
+		known := map[uint64]struct{}{}
+		last := uint64(0)
+		for k := spans[i].From; k < spans[i].Upto; k++ {
+			digests[k] = in.digestSpec(&pods[k].Spec)
+			if k > spans[i].From && digests[k] == last {
+				continue
+			}
+			last = digests[k]
+			if _, found := known[last]; !found {
+				known[last] = struct{}{}
+				seen[i].Observe(&pods[k].Spec)
+			}
 		}
 	})
 	before := len(in.keys)
@@ -27,6 +38,7 @@ func (in *Interner) observeAll(pods []*corev1.Pod) {
 	if len(in.keys) > before {
 		in.Reset()
 	}
+	return digests
 }
 
 // part is what one processor makes of its part of the pods, in their order.
@@ -57,7 +69,7 @@ func (b *builder) addPods() {
 			parts[i].in = b.in.fork()
 		}
 	}
-	fanout.Each(len(parts), func(i int) { b.read(&parts[i], pods[spans[i].From:spans[i].Upto]) })
+	fanout.Each(len(parts), func(i int) { b.read(&parts[i], spans[i]) })
 	b.out.Pods = room[:0]
 	for i := range parts { // what is kept of a part moves to the left
 		p := &parts[i]
@@ -74,8 +86,9 @@ func (b *builder) addPods() {
 }
 
 // read translates some pods. It may run beside others of its kind.
-func (b *builder) read(p *part, pods []*corev1.Pod) {
-	for _, pod := range pods {
+func (b *builder) read(p *part, span fanout.Span) {
+	for i := span.From; i < span.Upto; i++ {
+		pod := b.objects.Pods[i]
 		if Finished(pod) {
 			continue
 		}
@@ -86,7 +99,7 @@ func (b *builder) read(p *part, pods []*corev1.Pod) {
 			}
 			continue
 		}
-		view, err := p.in.Pod(pod, b.now)
+		view, err := p.in.pod(pod, b.specs[i], b.now)
 		if err != nil {
 			p.problems = append(p.problems, Problem{"Pod " + string(view.ID), err})
 		}

@@ -30,7 +30,12 @@ type PodView struct {
 
 // Pod translates one pod. The error is that of Class; the view is usable all the same.
 func (in *Interner) Pod(pod *corev1.Pod, now time.Time) (PodView, error) {
-	class, err := in.Class(pod)
+	return in.pod(pod, in.digestSpec(&pod.Spec), now)
+}
+
+// pod is Pod for one whose spec has that digest.
+func (in *Interner) pod(pod *corev1.Pod, spec uint64, now time.Time) (PodView, error) {
+	class, err := in.class(pod, spec)
 	v := PodView{Pod: shape.Pod{
 		ID:           IDOf(pod),
 		Class:        class,

@@ -106,7 +106,7 @@ func WorldOf(o Objects) World {
 // that of o.
 func (in *Interner) Snapshot(o Objects, now time.Time) (shape.Snapshot, []Problem) {
 	b := builder{in: in, objects: &o, now: now, nodes: map[string]*NodeParts{}, pods: map[string][]PodView{}}
-	in.observeAll(o.Pods)
+	b.specs = in.observeAll(o.Pods)
 	for _, ds := range o.DaemonSets {
 		in.Observe(&ds.Spec.Template.Spec)
 	}
@@ -141,6 +141,7 @@ type builder struct {
 	used    map[string]shape.Vector
 	count   map[string]int64
 
+	specs   []uint64 // digests of Objects.Pods' specs
 	waiting []*corev1.Pod
 
 	out      shape.Snapshot
