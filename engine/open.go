@@ -24,7 +24,9 @@ func (a *assembler) open(bins []pack.Bin) {
 		return
 	}
 	a.launches, a.offers = map[string]*launch{}, map[string]*offer{}
-	a.traits = traitsOf(a.table)
+	if a.traits.of == nil {
+		a.traits = traitsOf(a.table)
+	}
 	how := make([]*launch, len(bins))
 	var launches []*launch
 	for i := range bins {

@@ -25,6 +25,7 @@ func fleets() *rapid.Generator[fleet] {
 		f.policy.SpotToSpot = rapid.Bool().Draw(t, "spot to spot")
 		f.policy.PodPrice = shape.Money(rapid.IntRange(0, 3).Draw(t, "pod price") * 300)
 		f.policy.MinSaving = rapid.SampledFrom([]float64{0, 0.05, 0.3}).Draw(t, "min saving")
+		f.policy.Overlap = time.Duration(rapid.IntRange(0, 3).Draw(t, "overlap")) * time.Minute
 		f.policy.Payback = rapid.SampledFrom([]time.Duration{0, time.Hour, 12 * time.Hour}).Draw(t, "payback")
 		f.policy.Pools = map[string]refit.PoolPolicy{}
 		for _, p := range s.Pools {
@@ -86,6 +87,51 @@ func TestRefitsConvergeAndNeverCostMore(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A move that nothing disturbs is carried out as it was found, though all others are under way with it.
+func TestWhatWasOpenedForMovesHoldsTheirPods(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := fleets().Draw(t, "fleet")
+		found := refit.Refit(f.snapshot, f.policy)
+		s, courses := begun(f, found.Moves)
+		pass := refit.Begin(s, f.policy, s.Now, courses...)
+		for i, c := range courses {
+			if o := pass.Follow(c); !o.Ready() {
+				t.Fatalf("move %d of %d: %+v, %d nodes are missing, waits %v\n%s", i+1, len(courses), o.Why, len(o.Open), o.Waits, text(t, found.Moves[i]))
+			}
+		}
+	})
+}
+
+// begun is a cluster in which moves have begun: their nodes are reserved, and what they open is there.
+func begun(f fleet, moves []refit.Move) (shape.Snapshot, []refit.Course) {
+	s := f.snapshot
+	s.Nodes = slices.Clone(s.Nodes)
+	var courses []refit.Course
+	for _, m := range moves {
+		c := refit.Course{Nodes: m.Remove, Homes: map[shape.PodID]string{}, Thrifty: true}
+		for i, n := range s.Nodes {
+			if slices.Contains(m.Remove, n.Name) {
+				reserved := *n
+				reserved.Unwelcome = true
+				s.Nodes[i] = &reserved
+			}
+		}
+		for _, p := range m.Place {
+			c.Homes[p.Pod] = p.Node
+		}
+		for i := range m.Open {
+			var name string
+			s, name = enginetest.Opened(s, &m.Open[i], f.pick)
+			for _, id := range m.Open[i].Pods {
+				c.Homes[id] = name
+			}
+		}
+		courses = append(courses, c)
+	}
+	return s, courses
 }
 
 func poolOf(s shape.Snapshot, node string) string {

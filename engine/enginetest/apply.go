@@ -49,6 +49,16 @@ func Moved(s shape.Snapshot, m refit.Move, pick func(n int) int) shape.Snapshot 
 	return a.done()
 }
 
+// Opened launches a new node of a plan, without its pods, and names it.
+func Opened(s shape.Snapshot, n *engine.NewNode, pick func(n int) int) (after shape.Snapshot, name string) {
+	a := newApplier(s, nil)
+	bare := *n
+	bare.Pods = nil
+	a.launch(&bare, pick)
+	name = a.s.Nodes[len(a.s.Nodes)-1].Name
+	return a.done(), name
+}
+
 // Price is what all nodes cost.
 func Price(s shape.Snapshot) shape.Money {
 	sum := shape.Money(0)

@@ -13,6 +13,7 @@ type FreeLabel struct {
 	Key        string
 	Values     []string // what any pod or the pool mentions; absence is the empty string with Absent
 	Absent     bool     // the last member stands for the missing label
+	open       bool     // any value will do, so pods say which there are
 	from, upto int
 }
 
@@ -22,7 +23,7 @@ func (p *Pool) addFree(t *Table, v require.Values) {
 	if members, ok := v.List(); ok {
 		f.Values = members
 	} else {
-		f.Values = t.mentioned(v)
+		f.Values, f.open = t.mentioned(v), true
 	}
 	f.upto = f.from + len(f.Values)
 	if f.Absent {

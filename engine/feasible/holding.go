@@ -40,9 +40,6 @@ func (p *Pool) climb(dim int) ladder {
 // Holding keeps in columns those of the pool that hold the load. It must not be called from two
 // goroutines at once.
 func (p *Pool) Holding(load []int64, columns bitset.Set) {
-	if p.ladders == nil {
-		p.ladders = make([]ladder, p.dims)
-	}
 	for d, n := range load {
 		if n <= 0 {
 			continue

@@ -25,12 +25,9 @@ func (t *Table) buildNodes() {
 		t.takeUp(&node)
 		t.Nodes = append(t.Nodes, node)
 	}
-	slices.SortFunc(t.Nodes, func(a, b Node) int {
-		if c := cmp.Compare(readiness(a.Node), readiness(b.Node)); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.Name, b.Name)
-	})
+	if !slices.IsSortedFunc(t.Nodes, compareNodes) { // mostly they are
+		slices.SortFunc(t.Nodes, compareNodes)
+	}
 	if t.attaches {
 		for i := range t.Nodes {
 			t.attach(i)
@@ -53,6 +50,13 @@ func (t *Table) takeUp(n *Node) {
 	}
 }
 
+func compareNodes(a, b Node) int {
+	if c := cmp.Compare(readiness(a.Node), readiness(b.Node)); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Name, b.Name)
+}
+
 // readiness orders nodes: those that can run a pod at once come first.
 func readiness(n *shape.Node) int {
 	if n.Stage == shape.Ready {
@@ -64,13 +68,16 @@ func readiness(n *shape.Node) int {
 // Moving reports whether a pod that still sits on a node is among those to be placed.
 func (t *Table) Moving(id shape.PodID) bool { return t.moving[id] }
 
+// MovingFrom reports whether any pod to be placed still sits on a node.
+func (t *Table) MovingFrom(node string) bool { return t.from[node] }
+
 func (t *Table) noteMoving() {
 	for i := range t.snapshot.Pods {
 		if p := &t.snapshot.Pods[i]; p.From != "" {
 			if t.moving == nil {
-				t.moving = map[shape.PodID]bool{}
+				t.moving, t.from = map[shape.PodID]bool{}, map[string]bool{}
 			}
-			t.moving[p.ID] = true
+			t.moving[p.ID], t.from[p.From] = true, true
 		}
 	}
 }

@@ -40,9 +40,17 @@ type Pool struct {
 	ladders []ladder // by dimension, built when first asked
 }
 
-func (t *Table) buildPools() {
-	for _, p := range t.snapshot.Pools {
-		t.Pools = append(t.Pools, t.compilePool(p))
+// buildPools compiles the pools; last is the Table whose columns these are, nil if they are new.
+func (t *Table) buildPools(last *Table) {
+	for _, sp := range t.snapshot.Pools {
+		var p *Pool
+		if last != nil {
+			p = t.takePool(last, sp)
+		}
+		if p == nil {
+			p = t.compilePool(sp)
+		}
+		t.Pools = append(t.Pools, p)
 	}
 	slices.SortFunc(t.Pools, func(a, b *Pool) int {
 		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Name, b.Name))
@@ -50,7 +58,7 @@ func (t *Table) buildPools() {
 }
 
 func (t *Table) compilePool(sp *shape.Pool) *Pool {
-	p := &Pool{Pool: sp, Limits: t.withinReach(sp.Limits), dims: len(t.Resources), Columns: bitset.New(len(t.Columns))}
+	p := &Pool{Pool: sp, Limits: t.withinReach(sp.Limits), dims: len(t.Resources), ladders: make([]ladder, len(t.Resources)), Columns: bitset.New(len(t.Columns))}
 	p.Wishes = require.New(sp.Requirements).And(require.OfLabels(sp.Labels)).
 		And(require.OfLabels([]shape.Label{{Key: shape.LabelNodePool, Value: sp.Name}}))
 	in := make(map[int32]bool, len(sp.Types))

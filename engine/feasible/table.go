@@ -44,6 +44,7 @@ type Table struct {
 	stray    []shape.PodID
 	attaches bool                 // some pod to be placed has volumes that take slots
 	moving   map[shape.PodID]bool // pods to be placed that still sit on a node
+	from     map[string]bool      // those nodes
 	volumes  map[shape.Attach]int32
 	expected map[int][]int32 // by node: daemons still to come, as indexes into Snapshot.Classes
 }
@@ -101,12 +102,21 @@ type Node struct {
 
 // Compile prepares a Snapshot. Pods, nodes, pools and types may come in any order. With respect,
 // preferences are treated as required until they stand in the way; without, there are none.
-func Compile(s *shape.Snapshot, respect bool) *Table {
+func Compile(s *shape.Snapshot, respect bool) *Table { return CompileAfter(nil, s, respect) }
+
+// CompileAfter is Compile for a Snapshot that shares lists with one which was compiled before: what follows from the same
+// list is taken over. The result is the same. Neither Table may be used from another goroutine then.
+func CompileAfter(last *Table, s *shape.Snapshot, respect bool) *Table {
 	t := &Table{snapshot: s, keys: map[string]*keyIndex{}, wheres: map[string]*Where{}, volumes: map[shape.Attach]int32{}, Attached: map[[2]int32]bool{}}
 	t.collectClasses()
 	t.nameResources()
-	fanout.Both(func() { t.compileClasses(respect) }, t.buildColumns)
-	t.buildPools()
+	if t.takeColumns(last) {
+		t.compileClasses(respect)
+	} else {
+		last = nil
+		fanout.Both(func() { t.compileClasses(respect) }, t.buildColumns)
+	}
+	t.buildPools(last)
 	t.buildNodes()
 	return t
 }

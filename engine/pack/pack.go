@@ -71,17 +71,18 @@ const (
 func (p *packer) assignAll() {
 	var later []int
 	led := p.led()
+	seated := p.seat()
 	for class, c := range p.board.Table.Classes {
 		switch {
-		case len(c.Pods) == 0:
+		case len(c.Pods) == seated[class]:
 		case p.follows(class, led):
 			later = append(later, class)
 		default:
-			p.stuck[class] = p.assign(class, len(c.Pods))
+			p.stuck[class] = p.assign(class, len(c.Pods)-seated[class])
 		}
 	}
 	for _, class := range later {
-		p.stuck[class] = p.assign(class, len(p.board.Table.Classes[class].Pods))
+		p.stuck[class] = p.assign(class, len(p.board.Table.Classes[class].Pods)-seated[class])
 	}
 }
 

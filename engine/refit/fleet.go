@@ -2,8 +2,8 @@ package refit
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/dovetail-sh/dovetail/engine"
@@ -17,8 +17,11 @@ type fleet struct {
 	at       map[string]int // by node name
 	nodes    []vessel       // by node
 	pools    map[string]*ledger
+	homes    map[string]int // by node name and by claim: where pods of moves that are under way were planned to go
 
-	around []*shape.Node // scratch of look
+	planner engine.Planner
+	around  []*shape.Node    // scratch of look
+	moored  map[string]int32 // profiles of nodes that are to be bought, by their labels and taints
 
 	rules []watch            // of all classes; made when first asked
 	keys  map[int32][]string // by class: see watched
@@ -55,10 +58,16 @@ type ledger struct {
 // ordinary is what evicting an ordinary pod weighs, and what giving up a node weighs beside its pods.
 const ordinary = 1000
 
-// newFleet takes a Snapshot as it is. Unwelcome nodes take no pods, except those made since the given time: they were
-// made for pods that move. The zero time is never.
-func newFleet(s shape.Snapshot, p *Policy, since time.Time) *fleet {
-	f := &fleet{snapshot: s, policy: p, at: make(map[string]int, len(s.Nodes)), nodes: make([]vessel, len(s.Nodes)), pools: map[string]*ledger{}}
+// newFleet takes a Snapshot as it is. Unwelcome nodes take no pods, except those that moves under way count on, and those made
+// since the given time: they were made for pods that move. The zero time is never.
+func newFleet(s shape.Snapshot, p *Policy, since time.Time, courses []Course) *fleet {
+	f := &fleet{snapshot: s, policy: p, at: make(map[string]int, len(s.Nodes)), nodes: make([]vessel, len(s.Nodes)), pools: map[string]*ledger{}, homes: map[string]int{}, moored: map[string]int32{}}
+	wanted := map[string]bool{}
+	for _, c := range courses {
+		for _, home := range c.Homes {
+			wanted[home] = true
+		}
+	}
 	for name, pp := range p.Pools {
 		f.pools[name] = &ledger{PoolPolicy: pp, left: pp.Budget}
 	}
@@ -66,12 +75,21 @@ func newFleet(s shape.Snapshot, p *Policy, since time.Time) *fleet {
 	f.snapshot.Nodes = slices.Clone(s.Nodes)
 	slices.SortFunc(f.snapshot.Nodes, func(a, b *shape.Node) int { return cmp.Compare(a.Name, b.Name) })
 	for i, n := range f.snapshot.Nodes {
+		if n.Requested == nil {
+			n = f.loaded(n, shape.Vector{}) // add up once for all plans
+			f.snapshot.Nodes[i] = n
+		}
 		f.at[n.Name] = i
+		for _, name := range []string{n.Name, n.Claim} {
+			if wanted[name] {
+				f.homes[name] = i
+			}
+		}
 		v := &f.nodes[i]
 		v.cargo, v.disturbance = f.weigh(n)
 		v.state, v.why = f.judge(n)
 		v.managed = f.pools[n.Pool] != nil && n.Claim != "" && n.Stage != shape.Leaving
-		if n.Unwelcome && (since.IsZero() || n.Created.Before(since)) {
+		if n.Unwelcome && !wanted[n.Name] && !wanted[n.Claim] && (since.IsZero() || n.Created.Before(since)) {
 			f.snapshot.Nodes[i] = closed(n)
 		}
 		if v.managed {
@@ -178,8 +196,8 @@ type outlook struct {
 	home     map[shape.PodID]int
 }
 
-// look plans the pods of nodes that go; the fleet stays as it is.
-func (f *fleet) look(set []int, effort int) outlook {
+// look plans the pods of nodes that go, at home if they have one; the fleet stays as it is.
+func (f *fleet) look(set []int, homes map[shape.PodID]string, effort int) outlook {
 	o := outlook{set: set, home: map[shape.PodID]int{}}
 	goes := make(map[int]bool, len(set))
 	for _, i := range set {
@@ -192,6 +210,7 @@ func (f *fleet) look(set []int, effort int) outlook {
 		case goes[i]:
 			emptied(n, func(pod shape.Pod) {
 				o.home[pod.ID] = i
+				pod.Home = homes[pod.ID]
 				s.Pods = append(s.Pods, pod)
 			})
 		case i >= len(f.nodes) || f.nodes[i].state != gone:
@@ -202,7 +221,7 @@ func (f *fleet) look(set []int, effort int) outlook {
 	slices.SortFunc(s.Pods, func(a, b shape.Pod) int { return cmp.Compare(a.ID, b.ID) })
 	policy := f.policy.Plan
 	policy.Effort = min(policy.Effort, effort)
-	o.decision = engine.Plan(s, policy)
+	o.decision = f.planner.Plan(s, policy)
 	return o
 }
 
@@ -244,17 +263,14 @@ func (f *fleet) settle(m *Move) {
 
 // joined is a node with more pods on it.
 func (f *fleet) joined(n *shape.Node, more []shape.Pod) *shape.Node {
-	out := *n
+	var sum shape.Vector
+	for _, pod := range more {
+		sum = sum.Add(f.class(pod.Class).Requests)
+	}
+	out := f.loaded(n, sum)
 	out.Pods = slices.Concat(n.Pods, more)
 	slices.SortFunc(out.Pods, func(a, b shape.Pod) int { return cmp.Compare(a.ID, b.ID) })
-	if n.Requested != nil {
-		sum := *n.Requested
-		for _, pod := range more {
-			sum = sum.Add(f.class(pod.Class).Requests)
-		}
-		out.Requested = &sum
-	}
-	return &out
+	return out
 }
 
 // buy counts a new node against its pool's limits and its reservation, and its pods where they will be. No other move
@@ -262,7 +278,7 @@ func (f *fleet) joined(n *shape.Node, more []shape.Pod) *shape.Node {
 func (f *fleet) buy(n *engine.NewNode, pods []shape.Pod) {
 	f.snapshot.Pools = slices.Clone(f.snapshot.Pools)
 	for i, p := range f.snapshot.Pools {
-		if p.Name != n.Pool {
+		if p.Name != n.Pool || len(p.Limits) == 0 {
 			continue
 		}
 		grown := *p
@@ -283,11 +299,18 @@ func (f *fleet) buy(n *engine.NewNode, pods []shape.Pod) {
 
 // moor adds a node that is to be bought, so that topology rules count its pods.
 func (f *fleet) moor(n *engine.NewNode, pods []shape.Pod) {
-	f.snapshot.Profiles = append(slices.Clip(f.snapshot.Profiles), f.profile(n))
-	node := closed(f.ready(n, int32(len(f.snapshot.Profiles)-1)))
-	node.Name += " " + strconv.Itoa(len(f.snapshot.Nodes))
-	node.Hostname, node.Pods = node.Name, pods
-	f.snapshot.Nodes = append(slices.Clip(f.snapshot.Nodes), node)
+	p := f.profile(n)
+	key := fmt.Sprint(p.Labels, p.Taints)
+	at, known := f.moored[key]
+	if !known {
+		at = int32(len(f.snapshot.Profiles))
+		f.snapshot.Profiles = append(slices.Clip(f.snapshot.Profiles), p)
+		f.moored[key] = at
+	}
+	node := closed(f.ready(n, at))
+	node.Name = fmt.Sprintf("bought %06d", len(f.snapshot.Nodes)) // ascending
+	node.Hostname = node.Name
+	f.snapshot.Nodes = append(f.snapshot.Nodes, f.joined(node, pods))
 }
 
 // profile is what a new node will look like if it is launched from its first option.

@@ -1,7 +1,7 @@
 package refit
 
 import (
-	"slices"
+	"cmp"
 
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
@@ -17,38 +17,86 @@ type Outlook struct {
 	Waits bool
 	// Place says which pods go to nodes that exist or are on their way, ascending by pod.
 	Place []engine.Placement
+	// Homes is Place as Course wants it: by claims where there are some, which outlast the names of nodes on their way.
+	Homes map[shape.PodID]string
 }
 
 // Ready reports whether every pod has a place on a node that is ready.
 func (o *Outlook) Ready() bool { return o.Why.Kind == "" && len(o.Open) == 0 && !o.Waits }
 
-// Follow asks what becomes of nodes that were chosen to go together, for whatever reason. What they need then counts
-// as taken, unless they cannot go. With thrifty set, they cannot go either if what is missing would cost more than they do,
-// or as much; it is narrowed to options that cost less for certain.
-func (r *Pass) Follow(nodes []string, thrifty bool) Outlook {
+// Course is a move that has begun.
+type Course struct {
+	// Nodes are those of its nodes that are still there.
+	Nodes []string
+	// Homes says where its pods were planned to go: to which node, or claim of a node. Pods that it does not name go anywhere.
+	Homes map[shape.PodID]string
+	// Thrifty moves are given up when what is missing would cost more than what goes, or as much.
+	Thrifty bool
+}
+
+// Follow asks what becomes of a move that was begun, for whatever reason. What it needs then counts as taken, unless its nodes
+// cannot go. Pods go where they were planned to go as long as that holds. What is missing for a thrifty move is narrowed to
+// options that cost less for certain.
+func (r *Pass) Follow(c Course) Outlook {
 	f := r.fleet
+	f.reserve(c, -1)
 	var set []int
 	m := Move{}
-	for _, name := range nodes {
+	for _, name := range c.Nodes {
 		if i, ok := f.at[name]; ok && f.nodes[i].state != gone {
 			set = append(set, i)
 			m.Remove = append(m.Remove, name)
 		}
 	}
-	seen := f.look(set, f.policy.Plan.Effort)
+	seen := f.look(set, c.Homes, f.policy.Plan.Effort)
 	if u := seen.decision.Unplaced; len(u) > 0 {
 		return Outlook{Why: noPlace(&u[0])}
 	}
 	m.Open, m.Place = seen.decision.Open, seen.decision.Place
-	if len(m.Open) > 0 && thrifty {
+	if len(m.Open) > 0 && c.Thrifty {
 		if why := f.cheaper(&m); why.Kind != "" {
 			return Outlook{Why: why}
 		}
 	}
-	out := Outlook{Open: m.Open, Place: m.Place}
-	out.Waits = slices.ContainsFunc(m.Place, func(p engine.Placement) bool { return f.snapshot.Nodes[f.at[p.Node]].Stage != shape.Ready })
+	out := Outlook{Open: m.Open, Place: m.Place, Homes: make(map[shape.PodID]string, len(m.Place))}
+	for _, p := range m.Place {
+		n := f.snapshot.Nodes[f.at[p.Node]]
+		out.Waits = out.Waits || n.Stage != shape.Ready
+		out.Homes[p.Pod] = cmp.Or(n.Claim, n.Name)
+	}
 	f.settle(&m)
 	return out
+}
+
+// reserve takes what a course needs off its pods' homes, times n: moves that are under way must not take each other's room.
+func (f *fleet) reserve(c Course, n int64) {
+	for _, name := range c.Nodes {
+		i, ok := f.at[name]
+		if !ok {
+			continue
+		}
+		for _, pod := range f.snapshot.Nodes[i].Pods {
+			if at, ok := f.homes[c.Homes[pod.ID]]; ok && pod.Role == shape.Movable {
+				f.snapshot.Nodes[at] = f.loaded(f.snapshot.Nodes[at], f.class(pod.Class).Requests.Times(n))
+			}
+		}
+	}
+}
+
+// loaded is a node of which more is asked.
+func (f *fleet) loaded(n *shape.Node, more shape.Vector) *shape.Node {
+	out := *n
+	var sum shape.Vector
+	if n.Requested != nil {
+		sum = *n.Requested
+	} else {
+		for _, pod := range n.Pods {
+			sum = sum.Add(f.class(pod.Class).Requests)
+		}
+	}
+	sum = sum.Add(more)
+	out.Requested = &sum
+	return &out
 }
 
 // cheaper is accept for a move that was found worth its while before: now it must only save anything at all.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
@@ -134,7 +133,7 @@ func (f *fleet) drains(s *shape.Snapshot, name string) bool {
 	slices.SortFunc(try.Pods, func(a, b shape.Pod) int { return cmp.Compare(a.ID, b.ID) })
 	policy := f.policy.Plan
 	policy.Effort = 0
-	d := engine.Plan(try, policy)
+	d := f.planner.Plan(try, policy)
 	if len(d.Open)+len(d.Unplaced) > 0 {
 		return false
 	}

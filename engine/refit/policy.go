@@ -57,6 +57,10 @@ type Policy struct {
 	// Payback is within which time a move must have saved what its evictions cost; 0 counts any saving as enough.
 	Payback time.Duration
 
+	// Overlap is for how long what a move opens runs beside what it gives up. Both are paid until then, and a move must have saved
+	// that within the payback time as well.
+	Overlap time.Duration
+
 	// Effort is how many steps may be spent on moves that open nodes; a step is about a microsecond. Whether a node's
 	// pods fit elsewhere is asked for every node, whatever it takes.
 	Effort int
@@ -72,6 +76,14 @@ func DefaultPolicy() Policy {
 		Payback:   time.Hour,
 		Effort:    1_000_000,
 	}
+}
+
+// both is what a move must save an hour to pay for the time in which it has old and new nodes.
+func (p *Policy) both(instead shape.Money) shape.Money {
+	if p.Payback <= 0 {
+		return 0
+	}
+	return shape.Money(float64(instead) * p.Overlap.Hours() / p.Payback.Hours())
 }
 
 // due is what a move must save an hour to pay for its evictions.

@@ -22,10 +22,15 @@ type Pass struct {
 	worth  []float64 // by the sketch's classes: what a pod costs at best
 }
 
-// Begin starts a pass. since is when the first of the moves that are under way began: nodes made since then take pods
-// though they are unwelcome. The zero time is no such move.
-func Begin(s shape.Snapshot, p Policy, since time.Time) *Pass {
-	return &Pass{fleet: newFleet(s, &p, since)}
+// Begin starts a pass in which moves may be under way, each of which is to be followed before new ones are looked for. since is
+// when the first of them began: nodes made since then take pods though they are unwelcome, as do those where pods of the moves
+// were planned to go. The zero time is no such move.
+func Begin(s shape.Snapshot, p Policy, since time.Time, courses ...Course) *Pass {
+	r := &Pass{fleet: newFleet(s, &p, since, courses)}
+	for _, c := range courses {
+		r.fleet.reserve(c, 1)
+	}
+	return r
 }
 
 // Allow sets how many nodes of a pool may still begin to go; negative for no limit.

@@ -79,6 +79,7 @@ func (r *Pass) estimate(i int) (Reason, bool) {
 	}
 	if price, ok := x.cheapest(rest); ok {
 		why.Instead = price
+		why.Need = max(why.Need, f.policy.due(f.nodes[i].disturbance)+f.policy.both(price))
 		if f.price(i)-price >= why.Need {
 			return why, true
 		}
@@ -91,7 +92,7 @@ func (r *Pass) estimate(i int) (Reason, bool) {
 // none is, it says why the first of them is not.
 func (r *Pass) try(set []int, effort int) (why Reason) {
 	f := r.fleet
-	o := f.look(set, min(effort, f.policy.Effort-r.result.Counters.Steps))
+	o := f.look(set, nil, min(effort, f.policy.Effort-r.result.Counters.Steps))
 	r.result.Counters.Steps += o.decision.Counters.Steps
 	moves, stuck := f.parts(&o)
 	for _, i := range set {
@@ -206,7 +207,8 @@ func (r *Pass) hopeful(set []int) bool {
 			disturbance += f.nodes[d.node].disturbance
 		}
 	}
-	return waste >= float64(max(1, f.policy.due(disturbance), shape.Money(f.policy.MinSaving*float64(price))))
+	least := f.policy.due(disturbance) + f.policy.both(price-shape.Money(waste))
+	return waste >= float64(max(1, least, shape.Money(f.policy.MinSaving*float64(price))))
 }
 
 // dice is a small generator of pseudo-random numbers, the same in every version of Go.
@@ -250,7 +252,7 @@ func (r *Pass) bestSet() (best []int) {
 		if len(set) < 2 || !r.afford(set) {
 			return best
 		}
-		o := f.look(set, 0)
+		o := f.look(set, nil, 0)
 		moves, _ := f.parts(&o)
 		sum := 0.0
 		for k := range moves {

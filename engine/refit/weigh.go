@@ -28,7 +28,7 @@ func (f *fleet) appraise(m *Move) Reason {
 		m.Need = 0 // nothing is disturbed, not even when the price is not known
 		return Reason{}
 	}
-	m.Need = max(m.Need, f.policy.due(m.Disturbance))
+	m.Need = max(m.Need, f.policy.due(m.Disturbance)+f.policy.both(m.Instead))
 	if len(m.Open) > 0 {
 		m.Need = max(m.Need, shape.Money(f.policy.MinSaving*float64(m.Price)))
 	}
@@ -73,7 +73,7 @@ func (f *fleet) worth(m *Move) float64 {
 	if f.policy.Payback <= 0 {
 		return float64(m.Saving())
 	}
-	return float64(m.Saving() - f.policy.due(m.Disturbance))
+	return float64(m.Saving() - f.policy.due(m.Disturbance) - f.policy.both(m.Instead))
 }
 
 // accept narrows what a move opens to options with which it still saves enough, whichever the cloud picks, and says why
@@ -162,20 +162,25 @@ func narrow(n *engine.NewNode, ceiling shape.Money) bool {
 		return false
 	}
 	first := n.Options[0]
+	dear := map[string]bool{}
+	kept := make([]engine.Option, 0, len(n.Options))
 	for _, only := range []func(engine.Option) bool{
 		func(engine.Option) bool { return true },
 		func(o engine.Option) bool { return o.CapacityType == first.CapacityType },
 		func(o engine.Option) bool { return o.CapacityType == first.CapacityType && o.Zone == first.Zone },
 	} {
-		dear := map[string]bool{}
-		var kept []engine.Option
-		for _, o := range n.Options {
-			if only(o) {
-				kept = append(kept, o)
-				dear[o.Type] = dear[o.Type] || o.Price > ceiling
+		clear(dear)
+		for i := range n.Options {
+			if o := &n.Options[i]; o.Price > ceiling && only(*o) {
+				dear[o.Type] = true
 			}
 		}
-		kept = slices.DeleteFunc(kept, func(o engine.Option) bool { return dear[o.Type] })
+		kept = kept[:0]
+		for _, o := range n.Options {
+			if o.Price <= ceiling && only(o) && !dear[o.Type] {
+				kept = append(kept, o)
+			}
+		}
 		if len(kept) > 0 {
 			n.Options, n.Price = kept, kept[0].Price
 			return true

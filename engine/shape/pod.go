@@ -22,6 +22,10 @@ type Pod struct {
 
 	// From is the node that a reschedulable pod has to leave, empty for pods that are on none.
 	From string `json:"from,omitempty"`
+
+	// Home names the node, or the claim, on which a plan before this one saw the pod, empty if there was none. It is
+	// tried before all others, so that a plan which is being carried out is not thrown over.
+	Home string `json:"home,omitempty"`
 }
 
 // Role says what becomes of a running pod when its node goes.

@@ -314,15 +314,21 @@ func (s *State) late(r *Rule) int {
 // nameDomains numbers the domains of every key: what nodes have and what new ones could have.
 func (s *State) nameDomains() {
 	t := s.table
+	seen := make([]bool, len(t.Snapshot().Profiles))
 	for k := range s.Keys {
 		key := &s.Keys[k]
 		if key.Host {
 			continue
 		}
 		var names []string
+		clear(seen)
 		for i := range t.Nodes {
-			if v, ok := shape.LabelValue(t.Nodes[i].Profile.Labels, key.Name); ok && (len(names) == 0 || names[len(names)-1] != v) {
-				names = append(names, v)
+			p := t.Nodes[i].Node.Profile // nodes have few profiles
+			if p >= 0 && int(p) < len(seen) && !seen[p] {
+				seen[p] = true
+				if v, ok := shape.LabelValue(t.Nodes[i].Profile.Labels, key.Name); ok {
+					names = append(names, v)
+				}
 			}
 		}
 		names = append(names, t.PossibleValues(key.Name)...)
@@ -396,8 +402,9 @@ func (s *State) countRunning() {
 				s.Tallies[k].Nodes[d]++
 			}
 		}
+		some := t.MovingFrom(node.Name)
 		for i := range node.Pods {
-			if p := &node.Pods[i]; p.Class >= 0 && int(p.Class) < len(classes) && counted(p.Class) && !t.Moving(p.ID) {
+			if p := &node.Pods[i]; p.Class >= 0 && int(p.Class) < len(classes) && counted(p.Class) && !(some && t.Moving(p.ID)) {
 				count(p.Class, n, p.Role == shape.Ending)
 			}
 		}

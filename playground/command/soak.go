@@ -25,6 +25,9 @@ import (
 	"github.com/dovetail-sh/dovetail/playground/soak"
 )
 
+// paybacksInADay is how often a day is as long as moves have for paying for themselves.
+const paybacksInADay = 3
+
 type soakFlags struct {
 	trace  string
 	day    int
@@ -66,7 +69,10 @@ func runSoak(ctx context.Context, out io.Writer, f soakFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	programs, err := programsNamed(programNames)
+	programs, err := programsNamed(programNames, func(*cluster.Cluster) []string {
+		// Machines boot no faster in a compressed day, and are paid meanwhile: what a move costs has to come back in it all the same.
+		return []string{"--consolidation-payback=" + (f.length / paybacksInADay).String()}
+	})
 	if err != nil {
 		return err
 	}

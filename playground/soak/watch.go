@@ -13,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/awssim/control"
 )
@@ -27,6 +28,8 @@ const longPending = time.Minute
 type Sample struct {
 	At             time.Duration
 	Price, Bound   float64 // dollars an hour
+	Starting       float64 // the part of Price for machines that take no pods yet
+	Going          float64 // and for those that are being given up
 	Nodes, Running int
 	Pending        int
 }
@@ -37,6 +40,7 @@ type Report struct {
 	PodDays   float64 // of the run's own time
 	Evictions float64
 	Launched  int
+	Created   map[string]int // claims, by why
 	Lifetimes []time.Duration // of nodes that went, ascending
 	CPU       time.Duration
 	Memory    int64 // bytes, the most that was seen
@@ -55,7 +59,7 @@ type watch struct {
 }
 
 func newWatch(s Setting) *watch {
-	return &watch{Setting: s, began: time.Now(), last: time.Now(), claims: map[string]time.Time{}, orphans: map[string]time.Time{}, waiting: map[string]time.Time{}}
+	return &watch{Setting: s, began: time.Now(), last: time.Now(), report: Report{Created: map[string]int{}}, claims: map[string]time.Time{}, orphans: map[string]time.Time{}, waiting: map[string]time.Time{}}
 }
 
 // broken tells of an invariant once.
@@ -86,7 +90,7 @@ func (w *watch) look(ctx context.Context) error {
 	}
 	now := time.Now()
 	s := Sample{At: now.Sub(w.began), Nodes: len(nodes.Items)}
-	s.Price = w.machines(now, machines, claims.Items)
+	w.machines(now, machines, claims.Items, &s)
 	var milli, mib int64
 	waiting := map[string]time.Time{}
 	for i := range pods.Items {
@@ -122,11 +126,12 @@ func (w *watch) look(ctx context.Context) error {
 	return nil
 }
 
-// machines is what the account pays, and checks that each machine belongs to one claim.
-func (w *watch) machines(now time.Time, list []control.Instance, claims []karpenterv1.NodeClaim) (price float64) {
-	known := map[string]int{}
+// machines adds up what the account pays, and checks that each machine belongs to one claim.
+func (w *watch) machines(now time.Time, list []control.Instance, claims []karpenterv1.NodeClaim, s *Sample) {
+	known, of := map[string]int{}, map[string]*karpenterv1.NodeClaim{}
 	for i := range claims {
 		known[claims[i].Status.ProviderID]++
+		of[claims[i].Status.ProviderID] = &claims[i]
 	}
 	w.report.Launched = max(w.report.Launched, len(list))
 	orphans := map[string]time.Time{}
@@ -134,8 +139,16 @@ func (w *watch) machines(now time.Time, list []control.Instance, claims []karpen
 		if m.State != "running" && m.State != "pending" {
 			continue
 		}
-		price += float64(m.Price) / 1e6
-		switch n := known["aws:///"+m.Zone+"/"+m.ID]; {
+		price := float64(m.Price) / 1e6
+		s.Price += price
+		id := "aws:///" + m.Zone + "/" + m.ID
+		switch claim := of[id]; {
+		case claim == nil || !condition.IsTrue(claim, karpenterv1.ConditionInitialized):
+			s.Starting += price
+		case !claim.DeletionTimestamp.IsZero() || condition.IsTrue(claim, karpenterv1.ConditionDisruptionReason):
+			s.Going += price
+		}
+		switch n := known[id]; {
 		case n > 1:
 			w.broken("machine %s belongs to %d claims", m.ID, n)
 		case n == 0:
@@ -150,7 +163,6 @@ func (w *watch) machines(now time.Time, list []control.Instance, claims []karpen
 		}
 	}
 	w.orphans = orphans
-	return price
 }
 
 func (w *watch) lifetimes(now time.Time, claims []karpenterv1.NodeClaim) {
@@ -187,7 +199,7 @@ func (w *watch) budget(nodes []corev1.Node) {
 
 func (w *watch) tell(step int) {
 	s := w.report.Samples[len(w.report.Samples)-1]
-	w.Say("%02d:%02d  %4d pods run, %3d wait, %3d nodes, $%7.3f an hour, bound $%7.3f", step*24/steps, step*24*60/steps%60, s.Running, s.Pending, s.Nodes, s.Price, s.Bound)
+	w.Say("%02d:%02d  %4d pods run, %3d wait, %3d nodes, $%7.3f an hour ($%6.3f starting, $%6.3f going), bound $%7.3f", step*24/steps, step*24*60/steps%60, s.Running, s.Pending, s.Nodes, s.Price, s.Starting, s.Going, s.Bound)
 }
 
 // settle waits until all pods run, and reads Dovetail's metrics.
@@ -237,6 +249,10 @@ func (w *watch) readMetrics(ctx context.Context) error {
 			w.report.Memory = int64(number)
 		case strings.HasPrefix(name, `karpenter_pods_eviction_requests_total{code="200"`):
 			w.report.Evictions += number
+		case strings.HasPrefix(name, "karpenter_nodeclaims_created_total{"):
+			_, reason, _ := strings.Cut(name, `reason="`)
+			reason, _, _ = strings.Cut(reason, `"`)
+			w.report.Created[reason] += int(number)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/refit"
 )
 
@@ -16,8 +17,9 @@ func (p *planner) carryOn(g group) {
 			return
 		}
 	}
-	next := p.pass.Follow(g.names(), g.reason == karpenterv1.DisruptionReasonUnderutilized)
+	next := p.pass.Follow(g.course())
 	p.want(next.Place)
+	g.heed(next)
 	held := g.shortest(p.now)
 	switch {
 	case next.Why.Kind == refit.SavesTooLittle:
@@ -48,12 +50,13 @@ func (p *planner) carryOn(g group) {
 }
 
 // maxOpens is how often nodes are opened for one move. Room that was opened may be taken by other pods before it is
-// used; a drifted node must go all the same, but consolidation is not worth a second try.
+// used; a drifted node must go all the same. Consolidation opens once more if what is missing still costs less than what goes:
+// what took the room would have needed other nodes.
 func maxOpens(reason karpenterv1.DisruptionReason) int {
 	if reason == karpenterv1.DisruptionReasonDrifted {
 		return 6
 	}
-	return 1
+	return 2
 }
 
 // remove gives up the move's nodes: all of them, or the next one when their pods stand in each other's way.
@@ -132,4 +135,22 @@ func (p *planner) rested(s seen) bool {
 		return false
 	}
 	return true
+}
+
+// heed notes where a plan has the move's pods go, but for those that need nodes which are yet to be opened.
+func (m *move) heed(o refit.Outlook) {
+	for pod, home := range o.Homes {
+		m.settle(pod, home)
+	}
+}
+
+// boarded notes which pods go to a claim that was opened for one of the nodes of a plan.
+func (m *move) boarded(nodes []engine.NewNode, id, claim string) {
+	for _, n := range nodes {
+		if n.ID == id {
+			for _, pod := range n.Pods {
+				m.settle(pod, claim)
+			}
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/refit"
 )
 
 // drifted chooses drifted nodes. Pools take turns, so that none of them starves; within a pool those that drifted first
@@ -47,13 +48,15 @@ func (p *planner) drifted() {
 			continue
 		}
 		p.looks++
-		next := p.pass.Follow([]string{s.node.Name}, false)
+		next := p.pass.Follow(refit.Course{Nodes: []string{s.node.Name}})
 		if next.Why.Kind != "" {
 			p.block(s, next.Why.Sentence())
 			continue
 		}
 		p.want(next.Place)
-		p.choose(&move{reason: karpenterv1.DisruptionReasonDrifted}, []seen{s}, because(karpenterv1.DisruptionReasonDrifted))
+		m := &move{reason: karpenterv1.DisruptionReasonDrifted}
+		m.heed(next)
+		p.choose(m, []seen{s}, because(karpenterv1.DisruptionReasonDrifted))
 	}
 }
 

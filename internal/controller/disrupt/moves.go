@@ -79,6 +79,17 @@ type move struct {
 	opened  bool        // what replaces them was opened
 	opens   int         // how often
 	claims  []string    // that were opened
+
+	// homes is where its pods are to go, nodes or claims: plans of later passes keep to it.
+	homes map[shape.PodID]string
+}
+
+// settle notes where a pod is to go.
+func (m *move) settle(pod shape.PodID, home string) {
+	if m.homes == nil {
+		m.homes = map[shape.PodID]string{}
+	}
+	m.homes[pod] = home
 }
 
 // moves is what a pass decides beyond emptiness.
@@ -117,7 +128,11 @@ func (v view) plan(m *memory) moves {
 		}
 	}
 	due := p.sweepDue()
-	p.pass = refit.Begin(v.snapshot, p.refitPolicy(due), since)
+	courses := make([]refit.Course, len(groups))
+	for i, g := range groups {
+		courses[i] = g.course()
+	}
+	p.pass = refit.Begin(v.snapshot, p.refitPolicy(due), since, courses...)
 	for _, g := range groups {
 		p.carryOn(g)
 	}
@@ -152,6 +167,11 @@ func (g group) shortest(now time.Time) time.Duration {
 
 func (g group) longest(now time.Time) time.Duration {
 	return slices.MaxFunc(g.nodes, func(a, b seen) int { return cmp.Compare(a.reservedFor(now), b.reservedFor(now)) }).reservedFor(now)
+}
+
+// course is the move as the planner knows it.
+func (g group) course() refit.Course {
+	return refit.Course{Nodes: g.names(), Homes: g.homes, Thrifty: g.reason == karpenterv1.DisruptionReasonUnderutilized}
 }
 
 func (g group) names() []string {

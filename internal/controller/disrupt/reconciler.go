@@ -150,6 +150,7 @@ func (r *Reconciler) open(ctx context.Context, o opening) error {
 	for _, id := range slices.Sorted(maps.Keys(claims)) {
 		claim := claims[id]
 		o.move.claims = append(o.move.claims, claim.Name)
+		o.move.boarded(o.nodes, id, claim.Name)
 		r.Events.Emitf(claim, observe.DisruptionLaunching, "Opened to replace NodeClaim %s, because %s.", replaced, because(o.move.reason))
 	}
 	if err != nil {

@@ -59,6 +59,7 @@ func (p *planner) refitPolicy(search bool) refit.Policy {
 	out := refit.Policy{
 		Plan: p.policy, Effort: sweepEffort, Pools: map[string]refit.PoolPolicy{}, Held: map[string]string{},
 		SpotToSpot: p.rules.SpotToSpot, MinSaving: p.rules.MinSaving, PodPrice: p.rules.PodPrice, Payback: p.rules.Payback,
+		Overlap: settle + launchTime(p.all),
 	}
 	for _, s := range p.all {
 		if s.pool == nil {
@@ -74,6 +75,21 @@ func (p *planner) refitPolicy(search bool) refit.Policy {
 		}
 	}
 	return out
+}
+
+// launchTime is how long nodes take from the order until they take pods: the median of those that are there.
+func launchTime(all []seen) time.Duration {
+	var list []time.Duration
+	for _, s := range all {
+		if c := condition.Get(s.claim, karpenterv1.ConditionInitialized); c != nil && condition.IsTrue(s.claim, karpenterv1.ConditionInitialized) {
+			list = append(list, c.LastTransitionTime.Sub(s.claim.CreationTimestamp.Time))
+		}
+	}
+	if len(list) == 0 {
+		return 0
+	}
+	slices.Sort(list)
+	return min(max(list[len(list)/2], 0), moveLimit)
 }
 
 func poolPolicy(pool *karpenterv1.NodePool) refit.PoolPolicy {
@@ -146,7 +162,11 @@ func (p *planner) begin(m *refit.Move, byNode map[string]seen) {
 	}
 	p.want(m.Place)
 	first := len(p.out.choices)
-	p.choose(&move{reason: karpenterv1.DisruptionReasonUnderutilized, inTurn: m.InTurn}, nodes, sentence(m))
+	chosen := &move{reason: karpenterv1.DisruptionReasonUnderutilized, inTurn: m.InTurn}
+	for _, place := range m.Place {
+		chosen.settle(place.Pod, place.Node)
+	}
+	p.choose(chosen, nodes, sentence(m))
 	for i := range p.out.choices[first:] {
 		c := &p.out.choices[first+i]
 		c.multi, c.replaced = len(nodes) > 1, len(m.Open) > 0

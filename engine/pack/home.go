@@ -1,0 +1,68 @@
+package pack
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// seat puts pods where a plan before this one saw them, as far as there is still room and rules allow it, and says by class
+// how many that are. What was planned together fits together, in no order that nodes are filled in by themselves.
+func (p *packer) seat() (seated []int) {
+	t := p.board.Table
+	seated = make([]int, len(t.Classes))
+	s := t.Snapshot()
+	if !slices.ContainsFunc(s.Pods, func(pod shape.Pod) bool { return pod.Home != "" }) {
+		return seated
+	}
+	at := make(map[string]int, 2*len(t.Nodes))
+	for node := range t.Nodes {
+		at[t.Nodes[node].Claim] = node
+	}
+	for node := range t.Nodes {
+		at[t.Nodes[node].Name] = node
+	}
+	for class, c := range t.Classes {
+		want := map[int]int{}
+		for _, i := range c.Pods {
+			if home := s.Pods[i].Home; home != "" {
+				if node, there := at[home]; there {
+					want[node]++
+				}
+			}
+		}
+		for _, node := range slices.Sorted(maps.Keys(want)) {
+			left := want[node]
+			for variant := class; variant >= 0 && left > 0; variant = int(t.Classes[variant].Next) {
+				left -= p.fill(node, variant, left)
+			}
+			seated[class] += want[node] - left
+		}
+	}
+	return seated
+}
+
+// fill puts up to n pods of a class on a node, and says how many it took.
+func (p *packer) fill(node, class, n int) int {
+	b := p.board
+	if b.Table.Classes[class].Refused != "" || !b.Allows(node, class) {
+		return 0
+	}
+	if n = b.Room(node, class, n); n == 0 || !b.Spread.Classes[class].Domains {
+		if n > 0 {
+			b.Place(node, class, n)
+		}
+		return n
+	}
+	p.setUniverse(class)
+	var domains []int32
+	for done := range n {
+		domains = b.Spread.NodeCell(b.Spread.Classes[class].Keys, node, domains)
+		if _, ok := b.Spread.CellAllows(class, domains); !ok || b.Room(node, class, 1) == 0 {
+			return done
+		}
+		b.Place(node, class, 1)
+	}
+	return n
+}
