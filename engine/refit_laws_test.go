@@ -89,17 +89,24 @@ func TestRefitsConvergeAndNeverCostMore(t *testing.T) {
 	})
 }
 
-// A move that nothing disturbs is carried out as it was found, though all others are under way with it.
+// A move that nothing disturbs needs no more than what was opened for it, though all others are under way with it. There is
+// no node on its way in these clusters: one that comes changes what topology rules count.
 func TestWhatWasOpenedForMovesHoldsTheirPods(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		f := fleets().Draw(t, "fleet")
+		f.snapshot.Nodes = slices.Clone(f.snapshot.Nodes)
+		for i, n := range f.snapshot.Nodes {
+			ready := *n
+			ready.Stage, ready.Unwelcome = shape.Ready, false
+			f.snapshot.Nodes[i] = &ready
+		}
 		found := refit.Refit(f.snapshot, f.policy)
 		s, courses := begun(f, found.Moves)
 		pass := refit.Begin(s, f.policy, s.Now, courses...)
 		for i, c := range courses {
-			if o := pass.Follow(c); !o.Ready() {
-				t.Fatalf("move %d of %d: %+v, %d nodes are missing, waits %v\n%s", i+1, len(courses), o.Why, len(o.Open), o.Waits, text(t, found.Moves[i]))
+			if o := pass.Follow(c); o.Why.Kind != "" || len(o.Open) > 0 {
+				t.Fatalf("move %d of %d: %+v, %d nodes are missing\n%s", i+1, len(courses), o.Why, len(o.Open), text(t, found.Moves[i]))
 			}
 		}
 	})

@@ -24,7 +24,9 @@ func (t *Table) takeColumns(last *Table) bool {
 }
 
 // SharesColumns reports whether two Tables have the same columns, by number.
-func (t *Table) SharesColumns(other *Table) bool { return other != nil && same(t.Columns, other.Columns) }
+func (t *Table) SharesColumns(other *Table) bool {
+	return other != nil && same(t.Columns, other.Columns)
+}
 
 // takePool takes over what a Table of before made of a pool with the same columns and daemons, but for its limits; nil if it
 // must be made anew.

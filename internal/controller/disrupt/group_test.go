@@ -8,7 +8,10 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
@@ -180,5 +183,55 @@ func TestNodesInTurnWaitForEachOther(t *testing.T) {
 	f.all, f.snap.Nodes = f.all[1:], f.snap.Nodes[1:]
 	if diff := gocmp.Diff([]string{"remove b Underutilized"}, f.plan(m, noon)); diff != "" {
 		t.Errorf("the second: -want +got\n%s", diff)
+	}
+}
+
+// Pods of 4, 4, 3, 3, 3 and 3 cores fit two nodes of 10 as they were planned, but not when the largest are placed first.
+func TestAMoveKeepsToItsPlan(t *testing.T) {
+	t.Parallel()
+	long, fresh := marked("Underutilized", time.Minute), unwelcome(30*time.Second)
+	f := newFleet().sell("c10", 10, 9).node("a", 20, []int{4, 4, 3, 3, 3, 3}, long).node("x", 10, nil, fresh).node("y", 10, nil, fresh)
+	begun := &move{reason: karpenterv1.DisruptionReasonUnderutilized, opens: 1, members: []types.UID{"a"}}
+	for pod, home := range map[shape.PodID]string{
+		"default/a-0": "x", "default/a-2": "x", "default/a-3": "x",
+		"default/a-1": "y", "default/a-4": "y", "default/a-5": "y",
+	} {
+		begun.settle(pod, home)
+	}
+	m := newMemory()
+	m.moves["a"] = begun
+	m.sweep.at = noon // no search in this pass
+	if diff := gocmp.Diff([]string{"remove a Underutilized"}, f.plan(&m, noon)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	delete(m.moves, "a")
+	if diff := gocmp.Diff([]string{"open c4 for a"}, f.plan(&m, noon)); diff != "" {
+		t.Errorf("without its plan: -want +got\n%s", diff)
+	}
+}
+
+func TestRunningOldAndNewNodesHasToPay(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		why    string
+		launch time.Duration
+		want   string
+	}{
+		"Soon": {"The new node runs beside the old one for a minute, which comes back within eight.", time.Minute, "reserve a Underutilized"},
+		"Late": {"It does so for ten minutes, which costs more than is saved in the eight that follow.", 10 * time.Minute, "keep a Underutilized"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// The pod moves from a node for 8 dollars to one for 4.
+			f := newFleet().node("a", 8, []int{3}, func(s *seen) {
+				up := condition.Get(s.claim, karpenterv1.ConditionInitialized).LastTransitionTime
+				s.claim.CreationTimestamp = metav1.NewTime(up.Add(-tc.launch))
+			})
+			f.payback = 8 * time.Minute
+			if diff := gocmp.Diff([]string{tc.want}, f.plan(nil, noon)); diff != "" {
+				t.Errorf("%s\n-want +got\n%s", tc.why, diff)
+			}
+		})
 	}
 }

@@ -24,6 +24,8 @@ type fleet struct {
 	snap shape.Snapshot
 	pods map[shape.PodID]*corev1.Pod
 	pdbs []policyv1.PodDisruptionBudget
+
+	payback time.Duration // 0 counts any saving as enough
 }
 
 // classes of pods by their cores: index i asks for i+1 cores.
@@ -89,7 +91,7 @@ func (f *fleet) plan(m *memory, now time.Time) []string {
 	policy.Effort = 0
 	out := view{
 		all: f.all, snapshot: f.snap, budgets: f.pdbs, podOf: func(id shape.PodID) *corev1.Pod { return f.pods[id] },
-		now: now, policy: policy, rules: Rules{MinSaving: 0.05},
+		now: now, policy: policy, rules: Rules{MinSaving: 0.05, Payback: f.payback},
 	}.plan(m)
 	names := map[step]string{reserve: "reserve", remove: "remove", release: "release", explain: "keep"}
 	var got []string

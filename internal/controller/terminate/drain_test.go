@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -94,5 +95,24 @@ func TestNextDrain(t *testing.T) {
 				t.Errorf("%s\nagain %s, want %s; -want +got\n%s", tc.why, d.again, tc.again, diff)
 			}
 		})
+	}
+}
+
+func TestTheLargestPodIsEvictedFirst(t *testing.T) {
+	t.Parallel()
+	asks := func(cpu, memory string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+				corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory),
+			}}}}
+		}
+	}
+	d := nextDrain([]*corev1.Pod{podNamed("a", asks("1", "1Gi")), podNamed("b", asks("1", "32Gi")), podNamed("c", asks("4", "1Gi"))}, time.Time{}, noon)
+	var got []string
+	for _, p := range d.evict {
+		got = append(got, p.Name)
+	}
+	if diff := cmp.Diff([]string{"b", "c", "a"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
