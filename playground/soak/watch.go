@@ -40,7 +40,7 @@ type Report struct {
 	PodDays   float64 // of the run's own time
 	Evictions float64
 	Launched  int
-	Created   map[string]int // claims, by why
+	Created   map[string]int  // claims, by why
 	Lifetimes []time.Duration // of nodes that went, ascending
 	CPU       time.Duration
 	Memory    int64 // bytes, the most that was seen
