@@ -25,7 +25,8 @@ const sceneLabel = "testing/cluster"
 // scene is one story's part of a venue: a namespace, pools and nodes that no other story touches.
 type scene struct {
 	*venue
-	name string
+	name     string
+	patience time.Duration // how long one wait may take
 }
 
 // act is one story. It needs not tidy up.
@@ -53,7 +54,7 @@ func (v *venue) play(t *testing.T, atOnce int, acts []act) {
 // scene makes a namespace, and tidies up after the story.
 func (v *venue) scene(t *testing.T, title string) *scene {
 	t.Helper()
-	s := &scene{venue: v, name: strings.ToLower(strings.ReplaceAll(title, "/", "-"))}
+	s := &scene{venue: v, name: strings.ToLower(strings.ReplaceAll(title, "/", "-")), patience: scenePatience}
 	s.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.name}})
 	began := time.Now()
 	t.Cleanup(func() {
@@ -68,7 +69,7 @@ func (v *venue) scene(t *testing.T, title string) *scene {
 	return s
 }
 
-// scenePatience is how long one wait of a story may take. Many play at once on two cores.
+// scenePatience is how long one wait of a story may take, unless the story says otherwise. Many play at once on two cores.
 const scenePatience = 4 * time.Minute
 
 // strike deletes what carries the story's label, and waits until its claims, nodes and machines are gone.
@@ -127,7 +128,7 @@ const lookEvery = 50 * time.Millisecond
 // until waits until holds says that nothing is missing any more.
 func (s *scene) until(t *testing.T, what string, holds func() (missing string)) {
 	t.Helper()
-	deadline := time.Now().Add(scenePatience)
+	deadline := time.Now().Add(s.patience)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -136,7 +137,7 @@ func (s *scene) until(t *testing.T, what string, holds func() (missing string)) 
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for %s; last seen: %s%s", scenePatience, what, missing, s.describe(t.Context()))
+			t.Fatalf("waited %s for %s; last seen: %s%s", s.patience, what, missing, s.describe(t.Context()))
 		}
 		select {
 		case <-t.Context().Done():
