@@ -117,21 +117,29 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 	if !t.Available.Has(i) {
 		return feasible.Reason{Kind: feasible.Unavailable}
 	}
-	for k, l := range pool.Limits {
-		if need, left := use(t, i, l.Resource), a.left[p][k]; need > left {
-			return feasible.Reason{Kind: feasible.OverLimit, Resource: l.Resource, Need: need, Have: max(left, 0)}
-		}
+	if r, ok := a.withinLimits(p, i); !ok {
+		return r
 	}
 	if r, ok := a.unneighbourly(class, p, i); !ok {
 		return r
 	}
-	if few, ok := a.tooFew(class, pool, i); !ok {
+	if few, ok := a.tooFew(class, p, i); !ok {
 		return feasible.Reason{Kind: feasible.TooFewTypes, Key: few.Key, Need: int64(few.Need), Have: int64(few.Have)}
 	}
 	if o := t.Columns[i].Offering; o.Reservation != "" && a.taken(o.Reservation) >= o.Remaining {
 		return feasible.Reason{Kind: feasible.Unavailable}
 	}
 	return feasible.Reason{Kind: feasible.Later}
+}
+
+// withinLimits reports whether a pool may grow by a machine from a column.
+func (a *assembler) withinLimits(p, i int) (feasible.Reason, bool) {
+	for k, l := range a.table.Pools[p].Limits {
+		if need, left := use(a.table, i, l.Resource), a.left[p][k]; need > left {
+			return feasible.Reason{Kind: feasible.OverLimit, Resource: l.Resource, Need: need, Have: max(left, 0)}, false
+		}
+	}
+	return feasible.Reason{}, true
 }
 
 // taken is how many machines of a reservation the plan opens.
@@ -166,19 +174,24 @@ func (a *assembler) unneighbourly(class, p, column int) (feasible.Reason, bool) 
 	return first, first.Kind == ""
 }
 
-// tooFew reports whether a node for one pod alone could keep the pool's minValues, in the domains where the column is.
-func (a *assembler) tooFew(class int, pool *feasible.Pool, column int) (feasible.TooFew, bool) {
-	c, st := a.table.Classes[class], a.board.Spread
+// tooFew reports whether a node for one pod alone could keep the pool's minValues within its limits, in the domains
+// where the column is.
+func (a *assembler) tooFew(class, p, column int) (feasible.TooFew, bool) {
+	c, st, pool := a.table.Classes[class], a.board.Spread, a.table.Pools[p]
 	for _, alt := range a.table.Alternatives(c.Where, pool) {
 		if !alt.Columns.Has(column) {
 			continue
 		}
 		columns := alt.Columns.And(pool.Usable)
 		pool.Holding(c.First, columns)
-		if pool.MinValues && st.Classes[class].Domains {
-			site := st.Site(pool, column, alt.Free)
+		if pool.MinValues {
+			elsewhere := func(int) bool { return false }
+			if st.Classes[class].Domains {
+				site := st.Site(pool, column, alt.Free)
+				elsewhere = func(i int) bool { return st.Site(pool, i, alt.Free) != site }
+			}
 			for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
-				if st.Site(pool, i, alt.Free) != site {
+				if _, ok := a.withinLimits(p, i); !ok || elsewhere(i) {
 					columns.Remove(i)
 				}
 			}

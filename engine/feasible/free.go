@@ -78,16 +78,21 @@ func (t *Table) mentioned(v require.Values) []string {
 const maxNewDomains = 10
 
 // domainsWanted is how many pods have a rule about neighbours by the label: each of them may need a value
-// that no other node has.
+// that no other node has. It is at least as many domains as any of them wants.
 func (t *Table) domainsWanted(key string) int {
-	n := 0
+	n, least := 0, 0
 	for _, c := range t.Classes {
-		if slices.ContainsFunc(c.Spread, func(s shape.Spread) bool { return s.Key == key }) ||
-			slices.ContainsFunc(c.Affinity, func(a shape.PodTerm) bool { return a.Key == key }) {
+		looks := slices.ContainsFunc(c.Affinity, func(a shape.PodTerm) bool { return a.Key == key })
+		for i := range c.Spread {
+			if c.Spread[i].Key == key {
+				looks, least = true, max(least, int(c.Spread[i].MinDomains))
+			}
+		}
+		if looks {
 			n += len(c.Pods)
 		}
 	}
-	return min(n, maxNewDomains)
+	return min(max(n, least), maxNewDomains)
 }
 
 func (p *Pool) free(key string) *FreeLabel {
@@ -126,15 +131,35 @@ func (p *Pool) FreeLeft(free bitset.Set) bool {
 // Settled is the value that a node with this Free gets for the label: of those that remain the first that
 // somebody named. ok is false if the node goes without the label.
 func (f *FreeLabel) Settled(free bitset.Set) (value string, ok bool) {
-	if f.Absent && free.Has(f.upto-1) {
-		return "", false
-	}
-	for i, v := range f.Values {
-		if free.Has(f.from + i) {
-			return v, true
-		}
+	if at := f.settled(free); at >= f.from && at < f.from+len(f.Values) {
+		return f.Values[at-f.from], true
 	}
 	return "", false
+}
+
+// settled is the member that stands for what Settled returns, -1 if none remains.
+func (f *FreeLabel) settled(free bitset.Set) int {
+	if f.Absent && free.Has(f.upto-1) {
+		return f.upto - 1
+	}
+	if at := free.Next(f.from); at < f.upto {
+		return at
+	}
+	return -1
+}
+
+// settled is what a node with this Free gets: of each free label one value.
+func (p *Pool) settled(free bitset.Set) bitset.Set {
+	if !p.Choices {
+		return free
+	}
+	out := bitset.New(p.freeBits)
+	for i := range p.Free {
+		if at := p.Free[i].settled(free); at >= 0 {
+			out.Add(at)
+		}
+	}
+	return out
 }
 
 // AllFree is the Free of a node about whose free labels nothing is known yet.

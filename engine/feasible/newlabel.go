@@ -7,9 +7,10 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/require"
 )
 
-// LabelsAllowNew reports whether a new node from a column, of whose free labels only these values remain, satisfies
+// LabelsAllowNew reports whether a new node from a column, of whose free labels only these values remain, will satisfy
 // the node selector and node affinity; taints and volumes are not looked at.
 func (t *Table) LabelsAllowNew(w *Where, p *Pool, column int, free bitset.Set) bool {
+	free = p.settled(free)
 	return slices.ContainsFunc(t.ownAlternatives(w, p), func(a Alternative) bool {
 		return a.Columns.Has(column) && p.FreeLeft(a.Free.And(free))
 	})
@@ -18,6 +19,7 @@ func (t *Table) LabelsAllowNew(w *Where, p *Pool, column int, free bitset.Set) b
 // Labelled are the columns of a pool for which LabelsAllowNew holds.
 func (t *Table) Labelled(w *Where, p *Pool, free bitset.Set) bitset.Set {
 	out := bitset.New(len(t.Columns))
+	free = p.settled(free)
 	for _, a := range t.ownAlternatives(w, p) {
 		if p.FreeLeft(a.Free.And(free)) {
 			out.Join(a.Columns)
@@ -37,7 +39,7 @@ func (t *Table) WithLabel(p *Pool, free bitset.Set, key, value string) bitset.Se
 	return t.meeting(require.Only(key, value)).And(p.Columns)
 }
 
-// LabelsAllowSome is LabelsAllowNew for any of several columns.
+// LabelsAllowSome reports whether a new node from any of several columns can satisfy the node selector and node affinity.
 func (t *Table) LabelsAllowSome(w *Where, p *Pool, columns, free bitset.Set) bool {
 	return slices.ContainsFunc(t.ownAlternatives(w, p), func(a Alternative) bool {
 		return a.Columns.Meets(columns) && p.FreeLeft(a.Free.And(free))

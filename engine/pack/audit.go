@@ -15,6 +15,9 @@ type audit struct {
 	ledger *spread.Ledger
 	placed []bool  // by class, preferences given up: the plan has pods of it, or had
 	lasts  []int32 // by class: see last
+	vacant bool    // pods were taken back: there may be room for others
+
+	blurred []bool // by tally: pods that it counts may be in other domains than planned; nil before leaveOpen
 
 	firm    []bool       // by tally: a rule that is no preference asks it; nil if not known
 	reaches []reach      // by bin
@@ -38,8 +41,10 @@ func (p *packer) verify() *spread.Ledger {
 			break
 		}
 		a.takeBack(left)
+		a.vacant = true
 	}
 	a.squeeze()
+	a.leaveOpen()
 	a.pin()
 	a.pinDaemons()
 	return a.ledger

@@ -121,31 +121,39 @@ func (o *outcomes) of(column int) (int32, bitset.Set) {
 	return -1, o.harmless
 }
 
-// pinDaemons drops options of new nodes on which a daemon would run that pods on other nodes of the domain keep apart from.
+// pinDaemons drops options of new nodes on which a daemon would run that pods on other nodes of the domain keep apart
+// from, and those with which daemons for which pods look would be elsewhere than planned.
 func (a *audit) pinDaemons() {
 	type claim struct {
 		rule   *spread.Rule
 		domain int32
 	}
 	var claims []claim
+	var searches []*spread.Rule
 	a.eachEntry(func(class, node, _ int) {
 		own := &a.board.Spread.Classes[class]
 		for i := range own.Rules {
-			c := claim{&own.Rules[i], a.ledger.Domain(&own.Rules[i], node)}
-			if own.Wary && c.rule.Kind == spread.Apart && !slices.Contains(claims, c) {
+			r := &own.Rules[i]
+			c := claim{r, a.ledger.Domain(r, node)}
+			switch {
+			case !own.Wary:
+			case r.Kind == spread.Apart && !slices.Contains(claims, c):
 				claims = append(claims, c)
+			case r.Kind == spread.Near && !slices.Contains(searches, r):
+				searches = append(searches, r)
 			}
 		}
 	})
-	if len(claims) == 0 {
+	if len(claims)+len(searches) == 0 {
 		return
 	}
 	for b := range a.bins {
 		bin := &a.bins[b]
-		keep := bin.Columns.Clone()
+		planned, keep := a.site(bin), bin.Columns.Clone()
 		for i := keep.Next(0); i >= 0; i = keep.Next(i + 1) {
 			site := a.siteOf(bin.Pool, i, bin.Free)
-			if slices.ContainsFunc(claims, func(c claim) bool { return site.Shuts(c.rule, c.domain) }) {
+			if slices.ContainsFunc(claims, func(c claim) bool { return site.Shuts(c.rule, c.domain) }) ||
+				slices.ContainsFunc(searches, func(r *spread.Rule) bool { return !site.Like(planned, r) }) {
 				keep.Remove(i)
 			}
 		}

@@ -19,19 +19,21 @@ func (a *audit) squeeze() {
 		for class, c := range a.board.Table.Classes {
 			last := a.last(class)
 			own := &a.board.Spread.Classes[last]
-			if a.stuck[class] == 0 || c.Refused != "" || !a.tight() && !own.Ordered() && !own.Wary {
+			if a.stuck[class] == 0 || c.Refused != "" || !a.vacant && !a.tight() && !own.Ordered() && !own.Wary {
 				continue
 			}
-			for n := 1; n > 0 && a.stuck[class] > 0; {
+			for n := 1; n > 0 && a.stuck[class] > 0 && !a.unsure(last); {
 				if n = a.ontoNode(last, a.stuck[class]); n == 0 {
 					n = a.intoBin(last)
 				}
 				if n == 0 {
 					n = a.intoNew(last, a.stuck[class], refused)
 				}
-				a.stuck[class] -= n
-				a.placed[last] = a.placed[last] || n > 0
-				again = again || n > 0
+				if n > 0 {
+					a.stuck[class] -= n
+					a.placed[last], again = true, true
+					a.blur(last)
+				}
 			}
 		}
 	}
@@ -87,6 +89,7 @@ func (a *audit) intoBin(class int) int {
 			}
 			columns := within.columns.And(alt.Columns)
 			a.keepDomains(class, bin, free, columns)
+			a.keepOpen(class, bin.Pool, columns, free)
 			pool.Holding(load, columns)
 			if column, ok := a.swap(bin, columns, free); ok {
 				bin.Columns, bin.Free, bin.Load, bin.Column = columns, free, load, column
@@ -133,6 +136,9 @@ func (a *audit) keys(class int) []int32 {
 	var out []int32
 	for _, k := range own.Keys {
 		looks := func(tally int32) bool { return st.Tallies[tally].Key == k && a.firm[tally] }
+		if a.blurred != nil && a.indifferent(class, k) {
+			continue
+		}
 		if slices.ContainsFunc(own.Adds, looks) || slices.ContainsFunc(own.Rules, func(r spread.Rule) bool { return looks(r.Tally) }) {
 			out = append(out, k)
 		}
@@ -207,6 +213,9 @@ func (a *audit) openable(pool int) bitset.Set {
 // swap finds the cheapest of some columns that leaves a bin where it is, and has the limits follow.
 func (a *audit) swap(bin *Bin, columns, free bitset.Set) (column int, ok bool) {
 	t := a.board.Table
+	if t.Columns[bin.Column].Offering.Reservation != "" {
+		return bin.Column, columns.Has(bin.Column) // it is launched from nothing else
+	}
 	if _, enough := t.Enough(t.Pools[bin.Pool], columns); a.task.Strict && !enough {
 		return 0, false
 	}
@@ -322,7 +331,7 @@ func (a *audit) cheapestOf(p int, alt feasible.Alternative, class, limit int, re
 		if fit = min(fit, room); fit == 0 || each/float64(fit) >= price {
 			continue
 		}
-		if bin, holds := a.bin(p, i, alt, c, fit); holds {
+		if bin, holds := a.bin(p, i, alt, class, fit); holds {
 			best, n, price = bin, fit, each/float64(fit)
 		}
 	}
@@ -330,13 +339,15 @@ func (a *audit) cheapestOf(p int, alt feasible.Alternative, class, limit int, re
 }
 
 // bin is a new node for n pods of a class.
-func (a *audit) bin(pool, column int, alt feasible.Alternative, c *feasible.Class, n int) (Bin, bool) {
+func (a *audit) bin(pool, column int, alt feasible.Alternative, class, n int) (Bin, bool) {
 	t := a.board.Table
+	c := t.Classes[class]
 	bin := Bin{Pool: pool, Column: column, Columns: alt.Columns.Clone(), Free: alt.Free.Clone(), Load: slices.Clone(c.First)}
 	for d, need := range c.Need {
 		bin.Load[d] += need * int64(n-1)
 	}
 	t.Pools[pool].Holding(bin.Load, bin.Columns)
+	a.keepOpen(class, pool, bin.Columns, bin.Free)
 	_, enough := t.Enough(t.Pools[pool], bin.Columns)
-	return bin, enough || !a.task.Strict
+	return bin, bin.Columns.Has(column) && (enough || !a.task.Strict)
 }

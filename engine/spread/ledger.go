@@ -53,7 +53,7 @@ func NewLedger(s *State, join int) *Ledger {
 	return l
 }
 
-// Join adds a new node with those of its daemons that may keep pods off other nodes.
+// Join adds a new node with those of its daemons that may matter to pods on other nodes.
 func (l *Ledger) Join(site *Site) (node int) {
 	node = len(l.s.table.Nodes) + len(l.sites)
 	l.sites = append(l.sites, site)
@@ -76,7 +76,7 @@ func (l *Ledger) Join(site *Site) (node int) {
 			b.at = 0
 		}
 	}
-	for _, k := range site.shuts {
+	for _, k := range site.hosts {
 		if d := l.domain(l.s.Tallies[k].Key, node); d >= 0 {
 			l.books[k].count[d]++
 			l.books[k].pods++
@@ -257,10 +257,12 @@ func (l *Ledger) Helps(r *Rule, class, node int) bool {
 }
 
 // Unsettles reports whether another new node could be an empty domain to a rule that has let pods in by what is there:
-// then those that came late may have come too late. Its daemons may shut a domain, too.
+// then those that came late may have come too late. Its daemons may shut a domain, too, or end that a pod may be the
+// first of its group.
 func (l *Ledger) Unsettles(site *Site) bool {
-	for _, k := range site.shuts {
-		if d := site.domains[l.s.Tallies[k].Key]; d >= 0 && l.books[k].count[d] == 0 {
+	for _, k := range site.hosts {
+		key := l.s.Tallies[k].Key
+		if d := site.domains[key]; l.s.Keys[key].Host || d >= 0 && l.books[k].count[d] == 0 {
 			return true
 		}
 	}

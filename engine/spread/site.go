@@ -13,7 +13,7 @@ type Site struct {
 	number  int32
 	domains []int32 // by State.Keys; -1 for a missing label and for hostname
 	counted []bool  // by State.Tallies: the tally looks at the node
-	shuts   []int32 // tallies that count the node's daemons, ascending; only those of which that can matter to other nodes
+	hosts   []int32 // tallies that count the node's daemons, ascending; only those of which that can matter to other nodes
 }
 
 // sites are all there are.
@@ -45,7 +45,7 @@ func (s *State) Site(p *feasible.Pool, column int, free bitset.Set) *Site {
 	for _, yes := range site.counted {
 		text = append(text, flag(yes))
 	}
-	for _, k := range site.shuts {
+	for _, k := range site.hosts {
 		text = binary.LittleEndian.AppendUint32(text, uint32(k))
 	}
 	if known := s.sites.byText[string(text)]; known != nil {
@@ -74,7 +74,7 @@ func (s *State) newSite(p *feasible.Pool, column int, free bitset.Set) *Site {
 	for k := range s.Tallies {
 		site.counted[k] = s.countsNew(s.Tallies[k].filter, site, p, column, free)
 	}
-	site.shuts = s.shuts(p, column, free)
+	site.hosts = s.hosted(p, column, free)
 	return site
 }
 

@@ -39,7 +39,8 @@ type Class struct {
 	Keys []int32
 	// Hosts is set when a hostname tally concerns the class.
 	Hosts bool
-	// Wary is set when a daemon on a new node could shut that node's domain to the class.
+	// Wary is set when a daemon on a new node could shut that node's domain to the class, or be a neighbour that it
+	// looks for.
 	Wary bool
 }
 
