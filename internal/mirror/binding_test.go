@@ -61,3 +61,33 @@ func TestWhyAPodWasBoundElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// TestWhichTargetsAreUntold nominates one of two pods of different classes in the API server.
+func TestWhichTargetsAreUntold(t *testing.T) {
+	t.Parallel()
+	m := New(Options{})
+	for _, name := range []string{"c0", "c1"} {
+		claim := &karpenterv1.NodeClaim{}
+		claim.Name = name
+		m.Put(claim)
+	}
+	one, two := pendingPod("one", "1"), pendingPod("two", "2")
+	m.Put(one)
+	m.Put(two)
+	m.Nominate([]shape.PodID{"a/one"}, "c0")
+	m.Nominate([]shape.PodID{"a/two"}, "c1")
+	told := one.DeepCopy()
+	told.Status.NominatedNodeName = "c0"
+	m.Put(told)
+	if diff := cmp.Diff([]Target{{Claim: "c0"}, {Claim: "c1", Untold: true}}, m.Targets()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	alike := two.DeepCopy()
+	alike.Spec = *one.Spec.DeepCopy()
+	m.Drop(two)
+	m.Put(alike)
+	m.Nominate([]shape.PodID{"a/two"}, "c1")
+	if diff := cmp.Diff([]Target{{Claim: "c0"}, {Claim: "c1"}}, m.Targets()); diff != "" {
+		t.Errorf("pods of one class may go anywhere: -want +got\n%s", diff)
+	}
+}

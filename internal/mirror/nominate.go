@@ -149,6 +149,9 @@ func (p *picture) expire(now time.Time) {
 type Target struct {
 	Claim string
 	Node  *corev1.Node // nil until it joins; must not be changed
+
+	// Untold is whether a pod is among Planned of which the API server does not say where it is planned.
+	Untold bool
 }
 
 // Targets lists the claims that pods are planned onto and not bound yet, ascending by name.
@@ -159,11 +162,16 @@ func (m *Mirror) Targets() []Target {
 		return nil
 	}
 	seen := map[string]Target{}
-	for _, n := range m.nominated {
+	alike := m.alike()
+	for id, n := range m.nominated {
 		s := m.slots[m.slotNamed(n.target)]
-		if s != nil && s.claim != nil {
-			seen[s.claim.Name] = Target{s.claim.Name, s.node}
+		if s == nil || s.claim == nil {
+			continue
 		}
+		_, virtual := m.virtual[id]
+		rec := m.pods[id]
+		untold := !alike && !virtual && rec != nil && rec.object.Status.NominatedNodeName == ""
+		seen[s.claim.Name] = Target{s.claim.Name, s.node, untold || seen[s.claim.Name].Untold}
 	}
 	out := make([]Target, 0, len(seen))
 	for _, name := range slices.Sorted(maps.Keys(seen)) {

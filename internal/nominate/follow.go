@@ -35,7 +35,7 @@ func (n *Nominator) follow(ctx context.Context) (failed error) {
 		return nil
 	}
 	for _, t := range targets {
-		if t.Node == nil || t.Node.Labels[karpenterv1.NodeRegisteredLabelKey] != "true" || !open(t.Node) {
+		if t.Node == nil || !t.Untold || t.Node.Labels[karpenterv1.NodeRegisteredLabelKey] != "true" || !open(t.Node) {
 			continue
 		}
 		if due := n.due(t.Claim); len(due) > 0 {

@@ -44,7 +44,7 @@ func (c *cluster) Targets() []mirror.Target {
 	defer c.mu.Unlock()
 	var out []mirror.Target
 	for _, claim := range slices.Sorted(maps.Keys(c.nodes)) {
-		out = append(out, mirror.Target{Claim: claim, Node: c.nodes[claim]})
+		out = append(out, mirror.Target{Claim: claim, Node: c.nodes[claim], Untold: true})
 	}
 	return out
 }
