@@ -274,6 +274,35 @@ func TestAClaimOfAnotherCloudIsLeftAlone(t *testing.T) {
 	}
 }
 
+// A controller that dies after each write finds the node done and the claim not: it must get on with the claim.
+func TestRegistrationIsNotWrittenTwice(t *testing.T) {
+	t.Parallel()
+	node := readyNode("a", notReady, carrying(karpenterv1.UnregisteredTaintKey, corev1.TaintEffectNoExecute))
+	claim := aged(0, holds(karpenterv1.ConditionLaunched, 0))
+	claim.Labels = map[string]string{karpenterv1.NodePoolLabelKey: "general"}
+	claim.Status.ProviderID = node.Spec.ProviderID
+	nodeWrites, dead := 0, errors.New("the controller is dead")
+	s := newStage(t, interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if _, is := o.(*corev1.Node); is {
+				nodeWrites++
+			}
+			return c.Patch(ctx, o, p, opts...)
+		},
+		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+			return dead
+		},
+	}, claim, &node)
+	for range 2 {
+		if err := s.reconcile(t); !errors.Is(err, dead) {
+			t.Fatalf("got %v, want the claim's status to be written each time", err)
+		}
+	}
+	if nodeWrites != 1 {
+		t.Errorf("the node was written %d times, want once", nodeWrites)
+	}
+}
+
 func TestRegistration(t *testing.T) {
 	t.Parallel()
 	node := readyNode("a", notReady, carrying(karpenterv1.UnregisteredTaintKey, corev1.TaintEffectNoExecute), carrying("kubelet-own", corev1.TaintEffectNoSchedule))

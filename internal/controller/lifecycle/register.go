@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -40,6 +41,9 @@ func (r *Reconciler) register(ctx context.Context, claim *karpenterv1.NodeClaim,
 	}
 	before := node.DeepCopy()
 	adopt(claim, node, first)
+	if equality.Semantic.DeepEqual(before, node) {
+		return nil // this was done before a restart; a write that changes nothing would only put the next one off
+	}
 	if err := r.Client.Patch(ctx, node, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("registering node %s with NodeClaim %s: %w", node.Name, claim.Name, err)
 	}
