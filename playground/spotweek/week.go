@@ -20,6 +20,7 @@ type scenario struct {
 	name          string
 	capacityTypes []string
 	unrest        float64
+	still         bool // no moves to a cheaper fleet
 	seed          uint64
 	length        time.Duration
 }
@@ -107,7 +108,7 @@ func (w *week) second(ctx context.Context, at time.Duration, failed <-chan error
 	if err := w.plan(ctx); err != nil {
 		return err
 	}
-	if at%refitEvery == refitEvery-time.Second {
+	if !w.scenario.still && at%refitEvery == refitEvery-time.Second {
 		if err := w.refit(ctx); err != nil {
 			return err
 		}
