@@ -250,6 +250,26 @@ func TestWhatIsNotModelledIsRefused(t *testing.T) {
 			_, err := a.ec2.DescribeCapacityReservations(ctx, &ec2.DescribeCapacityReservationsInput{Filters: wrong})
 			return err
 		},
+		"DescribeLaunchTemplates": func() error {
+			_, err := a.ec2.DescribeLaunchTemplates(ctx, &ec2.DescribeLaunchTemplatesInput{Filters: wrong})
+			return err
+		},
+		"DescribeInstanceStatus": func() error {
+			_, err := a.ec2.DescribeInstanceStatus(ctx, &ec2.DescribeInstanceStatusInput{Filters: wrong})
+			return err
+		},
+		"DescribeInstanceTypeOfferings": func() error {
+			_, err := a.ec2.DescribeInstanceTypeOfferings(ctx, &ec2.DescribeInstanceTypeOfferingsInput{Filters: wrong})
+			return err
+		},
+		"DescribeSpotPriceHistory": func() error {
+			_, err := a.ec2.DescribeSpotPriceHistory(ctx, &ec2.DescribeSpotPriceHistoryInput{Filters: wrong})
+			return err
+		},
+		"DescribeAvailabilityZones": func() error {
+			_, err := a.ec2.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{Filters: wrong})
+			return err
+		},
 		"DescribePlacementGroups": func() error {
 			_, err := a.ec2.DescribePlacementGroups(ctx, &ec2.DescribePlacementGroupsInput{Filters: wrong})
 			return err

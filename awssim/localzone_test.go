@@ -36,8 +36,15 @@ func TestLocalZone(t *testing.T) {
 	})).SpotPriceHistory; len(history) > 0 {
 		t.Errorf("%d spot prices in Boston", len(history))
 	}
+	a.template(t, "lt-a")
+	for spot, want := range map[bool]string{false: "", true: "Unsupported"} {
+		out := a.launch(t, fleet{template: "lt-a", types: []ec2types.InstanceType{"t3.medium"}, zones: []string{boston}, count: 1, spot: spot})
+		if code := firstCode(out); code != want || (len(out.Instances) == 0) != spot {
+			t.Errorf("a launch in Boston, on spot %v: %d instances, error %q; want it on demand only", spot, len(out.Instances), code)
+		}
+	}
 	subnet := must[*ec2.DescribeSubnetsOutput](t)(a.ec2.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{filterBy("availability-zone", boston)}})).Subnets
-	if len(subnet) != 1 || *subnet[0].AvailableIpAddressCount != 123 {
+	if len(subnet) != 1 || *subnet[0].AvailableIpAddressCount != 122 {
 		t.Errorf("subnets in Boston: %+v", subnet)
 	}
 }
@@ -48,4 +55,12 @@ func TestAnUnknownLocalZoneIsRefused(t *testing.T) {
 		_ = server.Close()
 		t.Error("us-east-1 has no Local Zone in Los Angeles")
 	}
+}
+
+// firstCode is the code of a fleet's first error; empty without one.
+func firstCode(out *ec2.CreateFleetOutput) string {
+	if len(out.Errors) == 0 {
+		return ""
+	}
+	return aws.ToString(out.Errors[0].ErrorCode)
 }

@@ -177,6 +177,12 @@ func TestMalformedIDs(t *testing.T) {
 	wantCode(t, err, "InvalidAMIID.Malformed")
 	_, err = a.ec2.DescribeLaunchTemplates(ctx, &ec2.DescribeLaunchTemplatesInput{LaunchTemplateIds: []string{"lt-nope"}})
 	wantCode(t, err, "InvalidLaunchTemplateId.Malformed")
+	_, err = a.ec2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{"i-nope"}})
+	wantCode(t, err, "InvalidInstanceID.Malformed")
+	_, err = a.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{"i-nope"}})
+	wantCode(t, err, "InvalidInstanceID.Malformed")
+	_, err = a.ec2.DescribeCapacityReservations(ctx, &ec2.DescribeCapacityReservationsInput{CapacityReservationIds: []string{"cr-nope"}})
+	wantCode(t, err, "InvalidCapacityReservationId.Malformed")
 }
 
 func TestSubnetsRunOutOfAddresses(t *testing.T) {

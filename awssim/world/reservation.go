@@ -3,6 +3,7 @@ package world
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
@@ -150,6 +151,9 @@ func (s *State) Reservation(id string) (*CapacityReservation, error) {
 		if r.ID == id {
 			return r, nil
 		}
+	}
+	if rest, ok := strings.CutPrefix(id, "cr-"); !ok || strings.Trim(rest, "0123456789abcdef") != "" {
+		return nil, apierror.New("InvalidCapacityReservationId.Malformed", "Invalid id: \"%s\" (expecting \"cr-...\")", id)
 	}
 	return nil, apierror.New("InvalidCapacityReservationId.NotFound", "The capacity reservation ID '%s' does not exist", id)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -95,5 +96,64 @@ func TestAQuotaIsRespectedInPlans(t *testing.T) {
 	}
 	if len(b.available(t, "default", shape.Spot)) == 0 {
 		t.Error("spot has a quota of its own")
+	}
+}
+
+// What a class's images can not run on is not offered to that class, and is to another that differs in nothing else.
+func TestClassesThatDifferInTheirFamilyAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nodeClass("rocket", func(c *awsv1.EC2NodeClass) {
+		c.Spec.AMISelectorTerms = []awsv1.AMISelectorTerm{{Alias: "bottlerocket@latest"}}
+	}))
+	firstGraviton := func(offering string) bool { return strings.HasPrefix(offering, "a1.large/") }
+	for range 2 { // whichever is asked first
+		for class, want := range map[string]bool{"default": false, "rocket": true} {
+			if got := slices.ContainsFunc(b.available(t, class, shape.OnDemand), firstGraviton); got != want {
+				t.Errorf("%s offers a1.large: %v, want %v", class, got, want)
+			}
+		}
+	}
+}
+
+// A claim for which nothing is left by the time of its launch is given up like one that EC2 had nothing for.
+func TestALaunchWithNothingLeftIsNoCapacity(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	order := b.orderFor(t, claim("general-1", "default"))
+	order.Candidates = nil
+	if _, err := b.Launch(t.Context(), order); !errors.Is(err, provider.ErrNoCapacity) {
+		t.Errorf("got %v, want ErrNoCapacity", err)
+	}
+}
+
+// What was short is forgotten by a restart, and that costs one call: the first launch gets its machine all the same, and
+// learns of everything that was short on its way.
+func TestAfterARestartOneLaunchLearnsAgainWhatIsShort(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	none := 0
+	if err := b.sim.SetCapacity(awssim.Capacity{Type: "*", Zone: "*", Capacity: "spot", Available: &none}); err != nil {
+		t.Fatal(err)
+	}
+	onSpot := func() int { return len(b.available(t, "default", shape.Spot)) }
+	all := onSpot()
+	for n := range 2 {
+		before := b.calls("CreateFleet")
+		order := b.orderFor(t, claim(fmt.Sprintf("general-%d", n), "default"))
+		tried := len(rounds(order.Claim, order.Candidates)[0])
+		m, err := b.Launch(t.Context(), order)
+		if err != nil || m.CapacityType != shape.OnDemand {
+			t.Fatalf("launch %d: %s, %v; want on demand", n, m.CapacityType, err)
+		}
+		if calls := b.calls("CreateFleet") - before; calls != 2 {
+			t.Errorf("launch %d took %d calls of CreateFleet, want one for spot and one on demand", n, calls)
+		}
+		if learned := all - onSpot(); learned != tried {
+			t.Errorf("launch %d learned of %d offerings that they are short, want all %d that it tried", n, learned, tried)
+		}
+		b.restart(t)
+		if left := onSpot(); left != all {
+			t.Errorf("%d of %d offerings after a restart", left, all)
+		}
 	}
 }

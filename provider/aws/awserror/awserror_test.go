@@ -70,3 +70,15 @@ func TestReason(t *testing.T) {
 		}
 	}
 }
+
+// A template that is gone is made again, whichever of its two names EC2 calls it by.
+func TestIsLaunchTemplateNotFound(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]bool{
+		"InvalidLaunchTemplateName.NotFoundException": true, "InvalidLaunchTemplateId.NotFound": true, "InvalidSubnetID.NotFound": false,
+	} {
+		if got := IsLaunchTemplateNotFound(answered(400, code, "x")); got != want {
+			t.Errorf("%s: %v, want %v", code, got, want)
+		}
+	}
+}
