@@ -52,6 +52,19 @@ func (b *board) add(m machine) *framework.NodeInfo {
 	return info
 }
 
+// machines are the nodes of the board with all that is on them.
+func (b *board) machines() []machine {
+	var out []machine
+	for _, n := range b.list {
+		m := machine{node: n.Node(), csi: b.csi[n.Node().Name]}
+		for _, p := range n.GetPods() {
+			m.pods = append(m.pods, p.GetPod())
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
 // drop takes the node that was added last away again.
 func (b *board) drop() {
 	name := b.list[len(b.list)-1].Node().Name

@@ -27,6 +27,8 @@ var known = map[string]int{}
 // explained are the kinds of disagreement that are no fault of a plan. They are counted, not failed.
 var explained = map[Kind]string{
 	Late:          "a plan never breaks a rule, but it may leave a pod for the next pass when others had to be placed first",
+	Narrow:        "a launch keeps the instance types that minValues asks for; the pod has its place when the node is there",
+	HeldOption:    "a launch keeps the instance types that minValues asks for, even if some of them are in another domain",
 	DaemonByLabel: "a daemon that runs under one value of an open label has its room kept on all new nodes of the pool",
 	NearDaemon:    "nobody opens a node only to have one of its daemons as a neighbour",
 }

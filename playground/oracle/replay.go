@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
 
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
@@ -23,10 +25,14 @@ const (
 	Refused Kind = "the scheduler refuses a placement"
 	// RefusedOption is the same on nodes that came up as another of their options than the cheapest.
 	RefusedOption Kind = "the scheduler refuses a placement on another option"
+	// HeldOption is the same on options that their launches had to keep for minValues: see trial.held.
+	HeldOption Kind = "the scheduler refuses a placement on another option, which minValues wants kept"
 	// Possible pods are called unplaceable, and the filters let them on a node.
 	Possible Kind = "the scheduler places an unplaceable pod"
 	// Late pods are Possible ones that the planner places itself once the others are where it put them.
 	Late Kind = "the planner gives a pod up which it places in its next pass"
+	// Narrow pods are Late ones that fit a new node as it is planned, but on too few of its instance types for minValues.
+	Narrow Kind = "the planner gives a pod up which would leave a new node's launch too few instance types"
 	// NearDaemon pods would go on a new node only because a daemon there is a neighbour that they want.
 	NearDaemon Kind = "the scheduler places an unplaceable pod beside a new node's daemon"
 	// DaemonByLabel pods would go on a new node only under a value of an open label with which one of its daemons does not run.
@@ -83,7 +89,7 @@ func judge(ctx context.Context, s *scheduler, c *cluster) (counts, []Disagreemen
 	out := t.replay(ctx, d, Refused, func(engine.NewNode) int { return 0 })
 	if len(out) == 0 {
 		out = t.impossible(ctx)
-		out = append(out, t.replay(ctx, d, RefusedOption, func(n engine.NewNode) int { return d.IntN(len(n.Options)) })...)
+		out = append(out, t.otherOptions(ctx, d)...)
 	}
 	return n, out
 }
@@ -134,7 +140,12 @@ func (t *trial) replay(ctx context.Context, d dice, kind Kind, choose func(engin
 	var stuck []Disagreement
 	for i := range orders {
 		t.scheduler.board = newBoard(machines)
-		left := t.place(ctx, moves, i > 0)
+		var left []move
+		if i%16 == leads {
+			left = t.lead(ctx, moves)
+		} else {
+			left = t.place(ctx, moves, i > 0)
+		}
 		if len(left) == 0 {
 			return nil
 		}
@@ -181,6 +192,46 @@ func restraint(pod *corev1.Pod) int {
 	return n
 }
 
+// leads is the one of 16 tries in which pods with rules lead.
+const leads = 6
+
+// lead makes moves of pods with rules as soon as they pass, and in between those of others that help one of them.
+func (t *trial) lead(ctx context.Context, moves []move) []move {
+	var bound, free []move
+	for _, m := range moves {
+		if restraint(m.pod) > 0 {
+			bound = append(bound, m)
+		} else {
+			free = append(free, m)
+		}
+	}
+	for {
+		bound = t.place(ctx, bound, true)
+		i := slices.IndexFunc(free, func(m move) bool { return len(bound) > 0 && t.helps(ctx, m, bound) })
+		if i < 0 {
+			return t.place(ctx, append(bound, free...), true)
+		}
+		t.place(ctx, free[i:i+1], true)
+		free = slices.Delete(free, i, i+1)
+	}
+}
+
+// helps reports whether one of several moves would pass after another one.
+func (t *trial) helps(ctx context.Context, first move, then []move) bool {
+	if len(t.place(ctx, []move{first}, true)) > 0 {
+		return false
+	}
+	node := t.scheduler.board.byName[first.node]
+	helped := slices.ContainsFunc(then, func(m move) bool {
+		plugin, _ := t.scheduler.attempt(ctx, m.pod).refusal(t.scheduler.board.byName[m.node])
+		return plugin == ""
+	})
+	if err := node.RemovePod(klog.FromContext(ctx), first.pod); err != nil {
+		panic(fmt.Sprintf("taking %s off %s again: %v", first.pod.Name, first.node, err))
+	}
+	return helped
+}
+
 // place makes moves until none passes any more, and returns those left. It goes through them in rounds or, to
 // keep to their order, begins again after each.
 func (t *trial) place(ctx context.Context, moves []move, again bool) []move {
@@ -224,6 +275,9 @@ func (t *trial) impossible(ctx context.Context) []Disagreement {
 		}
 		if kind == Possible && t.nextPass(pod) {
 			kind = Late
+			if t.narrows(ctx, pod, strings.TrimPrefix(where, "node ")) {
+				kind = Narrow
+			}
 		}
 		out = append(out, Disagreement{Seed: t.cluster.seed, Kind: kind, Pod: string(u.Pod), Node: where, Why: u.Why.Sentence()})
 	}
@@ -295,14 +349,20 @@ func domainKeys(pod *corev1.Pod) []string {
 	return slices.DeleteFunc(out, func(key string) bool { return key == shape.LabelHostname })
 }
 
-// broad reports whether the pod may go on as many instance types, in the place of m, as m's pool wants a launch to keep.
-func (t *trial) broad(ctx context.Context, pod *corev1.Pod, m machine, fresh []machine) bool {
+// minValues is how many instance types a pool wants a launch to keep.
+func (t *trial) minValues(pool string) int {
 	want := 0
-	for _, r := range t.cluster.pool(m.node.Labels[shape.LabelNodePool]).Spec.Template.Spec.Requirements {
+	for _, r := range t.cluster.pool(pool).Spec.Template.Spec.Requirements {
 		if r.MinValues != nil {
 			want = *r.MinValues
 		}
 	}
+	return want
+}
+
+// broad reports whether the pod may go on as many instance types, in the place of m, as m's pool wants a launch to keep.
+func (t *trial) broad(ctx context.Context, pod *corev1.Pod, m machine, fresh []machine) bool {
+	want := t.minValues(m.node.Labels[shape.LabelNodePool])
 	if want < 2 {
 		return true
 	}
@@ -330,14 +390,7 @@ func (t *trial) passes(ctx context.Context, pod *corev1.Pod, m machine) bool {
 // nextPass reports whether the planner places a pod when it is asked again, with its plan carried out.
 func (t *trial) nextPass(pod *corev1.Pod) bool {
 	after := *t.cluster
-	after.machines, after.pending = nil, []*corev1.Pod{pod}
-	for _, n := range t.scheduler.board.list {
-		m := machine{node: n.Node(), csi: t.scheduler.board.csi[n.Node().Name]}
-		for _, p := range n.GetPods() {
-			m.pods = append(m.pods, p.GetPod())
-		}
-		after.machines = append(after.machines, m)
-	}
+	after.machines, after.pending = t.scheduler.board.machines(), []*corev1.Pod{pod}
 	snapshot, _ := translate.Snapshot(after.objects(), noon)
 	return len(engine.Plan(snapshot, engine.DefaultPolicy()).Unplaced) == 0
 }
