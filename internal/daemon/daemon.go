@@ -98,7 +98,7 @@ func newManager(kube *rest.Config, c config.Config, o Options) (manager.Manager,
 	m, err := manager.New(kube, manager.Options{
 		Scheme:                        scheme,
 		Logger:                        o.Log,
-		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Cache:                         cache.Options{DefaultTransform: lookup.Slim},
 		NewClient:                     wrapped(o.WrapClient),
 		LeaderElection:                !c.Leader.Disabled,
 		LeaderElectionID:              c.Leader.Name,

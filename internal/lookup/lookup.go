@@ -1,7 +1,7 @@
 // Package lookup finds objects in the daemon's cache by what they refer to: nodes and
 // claims by their machine, pods by their node.
 //
-// It only reads. The indexes must be added, with Index, before the cache starts.
+// It only reads. The indexes must be added, with Index, before the cache starts. Slim is what the cache keeps of objects.
 package lookup
 
 import (
