@@ -91,6 +91,12 @@ bench-growth: ## How planning grows with pods and existing nodes (a minute)
 bench-refit: ## Measure refits: a pass over every node of large fleets, and what a thinned-out trace costs after it (10 minutes)
 	$(GO) test -run='^$$' -bench='^BenchmarkRefit' -benchtime=1x -timeout=30m ./engine
 
+.PHONY: bench-memory
+bench-memory: ## What the controller's caches take of memory on large clusters (2 minutes)
+	@for size in nodes=1000/pods=10000 nodes=15000/pods=100000; do for kept in slim whole; do \
+		$(GO) test -run='^$$' -bench="Memory/$$size/$$kept$$" -benchtime=1x ./internal/mirror | grep '^Benchmark'; \
+	done; done
+
 .PHONY: bench-peer
 bench-peer: ## Measure the planner beside Karpenter's on the same inputs, in one process (5 minutes; BENCHFLAGS=-h lists flags)
 	cd bench && $(GO) run . $(BENCHFLAGS)

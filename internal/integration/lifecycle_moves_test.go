@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -82,5 +83,62 @@ func consolidationShrinks(t *testing.T, c *cluster) {
 		return ""
 	})
 	c.running(t, "shrinking", 2)
+	c.remove(t, deployment, pool)
+}
+
+// threeBecomeOne has three nodes of which none can be had for less, and which one node for two thirds of the price can replace.
+// That moves every pod of the pool for a third of its price: too little for Balanced, enough for WhenEmptyOrUnderutilized.
+func threeBecomeOne(t *testing.T, c *cluster) {
+	types := func(names ...string) karpenterv1.Requirement { return in(corev1.LabelInstanceTypeStable, names...) }
+	const eight, sixteen = "c-8x-amd64-linux", "c-16x-amd64-linux"
+	pool := general(func(p *karpenterv1.NodePool) {
+		p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyBalanced
+		p.Spec.Disruption.Budgets = []karpenterv1.Budget{{Nodes: "100%"}}
+		p.Spec.Template.Spec.Requirements = append(p.Spec.Template.Spec.Requirements, types(eight))
+	})
+	deployment := web("merging", 3, "4700m")
+	c.create(t, pool, deployment)
+	c.running(t, "merging", 3)
+	if n := len(c.claims(t)); n != 3 {
+		t.Fatalf("%d claims for three pods of which one fits a node", n)
+	}
+	change := func(how func(*karpenterv1.NodePool)) {
+		before := pool.DeepCopy()
+		how(pool)
+		if err := c.Patch(t.Context(), pool, client.MergeFrom(before)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(func(p *karpenterv1.NodePool) {
+		list := p.Spec.Template.Spec.Requirements
+		list[len(list)-1] = types(eight, sixteen)
+	})
+	const aSearch = 12 * time.Second // they are ten seconds apart
+	always(t, aSearch, func() string {
+		if n := len(c.claims(t)); n != 3 {
+			return fmt.Sprintf("%d claims: a third of the price is too little for Balanced", n)
+		}
+		return ""
+	})
+	change(func(p *karpenterv1.NodePool) {
+		p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyWhenEmptyOrUnderutilized
+	})
+	eventually(t, "three nodes to become one", func() string {
+		nodes := c.nodes(t)
+		ready := 0
+		for i := range nodes {
+			if nodes[i].Labels[corev1.LabelInstanceTypeStable] == sixteen && nodes[i].Labels[karpenterv1.NodeInitializedLabelKey] == "true" {
+				ready++
+			}
+		}
+		if len(nodes) < 3 && ready == 0 {
+			t.Fatal("nodes go, and what replaces them is not there")
+		}
+		if len(nodes) != 1 || ready != 1 {
+			return fmt.Sprintf("%d nodes, %d of the large ones are ready", len(nodes), ready)
+		}
+		return ""
+	})
+	c.running(t, "merging", 3)
 	c.remove(t, deployment, pool)
 }

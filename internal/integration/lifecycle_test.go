@@ -37,6 +37,7 @@ func TestLifecycle(t *testing.T) {
 		story{"Static/KeepsItsNodes", staticPoolKeepsItsNodes},
 		story{"Moves/DriftIsReplacedFirst", driftIsReplacedFirst},
 		story{"Moves/ConsolidationShrinks", consolidationShrinks},
+		story{"Moves/ThreeBecomeOne", threeBecomeOne},
 	)
 }
 
