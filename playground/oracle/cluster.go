@@ -9,6 +9,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/controller/daemon"
 
@@ -136,6 +137,7 @@ func (c *cluster) withDaemons(n *corev1.Node, t *shape.InstanceType) machine {
 		}
 		pod := daemon.NewPod(ds.DeepCopy(), n.Name)
 		pod.Name = ds.Name + "-" + n.Name
+		pod.UID = types.UID(pod.Name)
 		controller := true
 		pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "DaemonSet", Name: ds.Name, Controller: &controller}}
 		pod.Status.Phase = corev1.PodRunning

@@ -66,6 +66,23 @@ func TestTheSchedulerAgrees(t *testing.T) {
 	}
 }
 
+// Clusters of long runs about which the planner and the scheduler once disagreed, or seemed to.
+func TestOldDisagreementsStaySettled(t *testing.T) {
+	t.Parallel()
+	s, err := newScheduler(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, seed := range []uint64{39075, 54757, 72428, 83757, 85464, 92437, 99115, 101384, 3446, 5743, 6041, 20206, 27957} {
+		_, bad := judge(t.Context(), s, newCluster(t.Context(), s, seed))
+		for _, d := range bad {
+			if explained[d.Kind] == "" || d.Kind == Late {
+				t.Errorf("%v", d)
+			}
+		}
+	}
+}
+
 // The oracle itself must be able to say no: a plan with a pod on a full node, and a pod refused for nothing.
 func TestTheOracleSeesBadPlans(t *testing.T) {
 	t.Parallel()
