@@ -27,6 +27,13 @@ func (t *Table) buildColumns() {
 			}
 		}
 	}
+	offerings := 0
+	for i, it := range t.snapshot.Types {
+		if used[i] {
+			offerings += len(it.Offerings)
+		}
+	}
+	t.Columns = make([]Column, 0, offerings)
 	for i, it := range t.snapshot.Types {
 		if !used[i] {
 			continue

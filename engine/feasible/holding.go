@@ -15,21 +15,21 @@ type ladder struct {
 
 // climb builds one dimension's ladder over the pool's usable columns.
 func (p *Pool) climb(dim int) ladder {
-	var l ladder
+	l := ladder{rungs: make([]int64, 0, p.Usable.Count())}
 	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
 		l.rungs = append(l.rungs, p.Room(i)[dim])
 	}
 	slices.Sort(l.rungs)
 	l.rungs = slices.Compact(l.rungs)
-	at := make(map[int64]int, len(l.rungs))
 	words := len(p.Usable)
 	flat := make(bitset.Set, words*len(l.rungs))
-	for i, r := range l.rungs {
-		at[r] = i
-		l.columns = append(l.columns, flat[i*words:(i+1)*words:(i+1)*words])
+	l.columns = make([]bitset.Set, len(l.rungs))
+	for i := range l.rungs {
+		l.columns[i] = flat[i*words : (i+1)*words : (i+1)*words]
 	}
 	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
-		l.columns[at[p.Room(i)[dim]]].Add(i)
+		rung, _ := slices.BinarySearch(l.rungs, p.Room(i)[dim])
+		l.columns[rung].Add(i)
 	}
 	for i := len(l.rungs) - 2; i >= 0; i-- {
 		l.columns[i].Join(l.columns[i+1])

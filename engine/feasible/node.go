@@ -4,27 +4,34 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/dovetail-sh/dovetail/engine/fanout"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
 var bare = &shape.Profile{}
 
+// leastNodes is from how many nodes on it pays to have another processor read them.
+const leastNodes = 500
+
 // buildNodes works out what is left on each node.
 func (t *Table) buildNodes() {
 	s := t.snapshot
 	d := len(t.Resources)
-	t.Nodes = make([]Node, 0, len(s.Nodes))
+	t.Nodes = make([]Node, len(s.Nodes))
 	free := make([]int64, len(s.Nodes)*d)
-	for i, n := range s.Nodes {
-		node := Node{Node: n, Profile: bare, Free: free[i*d : i*d+d : i*d+d]}
-		if n.Profile >= 0 && int(n.Profile) < len(s.Profiles) {
-			node.Profile = s.Profiles[n.Profile]
+	spans := fanout.Spans(len(s.Nodes), leastNodes)
+	fanout.Each(len(spans), func(part int) {
+		for i := spans[part].From; i < spans[part].Upto; i++ {
+			n, node := s.Nodes[i], &t.Nodes[i]
+			*node = Node{Node: n, Profile: bare, Free: free[i*d : i*d+d : i*d+d]}
+			if n.Profile >= 0 && int(n.Profile) < len(s.Profiles) {
+				node.Profile = s.Profiles[n.Profile]
+			}
+			t.add(node.Free, &n.Allocatable, 1)
+			t.slots(node.Free, n.Attachable)
+			t.takeUp(node)
 		}
-		t.add(node.Free, &n.Allocatable, 1)
-		t.slots(node.Free, n.Attachable)
-		t.takeUp(&node)
-		t.Nodes = append(t.Nodes, node)
-	}
+	})
 	if !slices.IsSortedFunc(t.Nodes, compareNodes) { // mostly they are
 		slices.SortFunc(t.Nodes, compareNodes)
 	}

@@ -142,9 +142,9 @@ func (m *mask) has(pool, column int) bool {
 	return false
 }
 
-// undominated drops machines that another one replaces at no higher price. The list ascends by price.
+// undominated drops machines that another one replaces at no higher price. The list ascends by price and is used up.
 func undominated(list []kind) []kind {
-	out := list[:0:0]
+	out := list[:0]
 	var most []int64 // by out: the most of the first resource that a kind up to there has
 	for i := range list {
 		own := list[i].room[0]
