@@ -10,26 +10,39 @@ import (
 // amounts that occur, ascending, each with the columns that reach it.
 type ladder struct {
 	rungs   []int64
+	steps   []int32 // by usable column, in their order: its rung
 	columns []bitset.Set
 }
 
-// climb builds one dimension's ladder over the pool's usable columns.
+// climb builds one dimension's ladder over the pool's usable columns. Where machines grow in all dimensions at once,
+// ladders share their columns.
 func (p *Pool) climb(dim int) ladder {
 	l := ladder{rungs: make([]int64, 0, p.Usable.Count())}
 	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
 		l.rungs = append(l.rungs, p.Room(i)[dim])
 	}
+	l.steps = make([]int32, 0, len(l.rungs))
 	slices.Sort(l.rungs)
 	l.rungs = slices.Compact(l.rungs)
+	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
+		rung, _ := slices.BinarySearch(l.rungs, p.Room(i)[dim])
+		l.steps = append(l.steps, int32(rung))
+	}
+	alike := func(o ladder) bool { return o.rungs != nil && slices.Equal(o.steps, l.steps) }
+	if k := slices.IndexFunc(p.ladders, alike); k >= 0 {
+		l.columns = p.ladders[k].columns
+		return l
+	}
 	words := len(p.Usable)
 	flat := make(bitset.Set, words*len(l.rungs))
 	l.columns = make([]bitset.Set, len(l.rungs))
 	for i := range l.rungs {
 		l.columns[i] = flat[i*words : (i+1)*words : (i+1)*words]
 	}
+	k := 0
 	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
-		rung, _ := slices.BinarySearch(l.rungs, p.Room(i)[dim])
-		l.columns[rung].Add(i)
+		l.columns[l.steps[k]].Add(i)
+		k++
 	}
 	for i := len(l.rungs) - 2; i >= 0; i-- {
 		l.columns[i].Join(l.columns[i+1])
