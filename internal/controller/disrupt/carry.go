@@ -26,6 +26,7 @@ func (p *planner) carryOn(g group) {
 		p.release(g, failedCheck, "replacing it would no longer save anything")
 	case next.Why.Kind != "":
 		p.release(g, failedCheck, next.Why.Sentence())
+	case p.fence(g):
 	case held < settle:
 		p.soon(settle - held)
 	case next.Ready():
@@ -47,6 +48,19 @@ func (p *planner) carryOn(g group) {
 		p.out.waiting = append(p.out.waiting, g.claims...)
 		p.soon(moveLimit - held)
 	}
+}
+
+// fence taints those of a move's nodes that are chosen and have no taint, which a crash between the two writes leaves, and
+// reports whether there are any.
+func (p *planner) fence(g group) bool {
+	bare := false
+	for _, s := range g.nodes {
+		if !tainted(s.node) {
+			bare = true
+			p.out.choices = append(p.out.choices, choice{seen: s, step: fence, why: because(g.reason), reason: g.reason})
+		}
+	}
+	return bare
 }
 
 // maxOpens is how often nodes are opened for one move. Room that was opened may be taken by other pods before it is

@@ -40,7 +40,8 @@ type step uint8
 
 const (
 	keep    step = iota
-	reserve      // taint the node, so that nothing new comes, and look again
+	reserve      // mark the claim and taint the node, so that nothing new comes, and look again
+	fence        // taint the node of a claim that is marked already: the taint was lost
 	remove       // delete the claim
 	release      // take the taint away: the node is needed after all
 	explain      // say why the node is kept
@@ -90,7 +91,7 @@ func decide(all []seen, first moves, now time.Time) (choices []choice, again tim
 			ripe, in = false, 0
 		}
 		switch {
-		case !ripe && reserved:
+		case !ripe && (reserved || markOf(s.claim) != ""):
 			choices = append(choices, choice{seen: s, step: release, why: "it is not empty any more", reason: karpenterv1.DisruptionReasonEmpty})
 		case !ripe && in > 0:
 			soon(in)
@@ -99,13 +100,13 @@ func decide(all []seen, first moves, now time.Time) (choices []choice, again tim
 			soon(settle - s.reservedFor(now))
 		case reserved:
 			choices = append(choices, choice{seen: s, step: remove, why: "it is empty", reason: karpenterv1.DisruptionReasonEmpty})
-		case left[s.pool.Name] <= 0 && markOf(s.claim) == "":
+		case markOf(s.claim) != "": // it is in the budget already
+			choices = append(choices, choice{seen: s, step: fence, why: "it is empty", reason: karpenterv1.DisruptionReasonEmpty})
+		case left[s.pool.Name] <= 0:
 			// Budgets change with the time of day, and nodes that are going away free them.
 			soon(budgetEvery)
 		default:
-			if markOf(s.claim) == "" { // else it is in the budget already, and only the taint was lost
-				left[s.pool.Name]--
-			}
+			left[s.pool.Name]--
 			choices = append(choices, choice{seen: s, step: reserve, why: "it is empty", reason: karpenterv1.DisruptionReasonEmpty})
 		}
 	}

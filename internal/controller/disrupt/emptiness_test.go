@@ -80,7 +80,8 @@ func TestDecide(t *testing.T) {
 		"PodSlippedIn":      {"A pod that was being bound when the taint came frees the node.", []seen{quiet("a", all, reserved(3*time.Second), pod(shape.Movable))}, []string{"a release"}, 0},
 		"Budget":            {"One of three may go; the oldest name wins, the others are tried again.", []seen{quiet("c", poolWith("1")), quiet("a", poolWith("1")), quiet("b", poolWith("1"))}, []string{"a reserve"}, 10 * time.Second},
 		"BudgetUsed":        {"A node that is going or not ready uses the budget up.", []seen{quiet("a", poolWith("2"), leaving), quiet("b", poolWith("2"), notReady, pod(shape.Movable)), quiet("c", poolWith("2"))}, nil, 10 * time.Second},
-		"Marked":            {"One that was chosen a moment ago counts, though its taint is not seen yet; it is tainted again.", []seen{quiet("a", poolWith("1"), onlyMarked), quiet("b", poolWith("1"))}, []string{"a reserve"}, 10 * time.Second},
+		"Marked":            {"One that was chosen a moment ago counts, though its taint is not seen yet; it is tainted again.", []seen{quiet("a", poolWith("1"), onlyMarked), quiet("b", poolWith("1"))}, []string{"a fence"}, 10 * time.Second},
+		"MarkedInUse":       {"A pod came before the taint did: the claim is free again.", []seen{quiet("a", all, onlyMarked, pod(shape.Movable))}, []string{"a release"}, 0},
 		"BudgetRounding":    {"10 % of one node is one node.", []seen{quiet("a", poolWith("10%"))}, []string{"a reserve"}, 0},
 		"BudgetZero":        {"0 means none.", []seen{quiet("a", poolWith("0"))}, nil, 10 * time.Second},
 		"NoPool":            {"Without its pool a claim has no policy to be consolidated by.", []seen{quiet("a", nil)}, nil, 0},
@@ -89,7 +90,7 @@ func TestDecide(t *testing.T) {
 		"Terminating":       {"A node that is being deleted keeps its taint.", []seen{quiet("a", all, reserved(3*time.Second), pod(shape.Movable), func(s *seen) { s.node.DeletionTimestamp = &metav1.Time{Time: noon} })}, nil, 0},
 		"Unseen":            {"A node that the planner does not know yet is not judged.", []seen{quiet("a", all, func(s *seen) { s.pods = nil })}, nil, 0},
 	}
-	names := map[step]string{reserve: "reserve", remove: "remove", release: "release"}
+	names := map[step]string{reserve: "reserve", fence: "fence", remove: "remove", release: "release"}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

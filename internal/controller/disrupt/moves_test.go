@@ -93,7 +93,7 @@ func (f *fleet) plan(m *memory, now time.Time) []string {
 		all: f.all, snapshot: f.snap, budgets: f.pdbs, podOf: func(id shape.PodID) *corev1.Pod { return f.pods[id] },
 		now: now, policy: policy, rules: Rules{MinSaving: 0.05, Payback: f.payback},
 	}.plan(m)
-	names := map[step]string{reserve: "reserve", remove: "remove", release: "release", explain: "keep"}
+	names := map[step]string{reserve: "reserve", fence: "fence", remove: "remove", release: "release", explain: "keep"}
 	var got []string
 	for _, c := range out.choices {
 		got = append(got, fmt.Sprintf("%s %s %s", names[c.step], c.claim.Name, c.reason))
@@ -149,6 +149,7 @@ func TestMoves(t *testing.T) {
 		"Expected":         {"A pod is on its way to the node.", newFleet(whenEmpty).node("a", 4, []int{2}, drifted, func(s *seen) { s.pods.Pods[0].ID = "default/unbound" }), []string{"keep a Drifted"}},
 		"Drifted":          {"A drifted node goes though its pods need a new one.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted), []string{"reserve a Drifted"}},
 		"Settling":         {"A pod may be bound just now: first the taint settles.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Second)), nil},
+		"TaintLost":        {"A crash came between mark and taint: the node is tainted before anything else.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute), func(s *seen) { s.node.Spec.Taints = nil }).node("b", 4, nil), []string{"fence a Drifted"}},
 		"OpensFirst":       {"The replacement is opened before a pod moves.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", 3*time.Second)), []string{"open c4 for a"}},
 		"WaitsForIt":       {"The replacement is on its way.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil, launching), nil},
 		"ThenGoes":         {"The replacement is ready: the node goes.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil), []string{"remove a Drifted"}},

@@ -112,7 +112,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	var errs []error
 	for _, c := range append(next.choices, empties...) {
 		errs = append(errs, client.IgnoreNotFound(r.act(ctx, c)))
-		if c.step == reserve {
+		if c.step == reserve || c.step == fence {
 			again = minPositive(again, settle)
 		}
 	}
@@ -213,6 +213,8 @@ func (r *Reconciler) act(ctx context.Context, c choice) error {
 			return err
 		}
 		return r.taint(ctx, c.node)
+	case fence:
+		return r.taint(ctx, c.node)
 	case release:
 		r.released(c)
 		if err := r.untaint(ctx, c.node); err != nil {
@@ -263,6 +265,9 @@ func (r *Reconciler) taint(ctx context.Context, node *corev1.Node) error {
 }
 
 func (r *Reconciler) untaint(ctx context.Context, node *corev1.Node) error {
+	if !tainted(node) {
+		return nil
+	}
 	before := node.DeepCopy()
 	disrupted := karpenterv1.DisruptedTaint()
 	node.Spec.Taints = slices.DeleteFunc(slices.Clone(node.Spec.Taints), func(t corev1.Taint) bool { return t.MatchTaint(&disrupted) })
