@@ -82,7 +82,7 @@ func wholePod(i int, node string) *corev1.Pod {
 	p := benchPod(i, node)
 	p.UID = "6f1f3a0e-9a3f-4b7e-9d7e-0123456789ab"
 	p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: p.Name[:3], UID: p.UID}}
-	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet", Operation: "Update", APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: make([]byte, 1500)}}}
+	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet", Operation: "Update", APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(strings.Repeat("f", 1500))}}
 	c := &p.Spec.Containers[0]
 	c.Name, c.Image = "main", "registry.example.com/team/service:v1.2.3"
 	for k := range 12 {
