@@ -46,6 +46,11 @@ func TestFeatureGates(t *testing.T) {
 	if diff := cmp.Diff(Gates{NodeRepair: true}, c.Gates); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
+	// Consolidation policy Balanced has no gate: a NodePool that asks for it gets it, and a gate for it is no setting.
+	_, _, err = load(t, nil, map[string]string{"FEATURE_GATES": "BalancedConsolidation=false"})
+	if want := `no feature gate "BalancedConsolidation"`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v does not say %q", err, want)
+	}
 	_, _, err = load(t, nil, map[string]string{"FEATURE_GATES": "NodeRepairs=true,NodeOverlay=perhaps"})
 	for _, want := range []string{"FEATURE_GATES", `no feature gate "NodeRepairs"`, "NodeOverlay must be true or false"} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -22,8 +22,6 @@ const (
 	ConditionReadyForProvisioning = "ReadyForProvisioning"
 	// ConditionProvisioning says whether the cluster has the room.
 	ConditionProvisioning = "Provisioning"
-	// ConditionLimitedByQuotas is True when a quota keeps the buffer smaller than asked for.
-	ConditionLimitedByQuotas = "LimitedByQuotas"
 )
 
 // Reasons of ConditionReadyForProvisioning.
@@ -95,7 +93,7 @@ type CapacityBufferSpec struct {
 	// +optional
 	ScalableRef *ScalableRef `json:"scalableRef,omitempty"`
 
-	// Replicas is how many pods to keep room for. With percentage the larger of
+	// Replicas is how many pods to keep room for. With percentage the smaller of
 	// the two counts.
 	// +kubebuilder:validation:Minimum=0
 	// +optional

@@ -37,7 +37,6 @@ const (
 	ReasonCreateLaunchTemplateAuthCheckFailed = "CreateLaunchTemplateAuthCheckFailed"
 	ReasonRunInstancesAuthCheckFailed         = "RunInstancesAuthCheckFailed"
 	ReasonUserDataSizeLimitExceeded           = "UserDataSizeLimitExceeded"
-	ReasonInstanceProfileNotFound             = "InstanceProfileNotFound"
 	ReasonClusterCIDRResolutionFailed         = "ClusterCIDRResolutionFailed"
 	// ReasonDryRunDisabled goes with True: nothing was tried.
 	ReasonDryRunDisabled = "DryRunDisabled"

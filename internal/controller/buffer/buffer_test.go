@@ -30,7 +30,9 @@ func TestCount(t *testing.T) {
 	}{
 		"Replicas":        {"The number that is asked for.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(3)}, 0, 3, ""},
 		"Percentage":      {"A share rounds up.", autoscalingv1beta1.CapacityBufferSpec{Percentage: n(25)}, 5, 2, ""},
-		"Larger":          {"The larger of the two counts.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(1), Percentage: n(100)}, 5, 5, ""},
+		"FewerReplicas":   {"The smaller of the two counts, as the API's text has it.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(1), Percentage: n(100)}, 5, 1, ""},
+		"SmallerShare":    {"Whichever of them it is.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(4), Percentage: n(20)}, 10, 2, ""},
+		"Nothing":         {"Who asks for nothing gets nothing.", autoscalingv1beta1.CapacityBufferSpec{}, 5, 0, ""},
 		"NothingToScale":  {"A share of nothing is nothing.", autoscalingv1beta1.CapacityBufferSpec{Percentage: n(100)}, 0, 0, ""},
 		"Capped":          {"Limits cap what is asked for.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(9), Limits: cpu("2")}, 0, 3, ""},
 		"LimitsAlone":     {"Limits alone say how many fit.", autoscalingv1beta1.CapacityBufferSpec{Limits: cpu("1799m")}, 0, 2, ""},

@@ -91,26 +91,24 @@ func resolveScalable(ctx context.Context, from client.Reader, b *autoscalingv1be
 	return out, nil
 }
 
-// count is for how many pods a buffer keeps room: the larger of replicas and percentage, or without either as many as the
-// limits hold, and never more than those.
+// count is for how many pods a buffer keeps room: the least of what replicas, percentage and limits say. Of the first two
+// the API's own text wants the smaller, as Cluster Autoscaler takes it; Karpenter takes the larger.
 func count(b *autoscalingv1beta1.CapacityBuffer, r resolved) (int32, error) {
-	want := int64(0)
+	want := int64(math.MaxInt64)
 	if b.Spec.Replicas != nil {
 		want = int64(*b.Spec.Replicas)
 	}
 	if b.Spec.Percentage != nil {
-		want = max(want, (int64(*b.Spec.Percentage)*int64(r.replicas)+99)/100)
+		want = min(want, (int64(*b.Spec.Percentage)*int64(r.replicas)+99)/100)
 	}
 	if len(b.Spec.Limits) > 0 {
 		most := within(b.Spec.Limits, r.template)
-		alone := b.Spec.Replicas == nil && b.Spec.Percentage == nil
-		if alone && most == math.MaxInt64 {
+		if want = min(want, most); want == math.MaxInt64 {
 			return 0, &unresolved{autoscalingv1beta1.ReasonResolutionFailed, "The pod requests none of the resources that limits name, so they do not say how many pods to keep room for; set replicas."}
 		}
-		if alone {
-			want = most
-		}
-		want = min(want, most)
+	}
+	if want == math.MaxInt64 {
+		return 0, nil // nothing says how many
 	}
 	if want > mostPods {
 		return 0, &unresolved{autoscalingv1beta1.ReasonResolutionFailed, fmt.Sprintf("Room for %d pods is asked for; a buffer may have %d at most.", want, mostPods)}

@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -80,6 +85,64 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
+// Each event goes to the object that it is about: the node's to the node, the claim's to the claim.
+func TestEventsNameTheirObjects(t *testing.T) {
+	t.Parallel()
+	const no, hour = corev1.ConditionFalse, time.Hour
+	cases := map[string]struct {
+		nodes  []*corev1.Node
+		reason string
+		want   []string
+	}{
+		"GivenUp": {among(5, nodeWith("a", corev1.NodeReady, no, hour)), "DisruptionTerminating", []string{"Node a", "NodeClaim general-1"}},
+		"Blocked": {among(5, nodeWith("a", corev1.NodeReady, no, hour), nodeWith("b", corev1.NodeReady, no, hour)), "NodeRepairBlocked", []string{"Node a", "NodeClaim general-1", "NodePool general"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _, _ := newReconciler(t, tc.nodes)
+			heard := &ear{reason: tc.reason}
+			r.Events = observe.NewRecorder(heard, r.Clock)
+			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "a"}}); err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(heard.about)
+			if diff := cmp.Diff(tc.want, heard.about); diff != "" {
+				t.Errorf("objects of %s: -want +got\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// ear notes which objects events of a reason are about.
+type ear struct {
+	record.EventRecorder
+	reason string
+	about  []string
+}
+
+func (e *ear) Event(object runtime.Object, _, reason, _ string) {
+	if reason == e.reason {
+		e.about = append(e.about, fmt.Sprintf("%s %s", reflect.TypeOf(object).Elem().Name(), object.(client.Object).GetName()))
+	}
+}
+
+func TestRepairedClaimsAreCounted(t *testing.T) {
+	t.Parallel()
+	r, _, _ := newReconciler(t, among(5, nodeWith("a", "DiskHealthy", corev1.ConditionFalse, time.Hour)))
+	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+# HELP karpenter_nodeclaims_unhealthy_disrupted_total NodeClaims deleted because their node was unhealthy.
+# TYPE karpenter_nodeclaims_unhealthy_disrupted_total counter
+karpenter_nodeclaims_unhealthy_disrupted_total{capacity_type="spot",condition="DiskHealthy",image_id="ami-1",nodepool="general"} 1
+`
+	if err := testutil.GatherAndCompare(r.Metrics.Gatherer(), strings.NewReader(want), "karpenter_nodeclaims_unhealthy_disrupted_total"); err != nil {
+		t.Error(err)
+	}
+}
+
 func newReconciler(t *testing.T, nodes []*corev1.Node) (*Reconciler, *record.FakeRecorder, *bool) {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -90,7 +153,8 @@ func newReconciler(t *testing.T, nodes []*corev1.Node) (*Reconciler, *record.Fak
 	pool.Name = "general"
 	claim := &karpenterv1.NodeClaim{}
 	claim.Name, claim.Status.ProviderID = "general-1", nodes[0].Spec.ProviderID
-	claim.Labels = map[string]string{karpenterv1.NodePoolLabelKey: "general"}
+	claim.Labels = map[string]string{karpenterv1.NodePoolLabelKey: "general", karpenterv1.CapacityTypeLabelKey: "spot"}
+	claim.Status.ImageID = "ami-1"
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(pool, claim)
 	for _, n := range nodes {
 		b = b.WithObjects(n)

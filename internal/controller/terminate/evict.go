@@ -13,14 +13,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/dovetail-sh/dovetail/api/condition"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 )
 
 // errRefused means that a PodDisruptionBudget does not let the pod go now.
 var errRefused = errors.New("eviction refused")
 
-// evict asks a pod to go. A pod that is gone, or another one under its name, counts as gone.
-func (r *Nodes) evict(ctx context.Context, pod *corev1.Pod) error {
+// evict asks a pod to go, because of its node's claim. A pod that is gone, or another one under its name, counts as gone.
+func (r *Nodes) evict(ctx context.Context, pod *corev1.Pod, claim *karpenterv1.NodeClaim) error {
 	err := r.Client.SubResource("eviction").Create(ctx, pod, &policyv1.Eviction{
 		ObjectMeta:    metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name},
 		DeleteOptions: &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}},
@@ -29,6 +31,7 @@ func (r *Nodes) evict(ctx context.Context, pod *corev1.Pod) error {
 	switch {
 	case err == nil:
 		r.Events.Emit(pod, observe.Evicted, "Evicted, because the node goes.")
+		r.Metrics.Pods.Drained.WithLabelValues(drainReason(claim)).Inc()
 		return nil
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
 		return nil
@@ -55,6 +58,15 @@ func (r *Nodes) kill(ctx context.Context, k killing) error {
 	}
 	r.Events.Emitf(k.pod, observe.Disrupted, "Deleted with %d seconds to stop, because the node's termination grace period runs out.", seconds)
 	return nil
+}
+
+// drainReason is why pods are drained, as the metric names it: the reason for which the claim was chosen, or Karpenter's
+// word for a deletion that nobody planned.
+func drainReason(claim *karpenterv1.NodeClaim) string {
+	if c := condition.Get(claim, karpenterv1.ConditionDisruptionReason); c != nil && c.Status == metav1.ConditionTrue {
+		return c.Reason
+	}
+	return "Forceful Termination"
 }
 
 // code is the HTTP status of an answer, as the metric counts it.

@@ -133,7 +133,7 @@ func (r *Nodes) empty(ctx context.Context, node *corev1.Node, claim *karpenterv1
 	now := r.Clock.Now()
 	next := nextDrain(pods, deadline, now)
 	if !next.done() && (deadline.IsZero() || now.Before(deadline)) {
-		again, err := r.carryOut(ctx, node, next, deadline)
+		again, err := r.carryOut(ctx, node, claim, next, deadline)
 		if err != nil {
 			return 0, err
 		}
@@ -154,14 +154,14 @@ func (r *Nodes) empty(ctx context.Context, node *corev1.Node, claim *karpenterv1
 }
 
 // carryOut evicts and kills. A refused eviction is tried again; it does not keep the others.
-func (r *Nodes) carryOut(ctx context.Context, node *corev1.Node, next drain, deadline time.Time) (time.Duration, error) {
+func (r *Nodes) carryOut(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, next drain, deadline time.Time) (time.Duration, error) {
 	var errs []error
 	again := next.again
 	for _, k := range next.kill {
 		errs = append(errs, r.kill(ctx, k))
 	}
 	for _, pod := range next.evict {
-		err := r.evict(ctx, pod)
+		err := r.evict(ctx, pod, claim)
 		if errors.Is(err, errRefused) {
 			r.Events.Emitf(node, observe.FailedDraining, "Pod %s/%s cannot be evicted yet: a PodDisruptionBudget does not allow it.", pod.Namespace, pod.Name)
 			again = retryEviction
