@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -71,18 +72,23 @@ func TestRefitsConvergeAndNeverCostMore(t *testing.T) {
 				if err := enginetest.CheckMove(s, m); err != nil {
 					t.Fatalf("%v\n%s", err, text(t, m))
 				}
+				before := maps.Clone(removed)
 				for _, name := range m.Remove {
 					removed[poolOf(s, name)]++
 				}
-				before := enginetest.Price(s)
-				s = enginetest.Moved(s, m, f.pick)
-				if after := enginetest.Price(s); after > before || len(m.Open) > 0 && after+m.Need > before {
-					t.Fatalf("price %s became %s, at least %s was to be saved\n%s", before, after, m.Need, text(t, m))
+				for pool, n := range removed {
+					b := f.policy.Pools[pool]
+					if n > before[pool] && (b.Mode == refit.Never || b.Budget >= 0 && before[pool] >= b.Budget) {
+						t.Fatalf("%d nodes of pool %s go, and then more do; its policy is %+v", before[pool], pool, b)
+					}
+					if b.Budget >= 0 && n-before[pool] > m.Turns*b.Budget {
+						t.Fatalf("%d nodes of pool %s go in %d turns; its policy is %+v", n-before[pool], pool, m.Turns, b)
+					}
 				}
-			}
-			for pool, n := range removed {
-				if b := f.policy.Pools[pool]; b.Budget >= 0 && n > b.Budget || b.Mode == refit.Never {
-					t.Fatalf("%d nodes of pool %s go, its policy is %+v", n, pool, b)
+				price := enginetest.Price(s)
+				s = enginetest.Moved(s, m, f.pick)
+				if after := enginetest.Price(s); after > price || len(m.Open) > 0 && after+m.Need > price {
+					t.Fatalf("price %s became %s, at least %s was to be saved\n%s", price, after, m.Need, text(t, m))
 				}
 			}
 		}

@@ -101,11 +101,14 @@ func (r *runner) refit(list []string) (string, error) {
 }
 
 func printMove(b *strings.Builder, m *refit.Move) {
-	inTurn := ""
-	if m.InTurn {
-		inTurn = " in turn"
+	how := ""
+	switch {
+	case m.InTurn:
+		how = " in turn"
+	case m.Turns > 1:
+		how = fmt.Sprintf(" in %d turns", m.Turns)
 	}
-	fmt.Fprintf(b, "give up %s%s: %s for %s, %d pods\n", strings.Join(m.Remove, " "), inTurn, m.Price, m.Instead, m.Pods)
+	fmt.Fprintf(b, "give up %s%s: %s for %s, %d pods\n", strings.Join(m.Remove, " "), how, m.Price, m.Instead, m.Pods)
 	for _, n := range m.Open {
 		var where []string
 		for _, o := range n.Options {

@@ -58,12 +58,15 @@ type ledger struct {
 // ordinary is what evicting an ordinary pod weighs, and what giving up a node weighs beside its pods.
 const ordinary = 1000
 
-// newFleet takes a Snapshot as it is. Unwelcome nodes take no pods, except those that moves under way count on, and those made
+// newFleet takes a Snapshot as it is. Nodes of courses take no pods; unwelcome nodes take none except those that moves under way count on, and those made
 // since the given time: they were made for pods that move. The zero time is never.
 func newFleet(s shape.Snapshot, p *Policy, since time.Time, courses []Course) *fleet {
 	f := &fleet{snapshot: s, policy: p, at: make(map[string]int, len(s.Nodes)), nodes: make([]vessel, len(s.Nodes)), pools: map[string]*ledger{}, homes: map[string]int{}, moored: map[string]int32{}}
-	wanted := map[string]bool{}
+	wanted, going := map[string]bool{}, map[string]bool{}
 	for _, c := range courses {
+		for _, name := range c.Nodes {
+			going[name] = true
+		}
 		for _, home := range c.Homes {
 			wanted[home] = true
 		}
@@ -89,7 +92,7 @@ func newFleet(s shape.Snapshot, p *Policy, since time.Time, courses []Course) *f
 		v.cargo, v.disturbance = f.weigh(n)
 		v.state, v.why = f.judge(n)
 		v.managed = f.pools[n.Pool] != nil && n.Claim != "" && n.Stage != shape.Leaving
-		if n.Unwelcome && !wanted[n.Name] && !wanted[n.Claim] && (since.IsZero() || n.Created.Before(since)) {
+		if going[n.Name] || n.Unwelcome && !wanted[n.Name] && !wanted[n.Claim] && (since.IsZero() || n.Created.Before(since)) {
 			f.snapshot.Nodes[i] = closed(n)
 		}
 		if v.managed {
@@ -397,16 +400,3 @@ func withoutOne(it *shape.InstanceType, reservation string) *shape.InstanceType 
 
 // price is what a node costs.
 func (f *fleet) price(i int) shape.Money { return f.snapshot.Nodes[i].Price }
-
-// allowed reports whether budgets let all nodes of a set go, and else names the pool that does not.
-func (f *fleet) allowed(set []int) (pool string, ok bool) {
-	count := map[string]int{}
-	for _, i := range set {
-		name := f.snapshot.Nodes[i].Pool
-		count[name]++
-		if l := f.pools[name]; l != nil && l.left >= 0 && count[name] > l.left {
-			return name, false
-		}
-	}
-	return "", true
-}

@@ -11,6 +11,8 @@ type Move struct {
 	Remove []string `json:"remove"`
 	// InTurn is set when a node must be gone before the next one is drained: its pods stand in the way of others'.
 	InTurn bool `json:"inTurn,omitempty"`
+	// Turns is in how many batches budgets let its nodes go, from what they allow now.
+	Turns int `json:"turns"`
 	// Open are the nodes to buy, with IDs that are unique in the move.
 	Open []engine.NewNode `json:"open,omitempty"`
 	// Place says which pods go to nodes that exist, ascending by pod.

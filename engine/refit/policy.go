@@ -32,7 +32,7 @@ const flexible = 15
 // PoolPolicy is what a NodePool says about disruption.
 type PoolPolicy struct {
 	Mode Mode
-	// Budget is how many nodes may begin to go now. Negative means no limit.
+	// Budget is how many nodes may begin to go now. Negative means no limit. A move of more nodes takes turns.
 	Budget int
 	// Lifetime is expireAfter. A node near its end weighs less; 0 means that nodes do not expire.
 	Lifetime time.Duration
@@ -60,6 +60,8 @@ type Policy struct {
 	// Overlap is for how long what a move opens runs beside what it gives up. Both are paid until then, and a move must have saved
 	// that within the payback time as well.
 	Overlap time.Duration
+	// Turn is how long nodes that are drained take until they are gone and budgets let others go in their place.
+	Turn time.Duration
 
 	// Effort is how many steps may be spent on moves that open nodes; a step is about a microsecond. Whether a node's
 	// pods fit elsewhere is asked for every node, whatever it takes.
@@ -74,16 +76,19 @@ func DefaultPolicy() Policy {
 		MinSaving: 0.05,
 		PodPrice:  shape.Dollar / 1000,
 		Payback:   time.Hour,
+		Turn:      time.Minute,
 		Effort:    1_000_000,
 	}
 }
 
-// both is what a move must save an hour to pay for the time in which it has old and new nodes.
-func (p *Policy) both(instead shape.Money) shape.Money {
-	if p.Payback <= 0 {
+// both is what a move must save an hour to pay for the time in which it has old and new nodes. While old ones go in so many
+// turns, half of them are still there on average.
+func (p *Policy) both(price, instead shape.Money, turns int) shape.Money {
+	if p.Payback <= 0 || instead <= 0 {
 		return 0
 	}
-	return shape.Money(float64(instead) * p.Overlap.Hours() / p.Payback.Hours())
+	waits := time.Duration(turns-1) * p.Turn
+	return shape.Money((float64(instead)*p.Overlap.Hours() + float64(price)/2*waits.Hours()) / p.Payback.Hours())
 }
 
 // due is what a move must save an hour to pay for its evictions.

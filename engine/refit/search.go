@@ -79,7 +79,7 @@ func (r *Pass) estimate(i int) (Reason, bool) {
 	}
 	if price, ok := x.cheapest(rest); ok {
 		why.Instead = price
-		why.Need = max(why.Need, f.policy.due(f.nodes[i].disturbance)+f.policy.both(price))
+		why.Need = max(why.Need, f.policy.due(f.nodes[i].disturbance)+f.policy.both(f.price(i), price, 1))
 		if f.price(i)-price >= why.Need {
 			return why, true
 		}
@@ -120,13 +120,14 @@ func (r *Pass) try(set []int, effort int) (why Reason) {
 // planned again, by itself.
 func (r *Pass) part(m *Move, of, effort int, stale bool) (no Reason, again bool) {
 	f := r.fleet
-	var set []int
-	for _, name := range m.Remove {
-		i := f.at[name]
+	set := f.set(m)
+	for _, i := range set {
 		if f.nodes[i].state != candidate {
 			return Reason{Kind: Needed}, false
 		}
-		set = append(set, i)
+	}
+	if pool, ok := f.allowed(set); !ok { // those before it have used it up
+		return Reason{Kind: BudgetUsed, Want: pool}, false
 	}
 	if !stale {
 		if no := f.accept(m); no.Kind != "" {
@@ -207,7 +208,7 @@ func (r *Pass) hopeful(set []int) bool {
 			disturbance += f.nodes[d.node].disturbance
 		}
 	}
-	least := f.policy.due(disturbance) + f.policy.both(price-shape.Money(waste))
+	least := f.policy.due(disturbance) + f.policy.both(price, price-shape.Money(waste), f.turns(set))
 	return waste >= float64(max(1, least, shape.Money(f.policy.MinSaving*float64(price))))
 }
 

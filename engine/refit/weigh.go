@@ -11,9 +11,9 @@ import (
 // appraise fills in what a move costs, saves and must save, and says why it is not worth it; a zero Reason if it is.
 func (f *fleet) appraise(m *Move) Reason {
 	m.Price, m.Instead, m.Need, m.Disturbance, m.Pods, m.Scores = 0, 0, 1, 0, 0, nil
+	m.Turns = f.turns(f.set(m))
 	price, disturbance := map[string]shape.Money{}, map[string]int64{}
-	for _, name := range m.Remove {
-		i := f.at[name]
+	for _, i := range f.set(m) {
 		n := f.snapshot.Nodes[i]
 		m.Price += n.Price
 		m.Disturbance += f.nodes[i].disturbance
@@ -28,7 +28,7 @@ func (f *fleet) appraise(m *Move) Reason {
 		m.Need = 0 // nothing is disturbed, not even when the price is not known
 		return Reason{}
 	}
-	m.Need = max(m.Need, f.policy.due(m.Disturbance)+f.policy.both(m.Instead))
+	m.Need = max(m.Need, f.policy.due(m.Disturbance)+f.policy.both(m.Price, m.Instead, m.Turns))
 	if len(m.Open) > 0 {
 		m.Need = max(m.Need, shape.Money(f.policy.MinSaving*float64(m.Price)))
 	}
@@ -73,7 +73,7 @@ func (f *fleet) worth(m *Move) float64 {
 	if f.policy.Payback <= 0 {
 		return float64(m.Saving())
 	}
-	return float64(m.Saving() - f.policy.due(m.Disturbance) - f.policy.both(m.Instead))
+	return float64(m.Saving() - f.policy.due(m.Disturbance) - f.policy.both(m.Price, m.Instead, m.Turns))
 }
 
 // accept narrows what a move opens to options with which it still saves enough, whichever the cloud picks, and says why

@@ -11,22 +11,33 @@ import (
 
 // carryOn takes a move that has begun one step further.
 func (p *planner) carryOn(g group) {
-	for _, s := range g.nodes {
-		if why := s.obstacle(g.reason, p.podOf, p.guards); why != "" {
-			p.release(g, failedCheck, why)
-			return
-		}
+	blocked := p.blocked(g)
+	if p.draining(g) {
+		g.drained = p.now
+	}
+	if late := p.now.Sub(g.drained) > moveLimit; blocked != "" && late {
+		p.release(g, failedCheck, blocked)
+		return
+	} else if len(g.nodes) == 0 && late {
+		p.release(g, failedMove, "")
+		return
 	}
 	next := p.pass.Follow(g.course())
 	p.want(next.Place)
 	g.heed(next)
-	held := g.shortest(p.now)
-	switch {
-	case next.Why.Kind == refit.SavesTooLittle:
+	if next.Why.Kind == refit.SavesTooLittle {
 		p.release(g, failedCheck, "replacing it would no longer save anything")
-	case next.Why.Kind != "":
+		return
+	} else if next.Why.Kind != "" {
 		p.release(g, failedCheck, next.Why.Sentence())
-	case p.fence(g):
+		return
+	}
+	p.takeTurns(g)
+	held := g.held(p.now)
+	switch {
+	case p.fence(g) || len(g.nodes) == 0:
+	case blocked != "":
+		p.soon(lookAgain) // pods that were drained are on their way back
 	case held < settle:
 		p.soon(settle - held)
 	case next.Ready():
@@ -39,7 +50,7 @@ func (p *planner) carryOn(g group) {
 		g.opened = true
 		g.opens++
 		o := opening{nodes: next.Open, move: g.move}
-		for _, s := range g.nodes {
+		for _, s := range g.all() {
 			o.claims = append(o.claims, s.claim)
 		}
 		p.out.open = append(p.out.open, o)
@@ -48,6 +59,24 @@ func (p *planner) carryOn(g group) {
 		p.out.waiting = append(p.out.waiting, g.claims...)
 		p.soon(moveLimit - held)
 	}
+}
+
+// blocked says why one of the chosen nodes of a move must not go now, or nothing. That ends the move, unless some of its nodes
+// have drained: then what holds the rest may be no more than the pods of those, which are not ready again yet.
+func (p *planner) blocked(g group) string {
+	for _, s := range g.nodes {
+		if why := s.obstacle(g.reason, p.podOf, p.guards); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// draining reports whether any node of a move is on its way out.
+func (p *planner) draining(g group) bool {
+	return slices.ContainsFunc(p.all, func(s seen) bool {
+		return !s.claim.DeletionTimestamp.IsZero() && slices.Contains(g.members, s.claim.UID)
+	})
 }
 
 // fence taints those of a move's nodes that are chosen and have no taint, which a crash between the two writes leaves, and
@@ -77,15 +106,13 @@ func maxOpens(reason karpenterv1.DisruptionReason) int {
 func (p *planner) remove(g group) {
 	nodes := g.nodes
 	if g.inTurn {
-		draining := slices.ContainsFunc(p.all, func(s seen) bool {
-			return !s.claim.DeletionTimestamp.IsZero() && slices.Contains(g.members, s.claim.UID)
-		})
-		if draining {
+		if p.draining(g) {
 			p.soon(time.Second)
 			return
 		}
 		nodes = nodes[:1]
 	}
+	g.drained = p.now
 	for _, s := range nodes {
 		delete(p.memory.attempts, s.claim.UID)
 		if g.reason == karpenterv1.DisruptionReasonDrifted && s.pool != nil {
@@ -129,15 +156,17 @@ const (
 
 // release gives a move up for now.
 func (p *planner) release(g group, how failure, why string) {
-	for _, s := range g.nodes {
+	for _, s := range g.all() {
 		tried := p.memory.attempts[s.claim.UID]
 		wait := min(retryFirst<<min(tried.failures, 10), retryLast)
 		p.memory.attempts[s.claim.UID] = attempt{failures: tried.failures + 1, notUntil: p.now.Add(wait)}
 		delete(p.memory.moves, s.claim.UID)
+	}
+	for _, s := range g.nodes {
 		p.out.choices = append(p.out.choices, choice{seen: s, step: release, why: why, reason: g.reason, replaced: g.opened, multi: len(g.members) > 1, failed: how})
 	}
-	if s := g.nodes[0]; g.reason == karpenterv1.DisruptionReasonDrifted && how == failedMove && s.pool != nil {
-		p.restPool(s)
+	if g.reason == karpenterv1.DisruptionReasonDrifted && how == failedMove && g.nodes[0].pool != nil {
+		p.restPool(g.nodes[0])
 	}
 }
 

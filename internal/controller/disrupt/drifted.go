@@ -16,7 +16,7 @@ import (
 func (p *planner) drifted() {
 	byPool := map[string][]seen{}
 	for _, s := range p.all {
-		if s.movable() && condition.IsTrue(s.claim, karpenterv1.ConditionDrifted) && p.rested(s) && p.poolRested(s) {
+		if s.movable() && !p.waits(s) && condition.IsTrue(s.claim, karpenterv1.ConditionDrifted) && p.rested(s) && p.poolRested(s) {
 			byPool[s.pool.Name] = append(byPool[s.pool.Name], s)
 		}
 	}
@@ -54,9 +54,9 @@ func (p *planner) drifted() {
 			continue
 		}
 		p.want(next.Place)
-		m := &move{reason: karpenterv1.DisruptionReasonDrifted}
+		m := &move{reason: karpenterv1.DisruptionReasonDrifted, why: because(karpenterv1.DisruptionReasonDrifted)}
 		m.heed(next)
-		p.choose(m, []seen{s}, because(karpenterv1.DisruptionReasonDrifted))
+		p.choose(m, []seen{s})
 	}
 }
 

@@ -55,11 +55,8 @@ func TestAMoveOfSeveralNodes(t *testing.T) {
 			f.all[1].pods.Pods[0].Role = shape.Pinned
 			return f
 		}(), []string{"release a Underutilized", "release b Underutilized", "release c Underutilized"}},
-		"NotBegunUnderBudget": {"A budget that lets two go lets none of the three go.", func() *fleet {
-			f := three()
-			f.pool.Spec.Disruption.Budgets[0].Nodes = "2"
-			return f
-		}(), []string{"keep a Underutilized", "keep b Underutilized", "keep c Underutilized"}},
+		"UnderABudget": {"A budget lets two of them go now. The third waits for its turn.", three().allow("2"),
+			[]string{"reserve a Underutilized", "reserve b Underutilized"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

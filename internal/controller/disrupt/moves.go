@@ -3,6 +3,7 @@ package disrupt
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -74,8 +75,12 @@ type attempt struct {
 // move is nodes that were chosen to go together.
 type move struct {
 	reason  karpenterv1.DisruptionReason
+	why     string // it was begun, without a full stop
+	scores  []refit.Score
 	members []types.UID // in the order in which they are drained
 	inTurn  bool        // one after the other
+	began   time.Time   // zero after a restart
+	drained time.Time   // when the last of its nodes was seen to drain, zero if none was
 	opened  bool        // what replaces them was opened
 	opens   int         // how often
 	claims  []string    // that were opened
@@ -123,7 +128,7 @@ func (v view) plan(m *memory) moves {
 	groups := p.underWay()
 	var since time.Time
 	for _, g := range groups {
-		if began := p.now.Add(-g.longest(p.now)); since.IsZero() || began.Before(since) {
+		if began := g.since(p.now); since.IsZero() || began.Before(since) {
 			since = began
 		}
 	}
@@ -157,16 +162,31 @@ type planner struct {
 // group is a move with those of its nodes that are still there.
 type group struct {
 	*move
-	nodes []seen
+	nodes []seen // that were chosen
+	later []seen // that wait for budgets to let them go
 }
 
-// shortest and longest are for how long the group's nodes have been reserved.
-func (g group) shortest(now time.Time) time.Duration {
-	return slices.MinFunc(g.nodes, func(a, b seen) int { return cmp.Compare(a.reservedFor(now), b.reservedFor(now)) }).reservedFor(now)
+// all is the group's nodes in the order in which they are drained.
+func (g group) all() []seen { return slices.Concat(g.nodes, g.later) }
+
+// held is for how long all of the group's chosen nodes have been reserved, at least.
+func (g group) held(now time.Time) time.Duration {
+	least := time.Duration(math.MaxInt64)
+	for _, s := range g.nodes {
+		least = min(least, s.reservedFor(now))
+	}
+	return least
 }
 
-func (g group) longest(now time.Time) time.Duration {
-	return slices.MaxFunc(g.nodes, func(a, b seen) int { return cmp.Compare(a.reservedFor(now), b.reservedFor(now)) }).reservedFor(now)
+// since is when the move began, as far as that is known.
+func (g group) since(now time.Time) time.Time {
+	first := g.began
+	for _, s := range g.nodes {
+		if at := now.Add(-s.reservedFor(now)); first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	return first
 }
 
 // course is the move as the planner knows it.
@@ -176,7 +196,7 @@ func (g group) course() refit.Course {
 
 func (g group) names() []string {
 	var out []string
-	for _, s := range g.nodes {
+	for _, s := range g.all() {
 		out = append(out, s.node.Name)
 	}
 	return out
@@ -189,8 +209,8 @@ func (p *planner) underWay() []group {
 	at := map[*move]int{}
 	var lost *move
 	for _, s := range p.all {
-		reason := markOf(s.claim)
-		if reason != karpenterv1.DisruptionReasonDrifted && reason != karpenterv1.DisruptionReasonUnderutilized ||
+		reason, waits := markOf(s.claim), p.waits(s)
+		if !waits && reason != karpenterv1.DisruptionReasonDrifted && reason != karpenterv1.DisruptionReasonUnderutilized ||
 			s.pool != nil && s.pool.Spec.Replicas != nil || // static sees to its own
 			!s.claim.DeletionTimestamp.IsZero() || s.node == nil || s.pods == nil {
 			continue
@@ -213,14 +233,20 @@ func (p *planner) underWay() []group {
 			at[m] = k
 			out = append(out, group{move: m})
 		}
-		out[k].nodes = append(out[k].nodes, s)
+		if waits {
+			out[k].later = append(out[k].later, s)
+		} else {
+			out[k].nodes = append(out[k].nodes, s)
+		}
 	}
 	for _, g := range out {
-		slices.SortStableFunc(g.nodes, func(a, b seen) int {
-			return cmp.Compare(slices.Index(g.members, a.claim.UID), slices.Index(g.members, b.claim.UID))
-		})
+		for _, list := range [][]seen{g.nodes, g.later} {
+			slices.SortStableFunc(list, func(a, b seen) int {
+				return cmp.Compare(slices.Index(g.members, a.claim.UID), slices.Index(g.members, b.claim.UID))
+			})
+		}
 	}
-	return out
+	return slices.DeleteFunc(out, p.unbegun)
 }
 
 func (p *planner) soon(d time.Duration) {
@@ -256,15 +282,14 @@ func (p *planner) leftOf(reason karpenterv1.DisruptionReason) map[string]int {
 	return p.left[reason]
 }
 
-// choose begins a move.
-func (p *planner) choose(m *move, nodes []seen, why string) {
+// choose begins a move. Nodes that budgets do not let go yet wait for their turn.
+func (p *planner) choose(m *move, nodes []seen) {
+	m.began = p.now
 	for _, s := range nodes {
-		p.allowed(s, m.reason, true)
 		m.members = append(m.members, s.claim.UID)
 		p.memory.moves[s.claim.UID] = m
-		p.out.choices = append(p.out.choices, choice{seen: s, step: reserve, why: why, reason: m.reason})
 	}
-	p.soon(settle)
+	p.takeTurns(group{move: m, later: nodes})
 }
 
 // want notes where pods of nodes that go will be.

@@ -87,12 +87,19 @@ func (f *fleet) plan(m *memory, now time.Time) []string {
 		fresh := newMemory()
 		m = &fresh
 	}
+	return words(f.pass(m, now))
+}
+
+func (f *fleet) pass(m *memory, now time.Time) moves {
 	policy := engine.DefaultPolicy()
 	policy.Effort = 0
-	out := view{
+	return view{
 		all: f.all, snapshot: f.snap, budgets: f.pdbs, podOf: func(id shape.PodID) *corev1.Pod { return f.pods[id] },
 		now: now, policy: policy, rules: Rules{MinSaving: 0.05, Payback: f.payback},
 	}.plan(m)
+}
+
+func words(out moves) []string {
 	names := map[step]string{reserve: "reserve", fence: "fence", remove: "remove", release: "release", explain: "keep"}
 	var got []string
 	for _, c := range out.choices {

@@ -18,6 +18,9 @@ const (
 	sweepEffort = 200_000
 	// sweepAnyway is how soon it is searched again though nothing has changed: budgets and lifetimes do with time.
 	sweepAnyway = 5 * time.Minute
+	// turnTime is how long a drained node takes to be gone: half a minute for its pods, which is the grace that they have
+	// by default, and as long for its machine.
+	turnTime = time.Minute
 )
 
 // sweep is the last search.
@@ -59,7 +62,7 @@ func (p *planner) refitPolicy(search bool) refit.Policy {
 	out := refit.Policy{
 		Plan: p.policy, Effort: sweepEffort, Pools: map[string]refit.PoolPolicy{}, Held: map[string]string{},
 		SpotToSpot: p.rules.SpotToSpot, MinSaving: p.rules.MinSaving, PodPrice: p.rules.PodPrice, Payback: p.rules.Payback,
-		Overlap: settle + launchTime(p.all),
+		Overlap: settle + launchTime(p.all), Turn: turnTime,
 	}
 	for _, s := range p.all {
 		if s.pool == nil {
@@ -114,6 +117,8 @@ func (p *planner) hold(s seen) string {
 	switch {
 	case !candidate(s):
 		return "it is not up for consolidation"
+	case p.waits(s):
+		return "it waits for its turn in a move"
 	case p.now.Before(p.memory.attempts[s.claim.UID].notUntil):
 		return "a move of it failed a short while ago"
 	}
@@ -161,20 +166,11 @@ func (p *planner) begin(m *refit.Move, byNode map[string]seen) {
 		nodes = append(nodes, s)
 	}
 	p.want(m.Place)
-	first := len(p.out.choices)
-	chosen := &move{reason: karpenterv1.DisruptionReasonUnderutilized, inTurn: m.InTurn}
+	chosen := &move{reason: karpenterv1.DisruptionReasonUnderutilized, why: sentence(m), scores: m.Scores, inTurn: m.InTurn, opened: len(m.Open) > 0}
 	for _, place := range m.Place {
 		chosen.settle(place.Pod, place.Node)
 	}
-	p.choose(chosen, nodes, sentence(m))
-	for i := range p.out.choices[first:] {
-		c := &p.out.choices[first+i]
-		c.multi, c.replaced = len(nodes) > 1, len(m.Open) > 0
-		k := slices.IndexFunc(m.Scores, func(s refit.Score) bool { return s.Pool == c.pool.Name })
-		if k >= 0 {
-			c.score = m.Scores[k].Value
-		}
-	}
+	p.choose(chosen, nodes)
 }
 
 // sentence is what a move does, without a full stop.
