@@ -149,14 +149,18 @@ func (c *checker) skew(seats []seat, own *seat, sp *shape.Spread) error {
 	}
 	least := int32(1 << 30)
 	for _, n := range c.s.Nodes {
-		if d, ok := shape.LabelValue(c.s.Profiles[n.Profile].Labels, sp.Key); ok && n.Stage != shape.Leaving {
+		d, ok := shape.LabelValue(c.s.Profiles[n.Profile].Labels, sp.Key)
+		if sp.Key == shape.LabelHostname {
+			d, ok = n.Hostname, true
+		}
+		if ok && n.Stage != shape.Leaving {
 			least = min(least, count[d])
 		}
 	}
 	// Other domains may be overfull since before.
 	domain, _ := shape.LabelValue(own.label, sp.Key)
 	most := count[domain]
-	if sp.MinDomains > int32(len(count)) || sp.Key == shape.LabelHostname {
+	if sp.MinDomains > int32(len(count)) {
 		least = 0
 	}
 	for _, n := range count {
