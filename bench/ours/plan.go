@@ -25,7 +25,7 @@ func Plan(w workload.Workload) (workload.Outcome, error) {
 	var snapshot shape.Snapshot
 	var problems []translate.Problem
 	var decision engine.Decision
-	took, bytes := workload.Measure(func() {
+	out := workload.Measure(func() {
 		snapshot, problems = translate.Snapshot(objects, moment)
 		decision = engine.Plan(snapshot, policy)
 	})
@@ -35,14 +35,9 @@ func Plan(w workload.Workload) (workload.Outcome, error) {
 	if err := check(snapshot, decision); err != nil {
 		return workload.Outcome{}, fmt.Errorf("checking the plan of %s: %w", w.Name, err)
 	}
-	return workload.Outcome{
-		Took:     took,
-		Bytes:    bytes,
-		Nodes:    len(decision.Open),
-		Price:    decision.Price,
-		Bound:    decision.Bound,
-		Unplaced: len(decision.Unplaced),
-	}, nil
+	out.Nodes, out.Unplaced = len(decision.Open), len(decision.Unplaced)
+	out.Price, out.Bound = decision.Price, decision.Bound
+	return out, nil
 }
 
 func policyOf(w workload.Workload) engine.Policy {

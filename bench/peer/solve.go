@@ -38,11 +38,11 @@ func Solve(ctx context.Context, w workload.Workload) (workload.Outcome, error) {
 		return workload.Outcome{}, err
 	}
 	var results scheduling.Results
-	took, bytes := workload.Measure(func() { results, err = scheduler.Solve(ctx, w.Pods) })
+	out := workload.Measure(func() { results, err = scheduler.Solve(ctx, w.Pods) })
 	if err != nil {
 		return workload.Outcome{}, fmt.Errorf("solving %s: %w", w.Name, err)
 	}
-	out := workload.Outcome{Took: took, Bytes: bytes, Nodes: len(results.NewNodeClaims), Unplaced: len(results.PodErrors)}
+	out.Nodes, out.Unplaced = len(results.NewNodeClaims), len(results.PodErrors)
 	for _, claim := range results.NewNodeClaims {
 		out.Price += cheapest(claim)
 	}
