@@ -16,32 +16,33 @@ import (
 // fields that are set.
 var specPath = field.NewPath("spec")
 
-// newClass reads everything of a pod that its class holds. Labels, requests and volumes are given.
+// newClass reads everything of a pod that its class holds and that is not given.
 // After an error the class is still usable: it refuses new nodes and says why.
-func (in *Interner) newClass(pod *corev1.Pod, requests shape.Vector, labels []shape.Label, volumes *volumeNeeds) (*shape.Class, error) {
+func (in *Interner) newClass(pod *corev1.Pod, f *form, labels []shape.Label) (*shape.Class, error) {
 	spec := &pod.Spec
 	c := &shape.Class{
-		Namespace:    pod.Namespace,
+		Namespace:    f.namespace,
 		Labels:       labels,
-		Requests:     requests,
+		Requests:     f.requests,
 		Priority:     priorityOf(spec),
 		NodeSelector: requirementsOfLabels(spec.NodeSelector),
 		HostPorts:    hostPorts(spec),
-		Buffer:       Virtual(pod),
+		Buffer:       f.virtual,
 	}
-	if volumes != nil {
-		c.VolumeTerms, c.Attach, c.Refused = volumes.terms, volumes.attach, volumes.refused
+	if v := f.volumes; v != nil {
+		c.VolumeTerms, c.Attach, c.Refused = v.terms, v.attach, v.refused
 	}
 	if len(spec.ResourceClaims) > 0 {
 		c.Refused = "it claims dynamic resources (spec.resourceClaims), for which no nodes are launched"
 	}
 	err := firstError(
-		func() error { return checkRequests(specPath, pod) },
+		func() error { return f.negative },
 		func() error { return readTolerations(c, spec.Tolerations) },
 		func() error { return readNodeAffinity(c, spec.Affinity) },
 		func() error { return readSpread(c, pod) },
 		func() error { return in.readPodAffinity(c, pod) },
 	)
+	err = cmp.Or(f.unclear, err)
 	if err != nil {
 		c.Refused = err.Error()
 	}

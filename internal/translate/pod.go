@@ -30,21 +30,22 @@ type PodView struct {
 
 // Pod translates one pod. The error is that of Class; the view is usable all the same.
 func (in *Interner) Pod(pod *corev1.Pod, now time.Time) (PodView, error) {
-	return in.pod(pod, in.digestSpec(&pod.Spec), now)
+	v := viewOf(pod, now)
+	var err error
+	v.Class, err = in.Class(pod)
+	return v, err
 }
 
-// pod is Pod for one whose spec has that digest.
-func (in *Interner) pod(pod *corev1.Pod, spec uint64, now time.Time) (PodView, error) {
-	class, err := in.class(pod, spec)
+// viewOf is Pod without the class.
+func viewOf(pod *corev1.Pod, now time.Time) PodView {
 	v := PodView{Pod: shape.Pod{
 		ID:           IDOf(pod),
-		Class:        class,
 		Created:      pod.CreationTimestamp.Time,
 		EvictionCost: evictionCost(pod),
 	}}
 	if Virtual(pod) {
 		v.EvictionCost = 0 // to move it moves nothing
-		return v, err
+		return v
 	}
 	var owner *metav1.OwnerReference
 	for i := range pod.OwnerReferences {
@@ -66,7 +67,7 @@ func (in *Interner) pod(pod *corev1.Pod, spec uint64, now time.Time) (PodView, e
 	case v.Held:
 		v.Role = shape.Pinned
 	}
-	return v, err
+	return v
 }
 
 // IDOf is a pod's namespace and name.

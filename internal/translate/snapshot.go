@@ -105,8 +105,12 @@ func WorldOf(o Objects) World {
 // Snapshot translates a whole cluster with the classes that the Interner has. Its World must be
 // that of o.
 func (in *Interner) Snapshot(o Objects, now time.Time) (shape.Snapshot, []Problem) {
-	b := builder{in: in, objects: &o, now: now, nodes: map[string]*NodeParts{}, pods: map[string][]PodView{}}
-	b.specs = in.observeAll(o.Pods)
+	b := builder{
+		in: in, objects: &o, now: now,
+		daemons: make(map[types.NamespacedName]int32, len(o.DaemonSets)), nodes: map[string]*NodeParts{}, pods: map[string][]PodView{},
+	}
+	b.join()
+	b.readPods()
 	for _, ds := range o.DaemonSets {
 		in.Observe(&ds.Spec.Template.Spec)
 	}
@@ -117,7 +121,6 @@ func (in *Interner) Snapshot(o Objects, now time.Time) (shape.Snapshot, []Proble
 		in.ObserveDefaults(selector)
 	}
 	b.addDaemonSets()
-	b.join()
 	b.addPods()
 	b.addNodes()
 	b.addWaiting()
@@ -134,14 +137,14 @@ type builder struct {
 	objects *Objects
 	now     time.Time
 
-	daemons map[types.NamespacedName]int32
-	nodes   map[string]*NodeParts // by Name
-	target  map[string]string     // a Node's or NodeClaim's name to NodeParts.Name
-	pods    map[string][]PodView  // by NodeParts.Name
+	daemons map[types.NamespacedName]int32 // index into out.DaemonSets
+	nodes   map[string]*NodeParts          // by Name
+	target  map[string]string              // a Node's or NodeClaim's name to NodeParts.Name
+	pods    map[string][]PodView           // by NodeParts.Name
 	used    map[string]shape.Vector
 	count   map[string]int64
 
-	specs   []uint64 // digests of Objects.Pods' specs
+	parts   []part // of Objects.Pods
 	waiting []*corev1.Pod
 
 	out      shape.Snapshot
@@ -158,7 +161,6 @@ func (b *builder) addDaemonSets() {
 	sorted := slices.SortedFunc(slices.Values(b.objects.DaemonSets), func(x, y *appsv1.DaemonSet) int {
 		return cmp.Compare(x.Namespace+"/"+x.Name, y.Namespace+"/"+y.Name)
 	})
-	b.daemons = make(map[types.NamespacedName]int32, len(sorted))
 	for i, ds := range sorted {
 		name := ds.Namespace + "/" + ds.Name
 		class, err := b.in.Class(b.in.world.DaemonPod(ds))
