@@ -17,6 +17,7 @@ const leastPods = 200
 type part struct {
 	in      *Interner // a fork, but for the first part
 	waiting []*corev1.Pod
+	seen    int // by glances
 
 	// What is planned or holds room. Class is the form until the labels that count are known.
 	out    []shape.Pod // that are to be planned
@@ -65,6 +66,9 @@ func (b *builder) readPods() {
 // read reads some pods. It may run beside others of its kind.
 func (b *builder) read(p *part, span fanout.Span) {
 	for i := span.From; i < span.Upto; i++ {
+		if (i-span.From)%glancePods == 0 {
+			p.seen += glance(b.objects.Pods[i:min(i+glancePods, span.Upto)])
+		}
 		pod := b.objects.Pods[i]
 		if Finished(pod) {
 			continue
