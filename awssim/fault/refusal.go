@@ -2,7 +2,10 @@ package fault
 
 import (
 	"cmp"
+	"crypto/rand"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
 )
@@ -15,9 +18,8 @@ type wording struct {
 }
 
 const (
-	tooFast   = "Rate exceeded"
-	ourFault  = "An internal error has occurred"
-	forbidden = "User is not authorized to perform this operation"
+	tooFast  = "Rate exceeded"
+	ourFault = "An internal error has occurred"
 )
 
 // throttles, failures and denials say what each service answers, as its API
@@ -46,24 +48,36 @@ var (
 		"arc-zonal-shift": {"InternalServerException", http.StatusInternalServerError, ourFault},
 	}
 	denials = map[string]wording{
-		"ec2":     {"UnauthorizedOperation", http.StatusForbidden, "You are not authorized to perform this operation."},
-		"iam":     {"AccessDenied", http.StatusForbidden, forbidden},
-		"sts":     {"AccessDenied", http.StatusForbidden, forbidden},
-		"sqs":     {"AccessDenied", http.StatusForbidden, forbidden},
-		"ssm":     {"AccessDeniedException", http.StatusBadRequest, forbidden},
-		"pricing": {"AccessDeniedException", http.StatusBadRequest, forbidden},
-		"eks":     {"AccessDeniedException", http.StatusForbidden, forbidden},
+		"ec2":     {"UnauthorizedOperation", http.StatusForbidden, ""},
+		"iam":     {"AccessDenied", http.StatusForbidden, ""},
+		"sts":     {"AccessDenied", http.StatusForbidden, ""},
+		"sqs":     {"AccessDenied", http.StatusForbidden, ""},
+		"ssm":     {"AccessDeniedException", http.StatusBadRequest, ""},
+		"pricing": {"AccessDeniedException", http.StatusBadRequest, ""},
+		"eks":     {"AccessDeniedException", http.StatusForbidden, ""},
 
-		"arc-zonal-shift": {"AccessDeniedException", http.StatusForbidden, forbidden},
+		"arc-zonal-shift": {"AccessDeniedException", http.StatusForbidden, ""},
 	}
 )
 
 // unavailable are codes that come with 503 instead of 500.
 var unavailable = []string{"ServiceUnavailable", "Unavailable", "ServerUnavailable"}
 
-// Refusal is what the service answers when the rule refuses a call; nil when
-// the rule's kind does not refuse.
-func (r Rule) Refusal(service string) *apierror.Error {
+// denied is the sentence in which AWS names the permission that is missing. EC2
+// adds an account for machines, which differs each time.
+func denied(service, action string) string {
+	permission := service + ":" + strings.TrimSuffix(action, "Batch")
+	text := fmt.Sprintf("User: arn:aws:sts::111122223333:assumed-role/KarpenterControllerRole/simulated is not authorized to perform: %s "+
+		"on resource: * because no identity-based policy allows the %s action", permission, permission)
+	if service != "ec2" {
+		return text
+	}
+	return "You are not authorized to perform this operation. " + text + ". Encoded authorization failure message: " + rand.Text()
+}
+
+// Refusal is what the service answers when the rule refuses a call of an
+// action; nil when the rule's kind does not refuse.
+func (r Rule) Refusal(service, action string) *apierror.Error {
 	table := map[Kind]map[string]wording{Throttle: throttles, ServerError: failures, AccessDenied: denials}[r.Kind]
 	if table == nil {
 		return nil
@@ -73,6 +87,9 @@ func (r Rule) Refusal(service string) *apierror.Error {
 		if r.Code == code {
 			w.status, w.message = http.StatusServiceUnavailable, "The request has failed due to a temporary failure of the server."
 		}
+	}
+	if r.Kind == AccessDenied {
+		w.message = denied(service, action)
 	}
 	return &apierror.Error{Code: cmp.Or(r.Code, w.code), Message: cmp.Or(r.Message, w.message), Status: w.status}
 }

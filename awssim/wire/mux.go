@@ -92,7 +92,7 @@ func (m *Mux) carryOut(ctx context.Context, c *Call, rule fault.Rule, refused er
 	if refused != nil {
 		return nil, true, refused
 	}
-	if refusal := rule.Refusal(c.Service); refusal != nil {
+	if refusal := rule.Refusal(c.Service, c.Action); refusal != nil {
 		return nil, true, refusal
 	}
 	if rule.Kind == fault.Timeout || rule.Kind == fault.Reset {
@@ -144,7 +144,7 @@ func (m *Mux) throttle(c *Call) error {
 	if m.limits.Allow(m.now(), cost) {
 		return nil
 	}
-	return fault.Rule{Kind: fault.Throttle}.Refusal(c.Service)
+	return fault.Rule{Kind: fault.Throttle}.Refusal(c.Service, c.Action)
 }
 
 // authenticate answers as each service does to a request that is not signed,

@@ -42,6 +42,7 @@ type cluster struct {
 	endpointURL  string       // set once, as is the next
 	authorityB64 string
 	prefixes     bool
+	fixed        map[string]string // facts that never change, once they are known
 }
 
 func newCluster(s Settings, region string, api eksAPI, live client.Reader, clock clock.PassiveClock, version func(context.Context) (string, error)) *cluster {
@@ -49,7 +50,7 @@ func newCluster(s Settings, region string, api eksAPI, live client.Reader, clock
 		name: s.ClusterName, region: region, eks: api, live: live, askVersion: version,
 		facts:         kept.New[string, string](clock, knownFor),
 		askEKSVersion: s.EKSControlPlane || version == nil,
-		endpointURL:   s.ClusterEndpoint, authorityB64: s.ClusterCABundle,
+		endpointURL:   s.ClusterEndpoint, authorityB64: s.ClusterCABundle, fixed: map[string]string{},
 	}
 }
 
@@ -115,9 +116,27 @@ func (c *cluster) version(ctx context.Context) (string, error) {
 	})
 }
 
+// once asks for a fact that never changes until it is known, so that a failure of EKS later on stops nothing.
+func (c *cluster) once(name string, ask func() (string, error)) (string, error) {
+	c.mu.RLock()
+	known, ok := c.fixed[name]
+	c.mu.RUnlock()
+	if ok {
+		return known, nil
+	}
+	value, err := ask()
+	if err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fixed[name] = value
+	return value, nil
+}
+
 // arn names the cluster to other services of AWS.
 func (c *cluster) arn(ctx context.Context) (string, error) {
-	return c.facts.Get("ARN", func() (string, error) {
+	return c.once("ARN", func() (string, error) {
 		described, err := c.describe(ctx)
 		if err != nil {
 			return "", err
@@ -168,7 +187,7 @@ func (c *cluster) delegatesPrefixes() bool {
 
 // serviceCIDR is the range of addresses of services, which nodeadm wants to know.
 func (c *cluster) serviceCIDR(ctx context.Context) (string, error) {
-	return c.facts.Get("service CIDR", func() (string, error) {
+	return c.once("service CIDR", func() (string, error) {
 		described, err := c.describe(ctx)
 		if err != nil {
 			return "", err

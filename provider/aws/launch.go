@@ -18,6 +18,7 @@ import (
 	"github.com/dovetail-sh/dovetail/provider/aws/image"
 	"github.com/dovetail-sh/dovetail/provider/aws/offering"
 	"github.com/dovetail-sh/dovetail/provider/aws/subnet"
+	"github.com/dovetail-sh/dovetail/provider/aws/userdata"
 )
 
 // Launch buys the claim's instance: under the capacity type of the cheapest candidate, and if
@@ -119,9 +120,15 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 			}
 			continue
 		case err != nil:
+			if awserror.IsNoProfile(err) {
+				c.profiles.Forget(class.Status.InstanceProfile)
+			}
 			return provider.Machine{}, c.refusal(capacityType, offers, err)
 		}
 		c.learn(capacityType, offers, answer.Failures)
+		if slices.ContainsFunc(answer.Failures, func(f fleet.Failure) bool { return awserror.Reason(f.Code, f.Message) == awserror.ReasonInstanceProfileName }) {
+			c.profiles.Forget(class.Status.InstanceProfile)
+		}
 		if answer.Bought == nil {
 			return provider.Machine{}, explain(capacityType, answer.Failures)
 		}
@@ -195,7 +202,11 @@ func poolOf(capacityType string, o fleet.Offer) offering.Pool {
 func (c *Cloud) template(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, v variant) (string, error) {
 	content, err := c.content(ctx, class, order.Claim, v)
 	if err != nil {
-		return "", &provider.LaunchError{Reason: awserror.ReasonLaunchFailed, Message: "Writing user data for EC2NodeClass " + class.Name, Err: err}
+		reason := awserror.ReasonLaunchFailed
+		if errors.As(err, new(userdata.TooLong)) {
+			reason = awserror.ReasonUserDataSize
+		}
+		return "", &provider.LaunchError{Reason: reason, Message: "No user data for EC2NodeClass " + class.Name + ": " + c.Explain(err), Err: err}
 	}
 	name, err := c.templates.Ensure(ctx, content)
 	if err != nil {

@@ -25,7 +25,11 @@ const (
 	reasonRoleNotFound  = "RoleNotFound"
 	reasonNotResolved   = "ResolutionFailed"
 	reasonUserDataWrong = "UserDataMalformed"
+	reasonNoType        = "NoInstanceTypeFits"
 )
+
+// profileWait is how long IAM may take until EC2 knows a new instance profile; then the class is looked at again.
+const profileWait = 5 * time.Second
 
 // ResolveClass works out what the class's selectors come down to, makes its instance
 // profile, checks it by dry runs, and writes all that into its status.
@@ -55,7 +59,16 @@ func (c *Cloud) ResolveClass(ctx context.Context, ref karpenterv1.NodeClassRefer
 	if !equality.Semantic.DeepEqual(before.Status, class.Status) {
 		errs = append(errs, c.writeStatus(ctx, before, class))
 	}
-	return c.settings.SubnetRefreshInterval, errors.Join(errs...)
+	return c.lookAgain(class), errors.Join(errs...)
+}
+
+// lookAgain is when a class that was resolved is to be resolved again.
+func (c *Cloud) lookAgain(class *awsv1.EC2NodeClass) time.Duration {
+	v := condition.Get(class, awsv1.ConditionValidationSucceeded)
+	if v != nil && v.Status == metav1.ConditionUnknown && v.Reason == awsv1.ReasonInstanceProfileNotFound {
+		return profileWait
+	}
+	return c.settings.SubnetRefreshInterval
 }
 
 // adopt puts our finalizer and the hash on the class.

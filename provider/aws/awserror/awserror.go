@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,6 +44,7 @@ const (
 	codeFreeAddresses              = "InsufficientFreeAddressesInSubnet"
 	codeLaunchTemplateNameNotFound = "InvalidLaunchTemplateName.NotFoundException"
 	codeLaunchTemplateIDNotFound   = "InvalidLaunchTemplateId.NotFound"
+	codeInvalidValue               = "InvalidParameterValue"
 )
 
 // noCapacity are the codes with which a fleet says that there is none of this just now.
@@ -106,6 +108,12 @@ func IsThrottled(err error) bool { return slices.Contains(throttled, Code(err)) 
 
 // IsUnauthorized reports that the credentials do not allow the call. Nothing was done.
 func IsUnauthorized(err error) bool { return slices.Contains(unauthorized, Code(err)) }
+
+// IsNoProfile reports that EC2 does not know the instance profile: there is none, or IAM has just made it. The code covers so
+// much that the text has to tell.
+func IsNoProfile(err error) bool {
+	return Code(err) == codeInvalidValue && Reason(codeInvalidValue, Text(err)) == ReasonInstanceProfileName
+}
 
 // IsDryRunPassed reports that the call would have come through.
 func IsDryRunPassed(err error) bool { return Code(err) == "DryRunOperation" }
@@ -204,11 +212,21 @@ func Reason(code, text string) string {
 	return ReasonLaunchFailed
 }
 
-// Action is the permission that the failed call needs, such as "ec2:DescribeSubnets", or "" for other errors.
+// deniedAction is how AWS names the permission that is missing. It need not be that of the call: RunInstances takes iam:PassRole.
+var deniedAction = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)`)
+
+// Action is the permission that the failed call needs, such as "ec2:DescribeSubnets", or "" for other errors. What AWS
+// names itself comes first.
 func Action(err error) string {
 	var call *smithy.OperationError
 	if !errors.As(err, &call) {
 		return ""
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) && IsUnauthorized(err) {
+		if m := deniedAction.FindStringSubmatch(api.ErrorMessage()); m != nil {
+			return m[1]
+		}
 	}
 	service, ok := services[call.Service()]
 	if !ok {
@@ -220,12 +238,15 @@ func Action(err error) string {
 // services are the names of services in permissions, where they are not the SDK's in lower case.
 var services = map[string]string{"ARC Zonal Shift": "arc-zonal-shift"}
 
-// Text is what AWS says about an error, without the SDK's account of the request, whose ID
-// differs each time. Of errors that are not AWS's the action and the cause are told.
+// encodedDenial is EC2's account of a denial for machines. It differs each time.
+var encodedDenial = regexp.MustCompile(`\s*Encoded authorization failure message: \S+`)
+
+// Text is what AWS says about an error, without what differs each time: the SDK's account of the request with its ID, and
+// EC2's encoded account of a denial. Of errors that are not AWS's the action and the cause are told.
 func Text(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		if message := strings.TrimSpace(api.ErrorMessage()); message != "" {
+		if message := strings.TrimSpace(encodedDenial.ReplaceAllString(api.ErrorMessage(), "")); message != "" {
 			return api.ErrorCode() + ": " + message
 		}
 		return api.ErrorCode()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -46,8 +47,41 @@ func TestIsDefinite(t *testing.T) {
 	}
 }
 
+// denial is how EC2 refuses a role that may not pass another on. The end differs each time.
+const denial = "You are not authorized to perform this operation. User: arn:aws:sts::111122223333:assumed-role/x/y is not authorized to perform: " +
+	"iam:PassRole on resource: arn:aws:iam::111122223333:role/node because no identity-based policy allows the iam:PassRole action. " +
+	"Encoded authorization failure message: 4dXv7Zr-_Gk"
+
+// The permission that is missing need not be that of the call.
+func TestActionIsWhatAWSNames(t *testing.T) {
+	t.Parallel()
+	of := func(code, message string) error {
+		return &smithy.OperationError{ServiceID: "EC2", OperationName: "RunInstances", Err: answered(403, code, message)}
+	}
+	for want, err := range map[string]error{
+		"iam:PassRole":     of("UnauthorizedOperation", denial),
+		"ec2:RunInstances": of("UnauthorizedOperation", "You are not authorized to perform this operation."),
+		"":                 errors.New("is not authorized to perform: iam:PassRole"),
+	} {
+		if got := Action(err); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
+
+func TestIsNoProfile(t *testing.T) {
+	t.Parallel()
+	const text = "Value (x) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
+	if !IsNoProfile(answered(400, "InvalidParameterValue", text)) || IsNoProfile(answered(400, "InvalidParameterValue", "something else")) || IsNoProfile(answered(400, "Another", text)) {
+		t.Error("code and text together tell")
+	}
+}
+
 func TestTextHoldsStill(t *testing.T) {
 	t.Parallel()
+	if got := Text(answered(403, "UnauthorizedOperation", denial)); !strings.HasSuffix(got, "the iam:PassRole action.") {
+		t.Errorf("%q ends with what differs each time", got)
+	}
 	if got, want := Text(answered(400, "InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist ")), "InvalidAMIID.NotFound: The image id '[ami-1]' does not exist"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

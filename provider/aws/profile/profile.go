@@ -29,6 +29,9 @@ const (
 	keep = 15 * time.Minute
 	// keepUnused is how old a profile must be to be collected.
 	keepUnused = 24 * time.Hour
+	// noProfile is how IAM begins to say that the profile is missing and not the role. It does so for a moment after the
+	// profile was made; there is one code for both.
+	noProfile = "NoSuchEntity: Instance Profile "
 	// maxName is how long the name of a profile may be.
 	maxName = 128
 )
@@ -83,6 +86,9 @@ func (s *Store) Ensure(ctx context.Context, class *awsv1.EC2NodeClass) (string, 
 	return name, err
 }
 
+// Forget makes the next Ensure look again: EC2 said that the profile is gone.
+func (s *Store) Forget(name string) { s.ready.Forget(name) }
+
 // roleName is the role without the path that a user may have copied with it.
 func roleName(role string) string { return role[strings.LastIndex(role, "/")+1:] }
 
@@ -103,7 +109,7 @@ func (s *Store) make(ctx context.Context, class *awsv1.EC2NodeClass, name, role 
 	_, err = s.api.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{
 		InstanceProfileName: awssdk.String(name), RoleName: awssdk.String(role),
 	})
-	if awserror.IsNotFound(err) {
+	if awserror.IsNotFound(err) && !strings.HasPrefix(awserror.Text(err), noProfile) {
 		return RoleNotFound{role}
 	}
 	if err != nil {
