@@ -1,8 +1,8 @@
 // Package image finds the AMIs that an EC2NodeClass selects, and for each instance type the
 // one that it starts from.
 //
-// Answers are kept for a while: what an alias of a release stands for never changes and is
-// kept for a day, everything else for as long as New is told.
+// Answers are kept for a while: what an alias stands for is kept for a day, or until its image is deprecated or gone; that it
+// stands for nothing yet, a few minutes; everything else for as long as New is told.
 package image
 
 import (
@@ -33,8 +33,10 @@ const (
 	pageSize = 1000
 	// keepPublished is how long the answer for an alias is used.
 	keepPublished = 24 * time.Hour
-	// keepParameter is how long the answer for a user's own parameter is used.
+	// keepParameter is how long the answer for a user's own parameter is used, and that there is no such parameter.
 	keepParameter = 5 * time.Minute
+	// keepDoubted is how long an alias is taken to stand for an image that is deprecated or gone.
+	keepDoubted = 30 * time.Minute
 )
 
 // defaultOwners are searched for names when a term names no owner.
@@ -54,8 +56,10 @@ type Finder struct {
 	ssm       ssmAPI
 	clock     clock.PassiveClock
 	found     *kept.Answers[string, []found]
-	published *kept.Answers[string, string] // image ID by parameter; "" if there is none
-	own       *kept.Answers[string, string]
+	published *kept.Answers[string, string] // image ID by parameter of an alias
+	doubted   *kept.Answers[string, bool]   // parameters of an alias that were read again because of their image
+	own       *kept.Answers[string, string] // image ID by parameter of a user, "" if there is none
+	missing   *kept.Answers[string, bool]   // parameters of an alias that are not there
 }
 
 // found is one image as EC2 describes it.
@@ -71,7 +75,9 @@ func New(ec2 ec2API, ssm ssmAPI, clock clock.PassiveClock, keep time.Duration) *
 		ec2: ec2, ssm: ssm, clock: clock,
 		found:     kept.New[string, []found](clock, keep),
 		published: kept.New[string, string](clock, keepPublished),
+		doubted:   kept.New[string, bool](clock, keepDoubted),
 		own:       kept.New[string, string](clock, keepParameter),
+		missing:   kept.New[string, bool](clock, keepParameter),
 	}
 }
 
@@ -82,19 +88,15 @@ func (f *Finder) Find(ctx context.Context, class *awsv1.EC2NodeClass, version st
 	if alias, ok := class.Alias(); ok {
 		return f.findAlias(ctx, alias, version)
 	}
-	var all []found
-	for _, q := range queries(class.Spec.AMISelectorTerms) {
-		images, err := f.describe(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, images...)
+	all, err := f.describeAll(ctx, queries(class.Spec.AMISelectorTerms))
+	if err != nil {
+		return nil, err
 	}
 	for _, term := range class.Spec.AMISelectorTerms {
 		if term.SSMParameter == "" {
 			continue
 		}
-		images, err := f.findParameter(ctx, term.SSMParameter)
+		images, err := f.findParameter(ctx, term)
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +120,7 @@ func (f *Finder) findAlias(ctx context.Context, alias awsv1.Alias, version strin
 	}
 	ids := map[string][]parameter{}
 	for _, p := range wanted {
-		id, err := f.published.Get(p.path, func() (string, error) { return f.parameter(ctx, p.path) })
+		id, err := f.publishedAs(ctx, p.path)
 		if err != nil {
 			return nil, err
 		}
@@ -134,20 +136,53 @@ func (f *Finder) findAlias(ctx context.Context, alias awsv1.Alias, version strin
 		return nil, err
 	}
 	var out []choice
+	good := map[string]bool{}
 	for _, image := range images {
+		good[image.id] = !image.deprecated
 		for _, p := range ids[image.id] {
 			out = append(out, choice{image, p.requirements})
+		}
+	}
+	for id, from := range ids {
+		if !good[id] {
+			f.doubt(from)
 		}
 	}
 	return best(out), nil
 }
 
-func (f *Finder) findParameter(ctx context.Context, name string) ([]found, error) {
-	id, err := f.own.Get(name, func() (string, error) { return f.parameter(ctx, name) })
-	if err != nil || id == "" {
+// publishedAs is the image that a parameter of an alias stands for; "" if there is no such parameter.
+func (f *Finder) publishedAs(ctx context.Context, path string) (string, error) {
+	if _, ok := f.missing.Peek(path); ok {
+		return "", nil
+	}
+	id, err := f.published.Get(path, func() (string, error) { return f.parameter(ctx, path) })
+	if err == nil && id == "" {
+		f.published.Forget(path)
+		f.missing.Put(path, true)
+	}
+	return id, err
+}
+
+// doubt has parameters read again whose image is deprecated or gone: a newer one may have been published. That is done once,
+// and then only now and then.
+func (f *Finder) doubt(from []parameter) {
+	for _, p := range from {
+		if _, lately := f.doubted.Peek(p.path); !lately {
+			f.doubted.Put(p.path, true)
+			f.published.Forget(p.path)
+		}
+	}
+}
+
+// findParameter finds the image that a user's parameter holds, if the rest of the term is true of it.
+func (f *Finder) findParameter(ctx context.Context, term awsv1.AMISelectorTerm) ([]found, error) {
+	id, err := f.own.Get(term.SSMParameter, func() (string, error) { return f.parameter(ctx, term.SSMParameter) })
+	if err != nil || id == "" || term.ID != "" && term.ID != id {
 		return nil, err
 	}
-	return f.describe(ctx, query{filters: []ec2types.Filter{selector.One("image-id", id)}})
+	term.ID = id
+	return f.describe(ctx, queryOf(term))
 }
 
 // parameter reads an image ID from SSM, "" if there is no such parameter.
@@ -178,24 +213,45 @@ func queries(terms []awsv1.AMISelectorTerm) []query {
 	var ids []string
 	for _, term := range terms {
 		switch {
+		case term.SSMParameter != "":
 		case term.ID != "":
 			ids = append(ids, term.ID)
 		case term.Name != "" || len(term.Tags) > 0:
-			q := query{filters: selector.Tags(term.Tags)}
-			if term.Name != "" {
-				q.filters = append(q.filters, selector.One("name", term.Name))
-				q.owners = defaultOwners
-			}
-			if term.Owner != "" {
-				q.owners = []string{term.Owner}
-			}
-			out = append(out, q)
+			out = append(out, queryOf(term))
 		}
 	}
 	if len(ids) > 0 {
 		out = append(out, query{filters: []ec2types.Filter{selector.One("image-id", ids...)}})
 	}
 	return out
+}
+
+// queryOf asks for what all that is set in a term is true of.
+func queryOf(term awsv1.AMISelectorTerm) query {
+	q := query{filters: selector.Tags(term.Tags)}
+	if term.ID != "" {
+		q.filters = append(q.filters, selector.One("image-id", term.ID))
+	}
+	if term.Name != "" {
+		q.filters = append(q.filters, selector.One("name", term.Name))
+		q.owners = defaultOwners
+	}
+	if term.Owner != "" {
+		q.owners = []string{term.Owner}
+	}
+	return q
+}
+
+func (f *Finder) describeAll(ctx context.Context, all []query) ([]found, error) {
+	var out []found
+	for _, q := range all {
+		images, err := f.describe(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, images...)
+	}
+	return out, nil
 }
 
 func (f *Finder) describe(ctx context.Context, q query) ([]found, error) {

@@ -69,8 +69,109 @@ func class(terms ...awsv1.AMISelectorTerm) *awsv1.EC2NodeClass {
 	return &awsv1.EC2NodeClass{Spec: awsv1.EC2NodeClassSpec{AMISelectorTerms: terms}}
 }
 
-func (a *account) finder() *Finder {
-	return New(a, a, testclock.NewFakeClock(noon), time.Minute)
+func (a *account) finder() *Finder { return a.finderAt(testclock.NewFakeClock(noon)) }
+
+func (a *account) finderAt(clock *testclock.FakeClock) *Finder { return New(a, a, clock, time.Minute) }
+
+const standard = "/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/"
+
+// reads counts how often a parameter was read.
+func (a *account) reads(parameter string) int {
+	n := 0
+	for _, name := range a.read {
+		if name == parameter {
+			n++
+		}
+	}
+	return n
+}
+
+// A release that is not in the region yet is there minutes later.
+func TestAnAliasThatIsNotPublishedYetIsFoundOnceItIs(t *testing.T) {
+	t.Parallel()
+	release := standard + "amazon-eks-node-al2023-x86_64-standard-1.36-v20260101/image_id"
+	a, clock := &account{parameters: map[string]string{}, images: []ec2types.Image{picture("ami-1", "one", "x86_64", "2026", time.Time{})}}, testclock.NewFakeClock(noon)
+	f, wanted := a.finderAt(clock), class(awsv1.AMISelectorTerm{Alias: "al2023@v20260101"})
+	for range 2 {
+		if found, err := f.Find(t.Context(), wanted, "1.36"); err != nil || len(found) != 0 {
+			t.Fatalf("nothing is published: %v, %v", found, err)
+		}
+	}
+	if n := a.reads(release); n != 1 {
+		t.Errorf("the parameter was read %d times in a row", n)
+	}
+	a.parameters[release] = "ami-1"
+	clock.Step(keepParameter)
+	if found, err := f.Find(t.Context(), wanted, "1.36"); err != nil || len(found) != 1 || found[0].ID != "ami-1" {
+		t.Errorf("after %s: %v, %v", keepParameter, found, err)
+	}
+	clock.Step(keepPublished / 2)
+	if found, err := f.Find(t.Context(), wanted, "1.36"); err != nil || len(found) != 1 || a.reads(release) != 2 {
+		t.Errorf("what is published was read %d times: %v, %v", a.reads(release), found, err)
+	}
+}
+
+// AWS deprecates an image, or takes it back, when it publishes a better one.
+func TestLatestFollowsOnceItsImageIsNoLongerGood(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*account){
+		"Deprecated": func(a *account) { a.images[0] = picture("ami-1", "one", "x86_64", "2026", noon) },
+		"Gone":       func(a *account) { a.images = a.images[1:] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			parameter := standard + "recommended/image_id"
+			a, clock := &account{
+				parameters: map[string]string{parameter: "ami-1"},
+				images:     []ec2types.Image{picture("ami-1", "one", "x86_64", "2026", time.Time{}), picture("ami-2", "two", "x86_64", "2027", time.Time{})},
+			}, testclock.NewFakeClock(noon)
+			f, latest := a.finderAt(clock), class(awsv1.AMISelectorTerm{Alias: "al2023@latest"})
+			find := func() []awsv1.AMI {
+				t.Helper()
+				found, err := f.Find(t.Context(), latest, "1.36")
+				if err != nil {
+					t.Fatal(err)
+				}
+				clock.Step(time.Minute)
+				return found
+			}
+			find()
+			spoil(a)
+			for range 10 {
+				find()
+			}
+			if n := a.reads(parameter); n != 2 {
+				t.Errorf("while nothing better was published the parameter was read %d times in ten minutes, want once and once again", n)
+			}
+			a.parameters[parameter] = "ami-2"
+			clock.Step(keepDoubted)
+			find()
+			if found := find(); len(found) != 1 || found[0].ID != "ami-2" {
+				t.Errorf("the image is %v, want ami-2", found)
+			}
+		})
+	}
+}
+
+// What a term says must all be true.
+func TestAParameterIsOnePartOfItsTerm(t *testing.T) {
+	t.Parallel()
+	a := &account{parameters: map[string]string{"/mine": "ami-1"}, images: []ec2types.Image{picture("ami-1", "one", "x86_64", "2026", time.Time{}), picture("ami-2", "two", "x86_64", "2027", time.Time{})}}
+	got, err := a.finder().Find(t.Context(), class(awsv1.AMISelectorTerm{SSMParameter: "/mine", Name: "o*", Owner: "123456789012", Tags: map[string]string{"team": "red"}}), "1.36")
+	if err != nil || len(got) != 1 || got[0].ID != "ami-1" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	asked := map[string][]string{}
+	for _, f := range a.asked[0].Filters {
+		asked[*f.Name] = f.Values
+	}
+	want := map[string][]string{"image-id": {"ami-1"}, "name": {"o*"}, "tag:team": {"red"}, "state": {"available"}}
+	if diff := cmp.Diff(want, asked); diff != "" || len(a.asked) != 1 || !slices.Equal(a.asked[0].Owners, []string{"123456789012"}) {
+		t.Errorf("asked %d times, owners %v: -want +got\n%s", len(a.asked), a.asked[0].Owners, diff)
+	}
+	if got, err := a.finder().Find(t.Context(), class(awsv1.AMISelectorTerm{SSMParameter: "/mine", ID: "ami-2"}), "1.36"); err != nil || len(got) != 0 {
+		t.Errorf("a parameter that holds another image than the term names: %v, %v", got, err)
+	}
 }
 
 func TestAliasesAreReadFromTheirParameters(t *testing.T) {
