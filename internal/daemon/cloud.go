@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"strings"
@@ -58,10 +59,14 @@ func newAWS(ctx context.Context, d CloudDeps) (provider.Cloud, error) {
 		found.BaseEndpoint = &d.AWSEndpoint
 	}
 	s := d.Config.AWS
+	authority, err := authorityOf(s.ClusterCABundle, d.Kube)
+	if err != nil {
+		return nil, err
+	}
 	return aws.New(ctx, aws.Deps{
 		Config: found, Client: d.Client, Live: d.Live, Clock: d.Clock, KubernetesVersion: versionOf(d.Kube), Shifted: shifted(d),
 		Settings: aws.Settings{
-			ClusterName: s.ClusterName, ClusterEndpoint: s.ClusterEndpoint, ClusterCABundle: s.ClusterCABundle,
+			ClusterName: s.ClusterName, ClusterEndpoint: s.ClusterEndpoint, ClusterCABundle: authority,
 			IsolatedVPC: s.IsolatedVPC, EKSControlPlane: s.EKSControlPlane,
 			VMMemoryOverheadPercent: s.VMMemoryOverheadPercent, InterruptionQueue: s.InterruptionQueue, ReservedENIs: s.ReservedENIs,
 			AMIRefreshInterval: s.AMIRefreshInterval, SubnetRefreshInterval: s.SubnetRefreshInterval, DisableDryRun: s.DisableDryRun,
@@ -80,6 +85,19 @@ func shifted(d CloudDeps) func(context.Context, string, bool) {
 		}
 		d.Tell(ctx, observe.ZoneBack, "The zonal shift away from zone "+zoneID+" is over: it is used again")
 	}
+}
+
+// authorityOf is what nodes trust the API server by, base64: what was set, else what the controller itself trusts it by.
+// Neither is no error; then EKS is asked.
+func authorityOf(set string, kube *rest.Config) (string, error) {
+	if set != "" {
+		return set, nil
+	}
+	own := rest.CopyConfig(kube)
+	if err := rest.LoadTLSFiles(own); err != nil {
+		return "", fmt.Errorf("reading the API server's CA, as cluster-ca-bundle is not set: %w", err)
+	}
+	return base64.StdEncoding.EncodeToString(own.CAData), nil
 }
 
 // versionOf asks the API server for its version, such as "1.36".

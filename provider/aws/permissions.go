@@ -21,14 +21,15 @@ import (
 // unnamed is a thing that does not exist, to ask for: AWS says whether we may before it says that there is none.
 const unnamed = "dovetail-permission-check"
 
-// checkPermissions tries every permission to read that the settings call for, without reading much, and names all that
-// are missing. Permissions to buy are tried for each EC2NodeClass, since they depend on its tags.
+// checkPermissions tries every permission to read that the settings call for, without reading much, and those to give back
+// what is there, and names all that are missing. Permissions to buy are tried for each EC2NodeClass, since they depend on
+// its tags.
 func (c *Cloud) checkPermissions(ctx context.Context) error {
 	if c.settings.DisableDryRun {
 		return nil
 	}
 	missing := map[string]bool{}
-	for _, try := range c.reads() {
+	for _, try := range append(c.reads(), c.tryTerminate, c.templates.TryDelete) {
 		if err := try(ctx); awserror.IsUnauthorized(err) {
 			missing[awserror.Action(err)] = true
 		}
@@ -42,6 +43,21 @@ func (c *Cloud) checkPermissions(ctx context.Context) error {
 	}
 	slices.Sort(names)
 	return fmt.Errorf("checking the permissions of the controller's IAM role: it does not allow %s; docs/aws.md has the policy that does", strings.Join(names, ", "))
+}
+
+// tryTerminate is a dry run on one of the cluster's instances: the permission depends on its tags. Whoever may buy and not
+// give back pays for ever.
+func (c *Cloud) tryTerminate(ctx context.Context) error {
+	machines, err := c.Machines(ctx)
+	if err != nil || len(machines) == 0 {
+		return err
+	}
+	id, err := instanceOf(machines[0].ProviderID)
+	if err != nil {
+		return err
+	}
+	_, err = c.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{DryRun: awssdk.Bool(true), InstanceIds: []string{id}})
+	return err
 }
 
 // reads are the calls that only read, each as a check.

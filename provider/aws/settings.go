@@ -18,7 +18,7 @@ type Settings struct {
 	// ClusterEndpoint is the API server's URL as nodes reach it. Empty means to ask EKS.
 	ClusterEndpoint string
 
-	// ClusterCABundle is what nodes trust the API server by, base64. Empty means to ask EKS.
+	// ClusterCABundle is what nodes trust the API server by, base64. Empty means to ask EKS; the daemon gives its own CA.
 	ClusterCABundle string
 
 	// IsolatedVPC is for networks that reach neither the Pricing API nor IAM.

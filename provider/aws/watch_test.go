@@ -82,6 +82,23 @@ func TestMissingPermissionsAreAllNamed(t *testing.T) {
 	if err := b.checkPermissions(t.Context()); strings.Contains(err.Error(), "DescribeSubnets") {
 		t.Errorf("a throttled call says nothing of permissions: %v", err)
 	}
+	if _, err := b.Launch(t.Context(), b.orderFor(t, claim("general-1", "default"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, action := range []string{"TerminateInstances", "DeleteLaunchTemplate"} {
+		tr.on(action, refusal(403, "UnauthorizedOperation"))
+	}
+	if err := b.checkPermissions(t.Context()); !strings.Contains(err.Error(), "ec2:DeleteLaunchTemplate") || !strings.Contains(err.Error(), "ec2:TerminateInstances") {
+		t.Errorf("what is bought cannot be given back, and the check says: %v", err)
+	}
+	tr.on("TerminateInstances", direct)
+	tr.on("DeleteLaunchTemplate", direct)
+	if err := b.checkPermissions(t.Context()); strings.Contains(err.Error(), "Terminate") || strings.Contains(err.Error(), "Delete") {
+		t.Errorf("all that is bought can be given back, and the check says: %v", err)
+	}
+	if b.instances(t) != 1 || b.sim.Status().Templates == 0 {
+		t.Error("the check has ended a machine or deleted a template")
+	}
 	b.deps.Settings.DisableDryRun = true
 	b.restart(t)
 	if err := b.checkPermissions(t.Context()); err != nil {

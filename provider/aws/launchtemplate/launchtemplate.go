@@ -177,6 +177,18 @@ func (s *Store) delete(ctx context.Context, which func(ec2types.LaunchTemplate) 
 	return errors.Join(errs...)
 }
 
+// TryDelete is a dry run of deleting one of the cluster's templates, if there is any: the permission depends on its tags.
+func (s *Store) TryDelete(ctx context.Context) error {
+	found, err := s.api.DescribeLaunchTemplates(ctx, &ec2.DescribeLaunchTemplatesInput{
+		Filters: []ec2types.Filter{selector.One("tag:"+awsv1.EKSClusterNameTagKey, s.cluster)}, MaxResults: awssdk.Int32(1),
+	})
+	if err != nil || len(found.LaunchTemplates) == 0 {
+		return err
+	}
+	_, err = s.api.DeleteLaunchTemplate(ctx, &ec2.DeleteLaunchTemplateInput{DryRun: awssdk.Bool(true), LaunchTemplateName: found.LaunchTemplates[0].LaunchTemplateName})
+	return err
+}
+
 func (s *Store) deleteOne(ctx context.Context, name string) error {
 	s.Forget(name)
 	_, err := s.api.DeleteLaunchTemplate(ctx, &ec2.DeleteLaunchTemplateInput{LaunchTemplateName: awssdk.String(name)})
