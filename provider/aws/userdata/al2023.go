@@ -1,7 +1,9 @@
 package userdata
 
 import (
+	"errors"
 	"fmt"
+	"mime"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,6 +21,9 @@ func al2023(o Options) (string, error) {
 	case isMultipart(o.User):
 		own, err := split(o.User)
 		if err != nil {
+			return "", err
+		}
+		if err := checkConfigs(o.User, own); err != nil {
 			return "", err
 		}
 		parts = own
@@ -45,23 +50,53 @@ var (
 
 // plainPart tells a NodeConfig from a script.
 func plainPart(text string) (part, error) {
-	if !looksLikeNodeConfig.MatchString(text) {
+	var head configHead
+	if !looksLikeNodeConfig.MatchString(text) && (yaml.Unmarshal([]byte(text), &head) != nil || !strings.HasPrefix(head.APIVersion, "node.eks.aws/")) {
 		return newPart(shellType, text), nil
 	}
-	var head struct {
-		Kind string `json:"kind"`
+	if err := checkConfig(text); err != nil {
+		return part{}, err
 	}
+	return newPart(nodeConfigType, text), nil
+}
+
+// configHead is what tells a NodeConfig from other YAML.
+type configHead struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+}
+
+// checkConfig refuses what nodeadm would not start with.
+func checkConfig(text string) error {
+	var head configHead
 	if err := yaml.Unmarshal([]byte(text), &head); err != nil {
 		line := 0
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 			line, _ = strconv.Atoi(m[1]) // digits only
 		}
-		return part{}, &Malformed{Line: line, Detail: fmt.Sprintf("the NodeConfig is not YAML: %v", err)}
+		return &Malformed{Line: line, Detail: fmt.Sprintf("the NodeConfig is not YAML: %v", err)}
 	}
 	if head.Kind != nodeConfigKind {
-		return part{}, &Malformed{Line: lineOf(text, "kind:"), Detail: fmt.Sprintf("kind is %q, want %s", head.Kind, nodeConfigKind)}
+		return &Malformed{Line: max(lineOf(text, "kind:"), 1), Detail: fmt.Sprintf("kind is %q, want %s", head.Kind, nodeConfigKind)}
 	}
-	return newPart(nodeConfigType, text), nil
+	return nil
+}
+
+// checkConfigs is checkConfig for the parts of MIME user data that say they are NodeConfigs. Lines count from the start of all.
+func checkConfigs(text string, parts []part) error {
+	for _, p := range parts {
+		kind, _, err := mime.ParseMediaType(p.header.Get("Content-Type"))
+		if err != nil || kind != nodeConfigType || p.header.Get("Content-Transfer-Encoding") != "" {
+			continue
+		}
+		var malformed *Malformed
+		if errors.As(checkConfig(p.body), &malformed) {
+			before, _, _ := strings.Cut(text, p.body)
+			malformed.Line += strings.Count(before, "\n")
+			return malformed
+		}
+	}
+	return nil
 }
 
 // nodeConfig is nodeadm's configuration, as far as we set it.

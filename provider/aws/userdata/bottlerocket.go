@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -14,16 +15,18 @@ func bottlerocket(o Options) (string, error) {
 	if err := toml.Unmarshal([]byte(o.User), &doc); err != nil {
 		return "", describeTOML(err)
 	}
-	settings, err := table(doc, "settings")
+	settings, err := table(o.User, doc, "settings")
 	if err != nil {
 		return "", err
 	}
-	kubernetes, err := table(settings, "kubernetes")
+	kubernetes, err := table(o.User, settings, "kubernetes")
 	if err != nil {
 		return "", err
 	}
 	kubernetes["api-server"] = o.Endpoint
-	kubernetes["cluster-certificate"] = o.CABundle
+	if o.CABundle != "" {
+		kubernetes["cluster-certificate"] = o.CABundle
+	}
 	kubernetes["cluster-name"] = o.ClusterName
 	if dns := o.dns(); len(dns) > 0 {
 		kubernetes["cluster-dns-ip"] = dns[0]
@@ -33,7 +36,7 @@ func bottlerocket(o Options) (string, error) {
 	kubernetes["node-taints"] = bottlerocketTaints(o)
 	bottlerocketKubelet(o, kubernetes)
 	if o.RAID0 {
-		commands, err := table(settings, "bootstrap-commands")
+		commands, err := table(o.User, settings, "bootstrap-commands")
 		if err != nil {
 			return "", err
 		}
@@ -55,8 +58,8 @@ func describeTOML(err error) error {
 	return &Malformed{Detail: fmt.Sprintf("not TOML, which Bottlerocket needs: %v", err)}
 }
 
-// table is the table under a key, made if it is not there.
-func table(in map[string]any, key string) (map[string]any, error) {
+// table is the table under a key of the user's text, made if it is not there.
+func table(text string, in map[string]any, key string) (map[string]any, error) {
 	switch t := in[key].(type) {
 	case nil:
 		made := map[string]any{}
@@ -65,8 +68,18 @@ func table(in map[string]any, key string) (map[string]any, error) {
 	case map[string]any:
 		return t, nil
 	default:
-		return nil, &Malformed{Detail: fmt.Sprintf("%s must be a table", key)}
+		return nil, &Malformed{Line: lineOfKey(text, key), Detail: fmt.Sprintf("%s must be a table", key)}
 	}
+}
+
+// lineOfKey is the line, from 1, that first speaks of a key outside of comments; 0 if none does.
+func lineOfKey(text, key string) int {
+	for i, line := range strings.Split(text, "\n") {
+		if strings.Contains(line, key) && !strings.HasPrefix(strings.TrimSpace(line), "#") {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // bottlerocketTaints groups taints by key.

@@ -62,6 +62,7 @@ const (
 	script     = "#!/bin/bash\necho \"hello\"\n"
 	mimeScript = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"BOUNDARY\"\r\n\r\n--BOUNDARY\r\nContent-Type: text/x-shellscript; charset=\"us-ascii\"\r\n\r\n#!/bin/bash\r\necho one\r\n\r\n--BOUNDARY\r\nContent-Type: text/cloud-config\r\n\r\n#cloud-config\r\npackages: [jq]\r\n--BOUNDARY--\r\n"
 	nodeConf   = "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  kubelet:\n    config:\n      shutdownGracePeriod: 30s\n"
+	mimeConfig = "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: application/node.eks.aws\n\nkind: [\n--x--\n"
 	tomlUser   = "[settings.kernel]\nlockdown = \"integrity\"\n\n[settings.kubernetes]\ncluster-name = \"another\"\nallowed-unsafe-sysctls = [\"net.core.somaxconn\"]\n\n[settings.kubernetes.node-labels]\nmine = \"overwritten\"\n"
 	powershell = "<powershell>\nWrite-Host \"hello\"\n</powershell>\n"
 )
@@ -116,10 +117,14 @@ func TestWhatDoesNotReadNamesTheLine(t *testing.T) {
 		line              int
 		text              string
 	}{
-		"TOML":           {"Bottlerocket reads TOML", awsv1.AMIFamilyBottlerocket, "[settings]\na = \n", 2, "not TOML"},
-		"TOMLNotATable":  {"we could not put our settings there", awsv1.AMIFamilyBottlerocket, "settings = 3\n", 0, "settings must be a table"},
-		"NoBoundary":     {"the parts cannot be told apart", awsv1.AMIFamilyAL2, "MIME-Version: 1.0\nContent-Type: multipart/mixed\n\nx\n", 2, "boundary"},
-		"NoEnd":          {"the last part may be cut off", awsv1.AMIFamilyAL2023, strings.TrimSuffix(mimeScript, "--BOUNDARY--\r\n"), 0, "--BOUNDARY--"},
+		"TOML":                {"Bottlerocket reads TOML", awsv1.AMIFamilyBottlerocket, "[settings]\na = \n", 2, "not TOML"},
+		"TOMLNotATable":       {"we could not put our settings there", awsv1.AMIFamilyBottlerocket, "# settings\nsettings = 3\n", 2, "settings must be a table"},
+		"NoBoundary":          {"the parts cannot be told apart", awsv1.AMIFamilyAL2, "MIME-Version: 1.0\nContent-Type: multipart/mixed\n\nx\n", 2, "boundary"},
+		"NoEnd":               {"the last part may be cut off", awsv1.AMIFamilyAL2023, strings.TrimSuffix(mimeScript, "--BOUNDARY--\r\n"), 10, "--BOUNDARY--"},
+		"NoHeader":            {"a script does not begin like that", awsv1.AMIFamilyAL2, "MIME-Version: 1.0\n\necho hello\n", 1, "the header needs"},
+		"KubernetesNotATable": {"we could not put our settings there", awsv1.AMIFamilyBottlerocket, "[settings]\nntp = {}\nkubernetes = 1\n", 3, "kubernetes must be a table"},
+		"NodeConfigInMIME": {"nodeadm would not start", awsv1.AMIFamilyAL2023, strings.ReplaceAll(mimeScript, "Content-Type: text/cloud-config\r\n\r\n#cloud-config\r\n",
+			"Content-Type: application/node.eks.aws\r\n\r\nkind: NodeConfig\r\n\tx: 1\r\n"), 14, "not YAML"},
 		"NodeConfigYAML": {"nodeadm would not start", awsv1.AMIFamilyAL2023, "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n\tx: 1\n", 4, "not YAML"},
 		"NodeConfigKind": {"nodeadm would not take it", awsv1.AMIFamilyAL2023, "apiVersion: node.eks.aws/v1alpha1\nkind: Config\n", 2, "want NodeConfig"},
 	}
@@ -161,9 +166,18 @@ func TestQuotesInNamesStayQuotes(t *testing.T) {
 	}
 }
 
+// A NodeConfig may be JSON, which is YAML too. As a script it would stop the node.
+func TestANodeConfigInJSON(t *testing.T) {
+	t.Parallel()
+	got, err := Render(awsv1.AMIFamilyAL2023, with(plain(), `{"kind": "NodeConfig", "apiVersion": "node.eks.aws/v1alpha1"}`))
+	if err != nil || strings.Contains(got, "x-shellscript") {
+		t.Errorf("%v\n%s", err, got)
+	}
+}
+
 // Whatever a user writes, we answer with user data or with a Malformed error.
 func FuzzRender(f *testing.F) {
-	for _, seed := range []string{"", script, mimeScript, nodeConf, tomlUser, powershell, "MIME-Version: 1.0\n", "[settings", "settings.kubernetes = 1"} {
+	for _, seed := range []string{"", script, mimeScript, nodeConf, tomlUser, powershell, "MIME-Version: 1.0\n", "[settings", "settings.kubernetes = 1", mimeConfig} {
 		f.Add(seed)
 	}
 	families := []string{awsv1.AMIFamilyAL2, awsv1.AMIFamilyAL2023, awsv1.AMIFamilyBottlerocket, awsv1.AMIFamilyWindows2025, awsv1.AMIFamilyCustom}
