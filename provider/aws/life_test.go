@@ -29,6 +29,9 @@ import (
 // faultyCalls is how often in a row a call goes wrong. The SDK's own retries are off.
 const faultyCalls = 2
 
+// triedZones is in how many zones an EC2NodeClass is tried: those with a subnet.
+const triedZones = 3
+
 // tries is how often a step may be tried until it must have come through, and pause the time between.
 const (
 	tries = 8
@@ -159,7 +162,11 @@ func (l *life) spoil(t *testing.T) func() int {
 			return int(hits.Load())
 		}
 	}
-	rule, err := l.sim.Faults().Add(fault.Rule{Kind: l.kind, Service: service, Action: action, Count: faultyCalls})
+	count := faultyCalls
+	if l.kind == fault.AccessDenied && action == "RunInstances" {
+		count *= triedZones // what is denied in one zone is tried in the next
+	}
+	rule, err := l.sim.Faults().Add(fault.Rule{Kind: l.kind, Service: service, Action: action, Count: count})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package aws
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -121,6 +122,61 @@ func TestWhatIsWrongWithAClassIsOneConditionWithOneMessage(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+func TestUserDataThatIsNearlyTooLongIsToldBeforeItIs(t *testing.T) {
+	t.Parallel()
+	for _, disabled := range []bool{false, true} {
+		b := newBenchWith(t, Settings{ClusterName: clusterName, DisableDryRun: disabled}, nodeClass("long", func(c *awsv1.EC2NodeClass) {
+			c.Spec.UserData = ptr("#!/bin/bash\n# " + strings.Repeat("x", 14400))
+		}))
+		got := condition.Get(b.classNamed(t, "long"), awsv1.ConditionValidationSucceeded)
+		if got.Status != metav1.ConditionTrue || !strings.Contains(got.Message, "of 16384 that AWS allows") {
+			t.Errorf("ValidationSucceeded is %s: %q", got.Status, got.Message)
+		}
+		if got := condition.Get(b.classNamed(t, "default"), awsv1.ConditionValidationSucceeded); got.Message != "" {
+			t.Errorf("short user data: %q", got.Message)
+		}
+	}
+}
+
+// Neither IAM nor the Pricing API can be reached from an isolated network: each call would hang.
+func TestAnIsolatedNetworkIsSparedWhatItCannotReach(t *testing.T) {
+	t.Parallel()
+	b := newBenchWith(t, Settings{ClusterName: clusterName, IsolatedVPC: true}, nodeClass("isolated", func(c *awsv1.EC2NodeClass) {
+		c.Spec.Role, c.Spec.InstanceProfile = "", ptr("KarpenterNodeInstanceProfile-"+clusterName)
+	}))
+	class := b.classNamed(t, "isolated")
+	if !condition.IsTrue(class, awsv1.ConditionReady) || class.Status.InstanceProfile != *class.Spec.InstanceProfile {
+		t.Errorf("Ready is %+v, profile %q", condition.Get(class, awsv1.ConditionReady), class.Status.InstanceProfile)
+	}
+	unreachable := func() (n int) {
+		for _, call := range b.sim.Calls() {
+			if call.Service == "iam" || call.Service == "pricing" {
+				n++
+			}
+		}
+		return n
+	}
+	before := unreachable() // for the bench's class with a role
+	for _, task := range b.Tasks() {
+		if err := task.Run(t.Context()); err != nil {
+			t.Errorf("%s: %v", task.Name, err)
+		}
+	}
+	b.clock.Step(time.Hour)
+	if err := b.resolve(t, "isolated"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.kube.Delete(t.Context(), b.classNamed(t, "isolated")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.resolve(t, "isolated"); err != nil {
+		t.Fatal(err)
+	}
+	if n := unreachable() - before; n != 0 {
+		t.Errorf("%d calls to IAM and Pricing", n)
+	}
+}
 
 func TestDryRunsCanBeSwitchedOff(t *testing.T) {
 	t.Parallel()

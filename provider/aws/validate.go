@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -42,7 +43,8 @@ func (c *Cloud) judge(ctx context.Context, class *awsv1.EC2NodeClass) (verdict, 
 		return refused(awsv1.ReasonTagValidationFailed, err.Error()), nil
 	}
 	claim := &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{karpenterv1.NodePoolLabelKey: validationPool}}}
-	if _, err := c.userData(ctx, class, claim, typicalPods); err != nil {
+	text, err := c.userData(ctx, class, claim, typicalPods)
+	if err != nil {
 		return userDataVerdict(err)
 	}
 	for _, needed := range []string{awsv1.ConditionAMIsReady, awsv1.ConditionSubnetsReady, awsv1.ConditionSecurityGroupsReady, awsv1.ConditionInstanceProfileReady} {
@@ -51,7 +53,7 @@ func (c *Cloud) judge(ctx context.Context, class *awsv1.EC2NodeClass) (verdict, 
 		}
 	}
 	if c.settings.DisableDryRun {
-		return verdict{metav1.ConditionTrue, awsv1.ReasonDryRunDisabled, ""}, nil
+		return verdict{metav1.ConditionTrue, awsv1.ReasonDryRunDisabled, nearlyTooLong(text)}, nil
 	}
 	trials, err := c.trials(ctx, class, claim)
 	if err != nil {
@@ -74,7 +76,22 @@ func (c *Cloud) judge(ctx context.Context, class *awsv1.EC2NodeClass) (verdict, 
 	if errors.Is(err, errRefused) {
 		return v, nil
 	}
+	if err == nil && v.status == metav1.ConditionTrue {
+		v.message = nearlyTooLong(text)
+	}
 	return v, err
+}
+
+// longUserData is the share of userdata.MaxBytes from which on a user is warned: labels and taints of a NodePool, and a new
+// release's own part, come on top.
+const longUserData = 0.9
+
+// nearlyTooLong is what a class that may launch is told of its user data; empty while that is short.
+func nearlyTooLong(text string) string {
+	if float64(len(text)) < longUserData*userdata.MaxBytes {
+		return ""
+	}
+	return fmt.Sprintf("userData comes to %d bytes with what the node needs to join, of %d that AWS allows; shorten it before it is too long", len(text), userdata.MaxBytes)
 }
 
 // errRefused keeps a refusal out of the memory of verdicts.

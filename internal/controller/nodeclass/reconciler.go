@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -90,6 +91,10 @@ func truncated(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// atOnce is how many classes of a kind are resolved at once: one that a service of the cloud keeps waiting must not hold up
+// the others.
+const atOnce = 10
+
 // Register has the manager resolve every class of each kind that classes holds an empty object of: when its spec changes,
 // and when a claim that uses it comes or goes, since a class that is being deleted waits for them.
 func Register(m manager.Manager, cloud resolver, events *observe.Recorder, classes ...client.Object) error {
@@ -102,6 +107,7 @@ func Register(m manager.Manager, cloud resolver, events *observe.Recorder, class
 		err = builder.ControllerManagedBy(m).Named("nodeclass."+gvk.Kind).
 			For(class, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletion()))).
 			Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(r.used), builder.WithPredicates(comingOrGoing())).
+			WithOptions(controller.Options{MaxConcurrentReconciles: atOnce}).
 			Complete(calm.Conflicts(r))
 		if err != nil {
 			return fmt.Errorf("registering the controller of %s: %w", gvk.Kind, err)
