@@ -37,6 +37,7 @@ const (
 	ReasonCreateLaunchTemplateAuthCheckFailed = "CreateLaunchTemplateAuthCheckFailed"
 	ReasonRunInstancesAuthCheckFailed         = "RunInstancesAuthCheckFailed"
 	ReasonUserDataSizeLimitExceeded           = "UserDataSizeLimitExceeded"
+	ReasonInstanceProfileNotFound             = "InstanceProfileNotFound"
 	ReasonClusterCIDRResolutionFailed         = "ClusterCIDRResolutionFailed"
 	// ReasonDryRunDisabled goes with True: nothing was tried.
 	ReasonDryRunDisabled = "DryRunDisabled"
