@@ -2,9 +2,11 @@ package integration
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -89,30 +91,7 @@ func consolidationShrinks(t *testing.T, c *cluster) {
 // threeBecomeOne has three nodes of which none can be had for less, and which one node for two thirds of the price can replace.
 // That moves every pod of the pool for a third of its price: too little for Balanced, enough for WhenEmptyOrUnderutilized.
 func threeBecomeOne(t *testing.T, c *cluster) {
-	types := func(names ...string) karpenterv1.Requirement { return in(corev1.LabelInstanceTypeStable, names...) }
-	const eight, sixteen = "c-8x-amd64-linux", "c-16x-amd64-linux"
-	pool := general(func(p *karpenterv1.NodePool) {
-		p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyBalanced
-		p.Spec.Disruption.Budgets = []karpenterv1.Budget{{Nodes: "100%"}}
-		p.Spec.Template.Spec.Requirements = append(p.Spec.Template.Spec.Requirements, types(eight))
-	})
-	deployment := web("merging", 3, "4700m")
-	c.create(t, pool, deployment)
-	c.running(t, "merging", 3)
-	if n := len(c.claims(t)); n != 3 {
-		t.Fatalf("%d claims for three pods of which one fits a node", n)
-	}
-	change := func(how func(*karpenterv1.NodePool)) {
-		before := pool.DeepCopy()
-		how(pool)
-		if err := c.Patch(t.Context(), pool, client.MergeFrom(before)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	change(func(p *karpenterv1.NodePool) {
-		list := p.Spec.Template.Spec.Requirements
-		list[len(list)-1] = types(eight, sixteen)
-	})
+	m := merging(t, c, "100%", karpenterv1.ConsolidationPolicyBalanced)
 	const aSearch = 12 * time.Second // they are ten seconds apart
 	always(t, aSearch, func() string {
 		if n := len(c.claims(t)); n != 3 {
@@ -120,19 +99,75 @@ func threeBecomeOne(t *testing.T, c *cluster) {
 		}
 		return ""
 	})
-	change(func(p *karpenterv1.NodePool) {
+	m.change(t, func(p *karpenterv1.NodePool) {
 		p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyWhenEmptyOrUnderutilized
 	})
+	m.becomesOne(t, 3)
+}
+
+// threeBecomeOneInTurns does it under a budget that lets one node go at a time.
+func threeBecomeOneInTurns(t *testing.T, c *cluster) {
+	merging(t, c, "1", karpenterv1.ConsolidationPolicyWhenEmptyOrUnderutilized).becomesOne(t, 1)
+}
+
+const eightCores, sixteenCores = "c-8x-amd64-linux", "c-16x-amd64-linux"
+
+// merger is three nodes of eight cores with a pod each, in a pool that may have nodes of sixteen as well.
+type merger struct {
+	*cluster
+	pool       *karpenterv1.NodePool
+	deployment *appsv1.Deployment
+}
+
+func merging(t *testing.T, c *cluster, budget string, policy karpenterv1.ConsolidationPolicy) merger {
+	types := func(names ...string) karpenterv1.Requirement { return in(corev1.LabelInstanceTypeStable, names...) }
+	pool := general(func(p *karpenterv1.NodePool) {
+		p.Spec.Disruption.ConsolidationPolicy = policy
+		p.Spec.Disruption.Budgets = []karpenterv1.Budget{{Nodes: budget}}
+		p.Spec.Template.Spec.Requirements = append(p.Spec.Template.Spec.Requirements, types(eightCores))
+	})
+	m := merger{cluster: c, pool: pool, deployment: web("merging", 3, "4700m")}
+	c.create(t, pool, m.deployment)
+	c.running(t, "merging", 3)
+	if n := len(c.claims(t)); n != 3 {
+		t.Fatalf("%d claims for three pods of which one fits a node", n)
+	}
+	m.change(t, func(p *karpenterv1.NodePool) {
+		list := p.Spec.Template.Spec.Requirements
+		list[len(list)-1] = types(eightCores, sixteenCores)
+	})
+	return m
+}
+
+func (m merger) change(t *testing.T, how func(*karpenterv1.NodePool)) {
+	t.Helper()
+	before := m.pool.DeepCopy()
+	how(m.pool)
+	if err := m.Patch(t.Context(), m.pool, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// becomesOne waits until one node of sixteen cores is left. At most so many of the old ones may go at once, and none before it is there.
+func (m merger) becomesOne(t *testing.T, most int) {
+	t.Helper()
+	c := m.cluster
 	eventually(t, "three nodes to become one", func() string {
 		nodes := c.nodes(t)
-		ready := 0
+		ready, going := 0, 0
 		for i := range nodes {
-			if nodes[i].Labels[corev1.LabelInstanceTypeStable] == sixteen && nodes[i].Labels[karpenterv1.NodeInitializedLabelKey] == "true" {
+			if nodes[i].Labels[corev1.LabelInstanceTypeStable] == sixteenCores && nodes[i].Labels[karpenterv1.NodeInitializedLabelKey] == "true" {
 				ready++
+			}
+			if slices.ContainsFunc(nodes[i].Spec.Taints, func(t corev1.Taint) bool { return t.Key == karpenterv1.DisruptedTaintKey }) {
+				going++
 			}
 		}
 		if len(nodes) < 3 && ready == 0 {
 			t.Fatal("nodes go, and what replaces them is not there")
+		}
+		if going > most {
+			t.Fatalf("%d nodes go at once, the budget allows %d", going, most)
 		}
 		if len(nodes) != 1 || ready != 1 {
 			return fmt.Sprintf("%d nodes, %d of the large ones are ready", len(nodes), ready)
@@ -140,5 +175,5 @@ func threeBecomeOne(t *testing.T, c *cluster) {
 		return ""
 	})
 	c.running(t, "merging", 3)
-	c.remove(t, deployment, pool)
+	c.remove(t, m.deployment, m.pool)
 }

@@ -38,6 +38,7 @@ func TestLifecycle(t *testing.T) {
 		story{"Moves/DriftIsReplacedFirst", driftIsReplacedFirst},
 		story{"Moves/ConsolidationShrinks", consolidationShrinks},
 		story{"Moves/ThreeBecomeOne", threeBecomeOne},
+		story{"Moves/ThreeBecomeOneInTurns", threeBecomeOneInTurns},
 	)
 }
 
