@@ -131,6 +131,30 @@ func TestAFullReservationFallsBackInOneLaunch(t *testing.T) {
 	}
 }
 
+// A node in a reservation that the class no longer selects is replaced, and one that runs on demand is not.
+func TestDriftFromAReservation(t *testing.T) {
+	t.Parallel()
+	b, tr := withReservations(t)
+	describe := func(reservation string) {
+		tr.on("DescribeInstances", answer(200, `<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item>
+<instanceId>i-1</instanceId><capacityReservationId>`+reservation+`</capacityReservationId><groupSet><item><groupId>`+b.classNamed(t, "reserved").Status.SecurityGroups[0].ID+`</groupId></item></groupSet>
+</item></instancesSet></item></reservationSet></DescribeInstancesResponse>`))
+	}
+	c := claim("general-1", "reserved")
+	c.Status.ProviderID = "aws:///us-east-1a/i-1"
+	for _, tc := range []struct{ reservation, capacityType, want string }{
+		{"cr-1", shape.Reserved, ""},
+		{"cr-other", shape.Reserved, DriftReservation},
+		{"cr-other", shape.OnDemand, ""}, // it is being relabelled
+	} {
+		describe(tc.reservation)
+		c.Labels[shape.LabelCapacityType] = tc.capacityType
+		if got, err := b.Drift(t.Context(), c); err != nil || got != tc.want {
+			t.Errorf("%s in %s: %q, %v; want %q", tc.capacityType, tc.reservation, got, err, tc.want)
+		}
+	}
+}
+
 func TestRoundsServeOneKindOfReservationEach(t *testing.T) {
 	t.Parallel()
 	b, _ := withReservations(t)

@@ -2,10 +2,12 @@ package launchtemplate
 
 import (
 	"encoding/base64"
+	"reflect"
 	"testing"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
@@ -70,6 +72,63 @@ func TestData(t *testing.T) {
 	}
 	if data.CapacityReservationSpecification != nil {
 		t.Error("reservations are switched off and still spoken of")
+	}
+}
+
+// Whatever a class says of its disks, its metadata service and its processor is in the template, word for word.
+func TestDataSaysAllThatTheClassSays(t *testing.T) {
+	t.Parallel()
+	size := resource.MustParse("50G") // 46.6 GiB
+	data := sample(func(c *Content) {
+		c.BlockDevices = []awsv1.BlockDeviceMapping{{DeviceName: awssdk.String("/dev/xvdc"), EBS: &awsv1.BlockDevice{
+			DeleteOnTermination: awssdk.Bool(false), Encrypted: awssdk.Bool(true), IOPS: awssdk.Int64(4000), KMSKeyID: awssdk.String("key"), SnapshotID: awssdk.String("snap-1"),
+			Throughput: awssdk.Int64(300), VolumeInitializationRate: awssdk.Int32(200), VolumeSize: &size, VolumeType: awssdk.String("gp3"),
+		}}}
+		c.Metadata = &awsv1.MetadataOptions{
+			HTTPEndpoint: awssdk.String("disabled"), HTTPProtocolIPv6: awssdk.String("enabled"), HTTPPutResponseHopLimit: awssdk.Int64(2), HTTPTokens: awssdk.String("optional"),
+		}
+		c.Monitoring = true
+		c.CPUOptions = &awsv1.CPUOptions{NestedVirtualization: awssdk.String("enabled")}
+		c.Reservations, c.Reservation, c.Market = true, "cr-1", ec2types.MarketTypeCapacityBlock
+		c.PlacementGroup, c.Partition, c.Spot = "pg-1", 3, true
+	}).data()
+	own := Tags(map[string]string{"team": "red"})
+	want := &ec2types.RequestLaunchTemplateData{
+		ImageId: awssdk.String("ami-1"), UserData: awssdk.String("aGVsbG8="),
+		IamInstanceProfile: &ec2types.LaunchTemplateIamInstanceProfileSpecificationRequest{Name: awssdk.String("profile")},
+		BlockDeviceMappings: []ec2types.LaunchTemplateBlockDeviceMappingRequest{{DeviceName: awssdk.String("/dev/xvdc"), Ebs: &ec2types.LaunchTemplateEbsBlockDeviceRequest{
+			DeleteOnTermination: awssdk.Bool(false), Encrypted: awssdk.Bool(true), Iops: awssdk.Int32(4000), KmsKeyId: awssdk.String("key"), SnapshotId: awssdk.String("snap-1"),
+			Throughput: awssdk.Int32(300), VolumeInitializationRate: awssdk.Int32(200), VolumeSize: awssdk.Int32(47), VolumeType: ec2types.VolumeTypeGp3,
+		}}},
+		MetadataOptions: &ec2types.LaunchTemplateInstanceMetadataOptionsRequest{
+			HttpEndpoint: "disabled", HttpProtocolIpv6: "enabled", HttpPutResponseHopLimit: awssdk.Int32(2), HttpTokens: "optional", InstanceMetadataTags: "disabled",
+		},
+		Monitoring:            &ec2types.LaunchTemplatesMonitoringRequest{Enabled: awssdk.Bool(true)},
+		CpuOptions:            &ec2types.LaunchTemplateCpuOptionsRequest{NestedVirtualization: "enabled"},
+		InstanceMarketOptions: &ec2types.LaunchTemplateInstanceMarketOptionsRequest{MarketType: ec2types.MarketTypeCapacityBlock},
+		CapacityReservationSpecification: &ec2types.LaunchTemplateCapacityReservationSpecificationRequest{
+			CapacityReservationPreference: "capacity-reservations-only", CapacityReservationTarget: &ec2types.CapacityReservationTarget{CapacityReservationId: awssdk.String("cr-1")},
+		},
+		Placement: &ec2types.LaunchTemplatePlacementRequest{GroupId: awssdk.String("pg-1"), PartitionNumber: awssdk.Int32(3)},
+		NetworkInterfaces: []ec2types.LaunchTemplateInstanceNetworkInterfaceSpecificationRequest{
+			{NetworkCardIndex: awssdk.Int32(0), DeviceIndex: awssdk.Int32(0), Groups: []string{"sg-1", "sg-2"}},
+		},
+		TagSpecifications: []ec2types.LaunchTemplateTagSpecificationRequest{
+			{ResourceType: ec2types.ResourceTypeNetworkInterface, Tags: own}, {ResourceType: ec2types.ResourceTypeSpotInstancesRequest, Tags: own},
+		},
+	}
+	if diff := cmp.Diff(want, data, cmp.Exporter(func(reflect.Type) bool { return true })); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	without := sample(func(c *Content) {
+		c.Metadata, c.NoMetadataIPv6 = &awsv1.MetadataOptions{HTTPProtocolIPv6: awssdk.String("disabled")}, true
+		c.Reservations = true
+	}).data()
+	if without.MetadataOptions.HttpProtocolIpv6 != "" {
+		t.Error("partitions that do not know httpProtocolIPv6 refuse the template")
+	}
+	if without.CapacityReservationSpecification.CapacityReservationPreference != "none" {
+		t.Error("an instance could use up somebody's open reservation")
 	}
 }
 
