@@ -12,6 +12,7 @@ import (
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/api/condition"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/provider"
 	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
 )
@@ -86,5 +87,23 @@ func TestUserDataThatIsTooLongForAClaim(t *testing.T) {
 	var launch *provider.LaunchError
 	if !errors.As(err, &launch) || launch.Reason != awserror.ReasonUserDataSize || !strings.Contains(launch.Message, "AWS allows 16384") {
 		t.Errorf("got %v, want reason %s and the limit", err, awserror.ReasonUserDataSize)
+	}
+}
+
+// EC2 judges the context by the breadth that the NodePool's minValues promise.
+func TestTheContextGoesWithTheLaunchUnlessMinValuesWereRelaxed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nodeClass("special", func(c *awsv1.EC2NodeClass) { c.Spec.Context = ptr("cr-context") }))
+	tr := b.withTrouble(t)
+	for want, relaxed := range map[string]string{"cr-context": "", "": "true"} {
+		c := claim("general-"+relaxed+"1", "special", onDemandAMD64...)
+		c.Annotations = map[string]string{karpenterv1.NodeClaimMinValuesRelaxedAnnotationKey: relaxed}
+		if _, err := b.Launch(t.Context(), b.orderFor(t, c)); err != nil {
+			t.Fatal(err)
+		}
+		asked := tr.asked["CreateFleet"]
+		if got := asked[len(asked)-1].Get("Context"); got != want {
+			t.Errorf("relaxed %q: the context is %q, want %q", relaxed, got, want)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
@@ -63,7 +64,7 @@ func (c *Cloud) ask(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 			Prioritized:  order.Claim.Annotations[karpenterv1alpha1.PriceOverlayAppliedAnnotationKey] == "true",
 			Token:        clientToken(order.Token, capacityType, tried.number),
 			Tags:         c.instanceTags(class, order.Claim, order.Token),
-			Context:      class.Spec.Context,
+			Context:      contextOf(class, order),
 		})
 		switch {
 		case err == nil && answer.Bought == nil:
@@ -89,6 +90,14 @@ func (c *Cloud) ask(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 		}
 		c.note(key, attempt{number: tried.number + 1})
 	}
+}
+
+// contextOf is what the class passes to EC2. It is about a breadth of choice that a claim with relaxed minValues does not have.
+func contextOf(class *awsv1.EC2NodeClass, order provider.Order) *string {
+	if order.Claim.Annotations[karpenterv1.NodeClaimMinValuesRelaxedAnnotationKey] == "true" {
+		return nil
+	}
+	return class.Spec.Context
 }
 
 // doubt notes that an attempt may just have launched something, and returns the time.
