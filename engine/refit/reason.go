@@ -30,7 +30,8 @@ const (
 	SpotToSpotOff Kind = "SpotToSpotOff"
 	// TooFewTypes are cheaper than a spot node: Need and Have count instance types.
 	TooFewTypes Kind = "TooFewTypes"
-	// Unbalanced moves disturb too much for what they save: Want is the pool, Score and Least are the numbers.
+	// Unbalanced moves disturb too much for what they save: Want is the pool, Score and Least are the numbers, and Have is how
+	// many nodes would go, 0 for one.
 	Unbalanced Kind = "Unbalanced"
 	// BudgetUsed up: Want is the pool.
 	BudgetUsed Kind = "BudgetUsed"
@@ -78,7 +79,11 @@ func (r Reason) Sentence() string {
 	case TooFewTypes:
 		return fmt.Sprintf("only %d cheaper spot instance types hold its pods, spot is replaced by spot from %d on", r.Have, flexible)
 	case Unbalanced:
-		return fmt.Sprintf("moving it disturbs more than it saves: it scores %.2f of at least %.2f in NodePool %s", r.Score, r.Least, r.Want)
+		with := ""
+		if r.Have > 1 {
+			with = fmt.Sprintf(" with %d more", r.Have-1)
+		}
+		return fmt.Sprintf("moving it%s disturbs more than it saves: it scores %.2f of at least %.2f in NodePool %s", with, r.Score, r.Least, r.Want)
 	case BudgetUsed:
 		return "the budgets of NodePool " + r.Want + " let no further node go now"
 	case NotTried:

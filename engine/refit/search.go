@@ -257,8 +257,10 @@ func (r *Pass) bestSet() (best []int) {
 		moves, _ := f.parts(&o)
 		sum := 0.0
 		for k := range moves {
-			if f.accept(&moves[k]).Kind == "" {
+			if why := f.accept(&moves[k]); why.Kind == "" {
 				sum += f.worth(&moves[k])
+			} else if why.Kind == Unbalanced {
+				f.blame(&moves[k], why)
 			}
 		}
 		if sum > most {
@@ -266,6 +268,16 @@ func (r *Pass) bestSet() (best []int) {
 		}
 		if len(set) < size {
 			return best
+		}
+	}
+}
+
+// blame says of nodes that only a balance keeps from going together that it does, unless they came closer to one by themselves.
+func (f *fleet) blame(m *Move, why Reason) {
+	why.Have = len(m.Remove)
+	for _, i := range f.set(m) {
+		if v := &f.nodes[i]; v.why.Kind != Unbalanced || v.why.Score < why.Score {
+			v.why = why
 		}
 	}
 }

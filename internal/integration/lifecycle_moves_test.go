@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,6 +97,15 @@ func threeBecomeOne(t *testing.T, c *cluster) {
 	always(t, aSearch, func() string {
 		if n := len(c.claims(t)); n != 3 {
 			return fmt.Sprintf("%d claims: a third of the price is too little for Balanced", n)
+		}
+		return ""
+	})
+	eventually(t, "every node to say why it stays", func() string {
+		claims := c.claims(t)
+		for i := range claims {
+			if got := c.events(t, &claims[i]); !strings.Contains(got, "Unconsolidatable: The node stays: moving it with 2 more disturbs more than it saves: it scores 0.33 of at least 0.50") {
+				return claims[i].Name + ": " + got
+			}
 		}
 		return ""
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/refit"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
@@ -80,6 +81,23 @@ func TestBalancedWeighsAMoveAgainstItsPool(t *testing.T) {
 	}
 	if diff := gocmp.Diff([]string{"reserve a Underutilized", "keep b Underutilized"}, build(karpenterv1.ConsolidationPolicyWhenEmptyOrUnderutilized).plan(nil, noon)); diff != "" {
 		t.Errorf("WhenEmptyOrUnderutilized: -want +got\n%s", diff)
+	}
+}
+
+func TestNodesOfASetThatBalancedRefusesSaySo(t *testing.T) {
+	t.Parallel()
+	f := three()
+	f.pool.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyBalanced
+	m := newMemory()
+	choices := f.pass(&m, noon).choices
+	if len(choices) != 3 {
+		t.Fatalf("%d choices for three nodes", len(choices))
+	}
+	for _, c := range choices {
+		const want = "moving it with 2 more disturbs more than it saves: it scores 0.29 of at least 0.50 in NodePool default"
+		if c.step != explain || c.why != want || c.kind != refit.Unbalanced || c.score == 0 {
+			t.Errorf("%s, step %d: %s (score %.2f), want %s", c.claim.Name, c.step, c.why, c.score, want)
+		}
 	}
 }
 

@@ -183,7 +183,7 @@ func sentence(m *refit.Move) string {
 	}
 	what := "it costs"
 	if n := len(m.Remove); n > 1 {
-		what = fmt.Sprintf("it and %d others cost", n-1)
+		what = fmt.Sprintf("it and %d more cost", n-1)
 	}
 	return fmt.Sprintf("%s %s an hour and %s", what, m.Price, with)
 }
