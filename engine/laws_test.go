@@ -23,9 +23,10 @@ func text(t *rapid.T, v any) string {
 func TestPlanObeysTheLaws(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s := enginetest.Snapshots().Draw(t, "snapshot")
-		d := engine.Plan(s, engine.DefaultPolicy())
-		if err := enginetest.Check(s, engine.DefaultPolicy(), d); err != nil {
+		s, policy := enginetest.Snapshots().Draw(t, "snapshot"), engine.DefaultPolicy()
+		policy.MinValues = rapid.SampledFrom([]engine.MinValuesPolicy{engine.MinValuesStrict, engine.MinValuesBestEffort}).Draw(t, "minValues policy")
+		d := engine.Plan(s, policy)
+		if err := enginetest.Check(s, policy, d); err != nil {
 			t.Fatalf("%v\n%s\n%s", err, text(t, s), enginetest.Print(s, d, true))
 		}
 	})

@@ -24,9 +24,7 @@ func (a *assembler) open(bins []pack.Bin) {
 		return
 	}
 	a.launches, a.offers = map[string]*launch{}, map[string]*offer{}
-	if a.traits.of == nil {
-		a.traits = traitsOf(a.table)
-	}
+	a.table.Traits() // before several goroutines ask
 	how := make([]*launch, len(bins))
 	var launches []*launch
 	for i := range bins {
@@ -89,7 +87,7 @@ func (a *assembler) launch(b *pack.Bin, columns bitset.Set) (l *launch, found bo
 	}
 	l = &launch{bin: b, wheres: wheres, columns: columns.Clone()}
 	a.launches[string(key)] = l
-	a.settle(b, l.columns)
+	a.table.Settle(a.table.Pools[b.Pool], l.columns, b.Free, l.columns.Next(0))
 	l.offer = a.offer(l.columns)
 	return l, false
 }
@@ -198,10 +196,11 @@ func (a *assembler) offer(columns bitset.Set) *offer {
 // list lists the columns of the cheapest types, as many types as the policy allows.
 func (a *assembler) list(o *offer) {
 	o.options = make([]Option, 0, o.columns.Count())
-	have := make([]bool, len(a.traits.names))
+	traits := a.table.Traits()
+	have := make([]bool, len(traits.Names))
 	types := 0
 	for i := o.columns.Next(0); i >= 0; i = o.columns.Next(i + 1) {
-		t := &a.traits.of[i]
+		t := &traits.Of[i]
 		if !have[t[0]] {
 			if a.policy.MaxInstanceTypes > 0 && types == a.policy.MaxInstanceTypes {
 				continue
@@ -215,9 +214,9 @@ func (a *assembler) list(o *offer) {
 			Reservation: c.Offering.Reservation, Price: c.Price(),
 		})
 	}
-	o.types = a.traits.list(have, 0, a.traits.zones)
-	o.zones = a.traits.list(have, a.traits.zones, a.traits.capacity)
-	o.capacity = a.traits.list(have, a.traits.capacity, len(have))
+	o.types = traits.List(have, 0, traits.Zones)
+	o.zones = traits.List(have, traits.Zones, traits.Capacity)
+	o.capacity = traits.List(have, traits.Capacity, len(have))
 }
 
 // requirements are what the NodeClaim asks for: the pool's wishes, narrowed to the options. Of a label
@@ -259,43 +258,4 @@ func narrowTo(set require.Set, key string, values []string) require.Set {
 		return set
 	}
 	return set.Without(key).With(require.Of(shape.Requirement{Key: key, Values: values, MinValues: set.Get(key).MinValues()}))
-}
-
-// settle narrows the options until every combination of their types, zones and capacity types
-// suits the pods: a claim lists the three separately, and the cloud may combine them.
-func (a *assembler) settle(b *pack.Bin, options bitset.Set) {
-	first := options.Next(0)
-	for _, key := range []string{"", shape.LabelZone, shape.LabelCapacityType, shape.LabelInstanceType} {
-		if key != "" {
-			free := b.Free.Clone()
-			v, _ := a.table.Columns[first].Label(key)
-			if value, ok := v.Some(); ok {
-				a.table.Restrict(a.table.Pools[b.Pool], options, free, key, value, false)
-			}
-		}
-		if a.closed(b, options) {
-			return
-		}
-	}
-}
-
-// closed reports whether every column of the pool that the options' types, zones and capacity
-// types can be combined to is an option, or cannot be bought.
-func (a *assembler) closed(b *pack.Bin, options bitset.Set) bool {
-	if a.offered == nil {
-		a.offered = make([]bool, len(a.traits.names))
-	}
-	clear(a.offered)
-	for i := options.Next(0); i >= 0; i = options.Next(i + 1) {
-		for _, trait := range a.traits.of[i] {
-			a.offered[trait] = true
-		}
-	}
-	usable := a.table.Pools[b.Pool].Usable
-	for i := usable.Next(0); i >= 0; i = usable.Next(i + 1) {
-		if t := &a.traits.of[i]; a.offered[t[0]] && a.offered[t[1]] && a.offered[t[2]] && !options.Has(i) {
-			return false
-		}
-	}
-	return true
 }

@@ -20,26 +20,21 @@ func Plan(s shape.Snapshot, p Policy) Decision { return new(Planner).Plan(s, p) 
 // Planner plans one Snapshot after the other, of which most is the same: what follows from a list that two Snapshots
 // share is worked out once. The decisions are those of [Plan]. It is of one goroutine.
 type Planner struct {
-	last   *feasible.Table
-	traits traits // of the columns of last
+	last *feasible.Table
 }
 
 // Plan is the function of that name.
 func (pl *Planner) Plan(s shape.Snapshot, p Policy) Decision {
 	t := feasible.CompileAfter(pl.last, &s, p.Preferences == RespectPreferences)
-	if !t.SharesColumns(pl.last) {
-		pl.traits = traits{}
-	}
 	pl.last = t
 	st := spread.New(t)
 	b := board.New(t, st)
 	result := pack.Pack(b, pack.Task{NodePrice: p.NodePrice, Effort: p.Effort, Strict: p.MinValues == MinValuesStrict})
 
-	a := &assembler{table: t, board: b, items: result.Items, ledger: result.Ledger, policy: p, next: make([]int, len(t.Classes)), traits: pl.traits}
+	a := &assembler{table: t, board: b, items: result.Items, ledger: result.Ledger, policy: p, next: make([]int, len(t.Classes))}
 	a.decision.Counters = Counters{Pods: len(s.Pods), Classes: len(t.Classes), Columns: len(t.Columns), Steps: result.Steps}
 	a.place()
 	a.open(result.Bins)
-	pl.traits = a.traits
 	a.refuse(result.Stuck)
 	a.decision.Bound = min(result.Floor, a.decision.Price)
 	return a.decision
@@ -56,9 +51,7 @@ type assembler struct {
 	launches map[string]*launch
 	offers   map[string]*offer // by columns
 	left     [][]int64         // by pool and limit: what the pool could still grow by after this plan
-	traits   traits
-	offered  []bool // by trait: scratch of closed
-	key      []byte // scratch
+	key      []byte            // scratch
 	decision Decision
 }
 

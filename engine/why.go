@@ -123,7 +123,7 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 	if r, ok := a.unneighbourly(class, p, i); !ok {
 		return r
 	}
-	if few, ok := a.tooFew(class, p, i); !ok {
+	if few, ok := a.tooFew(class, p, i); !ok && a.policy.MinValues == MinValuesStrict {
 		return feasible.Reason{Kind: feasible.TooFewTypes, Key: few.Key, Need: int64(few.Need), Have: int64(few.Have)}
 	}
 	if o := t.Columns[i].Offering; o.Reservation != "" && a.taken(o.Reservation) >= o.Remaining {
@@ -135,7 +135,7 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 // withinLimits reports whether a pool may grow by a machine from a column.
 func (a *assembler) withinLimits(p, i int) (feasible.Reason, bool) {
 	for k, l := range a.table.Pools[p].Limits {
-		if need, left := use(a.table, i, l.Resource), a.left[p][k]; need > left {
+		if need, left := a.table.Columns[i].Takes(l.Resource), a.left[p][k]; need > left {
 			return feasible.Reason{Kind: feasible.OverLimit, Resource: l.Resource, Need: need, Have: max(left, 0)}, false
 		}
 	}
@@ -195,6 +195,9 @@ func (a *assembler) tooFew(class, p, column int) (feasible.TooFew, bool) {
 					columns.Remove(i)
 				}
 			}
+		}
+		if pool.MinValues && columns.Has(column) {
+			a.table.Settle(pool, columns, alt.Free, column)
 		}
 		return a.table.Enough(pool, columns)
 	}

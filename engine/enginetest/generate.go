@@ -86,6 +86,11 @@ func (g *generator) pool(i int) {
 	if g.chance("free label") {
 		p.Requirements = append(p.Requirements, shape.Requirement{Key: "color", Operator: rapid.SampledFrom([]shape.Operator{shape.Exists, shape.NotIn}).Draw(g.t, "free operator"), Values: nil})
 	}
+	if g.chance("min values") {
+		p.Requirements = append(p.Requirements, shape.Requirement{
+			Key: g.pick("min values of", shape.LabelInstanceType, shape.LabelInstanceType, shape.LabelArch), Operator: shape.Exists, MinValues: 2,
+		})
+	}
 	g.w.Pool(p)
 }
 

@@ -9,14 +9,14 @@ import (
 )
 
 // Check holds a decision against the laws: every pod in exactly one place, no node overfull, labels
-// and taints respected on every option, no limit exceeded, options ascending by price, the bound
-// not above the price. It shares no code with the planner but label algebra and vectors.
-func Check(s shape.Snapshot, _ engine.Policy, d engine.Decision) error {
-	c := &checker{s: s, d: d, pods: map[shape.PodID]*shape.Class{}, seen: map[shape.PodID]string{}}
+// and taints respected on every option, no limit exceeded, minValues kept or said to be relaxed, options ascending by
+// price, the bound not above the price. It shares no code with the planner but label algebra and vectors.
+func Check(s shape.Snapshot, p engine.Policy, d engine.Decision) error {
+	c := &checker{s: s, policy: p, d: d, pods: map[shape.PodID]*shape.Class{}, seen: map[shape.PodID]string{}}
 	for i := range s.Pods {
 		c.pods[s.Pods[i].ID] = s.Classes[s.Pods[i].Class]
 	}
-	for _, law := range []func() error{c.everyPodOnce, c.existingNodes, c.newNodes, c.limits, c.prices} {
+	for _, law := range []func() error{c.everyPodOnce, c.existingNodes, c.newNodes, c.limits, c.minValues, c.prices} {
 		if err := law(); err != nil {
 			return err
 		}
@@ -25,10 +25,11 @@ func Check(s shape.Snapshot, _ engine.Policy, d engine.Decision) error {
 }
 
 type checker struct {
-	s    shape.Snapshot
-	d    engine.Decision
-	pods map[shape.PodID]*shape.Class
-	seen map[shape.PodID]string
+	s      shape.Snapshot
+	policy engine.Policy
+	d      engine.Decision
+	pods   map[shape.PodID]*shape.Class
+	seen   map[shape.PodID]string
 }
 
 func (c *checker) everyPodOnce() error {
@@ -243,6 +244,41 @@ func (c *checker) limits() error {
 			if opened && used > l.Max {
 				return fmt.Errorf("pool %s exceeds its limit of %s: %d of %d", p.Name, l.Resource, used, l.Max)
 			}
+		}
+	}
+	return nil
+}
+
+// minValues counts what the options of each new node are of: what its pool asks for, or what the node's own requirements
+// do if the policy lets them be lowered.
+func (c *checker) minValues() error {
+	for _, n := range c.d.Open {
+		if n.Options[0].Reservation != "" {
+			continue // it is launched from nothing else, whatever the pool wants
+		}
+		pool, relaxed := c.pool(n.Pool), false
+		asked := require.New(n.Requirements)
+		for _, r := range pool.Requirements {
+			if r.MinValues == 0 {
+				continue
+			}
+			values := map[string]bool{}
+			for _, o := range n.Options {
+				it, off := c.offering(pool, o)
+				for _, l := range c.labels(pool, it, off, n) {
+					if l.Key == r.Key {
+						values[l.Value] = true
+					}
+				}
+			}
+			want := asked.Get(r.Key).MinValues()
+			relaxed = relaxed || want < r.MinValues
+			if len(values) < int(want) {
+				return fmt.Errorf("%s: %s has %d values, and %d are asked for", n.ID, r.Key, len(values), want)
+			}
+		}
+		if relaxed != n.Relaxed || relaxed && c.policy.MinValues == engine.MinValuesStrict {
+			return fmt.Errorf("%s: minValues of pool %s relaxed: %t, said to be %t, policy %d", n.ID, n.Pool, relaxed, n.Relaxed, c.policy.MinValues)
 		}
 	}
 	return nil

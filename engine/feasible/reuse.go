@@ -19,13 +19,8 @@ func (t *Table) takeColumns(last *Table) bool {
 		!slices.EqualFunc(last.snapshot.Pools, t.snapshot.Pools, func(a, b *shape.Pool) bool { return same(a.Types, b.Types) }) {
 		return false
 	}
-	t.Columns, t.Available, t.Reserved, t.keys = last.Columns, last.Available, last.Reserved, last.keys
+	t.Columns, t.Available, t.Reserved, t.keys, t.traits = last.Columns, last.Available, last.Reserved, last.keys, last.traits
 	return true
-}
-
-// SharesColumns reports whether two Tables have the same columns, by number.
-func (t *Table) SharesColumns(other *Table) bool {
-	return other != nil && same(t.Columns, other.Columns)
 }
 
 // takePool takes over what a Table of before made of a pool with the same columns and daemons, but for its limits; nil if it

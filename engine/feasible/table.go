@@ -47,6 +47,7 @@ type Table struct {
 	from     map[string]bool      // those nodes
 	volumes  map[shape.Attach]int32
 	expected map[int][]int32 // by node: daemons still to come, as indexes into Snapshot.Classes
+	traits   *Traits         // nil before somebody asks
 }
 
 // Column is one offering of one instance type.

@@ -248,7 +248,7 @@ func (a *audit) takeBack(closed []group) {
 		}
 		bin.Entries = slices.DeleteFunc(bin.Entries, func(e Entry) bool { return e.Count == 0 })
 		if len(bin.Entries) == 0 {
-			a.limits.take(bin.Pool, &a.board.Table.Columns[bin.Column], -1)
+			a.limits.take(bin.Pool, bin.Column, bin.Keeps, -1)
 		}
 	}
 	a.bins = slices.DeleteFunc(a.bins, func(b Bin) bool { return len(b.Entries) == 0 })

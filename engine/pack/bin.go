@@ -15,6 +15,10 @@ type Bin struct {
 	Columns bitset.Set
 	Free    bitset.Set // see feasible.Pool.Free
 
+	// Keeps is by the pool's limits: what they have to leave for the bin, so that enough of Columns may be launched to
+	// keep the pool's minValues. nil is what Column takes.
+	Keeps []int64
+
 	Load    []int64 // of its pods, without daemons
 	Entries []Entry // ascending by Item
 }

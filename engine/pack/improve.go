@@ -17,12 +17,12 @@ type opening struct {
 
 // openTimes opens a filling so often. Pods are given out later, so that a plan can be taken back.
 func (s *solver) openTimes(f *filling, times int) {
-	bin := Bin{Pool: f.kind.pool, Column: f.column, Columns: s.words.copy(f.columns), Free: s.words.copy(f.free), Load: s.numbers.copy(f.load)}
+	bin := Bin{Pool: f.kind.pool, Column: f.column, Columns: s.words.copy(f.columns), Free: s.words.copy(f.free), Keeps: f.keeps, Load: s.numbers.copy(f.load)}
 	s.opened = append(s.opened, opening{f.kind, s.entries.copy(f.entries), times, f.price, bin})
 	for _, e := range f.entries {
 		s.rows[e.Item].left -= e.Count * times
 	}
-	s.limits.take(f.kind.pool, &s.table.Columns[f.column], times)
+	s.limits.take(f.kind.pool, f.column, f.keeps, times)
 }
 
 // hand gives out the pods.
@@ -134,7 +134,7 @@ func (s *solver) improve(kinds []kind, st state) {
 func (g *generator) replay(list []chosen) bool {
 	f := g.s.newFilling()
 	for _, c := range list {
-		if !g.load(f, c.loaded) || g.s.machines(f.kind.pool, f.column) < c.times {
+		if !g.load(f, c.loaded) || g.s.limits.times(f.kind.pool, f.column, f.keeps) < c.times {
 			return false
 		}
 		g.s.openTimes(f, c.times)

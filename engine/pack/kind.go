@@ -2,13 +2,10 @@ package pack
 
 import (
 	"cmp"
-	"maps"
-	"math"
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
 	"github.com/dovetail-sh/dovetail/engine/feasible"
-	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/engine/spread"
 )
 
@@ -177,74 +174,6 @@ func (k *kind) replaces(l *kind) bool {
 		}
 	}
 	return true
-}
-
-// limits is what the pools may still grow by.
-type limits struct {
-	left     [][]limit        // by pool
-	reserved map[string]int64 // by reservation: machines that it still holds
-}
-
-type limit struct {
-	resource string
-	left     int64
-}
-
-func newLimits(t *feasible.Table) *limits {
-	l := &limits{left: make([][]limit, len(t.Pools)), reserved: map[string]int64{}}
-	for i := range t.Columns {
-		if o := t.Columns[i].Offering; o.Reservation != "" {
-			l.reserved[o.Reservation] = max(l.reserved[o.Reservation], int64(o.Remaining))
-		}
-	}
-	for p, pool := range t.Pools {
-		for _, sl := range pool.Limits {
-			l.left[p] = append(l.left[p], limit{sl.Resource, sl.Max - sl.Used})
-		}
-	}
-	return l
-}
-
-func (l *limits) clone() *limits {
-	out := &limits{reserved: maps.Clone(l.reserved)}
-	for _, list := range l.left {
-		out.left = append(out.left, slices.Clone(list))
-	}
-	return out
-}
-
-// machines is how many machines of a column the pool may still open.
-func (l *limits) machines(pool int, c *feasible.Column) int {
-	n := int64(math.MaxInt32)
-	if name := c.Offering.Reservation; name != "" {
-		n = max(l.reserved[name], 0)
-	}
-	for _, lim := range l.left[pool] {
-		if use := takes(c, lim.resource); use > 0 {
-			n = min(n, max(lim.left, 0)/use)
-		} else if lim.left < 0 {
-			n = 0 // already over: the pool may not grow at all
-		}
-	}
-	return int(n)
-}
-
-func (l *limits) take(pool int, c *feasible.Column, machines int) {
-	if name := c.Offering.Reservation; name != "" {
-		l.reserved[name] -= int64(machines)
-	}
-	for i := range l.left[pool] {
-		lim := &l.left[pool][i]
-		lim.left -= takes(c, lim.resource) * int64(machines)
-	}
-}
-
-// takes is how much of a limited resource a machine uses up.
-func takes(c *feasible.Column, resource string) int64 {
-	if resource == shape.LimitNodes {
-		return 1
-	}
-	return c.Type.Capacity.Get(resource)
 }
 
 // pick finds an alternative that has the kind's column and goes with what the bin's labels are so far.

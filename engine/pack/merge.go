@@ -126,11 +126,11 @@ func (m *merger) join(i, j int, free bool) bool {
 		times = min(times, int(m.spare/more))
 	}
 	pool := a.kind.pool
-	m.s.limits.take(pool, &t.Columns[a.bin.Column], -times)
-	m.s.limits.take(pool, &t.Columns[b.bin.Column], -times)
-	if times == 0 || m.s.machines(pool, m.f.column) < times {
-		m.s.limits.take(pool, &t.Columns[a.bin.Column], times)
-		m.s.limits.take(pool, &t.Columns[b.bin.Column], times)
+	m.s.limits.take(pool, a.bin.Column, a.bin.Keeps, -times)
+	m.s.limits.take(pool, b.bin.Column, b.bin.Keeps, -times)
+	if times == 0 || m.s.limits.times(pool, m.f.column, m.f.keeps) < times {
+		m.s.limits.take(pool, a.bin.Column, a.bin.Keeps, times)
+		m.s.limits.take(pool, b.bin.Column, b.bin.Keeps, times)
 		return false
 	}
 	m.spare -= (m.f.price - a.price - b.price) * float64(times)

@@ -29,7 +29,7 @@ type Result struct {
 // Pack places all pods of the board's Table: on existing nodes, which the board then shows, and on
 // new ones.
 func Pack(b *board.Board, task Task) Result {
-	p := &packer{board: b, task: task, limits: newLimits(b.Table), stuck: make([]int, len(b.Table.Classes)), failed: map[int]bool{}}
+	p := &packer{board: b, task: task, limits: newLimits(b.Table, task.Strict), stuck: make([]int, len(b.Table.Classes)), failed: map[int]bool{}}
 	p.assigner = newAssigner(b)
 	p.assignAll()
 	for range packRounds {

@@ -171,8 +171,8 @@ func (a *audit) counted(bin *Bin, tally int32) bool {
 // restrict keeps only some columns of a bin, unless the pool's minValues forbid it.
 func (a *audit) restrict(bin *Bin, keep bitset.Set) {
 	columns := bin.Columns.And(keep)
-	if _, enough := a.board.Table.Enough(a.board.Table.Pools[bin.Pool], columns); columns.Any() && (enough || !a.task.Strict) {
-		bin.Columns = columns
+	if columns.Any() {
+		a.plan(bin, columns, bin.Free, bin.Column)
 	}
 }
 

@@ -192,6 +192,7 @@ type filling struct {
 	volumes []feasible.Volume // shared ones
 
 	column int // the cheapest of columns that holds load
+	keeps  []int64
 	price  float64
 	value  float64
 }
@@ -283,23 +284,40 @@ func (f *filling) attach(r *row, n int) ([]feasible.Volume, int) {
 	return more, n
 }
 
-// finish finds the cheapest column for what is in; false if there is none.
+// finish finds the cheapest column for what is in; false if there is none. Pods are taken out until the columns that hold
+// the rest keep the pool's minValues.
 func (f *filling) finish(s *solver) bool {
-	if len(f.entries) == 0 {
-		return false
-	}
-	pool := s.table.Pools[f.kind.pool]
-	pool.Holding(f.load, f.columns)
-	if s.strict && pool.MinValues && !s.shrink(f) {
-		return false
-	}
-	for i := f.columns.Next(0); i >= 0; i = f.columns.Next(i + 1) {
-		if s.machines(f.kind.pool, i) > 0 {
-			f.column, f.price = i, float64(s.table.Columns[i].Price()+s.nodePrice)
-			return true
+	for len(f.entries) > 0 {
+		s.table.Pools[f.kind.pool].Holding(f.load, f.columns)
+		found, some := f.choose(s)
+		if found || !some {
+			return found
 		}
+		f.shrink(s)
 	}
 	return false
+}
+
+// choose finds the cheapest column that holds what is in and from which it may be launched. some reports whether the limits
+// allow some column that holds it.
+func (f *filling) choose(s *solver) (found, some bool) {
+	p := f.kind.pool
+	var tried []string // zones: with columns of one there is the same choice, near enough
+	for i := f.columns.Next(0); i >= 0; i = f.columns.Next(i + 1) {
+		if s.limits.machines(p, i) == 0 {
+			continue
+		}
+		some = true
+		if c := &s.table.Columns[i]; !slices.Contains(tried, c.Offering.Zone) {
+			if launch, keeps, ok := s.limits.keep(p, f.columns, f.free, i); ok {
+				copy(f.columns, launch)
+				f.column, f.keeps, f.price = i, keeps, float64(c.Price()+s.nodePrice)
+				return true, true
+			}
+			tried = append(tried, c.Offering.Zone)
+		}
+	}
+	return false, some
 }
 
 // density is worth for money.
@@ -425,32 +443,23 @@ func scarceFirst(a, b *bucket) int {
 	return 1
 }
 
-// shrink takes pods out until the columns that hold the rest keep the pool's minValues.
-func (s *solver) shrink(f *filling) bool {
+// shrink takes half of the pods that came last out.
+func (f *filling) shrink(s *solver) {
 	pool := s.table.Pools[f.kind.pool]
-	for {
-		if _, ok := s.table.Enough(pool, f.columns); ok {
-			return true
-		}
-		last := len(f.entries) - 1
-		e := &f.entries[last]
-		n := (e.Count + 1) / 2
-		row := &s.rows[e.Item]
-		e.Count -= n
-		f.value -= row.worth * float64(n)
-		for d, need := range row.need {
-			f.load[d] -= need * int64(n)
-		}
-		if e.Count == 0 {
-			f.entries = f.entries[:last]
-		}
-		if len(f.entries) == 0 {
-			return false
-		}
-		copy(f.columns, pool.Usable)
-		for _, e := range f.entries {
-			f.columns.Keep(s.masks[s.rows[e.Item].mask].pick(pool, f.kind, f.free).Columns)
-		}
-		pool.Holding(f.load, f.columns)
+	last := len(f.entries) - 1
+	e := &f.entries[last]
+	n := (e.Count + 1) / 2
+	row := &s.rows[e.Item]
+	e.Count -= n
+	f.value -= row.worth * float64(n)
+	for d, need := range row.need {
+		f.load[d] -= need * int64(n)
+	}
+	if e.Count == 0 {
+		f.entries = f.entries[:last]
+	}
+	copy(f.columns, pool.Usable)
+	for _, e := range f.entries {
+		f.columns.Keep(s.masks[s.rows[e.Item].mask].pick(pool, f.kind, f.free).Columns)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // solve packs items into new nodes within the limits, which it uses up; effort is how many steps it may spend.
 func (p *packer) solve(items []Item, l *limits, effort int) *solver {
-	s := &solver{table: p.board.Table, spread: p.board.Spread, items: items, nodePrice: p.task.NodePrice, effort: effort, strict: p.task.Strict, limits: l}
+	s := &solver{table: p.board.Table, spread: p.board.Spread, items: items, nodePrice: p.task.NodePrice, effort: effort, limits: l}
 	if len(items) == 0 {
 		return s
 	}
@@ -33,7 +33,6 @@ type solver struct {
 	items     []Item
 	nodePrice shape.Money
 	limits    *limits
-	strict    bool // keep the pools' minValues
 	effort    int
 	steps     int
 
@@ -86,11 +85,6 @@ func (s *solver) prepare() {
 	s.buildRows()
 }
 
-// machines is how many more machines of a column a pool may open.
-func (s *solver) machines(pool, column int) int {
-	return s.limits.machines(pool, &s.table.Columns[column])
-}
-
 // tiers groups pools of equal weight, highest weight first. Pools of one tier compete on price.
 func tiers(t *feasible.Table) [][]int {
 	var out [][]int
@@ -130,7 +124,7 @@ func (s *solver) tier(pools []int) {
 
 // open opens a filling as many times as there are pods and machines for it, at least once.
 func (s *solver) open(f *filling) {
-	times := s.machines(f.kind.pool, f.column)
+	times := s.limits.times(f.kind.pool, f.column, f.keeps)
 	for _, e := range f.entries {
 		times = min(times, s.rows[e.Item].left/e.Count)
 	}

@@ -91,8 +91,8 @@ func (a *audit) intoBin(class int) int {
 			a.keepDomains(class, bin, free, columns)
 			a.keepOpen(class, bin.Pool, columns, free)
 			pool.Holding(load, columns)
-			if column, ok := a.swap(bin, columns, free); ok {
-				bin.Columns, bin.Free, bin.Load, bin.Column = columns, free, load, column
+			if a.swap(bin, columns, free) {
+				bin.Free, bin.Load = free, load
 				a.enter(bin, class, 1)
 				if a.reaches != nil {
 					a.reaches[b] = reach{}
@@ -171,9 +171,9 @@ func (a *audit) reach(b int) *reach {
 		return r
 	}
 	r.columns, r.room = bin.Columns.Clone(), make([]int64, len(t.Resources))
-	a.limits.take(bin.Pool, &t.Columns[bin.Column], -1)
+	a.limits.take(bin.Pool, bin.Column, bin.Keeps, -1)
 	for i := r.columns.Next(0); i >= 0; i = r.columns.Next(i + 1) {
-		if a.limits.machines(bin.Pool, &t.Columns[i]) == 0 {
+		if a.limits.machines(bin.Pool, i) == 0 {
 			r.columns.Remove(i)
 			continue
 		}
@@ -181,14 +181,14 @@ func (a *audit) reach(b int) *reach {
 			r.room[d] = max(r.room[d], have)
 		}
 	}
-	a.limits.take(bin.Pool, &t.Columns[bin.Column], 1)
+	a.limits.take(bin.Pool, bin.Column, bin.Keeps, 1)
 	return r
 }
 
-// use changes what the limits leave.
-func (a *audit) use(pool, column, machines int) {
-	a.limits.take(pool, &a.board.Table.Columns[column], machines)
-	if len(a.limits.left[pool]) > 0 || a.board.Table.Reserved {
+// use changes what the limits leave by so many machines of a bin.
+func (a *audit) use(bin *Bin, machines int) {
+	a.limits.take(bin.Pool, bin.Column, bin.Keeps, machines)
+	if len(a.limits.left[bin.Pool]) > 0 || a.board.Table.Reserved {
 		a.reaches, a.open = nil, nil
 	}
 }
@@ -201,7 +201,7 @@ func (a *audit) openable(pool int) bitset.Set {
 	if a.open[pool] == nil {
 		out := a.board.Table.Pools[pool].Usable.Clone()
 		for i := out.Next(0); i >= 0; i = out.Next(i + 1) {
-			if a.limits.machines(pool, &a.board.Table.Columns[i]) == 0 {
+			if a.limits.machines(pool, i) == 0 {
 				out.Remove(i)
 			}
 		}
@@ -210,26 +210,42 @@ func (a *audit) openable(pool int) bitset.Set {
 	return a.open[pool]
 }
 
-// swap finds the cheapest of some columns that leaves a bin where it is, and has the limits follow.
-func (a *audit) swap(bin *Bin, columns, free bitset.Set) (column int, ok bool) {
-	t := a.board.Table
-	if t.Columns[bin.Column].Offering.Reservation != "" {
-		return bin.Column, columns.Has(bin.Column) // it is launched from nothing else
-	}
-	if _, enough := t.Enough(t.Pools[bin.Pool], columns); a.task.Strict && !enough {
-		return 0, false
-	}
-	site := a.site(bin)
-	for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
-		if a.siteOf(bin.Pool, i, free) == site {
-			if i != bin.Column {
-				a.use(bin.Pool, bin.Column, -1)
-				a.use(bin.Pool, i, 1)
-			}
-			return i, true
+// swap has a bin keep some columns only, and plans it for the cheapest of them that leaves it where it is; false if there
+// is none.
+func (a *audit) swap(bin *Bin, columns, free bitset.Set) bool {
+	if a.board.Table.Columns[bin.Column].Offering.Reservation != "" {
+		if columns.Has(bin.Column) {
+			bin.Columns = columns
+			return true // it is launched from nothing else
 		}
+		return false
 	}
-	return 0, false
+	column, site := columns.Next(0), a.site(bin)
+	for column >= 0 && a.siteOf(bin.Pool, column, free) != site {
+		column = columns.Next(column + 1)
+	}
+	if column < 0 {
+		return false
+	}
+	return a.plan(bin, columns, free, column)
+}
+
+// plan plans a bin for one of some columns, which are all that it keeps, and has the limits follow; false if they do not
+// leave enough for it.
+func (a *audit) plan(bin *Bin, columns, free bitset.Set, column int) bool {
+	a.limits.take(bin.Pool, bin.Column, bin.Keeps, -1)
+	launch, keeps, ok := a.limits.keep(bin.Pool, columns, free, column)
+	a.limits.take(bin.Pool, bin.Column, bin.Keeps, 1)
+	if !ok {
+		return false
+	}
+	if column != bin.Column || !slices.Equal(keeps, bin.Keeps) {
+		a.use(bin, -1)
+		bin.Column, bin.Keeps = column, keeps
+		a.use(bin, 1)
+	}
+	bin.Columns = launch
+	return true
 }
 
 // attached reports whether some pod in a bin has a shared volume.
@@ -275,7 +291,7 @@ func (a *audit) intoNew(class, limit int, refused map[refusal]bool) int {
 	} else {
 		a.ledger.Add(class, a.ledger.Join(site), n)
 	}
-	a.use(bin.Pool, bin.Column, 1)
+	a.use(&bin, 1)
 	return n
 }
 
@@ -348,6 +364,10 @@ func (a *audit) bin(pool, column int, alt feasible.Alternative, class, n int) (B
 	}
 	t.Pools[pool].Holding(bin.Load, bin.Columns)
 	a.keepOpen(class, pool, bin.Columns, bin.Free)
-	_, enough := t.Enough(t.Pools[pool], bin.Columns)
-	return bin, bin.Columns.Has(column) && (enough || !a.task.Strict)
+	if !bin.Columns.Has(column) {
+		return bin, false
+	}
+	var ok bool
+	bin.Columns, bin.Keeps, ok = a.limits.keep(pool, bin.Columns, bin.Free, column)
+	return bin, ok
 }

@@ -183,8 +183,7 @@ func (c *cluster) nominate(ctx context.Context, s *scheduler, d dice) {
 	}
 }
 
-// mayOpen reports whether a pool may have one more machine of a candidate beside those of a decision, each as the
-// cheapest of its options.
+// mayOpen reports whether a pool may have one more machine of a candidate beside those of a decision.
 func (c *cluster) mayOpen(p *karpenterv1.NodePool, with provider.Candidate, d engine.Decision) bool {
 	used, nodes := with.Type.Capacity, int64(1)
 	reserved := int32(1)
@@ -198,7 +197,8 @@ func (c *cluster) mayOpen(p *karpenterv1.NodePool, with provider.Candidate, d en
 			reserved++
 		}
 		if n.Pool == p.Name {
-			used, nodes = used.Add(c.typeOf(n.Options[0].Type).Capacity), nodes+1
+			used.CPU += c.keeps(n)
+			nodes++
 		}
 	}
 	if with.Offering.Reservation != "" && reserved > with.Offering.Remaining {
@@ -217,6 +217,36 @@ func (c *cluster) mayOpen(p *karpenterv1.NodePool, with provider.Candidate, d en
 		}
 	}
 	return true
+}
+
+// keeps is how many cores a new node must be allowed to have: those of the cheapest of its options, or more if it takes
+// larger types to have as many as its pool's minValues wants.
+func (c *cluster) keeps(n engine.NewNode) int64 {
+	var cores []int64
+	var seen []string
+	for _, o := range n.Options {
+		if !slices.Contains(seen, o.Type) {
+			seen = append(seen, o.Type)
+			cores = append(cores, c.typeOf(o.Type).Capacity.CPU)
+		}
+	}
+	planned := cores[0]
+	slices.Sort(cores)
+	if want := c.minValues(n.Pool); want > 0 && want <= len(cores) {
+		return max(planned, cores[want-1])
+	}
+	return planned
+}
+
+// minValues is how many instance types a pool wants a launch to keep.
+func (c *cluster) minValues(pool string) int {
+	want := 0
+	for _, r := range c.pool(pool).Spec.Template.Spec.Requirements {
+		if r.MinValues != nil {
+			want = *r.MinValues
+		}
+	}
+	return want
 }
 
 // typeOf finds a type; one that was left out to make the cluster smaller is nothing.

@@ -44,7 +44,7 @@ func (t *trial) held(n engine.NewNode) bool {
 			types[o.Type] = true
 		}
 	}
-	return len(types) < t.minValues(n.Pool)
+	return len(types) < t.cluster.minValues(n.Pool)
 }
 
 // spreadKeys are the labels over which pending pods must spread.
@@ -81,5 +81,5 @@ func (t *trial) narrows(ctx context.Context, pod *corev1.Pod, node string) bool 
 			types[o.Type] = true
 		}
 	}
-	return len(types) < t.minValues(n.Pool)
+	return len(types) < t.cluster.minValues(n.Pool)
 }

@@ -349,20 +349,9 @@ func domainKeys(pod *corev1.Pod) []string {
 	return slices.DeleteFunc(out, func(key string) bool { return key == shape.LabelHostname })
 }
 
-// minValues is how many instance types a pool wants a launch to keep.
-func (t *trial) minValues(pool string) int {
-	want := 0
-	for _, r := range t.cluster.pool(pool).Spec.Template.Spec.Requirements {
-		if r.MinValues != nil {
-			want = *r.MinValues
-		}
-	}
-	return want
-}
-
 // broad reports whether the pod may go on as many instance types, in the place of m, as m's pool wants a launch to keep.
 func (t *trial) broad(ctx context.Context, pod *corev1.Pod, m machine, fresh []machine) bool {
-	want := t.minValues(m.node.Labels[shape.LabelNodePool])
+	want := t.cluster.minValues(m.node.Labels[shape.LabelNodePool])
 	if want < 2 {
 		return true
 	}
