@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/api/condition"
 )
 
 func TestTheProfileGivesTheRoleAndStaysThere(t *testing.T) {
@@ -41,5 +43,24 @@ func TestTheProfileGivesTheRoleAndStaysThere(t *testing.T) {
 	got, err = api.GetInstanceProfile(t.Context(), &iam.GetInstanceProfileInput{InstanceProfileName: &name})
 	if err != nil || len(got.InstanceProfile.Roles) != 1 {
 		t.Errorf("the profile has lost its role for good: %v", err)
+	}
+}
+
+// IAM may not know a profile yet that it has just made. That is not a role which does not exist.
+func TestAProfileThatIAMDoesNotKnowYetIsNotAMissingRole(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	tr := b.withTrouble(t)
+	tr.on("AddRoleToInstanceProfile", answer(404, "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>Instance Profile demo_1 cannot be found.</Message></Error></ErrorResponse>"))
+	b.create(t, nodeClass("new"))
+	if err := b.resolve(t, "new"); err == nil {
+		t.Error("nothing has the class looked at again soon")
+	}
+	if got := condition.Get(b.classNamed(t, "new"), awsv1.ConditionInstanceProfileReady); got.Status != metav1.ConditionUnknown || got.Reason != reasonNotResolved {
+		t.Errorf("InstanceProfileReady is %s, %s: %s", got.Status, got.Reason, got.Message)
+	}
+	tr.on("AddRoleToInstanceProfile", direct)
+	if err := b.resolve(t, "new"); err != nil || !condition.IsTrue(b.classNamed(t, "new"), awsv1.ConditionInstanceProfileReady) {
+		t.Errorf("IAM knows it now: %v", err)
 	}
 }
