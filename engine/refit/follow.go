@@ -15,6 +15,8 @@ type Outlook struct {
 	Open []engine.NewNode
 	// Waits is set when pods go to nodes that are on their way.
 	Waits bool
+	// InTurn is set when topology rules tie pods of several nodes that go: see Move.
+	InTurn bool
 	// Place says which pods go to nodes that exist or are on their way, ascending by pod.
 	Place []engine.Placement
 	// Homes is Place as Course wants it: by claims where there are some, which outlast the names of nodes on their way.
@@ -58,7 +60,7 @@ func (r *Pass) Follow(c Course) Outlook {
 			return Outlook{Why: why}
 		}
 	}
-	out := Outlook{Open: m.Open, Place: m.Place, Homes: make(map[shape.PodID]string, len(m.Place))}
+	out := Outlook{Open: m.Open, Place: m.Place, InTurn: len(m.Remove) > 1 && f.tied(&m), Homes: make(map[shape.PodID]string, len(m.Place))}
 	for _, p := range m.Place {
 		n := f.snapshot.Nodes[f.at[p.Node]]
 		out.Waits = out.Waits || n.Stage != shape.Ready

@@ -94,13 +94,22 @@ func (f *fleet) tied(m *Move) bool {
 	return false
 }
 
-// rehearse drains one node after the other on a copy of the fleet in which the new nodes are there.
+// rehearse drains one node after the other on a copy of the fleet in which the new nodes are there. Pods go where the move has
+// them go as far as that is allowed by then.
 func (f *fleet) rehearse(m *Move) bool {
 	s := f.snapshot
 	s.Nodes, s.Profiles = slices.Clone(s.Nodes), slices.Clone(s.Profiles)
+	homes := map[shape.PodID]string{}
+	for _, p := range m.Place {
+		homes[p.Pod] = p.Node
+	}
 	for i := range m.Open {
 		s.Profiles = append(s.Profiles, f.profile(&m.Open[i]))
-		s.Nodes = append(s.Nodes, f.ready(&m.Open[i], int32(len(s.Profiles)-1)))
+		n := f.ready(&m.Open[i], int32(len(s.Profiles)-1))
+		s.Nodes = append(s.Nodes, n)
+		for _, id := range m.Open[i].Pods {
+			homes[id] = n.Name
+		}
 	}
 	for _, name := range m.Remove {
 		s.Nodes[f.at[name]] = closed(s.Nodes[f.at[name]])
@@ -108,7 +117,7 @@ func (f *fleet) rehearse(m *Move) bool {
 	todo := slices.Clone(m.Remove)
 	var done []string
 	for len(todo) > 0 {
-		k := slices.IndexFunc(todo, func(name string) bool { return f.drains(&s, name) })
+		k := slices.IndexFunc(todo, func(name string) bool { return f.drains(&s, name, homes) })
 		if k < 0 {
 			return false
 		}
@@ -120,7 +129,7 @@ func (f *fleet) rehearse(m *Move) bool {
 }
 
 // drains gives a node's pods places on the others if they all have one.
-func (f *fleet) drains(s *shape.Snapshot, name string) bool {
+func (f *fleet) drains(s *shape.Snapshot, name string, homes map[shape.PodID]string) bool {
 	at := f.at[name]
 	try := *s
 	try.Pods = nil
@@ -128,6 +137,7 @@ func (f *fleet) drains(s *shape.Snapshot, name string) bool {
 	pods := map[shape.PodID]shape.Pod{}
 	try.Nodes[at] = emptied(s.Nodes[at], func(pod shape.Pod) {
 		pods[pod.ID] = pod
+		pod.Home = homes[pod.ID]
 		try.Pods = append(try.Pods, pod)
 	})
 	slices.SortFunc(try.Pods, func(a, b shape.Pod) int { return cmp.Compare(a.ID, b.ID) })

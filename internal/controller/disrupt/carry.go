@@ -180,8 +180,10 @@ func (p *planner) rested(s seen) bool {
 	return true
 }
 
-// heed notes where a plan has the move's pods go, but for those that need nodes which are yet to be opened.
+// heed notes where a plan has the move's pods go, but for those that need nodes which are yet to be opened, and whether its nodes
+// go one after the other: a restart forgets that.
 func (m *move) heed(o refit.Outlook) {
+	m.inTurn = m.inTurn || o.InTurn
 	for pod, home := range o.Homes {
 		m.settle(pod, home)
 	}

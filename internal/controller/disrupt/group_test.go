@@ -201,6 +201,48 @@ func TestNodesInTurnWaitForEachOther(t *testing.T) {
 	}
 }
 
+// tied nodes have a pod each that must not be with another one of the same kind.
+func tied(nodes ...func(*seen)) *fleet {
+	f := newFleet().node("a", 4, []int{2}, nodes...).node("b", 4, []int{2}, nodes...).node("c", 8, []int{4}).node("d", 8, []int{4})
+	apart := *f.snap.Classes[1]
+	apart.Labels = []shape.Label{{Key: "app", Value: "web"}}
+	apart.Affinity = []shape.PodTerm{{Key: shape.LabelHostname, Anti: true, Selector: shape.Selector{Requirements: []shape.Requirement{{Key: "app", Operator: shape.In, Values: []string{"web"}}}}}}
+	f.snap.Classes[1] = &apart
+	return f
+}
+
+func TestNodesWhosePodsAreTiedGoInTurnAfterARestart(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	m.sweep.at = noon // no search in this pass
+	if diff := gocmp.Diff([]string{"remove a Underutilized"}, tied(marked("Underutilized", time.Minute)).plan(&m, noon)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestNodesInTurnWaitForPodsOfTheLast(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	m.sweep.at = noon.Add(time.Hour) // no search
+	f := tied(marked("Underutilized", time.Minute))
+	if diff := gocmp.Diff([]string{"remove a Underutilized"}, f.plan(&m, noon)); diff != "" {
+		t.Fatalf("-want +got\n%s", diff)
+	}
+	f.all, f.snap.Nodes = f.all[1:], f.snap.Nodes[1:]
+	f.budget("b") // the pod of a is not ready yet
+	if got := f.plan(&m, noon.Add(moveLimit)); got != nil {
+		t.Errorf("its PodDisruptionBudget allows nothing for now, and got %v", got)
+	}
+	if diff := gocmp.Diff([]string{"release b Underutilized"}, f.plan(&m, noon.Add(moveLimit+time.Second))); diff != "" {
+		t.Errorf("after ten minutes: -want +got\n%s", diff)
+	}
+	f.pdbs = nil
+	m.moves["b"] = &move{reason: karpenterv1.DisruptionReasonUnderutilized, members: []types.UID{"a", "b"}, inTurn: true, drained: noon}
+	if diff := gocmp.Diff([]string{"remove b Underutilized"}, f.plan(&m, noon.Add(time.Minute))); diff != "" {
+		t.Errorf("once it does: -want +got\n%s", diff)
+	}
+}
+
 // Pods of 4, 4, 3, 3, 3 and 3 cores fit two nodes of 10 as they were planned, but not when the largest are placed first.
 func TestAMoveKeepsToItsPlan(t *testing.T) {
 	t.Parallel()
