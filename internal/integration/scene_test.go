@@ -159,24 +159,26 @@ func (s *scene) describe(ctx context.Context) string {
 	about := map[string]bool{}
 	for _, c := range claims.Items {
 		about[c.Name], about[c.Status.NodeName] = true, true
-		fmt.Fprintf(&out, "\nclaim %s, node %s, deleted %v: %s", c.Name, c.Status.NodeName, c.DeletionTimestamp, conditions(c.Status.Conditions))
+		fmt.Fprintf(&out, "\nclaim %s, node %s, created %s, deleted %v: %s", c.Name, c.Status.NodeName, clockTime(c.CreationTimestamp), c.DeletionTimestamp, conditions(c.Status.Conditions))
 	}
 	for i, p := range pods.Items {
 		if i < 12 {
 			about[p.Name] = true
-			fmt.Fprintf(&out, "\npod %s on %q: %s", p.Name, p.Spec.NodeName, p.Status.Phase)
+			fmt.Fprintf(&out, "\npod %s on %q, created %s: %s", p.Name, p.Spec.NodeName, clockTime(p.CreationTimestamp), p.Status.Phase)
 		}
 	}
 	lines := 0
 	for _, e := range events.Items {
-		told := !strings.Contains(e.Message, "is now True") && e.Reason != "Nominated"
+		told := !strings.Contains(e.Message, "is now True")
 		if about[e.InvolvedObject.Name] && e.Source.Component == "karpenter" && told && lines < 30 {
-			fmt.Fprintf(&out, "\nevent %s on %s: %s", e.Reason, e.InvolvedObject.Name, e.Message)
+			fmt.Fprintf(&out, "\n%s event %s on %s: %s", clockTime(e.LastTimestamp), e.Reason, e.InvolvedObject.Name, e.Message)
 			lines++
 		}
 	}
 	return out.String()
 }
+
+func clockTime(t metav1.Time) string { return t.Format(time.TimeOnly) }
 
 // pool is the story's NodePool: nodes with two cores that may go at once when they are empty, and never by themselves.
 func (s *scene) pool(change ...func(*karpenterv1.NodePool)) *karpenterv1.NodePool {
