@@ -210,7 +210,8 @@ func isStartup(claim *karpenterv1.NodeClaim, taint corev1.Taint) bool {
 const plannedPods = 110
 
 // allocatable is what the node says; until it is initialized, what it was bought for where the node
-// does not say yet; before the launch, what was asked for, which is just enough for what was planned.
+// does not say yet; before the launch, what the smallest machine that it may become has: pods that come in that time
+// are to use what is bought already.
 func allocatable(p NodeParts, stage shape.Stage) shape.Vector {
 	var have shape.Vector
 	if p.Node != nil {
@@ -221,7 +222,7 @@ func allocatable(p NodeParts, stage shape.Stage) shape.Vector {
 	}
 	expected := Offered(p.Claim.Status.Allocatable)
 	if expected.IsZero() && p.Node == nil {
-		expected = Asked(p.Claim.Spec.Resources.Requests)
+		expected = p.Offer.Least(p.Claim)
 		if expected.Pods == 0 {
 			expected.Pods = plannedPods
 		}

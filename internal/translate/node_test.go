@@ -20,8 +20,8 @@ func offer() *translate.Offer {
 		return []shape.Offering{{Zone: "a", CapacityType: shape.Spot, Price: price, Available: true}}
 	}
 	return translate.NewOffer([]*shape.InstanceType{
-		{Name: "small", Capacity: shape.Vector{CPU: 2000, Pods: 10}, Offerings: offerings(100)},
-		{Name: "big", Capacity: shape.Vector{CPU: 8000, Pods: 10}, Offerings: offerings(400)},
+		{Name: "small", Capacity: shape.Vector{CPU: 2000, Pods: 10}, Allocatable: shape.Vector{CPU: 1900, Pods: 8}, Offerings: offerings(100)},
+		{Name: "big", Capacity: shape.Vector{CPU: 8000, Pods: 10}, Allocatable: shape.Vector{CPU: 7800, Pods: 7}, Offerings: offerings(400)},
 	}, "")
 }
 
@@ -74,6 +74,8 @@ func TestANodeOnItsWay(t *testing.T) {
 	initialized := map[string]string{karpenterv1.NodeRegisteredLabelKey: "true", karpenterv1.NodeInitializedLabelKey: "true"}
 	taint := func(key string) corev1.Taint { return corev1.Taint{Key: key, Effect: corev1.TaintEffectNoSchedule} }
 	mine := []shape.Taint{{Key: "mine", Effect: shape.NoSchedule}}
+	vague := bought()
+	vague.Spec.Requirements[0].Values = append(vague.Spec.Requirements[0].Values, "gone")
 	leaving := joined(initialized)
 	leaving.DeletionTimestamp = &metav1.Time{Time: noon}
 	cases := map[string]struct {
@@ -87,7 +89,8 @@ func TestANodeOnItsWay(t *testing.T) {
 		price       shape.Money
 		used        int64
 	}{
-		"Bought":      {"Before the launch there is just enough for what was planned, and limits count the largest it may become.", bought(), nil, "general-1", shape.Launching, mine, shape.Vector{CPU: 1500, Pods: 3}, 0, 8000},
+		"Bought":      {"Before the launch there is as much as every type has that it may become, and limits count the largest.", bought(), nil, "general-1", shape.Launching, mine, shape.Vector{CPU: 1900, Pods: 7}, 0, 8000},
+		"Unknown":     {"Of a type that is not offered any more nothing is known but that it is enough for what was planned.", vague, nil, "general-1", shape.Launching, mine, shape.Vector{CPU: 1500, Pods: 3}, 0, 8000},
 		"Launched":    {"The cloud says what to expect.", launched(), nil, "general-1", shape.Launching, mine, shape.Vector{CPU: 1900, Pods: 10, Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}}, 100, 2000},
 		"Joined":      {"Not registered yet: the claim's taints count, and those that go by themselves do not.", launched(), joined(nil, taint(karpenterv1.UnregisteredTaintKey), taint(corev1.TaintNodeNotReady), taint("warming"), taint("readiness.k8s.io/net")), "ip-1", shape.Joined, mine, shape.Vector{CPU: 1800, Pods: 10, Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}}, 100, 2000},
 		"Registered":  {"The node's own taints count, but for startup taints.", launched(), joined(registered, taint("warming"), taint("odd")), "ip-1", shape.Joined, []shape.Taint{{Key: "odd", Effect: shape.NoSchedule}}, shape.Vector{CPU: 1800, Pods: 10, Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}}, 100, 2000},

@@ -3,6 +3,8 @@ package translate
 import (
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
@@ -69,22 +71,53 @@ func (o *Offer) Price(labels map[string]string) shape.Money {
 // launched: NodePool limits must hold whichever of its instance types it gets.
 func (o *Offer) Largest(claim *karpenterv1.NodeClaim) shape.Vector {
 	var out shape.Vector
-	known := false
+	types, _ := o.may(claim)
+	if len(types) == 0 {
+		return Asked(claim.Spec.Resources.Requests)
+	}
+	for _, t := range types {
+		out = MaxOf(out, t.Capacity)
+	}
+	return out
+}
+
+// Least is what a claim has for pods at least, while it is not launched: whichever of its instance types it gets has
+// that much of each resource. It is what the claim asks for where that cannot be told.
+func (o *Offer) Least(claim *karpenterv1.NodeClaim) shape.Vector {
+	asked := Asked(claim.Spec.Resources.Requests)
+	types, all := o.may(claim)
+	if !all {
+		return asked
+	}
+	out := types[0].Allocatable
+	for _, t := range types {
+		out = minOf(out, t.Allocatable)
+		for i := range t.Offerings {
+			if own := t.Offerings[i].Allocatable; own != nil {
+				out = minOf(out, *own)
+			}
+		}
+	}
+	return MaxOf(asked, out)
+}
+
+// may lists the instance types that a claim may be launched as, and reports whether it names some and all it names are offered.
+func (o *Offer) may(claim *karpenterv1.NodeClaim) (types []*shape.InstanceType, all bool) {
+	all = true
 	for i := range claim.Spec.Requirements {
 		r := &claim.Spec.Requirements[i]
-		if r.Key != shape.LabelInstanceType || r.Operator != "In" {
+		if r.Key != shape.LabelInstanceType || r.Operator != corev1.NodeSelectorOpIn {
 			continue
 		}
 		for _, name := range r.Values {
 			if t := o.Type(name); t != nil {
-				out, known = MaxOf(out, t.Capacity), true
+				types = append(types, t)
+			} else {
+				all = false
 			}
 		}
 	}
-	if !known {
-		return Asked(claim.Spec.Resources.Requests)
-	}
-	return out
+	return types, all && len(types) > 0
 }
 
 // MaxOf is the larger amount of each resource.
@@ -101,5 +134,16 @@ func MaxOf(a, b shape.Vector) shape.Vector {
 			out = out.Add(shape.Vector{Extended: []shape.Amount{{Resource: e.Resource, Value: e.Value - have}}})
 		}
 	}
+	return out
+}
+
+// minOf is the smaller amount of each resource.
+func minOf(a, b shape.Vector) shape.Vector {
+	var out shape.Vector
+	a.Each(func(name string, value int64) {
+		if least := min(value, b.Get(name)); least > 0 {
+			addTo(&out, corev1.ResourceName(name), least)
+		}
+	})
 	return out
 }

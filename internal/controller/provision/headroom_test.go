@@ -78,7 +78,7 @@ func TestPodsTakeHeadroom(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.pool("general", 0)
-	r.keep(1)
+	r.keep(4) // fills a node
 	r.pass()
 	r.pod("web", "1")
 	r.pass()
@@ -86,8 +86,8 @@ func TestPodsTakeHeadroom(t *testing.T) {
 		t.Errorf("claims: -want +got\n%s", diff)
 	}
 	first := r.mirror.Snapshot().Nodes
-	if len(first) != 2 || len(first[0].Pods) != 1 || len(first[1].Pods) != 1 {
-		t.Errorf("%d nodes; want the pod on one and the stand-in on the other", len(first))
+	if len(first) != 2 || len(first[0].Pods) != 4 || len(first[1].Pods) != 1 {
+		t.Errorf("%d nodes; want the pod and three stand-ins on one, and one stand-in on the other", len(first))
 	}
 }
 
