@@ -35,6 +35,9 @@ type CloudDeps struct {
 	Events *observe.Recorder
 	Log    logr.Logger
 
+	// Metrics are for what the cloud does inside.
+	Metrics *observe.Metrics
+
 	// Tell records an event of each node class.
 	Tell func(ctx context.Context, reason *observe.Reason, message string)
 
@@ -65,6 +68,7 @@ func newAWS(ctx context.Context, d CloudDeps) (provider.Cloud, error) {
 	}
 	return aws.New(ctx, aws.Deps{
 		Config: found, Client: d.Client, Live: d.Live, Clock: d.Clock, KubernetesVersion: versionOf(d.Kube), Shifted: shifted(d),
+		Meter: awsMeter{d.Metrics.AWS},
 		Settings: aws.Settings{
 			ClusterName: s.ClusterName, ClusterEndpoint: s.ClusterEndpoint, ClusterCABundle: authority,
 			IsolatedVPC: s.IsolatedVPC, EKSControlPlane: s.EKSControlPlane,

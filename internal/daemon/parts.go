@@ -98,7 +98,7 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 	var err error
 	k.cloud, err = o.Cloud(ctx, CloudDeps{
 		Config: d.config, Kube: d.manager.GetConfig(), Client: k.client, Live: d.manager.GetAPIReader(),
-		Clock: o.Clock, Events: k.events, Log: o.Log.WithName("cloud"), AWSEndpoint: o.AWSEndpoint, Tell: k.regular.Tell,
+		Clock: o.Clock, Events: k.events, Metrics: d.metrics, Log: o.Log.WithName("cloud"), AWSEndpoint: o.AWSEndpoint, Tell: k.regular.Tell,
 	})
 	if err != nil {
 		return fmt.Errorf("preparing the %s cloud: %w", d.config.Cloud, err)

@@ -20,6 +20,7 @@ type Metrics struct {
 	Pools      PoolMetrics
 	Cluster    ClusterMetrics
 	Cloud      CloudMetrics
+	AWS        AWSMetrics
 	Notices    NoticeMetrics
 	Status     StatusMetrics
 }
@@ -37,6 +38,7 @@ func NewMetrics() *Metrics {
 		Pools:      poolMetrics(t),
 		Cluster:    clusterMetrics(t),
 		Cloud:      cloudMetrics(t),
+		AWS:        awsMetrics(t),
 		Notices:    noticeMetrics(t),
 		Status:     statusMetrics(t),
 	}
@@ -48,9 +50,6 @@ func NewMetrics() *Metrics {
 
 // Gatherer reads the metrics.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.table.registry }
-
-// Register adds metrics that a cloud keeps itself.
-func (m *Metrics) Register(c prometheus.Collector) error { return m.table.registry.Register(c) }
 
 // Table documents all metrics, ascending by name.
 func (m *Metrics) Table() []Metric {

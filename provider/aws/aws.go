@@ -25,6 +25,7 @@ import (
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/apicall"
 	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
 	"github.com/dovetail-sh/dovetail/provider/aws/gather"
 	"github.com/dovetail-sh/dovetail/provider/aws/image"
@@ -57,7 +58,7 @@ const (
 // validationFor is how long a passed dry run is trusted while its inputs stay the same.
 const validationFor = 30 * time.Minute
 
-// Deps is what the cloud needs. All but Live, KubernetesVersion and Shifted are required.
+// Deps is what the cloud needs. All but Live, KubernetesVersion, Shifted and Meter are required.
 type Deps struct {
 	// Config is where credentials, region and endpoint come from. Without a region the
 	// instance metadata service is asked.
@@ -77,6 +78,9 @@ type Deps struct {
 	// back. nil means that nobody is told.
 	Shifted func(ctx context.Context, zoneID string, away bool)
 
+	// Meter is told what the cloud does. nil means that nobody is told.
+	Meter Meter
+
 	Settings Settings
 }
 
@@ -88,6 +92,7 @@ type Cloud struct {
 	region   string
 	started  time.Time
 	shifted  func(ctx context.Context, zoneID string, away bool)
+	meter    Meter
 
 	ec2      *ec2.Client
 	iam      *iam.Client
@@ -140,11 +145,15 @@ func New(ctx context.Context, d Deps) (*Cloud, error) {
 	if d.Live == nil {
 		d.Live = d.Client
 	}
+	if d.Meter == nil {
+		d.Meter = unmetered{}
+	}
 	d.Config = d.Config.Copy()
 	d.Config.HTTPClient = httpClient(d.Config.HTTPClient)
 	if err := findRegion(ctx, &d.Config); err != nil {
 		return nil, err
 	}
+	apicall.Measure(&d.Config, d.Clock, d.Meter.Called)
 	c := assemble(d)
 	if err := c.reach(ctx); err != nil {
 		return nil, err
@@ -173,7 +182,7 @@ func assemble(d Deps) *Cloud {
 	api, identities, parameters := ec2.NewFromConfig(d.Config), iam.NewFromConfig(d.Config), ssm.NewFromConfig(d.Config)
 	shifts := arczonalshift.NewFromConfig(d.Config)
 	c := &Cloud{
-		settings: s, client: d.Client, clock: d.Clock, region: region, started: d.Clock.Now(), shifted: d.Shifted,
+		settings: s, client: d.Client, clock: d.Clock, region: region, started: d.Clock.Now(), shifted: d.Shifted, meter: d.Meter,
 		ec2: api, iam: identities, ssm: parameters, shiftAPI: shifts,
 		pricing: pricing.NewFromConfig(d.Config, func(o *pricing.Options) {
 			o.Region = price.PricingRegion(region)
@@ -196,7 +205,9 @@ func assemble(d Deps) *Cloud {
 		attempts:  map[string]attempt{},
 	}
 	c.finding = gather.New(together, c.find, spoilt)
+	c.finding.Watch(d.Clock, func(requests int, waited time.Duration) { c.meter.Batched(batchDescribe, requests, waited) })
 	c.ending = gather.New(together, c.end, spoilt)
+	c.ending.Watch(d.Clock, func(requests int, waited time.Duration) { c.meter.Batched(batchTerminate, requests, waited) })
 	c.cluster = newCluster(s, region, eks.NewFromConfig(d.Config), d.Live, d.Clock, d.KubernetesVersion)
 	return c
 }

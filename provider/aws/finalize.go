@@ -60,6 +60,7 @@ func (c *Cloud) finalize(ctx context.Context, class *awsv1.EC2NodeClass) (time.D
 	if err := client.IgnoreNotFound(c.client.Patch(ctx, class, patch)); err != nil {
 		return 0, fmt.Errorf("removing the finalizer of EC2NodeClass %s: %w", class.Name, err)
 	}
+	c.meter.NoUserData(class.Name)
 	return 0, nil
 }
 

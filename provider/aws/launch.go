@@ -126,6 +126,7 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 			return provider.Machine{}, c.refusal(capacityType, offers, err)
 		}
 		c.learn(capacityType, offers, answer.Failures)
+		c.meterFailures(class, capacityType, answer.Failures)
 		if slices.ContainsFunc(answer.Failures, func(f fleet.Failure) bool {
 			return awserror.Reason(f.Code, f.Message) == awserror.ReasonInstanceProfileName
 		}) {

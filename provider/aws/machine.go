@@ -101,6 +101,7 @@ func (c *Cloud) Terminate(ctx context.Context, id string) error {
 		return fmt.Errorf("instance %s: %w", id, provider.ErrNotFound)
 	}
 	if err != nil {
+		c.meter.NotTerminated(zoneOf(i))
 		return fmt.Errorf("terminating instance %s: %w", id, err)
 	}
 	c.fresh.Forget(id)
@@ -170,10 +171,7 @@ func machineOf(i ec2types.Instance) provider.Machine {
 	for _, t := range i.Tags {
 		tags[awssdk.ToString(t.Key)] = awssdk.ToString(t.Value)
 	}
-	zone := ""
-	if i.Placement != nil {
-		zone = awssdk.ToString(i.Placement.AvailabilityZone)
-	}
+	zone, _ := zoneOf(i)
 	capacityType := shape.OnDemand
 	switch {
 	case i.InstanceLifecycle == ec2types.InstanceLifecycleTypeSpot:
@@ -198,6 +196,14 @@ func machineOf(i ec2types.Instance) provider.Machine {
 			shape.LabelCapacityType: capacityType,
 		},
 	}
+}
+
+// zoneOf is where an instance is, by name and by ID; empty where EC2 does not tell.
+func zoneOf(i ec2types.Instance) (zone, zoneID string) {
+	if i.Placement == nil {
+		return "", ""
+	}
+	return awssdk.ToString(i.Placement.AvailabilityZone), awssdk.ToString(i.Placement.AvailabilityZoneId)
 }
 
 func stateOf(i ec2types.Instance) provider.State {

@@ -44,6 +44,7 @@ func (c *Cloud) judge(ctx context.Context, class *awsv1.EC2NodeClass) (verdict, 
 	}
 	claim := &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{karpenterv1.NodePoolLabelKey: validationPool}}}
 	text, err := c.userData(ctx, class, claim, typicalPods)
+	c.meterUserData(class.Name, text, err)
 	if err != nil {
 		return userDataVerdict(err)
 	}

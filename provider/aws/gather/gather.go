@@ -8,6 +8,9 @@ package gather
 import (
 	"context"
 	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
 )
 
 // Calls gathers requests for keys. It is safe for use by many goroutines.
@@ -15,6 +18,9 @@ type Calls[K comparable, V any] struct {
 	fetch   func(context.Context, []K) (map[K]V, error)
 	largest int
 	alone   func(error) bool
+
+	clock clock.PassiveClock                       // nil if nobody watches
+	told  func(requests int, waited time.Duration) // of each call
 
 	mu      sync.Mutex // guards the fields below
 	busy    bool       // somebody is calling
@@ -24,6 +30,7 @@ type Calls[K comparable, V any] struct {
 // request is a caller who waits: for its answer, or for its turn to call.
 type request[K comparable, V any] struct {
 	key    K
+	since  time.Time      // zero if nobody watches
 	answer chan answer[V] // buffered: nobody waits to answer
 	turn   chan struct{}  // buffered
 }
@@ -41,9 +48,18 @@ func New[K comparable, V any](largest int, fetch func(context.Context, []K) (map
 	return &Calls[K, V]{fetch: fetch, largest: largest, alone: alone}
 }
 
+// Watch has told hear of each call: how many requests it serves, and how long the oldest of them has waited for it. It
+// comes before the first Get.
+func (c *Calls[K, V]) Watch(by clock.PassiveClock, told func(requests int, waited time.Duration)) {
+	c.clock, c.told = by, told
+}
+
 // Get asks for one key. found is false if the answer does not hold it.
 func (c *Calls[K, V]) Get(ctx context.Context, key K) (value V, found bool, err error) {
 	r := &request[K, V]{key: key, answer: make(chan answer[V], 1), turn: make(chan struct{}, 1)}
+	if c.told != nil {
+		r.since = c.clock.Now()
+	}
 	c.mu.Lock()
 	c.waiting = append(c.waiting, r)
 	if !c.busy {
@@ -74,6 +90,9 @@ func (c *Calls[K, V]) call(ctx context.Context) {
 	c.mu.Unlock()
 
 	defer c.pass()
+	if c.told != nil {
+		c.told(len(batch), c.clock.Since(batch[0].since))
+	}
 	// The others must not fail because the one who calls for them gives up.
 	ctx = context.WithoutCancel(ctx)
 	byKey := map[K][]*request[K, V]{}

@@ -7,6 +7,9 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	testclock "k8s.io/utils/clock/testing"
 )
 
 // echo answers each key with itself.
@@ -47,6 +50,35 @@ func TestWhoComesDuringACallGoesTogetherInTheNext(t *testing.T) {
 		}
 		if v, _, err := c.Get(t.Context(), 9); v != 9 || err != nil {
 			t.Errorf("afterwards: %d, %v", v, err)
+		}
+	})
+}
+
+func TestWatchersAreToldOfEachCall(t *testing.T) {
+	t.Parallel()
+	type call struct {
+		requests int
+		waited   time.Duration
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var told []call
+		clock := testclock.NewFakeClock(time.Now())
+		release := make(chan struct{})
+		c := New(100, func(_ context.Context, keys []int) (map[int]int, error) {
+			<-release
+			return echo(keys), nil
+		}, func(error) bool { return false })
+		c.Watch(clock, func(requests int, waited time.Duration) { told = append(told, call{requests, waited}) })
+		var wg sync.WaitGroup
+		for _, key := range []int{1, 2, 3, 2} { // a second apart
+			wg.Go(func() { _, _, _ = c.Get(t.Context(), key) })
+			synctest.Wait()
+			clock.Step(time.Second)
+		}
+		close(release)
+		wg.Wait()
+		if want := []call{{1, 0}, {3, 3 * time.Second}}; !slices.Equal(told, want) {
+			t.Errorf("told of %v, want %v: the first at once, then three of which the oldest came three seconds ago", told, want)
 		}
 	})
 }
