@@ -39,7 +39,8 @@ type assigner struct {
 	markets map[maskKey]*market
 	lists   []*market        // those of markets, each once
 	closed  map[costKey]bool // where no node could be opened after all
-	shuns   []bool           // see shunned
+	looks   map[lookKey]*outlook
+	shuns   []bool // see shunned
 
 	// Scratch of sites.
 	open []site
@@ -47,7 +48,7 @@ type assigner struct {
 }
 
 func newAssigner(b *board.Board) *assigner {
-	return &assigner{b: b, cells: map[string][]*spread.Cell{}, markets: map[maskKey]*market{}, closed: map[costKey]bool{}}
+	return &assigner{b: b, cells: map[string][]*spread.Cell{}, markets: map[maskKey]*market{}, closed: map[costKey]bool{}, looks: map[lookKey]*outlook{}}
 }
 
 // costKey is what the cost of a pod on a new node depends on.
@@ -222,13 +223,7 @@ func (a *assigner) accompanied(class int, cell *spread.Cell) bool {
 func (a *assigner) sites(class int) []*site {
 	b := a.b
 	keys := b.Spread.Classes[class].Keys
-	cells := a.cellsOf(keys)
-	a.open = a.open[:0]
-	for _, cell := range cells {
-		if cost, ok := a.opens(class, cell); ok {
-			a.open = append(a.open, site{domains: cell.Domains, cell: cell, cost: cost})
-		}
-	}
+	a.open = append(a.open[:0], a.look(class).sites...)
 	sites := a.list[:0]
 	for i := range a.open {
 		sites = append(sites, &a.open[i])
@@ -259,12 +254,8 @@ func (a *assigner) setUniverse(class int) {
 	if !slices.ContainsFunc(rules, spreads) {
 		return
 	}
-	for _, cell := range a.cellsOf(st.Classes[class].Keys) {
-		lacks := func(r spread.Rule) bool { return spreads(r) && cell.Domains[r.Key] < 0 }
-		if slices.ContainsFunc(rules, lacks) {
-			continue
-		}
-		if _, ok := a.opensAt(class, a.b.Table.Classes[class].Strict, cell); !ok {
+	for _, cell := range a.look(class).cells {
+		if slices.ContainsFunc(rules, func(r spread.Rule) bool { return spreads(r) && cell.Domains[r.Key] < 0 }) {
 			continue
 		}
 		for i := range rules {
@@ -309,4 +300,5 @@ func (a *assigner) opensAt(class int, where *feasible.Where, cell *spread.Cell) 
 func (a *assigner) close(class int, cell *spread.Cell) {
 	c := a.b.Table.Classes[class]
 	a.closed[costKey{maskKey{c.Where, cell}, podKey{c.Size, a.b.Spread.MostOnHost(class)}}] = true
+	clear(a.looks)
 }

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -10,7 +11,8 @@ import (
 // market is the machines that could be opened in a place, those that differ by their zone alone once. Places with the
 // same machines share one.
 type market struct {
-	machines []priced
+	machines []priced // by price
+	bulk     []priced // those that no other one outdoes
 	costs    map[podKey]float64
 }
 
@@ -38,17 +40,40 @@ func (a *assigner) market(k maskKey) *market {
 			}
 		}
 	}
+	slices.SortStableFunc(list, func(x, y priced) int { return cmp.Compare(x.price, y.price) })
 	same := func(m *market) bool { return slices.EqualFunc(m.machines, list, priced.equals) }
 	i := slices.IndexFunc(a.lists, same)
 	if i < 0 {
 		i = len(a.lists)
-		a.lists = append(a.lists, &market{list, map[podKey]float64{}})
+		a.lists = append(a.lists, &market{list, inBulk(list), map[podKey]float64{}})
 	}
 	a.markets[k] = a.lists[i]
 	return a.lists[i]
 }
 
 func (p priced) equals(q priced) bool { return p.price == q.price && slices.Equal(p.room, q.room) }
+
+// inBulk leaves out machines that another one outdoes. Where machines of twice the size cost twice as much, few are left.
+func inBulk(machines []priced) []priced {
+	var out []priced
+	for i := len(machines) - 1; i >= 0; i-- { // the large ones outdo the others
+		if !slices.ContainsFunc(out, func(p priced) bool { return p.outdoes(machines[i]) }) {
+			out = append(out, machines[i])
+		}
+	}
+	return out
+}
+
+// outdoes reports whether a machine holds whatever another one holds, and none of its resources costs more: then no pod
+// costs less on the other, unless a node may hold only so many.
+func (p priced) outdoes(q priced) bool {
+	for d, n := range q.room {
+		if n > 0 && (p.room[d] < n || p.price*float64(n) > q.price*float64(p.room[d])) {
+			return false
+		}
+	}
+	return true
+}
 
 // cost is what a pod costs at best; infinite if no machine holds it.
 func (m *market) cost(k podKey, first []int64) float64 {
@@ -57,12 +82,18 @@ func (m *market) cost(k podKey, first []int64) float64 {
 		return cost
 	}
 	cost = math.Inf(1)
-	for i := range m.machines {
-		if share, fits := dominant(first, m.machines[i].room); fits {
-			if k.most > 0 {
-				share = max(share, 1/float64(k.most))
+	if k.most == 0 {
+		for i := range m.bulk {
+			if share, fits := dominant(first, m.bulk[i].room); fits {
+				cost = min(cost, share*m.bulk[i].price)
 			}
-			cost = min(cost, share*m.machines[i].price)
+		}
+	} else {
+		least := 1 / float64(k.most)
+		for i := 0; i < len(m.machines) && least*m.machines[i].price < cost; i++ {
+			if share, fits := dominant(first, m.machines[i].room); fits {
+				cost = min(cost, max(share, least)*m.machines[i].price)
+			}
 		}
 	}
 	m.costs[k] = cost
