@@ -145,15 +145,11 @@ func New(ctx context.Context, d Deps) (*Cloud, error) {
 	if d.Live == nil {
 		d.Live = d.Client
 	}
-	if d.Meter == nil {
-		d.Meter = unmetered{}
-	}
 	d.Config = d.Config.Copy()
 	d.Config.HTTPClient = httpClient(d.Config.HTTPClient)
 	if err := findRegion(ctx, &d.Config); err != nil {
 		return nil, err
 	}
-	apicall.Measure(&d.Config, d.Clock, d.Meter.Called)
 	c := assemble(d)
 	if err := c.reach(ctx); err != nil {
 		return nil, err
@@ -177,6 +173,10 @@ func findRegion(ctx context.Context, config *awssdk.Config) error {
 }
 
 func assemble(d Deps) *Cloud {
+	if d.Meter == nil {
+		d.Meter = unmetered{}
+	}
+	apicall.Measure(&d.Config, d.Clock, d.Meter.Called)
 	s := d.Settings.withDefaults()
 	region := d.Config.Region
 	api, identities, parameters := ec2.NewFromConfig(d.Config), iam.NewFromConfig(d.Config), ssm.NewFromConfig(d.Config)
