@@ -37,6 +37,9 @@ func (c *Cloud) launch(ctx context.Context, order provider.Order) (provider.Mach
 	if err != nil {
 		return provider.Machine{}, err
 	}
+	if order.Candidates, err = c.enclaved(ctx, order.Claim, order.Candidates); err != nil {
+		return provider.Machine{}, err
+	}
 	all := rounds(order.Claim, order.Candidates)
 	if len(all) == 0 {
 		return provider.Machine{}, fmt.Errorf("no candidates were given: %w", provider.ErrNoCapacity)

@@ -94,6 +94,7 @@ func (c *Cloud) content(ctx context.Context, class *awsv1.EC2NodeClass, claim *k
 		Reservation:        v.reservation,
 		Market:             v.market(),
 		Spot:               v.spot,
+		Enclaves:           wantsEnclaves(claim),
 		PlacementGroup:     v.group,
 		Partition:          v.partition,
 		NoMetadataIPv6:     strings.HasPrefix(c.region, "us-iso"),

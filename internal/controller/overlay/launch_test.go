@@ -145,6 +145,7 @@ func TestOverlaysChangeWhatEC2Launches(t *testing.T) {
 	price := "0.01"
 	cpu := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}
 	slices := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), slice: resource.MustParse("2")}
+	enclaves := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), awsv1.ResourceNIPSlots: resource.MustParse("1")}
 	cases := map[string]struct {
 		why      string
 		overlay  []client.Object
@@ -158,6 +159,12 @@ func TestOverlaysChangeWhatEC2Launches(t *testing.T) {
 			"only the larger type is said to have slices", []client.Object{overlay(func(s *karpenterv1alpha1.NodeOverlaySpec) {
 				s.Capacity = corev1.ResourceList{slice: resource.MustParse("4")}
 			})}, slices, larger, karpenterv1alpha1.CapacityOverlayAppliedAnnotationKey,
+		},
+		"Enclaves": {
+			"both types are said to have room for enclaves, and EC2 starts none on the smaller", []client.Object{overlay(func(s *karpenterv1alpha1.NodeOverlaySpec) {
+				s.Requirements[0].Values = []string{cheaper, larger}
+				s.Capacity = corev1.ResourceList{awsv1.ResourceNIPSlots: resource.MustParse("4")}
+			})}, enclaves, larger, karpenterv1alpha1.CapacityOverlayAppliedAnnotationKey,
 		},
 	}
 	for name, tc := range cases {

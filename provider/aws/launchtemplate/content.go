@@ -46,6 +46,9 @@ type Content struct {
 	// Spot says that the request for a spot instance is tagged too: policies ask for tags on all that is made.
 	Spot bool `json:",omitempty"`
 
+	// Enclaves lets instances start Nitro enclaves.
+	Enclaves bool `json:",omitempty"`
+
 	// Tags of the template, and of network interfaces made from it.
 	Tags map[string]string
 }
@@ -77,6 +80,9 @@ func (c Content) data() *ec2types.RequestLaunchTemplateData {
 		if c.Partition > 0 {
 			data.Placement.PartitionNumber = awssdk.Int32(int32(c.Partition))
 		}
+	}
+	if c.Enclaves {
+		data.EnclaveOptions = &ec2types.LaunchTemplateEnclaveOptionsRequest{Enabled: awssdk.Bool(true)}
 	}
 	if c.InstanceProfile != "" {
 		data.IamInstanceProfile = &ec2types.LaunchTemplateIamInstanceProfileSpecificationRequest{Name: awssdk.String(c.InstanceProfile)}

@@ -47,6 +47,7 @@ func TestNameFollowsFromContent(t *testing.T) {
 			c.BlockDevices = []awsv1.BlockDeviceMapping{{EBS: &awsv1.BlockDevice{VolumeSize: &q}}}
 		},
 		"tag":         func(c *Content) { c.Tags = map[string]string{"team": "blue"} },
+		"enclaves":    func(c *Content) { c.Enclaves = true },
 		"reservation": func(c *Content) { c.Reservations, c.Reservation = true, "cr-1" },
 	} {
 		if name(sample(change)) == name(sample()) {
@@ -90,7 +91,7 @@ func TestDataSaysAllThatTheClassSays(t *testing.T) {
 		c.Monitoring = true
 		c.CPUOptions = &awsv1.CPUOptions{NestedVirtualization: awssdk.String("enabled")}
 		c.Reservations, c.Reservation, c.Market = true, "cr-1", ec2types.MarketTypeCapacityBlock
-		c.PlacementGroup, c.Partition, c.Spot = "pg-1", 3, true
+		c.PlacementGroup, c.Partition, c.Spot, c.Enclaves = "pg-1", 3, true, true
 	}).data()
 	own := Tags(map[string]string{"team": "red"})
 	want := &ec2types.RequestLaunchTemplateData{
@@ -105,6 +106,7 @@ func TestDataSaysAllThatTheClassSays(t *testing.T) {
 		},
 		Monitoring:            &ec2types.LaunchTemplatesMonitoringRequest{Enabled: awssdk.Bool(true)},
 		CpuOptions:            &ec2types.LaunchTemplateCpuOptionsRequest{NestedVirtualization: "enabled"},
+		EnclaveOptions:        &ec2types.LaunchTemplateEnclaveOptionsRequest{Enabled: awssdk.Bool(true)},
 		InstanceMarketOptions: &ec2types.LaunchTemplateInstanceMarketOptionsRequest{MarketType: ec2types.MarketTypeCapacityBlock},
 		CapacityReservationSpecification: &ec2types.LaunchTemplateCapacityReservationSpecificationRequest{
 			CapacityReservationPreference: "capacity-reservations-only", CapacityReservationTarget: &ec2types.CapacityReservationTarget{CapacityReservationId: awssdk.String("cr-1")},
