@@ -58,6 +58,7 @@ type Deps struct {
 type Nominator struct {
 	Deps
 	slots chan struct{} // one for each write at a time
+	woke  time.Time     // when it was last looked for pods that are stuck; of the one goroutine that follows
 
 	filling sync.Mutex // held while pods are moved forward
 
@@ -87,8 +88,10 @@ func (n *Nominator) due(claim string) []*corev1.Pod {
 
 // attempt is what was written to a pod.
 type attempt struct {
-	times int
-	over  string // resource version that was written over
+	times int       // nominations
+	wakes int       // that were taken away, for the scheduler to look at the pod again
+	over  string    // resource version that was written over
+	at    time.Time // when that was
 }
 
 // again reports whether a pod may be written to: not too often, and not before what came of the last time is seen.
@@ -104,7 +107,7 @@ func known(pod *corev1.Pod) bool {
 	return pod.Spec.SchedulerName == "" || pod.Spec.SchedulerName == corev1.DefaultSchedulerName
 }
 
-// write nominates pods and returns those for which it went well. A pod that changed, or went, meanwhile is passed over.
+// write nominates pods, to nothing if the node is empty, and returns those for which it went well. A pod that changed, or went, meanwhile is passed over.
 func (n *Nominator) write(ctx context.Context, pods []*corev1.Pod, node string) (written []shape.PodID, err error) {
 	var (
 		mu    sync.Mutex // guards written and errs
@@ -115,14 +118,14 @@ func (n *Nominator) write(ctx context.Context, pods []*corev1.Pod, node string) 
 	for _, pod := range pods {
 		group.Go(func() error {
 			err := n.nominate(ctx, pod, node)
-			n.note(pod)
+			n.note(pod, node)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case err == nil:
 				written = append(written, translate.IDOf(pod))
 			case !apierrors.IsConflict(err) && !apierrors.IsNotFound(err):
-				errs = append(errs, fmt.Errorf("nominating pod %s to node %s: %w", translate.IDOf(pod), node, err))
+				errs = append(errs, fmt.Errorf("nominating pod %s to node %q: %w", translate.IDOf(pod), node, err))
 			}
 			return nil
 		})
@@ -150,9 +153,16 @@ func (n *Nominator) nominate(ctx context.Context, pod *corev1.Pod, node string) 
 }
 
 // note remembers an attempt.
-func (n *Nominator) note(pod *corev1.Pod) {
+func (n *Nominator) note(pod *corev1.Pod, node string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	id := translate.IDOf(pod)
-	n.tried[id] = attempt{n.tried[id].times + 1, pod.ResourceVersion}
+	a := n.tried[id]
+	a.over, a.at = pod.ResourceVersion, n.Clock.Now()
+	if node != "" {
+		a.times++
+	} else {
+		a.wakes++
+	}
+	n.tried[id] = a
 }

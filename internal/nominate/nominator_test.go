@@ -34,6 +34,7 @@ type cluster struct {
 	pods   map[shape.PodID]*corev1.Pod
 	nodes  map[string]*corev1.Node // by claim
 	writes []string
+	woken  []string         // pods whose nomination was taken away
 	refuse map[string]error // by pod
 	milli  int64            // cores of each node, in thousandths
 	clears int              // so many writes are cleared at once, as by an attempt that was under way
@@ -116,8 +117,12 @@ func (s status) Patch(_ context.Context, o client.Object, _ client.Patch, _ ...c
 	if err := s.refuse[o.GetName()]; err != nil {
 		return err
 	}
-	s.writes = append(s.writes, o.GetName())
 	pod := o.(*corev1.Pod)
+	if pod.Status.NominatedNodeName == "" {
+		s.woken = append(s.woken, o.GetName())
+	} else {
+		s.writes = append(s.writes, o.GetName())
+	}
 	pod.ResourceVersion += "'"
 	if s.clears > 0 {
 		s.clears--
@@ -230,6 +235,29 @@ func TestNominationsAreKeptUpAfterTheNodeTookPods(t *testing.T) {
 	})
 }
 
+// The scheduler has refused the pod when others were nominated to its node, and those were bound elsewhere.
+func TestAPodThatTheSchedulerHasForgottenIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(pod("a"), pod("preempts", func(p *corev1.Pod) { p.Status.NominatedNodeName = "n" }))
+		c.nodes["c"].Labels[karpenterv1.NodeRegisteredLabelKey] = "true"
+		c.nodes["c"].Spec.Taints = nil
+		ctx, cancel := context.WithCancel(t.Context())
+		n := newNominator(t, c)
+		ended := make(chan error, 1)
+		go func() { ended <- n.Start(ctx) }()
+		<-time.After(20 * time.Second)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		want := []string{"a", "a", "a"} // after 2 s, 4 s and 8 s; a nomination that is not ours stays
+		if diff := cmp.Diff(want, c.woken); diff != "" || c.pods["default/a"].Status.NominatedNodeName != "n" {
+			t.Errorf("nominated to %q, taken away -want +got\n%s", c.pods["default/a"].Status.NominatedNodeName, diff)
+		}
+	})
+}
+
 func TestAPodThatIsClearedForEverIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -249,7 +277,7 @@ func TestAPodThatCannotBeWrittenToDoesNotStopTheOthers(t *testing.T) {
 		c.refuse["a"] = errors.New("forbidden")
 		c.refuse["changed"] = apierrors.NewConflict(schema.GroupResource{Resource: "pods"}, "changed", errors.New("newer"))
 		held, err := hold(t, newNominator(t, c), c, "c")
-		if err == nil || !strings.Contains(err.Error(), "nominating pod default/a to node n") {
+		if err == nil || !strings.Contains(err.Error(), "nominating pod default/a to node \"n\"") {
 			t.Errorf("error %v does not name the pod", err)
 		}
 		if c.pods["default/b"].Status.NominatedNodeName != "n" || held > 5*time.Second {
