@@ -20,6 +20,7 @@ const maxTypes = 60
 // with the cheapest candidate first. Each keeps maxTypes types at most.
 func rounds(claim *karpenterv1.NodeClaim, candidates []provider.Candidate) [][]provider.Candidate {
 	wide := minValues(claim)
+	candidates = dropDedicated(candidates)
 	if len(wide) == 0 {
 		candidates = dropExotic(dropDearSpot(candidates))
 	}

@@ -73,7 +73,7 @@ func (c *Cloud) trials(ctx context.Context, class *awsv1.EC2NodeClass, claim *ka
 		if !ok {
 			continue
 		}
-		content, err := c.content(ctx, class, claim, variant{imageID: ami.ID, maxPods: typicalPods})
+		content, err := c.content(ctx, class, claim, variant{imageID: ami.ID, maxPods: typicalPods, dedicated: onlyDedicated(wishes)})
 		if err != nil {
 			return nil, err
 		}

@@ -195,14 +195,14 @@ func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, orde
 func offerOf(c provider.Candidate) fleet.Offer {
 	group, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupID) // empty for none
 	return fleet.Offer{
-		InstanceType: c.Type.Name, Zone: c.Offering.Zone, Reservation: c.Offering.Reservation, Group: group,
+		InstanceType: c.Type.Name, Zone: c.Offering.Zone, Reservation: c.Offering.Reservation, Group: group, Dedicated: dedicated(c),
 		VCPUs: c.Type.Capacity.CPU / 1000, Price: c.Offering.Price,
 	}
 }
 
 // poolOf is what an offer is taken from.
 func poolOf(capacityType string, o fleet.Offer) offering.Pool {
-	return offering.Pool{CapacityType: capacityType, InstanceType: o.InstanceType, Zone: o.Zone, Group: o.Group}
+	return offering.Pool{CapacityType: capacityType, InstanceType: o.InstanceType, Zone: o.Zone, Group: o.Group, Dedicated: o.Dedicated}
 }
 
 func (c *Cloud) template(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, v variant) (string, error) {

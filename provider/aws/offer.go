@@ -41,6 +41,11 @@ func (c *Cloud) offersOf(ctx context.Context, class *awsv1.EC2NodeClass) ([]*sha
 		return nil, err
 	}
 	market := c.market(class, sold)
+	if asked, err := c.asksDedicated(ctx, class); err != nil {
+		return nil, err
+	} else if asked {
+		market.Dedicated = c.prices.Dedicated
+	}
 	key := c.offersKey(class, sold, market)
 	c.mu.Lock()
 	old := c.offers[class.Name]
@@ -63,7 +68,7 @@ func (c *Cloud) offersKey(class *awsv1.EC2NodeClass, sold *inventory.List, m off
 			shut = append(shut, zone)
 		}
 	}
-	return fmt.Sprintf("%s/%d/%d/%d/%d/%d/%d/%s", class.UID, class.Generation, sold.Revision, c.prices.Revision(), c.shortage.Revision(), c.memory.changes(), c.reserved.Revision(),
+	return fmt.Sprintf("%s/%d/%t/%d/%d/%d/%d/%d/%s", class.UID, class.Generation, m.Dedicated != nil, sold.Revision, c.prices.Revision(), c.shortage.Revision(), c.memory.changes(), c.reserved.Revision(),
 		selector.Key([]any{class.Status.AMIs, m.ZoneIDs, class.Status.CapacityReservations, m.Group, shut, c.cluster.delegatesPrefixes()}))
 }
 
@@ -73,7 +78,7 @@ func (c *Cloud) market(class *awsv1.EC2NodeClass, sold *inventory.List) offering
 	open := c.subnets.ByZone(c.knownSubnets(class))
 	return offering.Market{
 		ZoneIDs: zoneIDs(class), Sold: sold.Zones, Prices: c.prices, Shortage: c.shortage,
-		Reserved: class.Status.CapacityReservations, Left: c.reserved.Left, Group: group,
+		Reserved: class.Status.CapacityReservations, Left: c.reserved.Left, Own: c.reserved.Own, Group: group,
 		Shut: func(zone string) bool {
 			_, ok := open[zone]
 			return !ok || c.shifts.Away(zoneIDs(class)[zone])

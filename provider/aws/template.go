@@ -35,13 +35,14 @@ type variant struct {
 	spot        bool
 	group       string // ID of the placement group
 	partition   int    // of the group, from 1; 0 for none
+	dedicated   bool
 }
 
 // variantOf is the template for nodes of a candidate, with as many EFAs as the type has if they are wanted.
 func variantOf(c provider.Candidate, imageID string, wantsEFA bool) variant {
 	group, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupID)            // empty for none
 	partition, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupPartition) // empty for none
-	v := variant{imageID: imageID, maxPods: c.Type.Capacity.Pods, reservation: c.Offering.Reservation, kind: kindOf(c), group: group, spot: c.Offering.CapacityType == shape.Spot}
+	v := variant{imageID: imageID, maxPods: c.Type.Capacity.Pods, reservation: c.Offering.Reservation, kind: kindOf(c), group: group, spot: c.Offering.CapacityType == shape.Spot, dedicated: dedicated(c)}
 	v.partition, _ = strconv.Atoi(partition) // 0 for none
 	if wantsEFA {
 		v.efas = int(c.Type.Capacity.Get(string(awsv1.ResourceEFA)))
@@ -97,6 +98,7 @@ func (c *Cloud) content(ctx context.Context, class *awsv1.EC2NodeClass, claim *k
 		Enclaves:           wantsEnclaves(claim),
 		PlacementGroup:     v.group,
 		Partition:          v.partition,
+		Dedicated:          v.dedicated,
 		NoMetadataIPv6:     strings.HasPrefix(c.region, "us-iso"),
 		Tags:               c.tags(class, claim.Labels[karpenterv1.NodePoolLabelKey]),
 	}, nil

@@ -172,8 +172,9 @@ func (c *Cloud) launched(ctx context.Context, class *awsv1.EC2NodeClass, order p
 		}
 		for k := range t.Offerings {
 			o := &t.Offerings[k]
-			if o.Zone == m.Zone && o.CapacityType == m.CapacityType && o.Reservation == m.Reservation {
-				full := c.machineFrom(class, order, provider.Candidate{Type: t, Offering: o}, deref(i.InstanceId), m.ImageID)
+			sold := provider.Candidate{Type: t, Offering: o}
+			if o.Zone == m.Zone && o.CapacityType == m.CapacityType && o.Reservation == m.Reservation && dedicated(sold) == isDedicated(i) {
+				full := c.machineFrom(class, order, sold, deref(i.InstanceId), m.ImageID)
 				full.State, full.Launched = m.State, m.Launched
 				return full, true, nil
 			}

@@ -28,6 +28,7 @@ type Offer struct {
 	InstanceType, Zone, Subnet, ImageID, Template string
 	Reservation                                   string // empty for none
 	Group                                         string // the placement group's ID; empty for none
+	Dedicated                                     bool
 	VCPUs                                         int64
 	Price                                         shape.Money
 }

@@ -217,7 +217,6 @@ func TestLabels(t *testing.T) {
 		"karpenter.k8s.aws/instance-size":                            "24xlarge",
 		"karpenter.k8s.aws/instance-capability-flex":                 "false",
 		"karpenter.k8s.aws/instance-hypervisor":                      "nitro",
-		"karpenter.k8s.aws/instance-tenancy":                         "default",
 		"karpenter.k8s.aws/instance-encryption-in-transit-supported": "true",
 		"karpenter.k8s.aws/instance-cpu":                             "96",
 		"karpenter.k8s.aws/instance-cpu-manufacturer":                "intel",
@@ -260,7 +259,7 @@ func TestEveryWellKnownLabelIsSpokenOf(t *testing.T) {
 	t.Parallel()
 	it := New(m5Large(), setup(awsv1.AMIFamilyAL2))
 	for key := range awsv1.LabelRules().WellKnown {
-		if key == awsv1.LabelTopologyZoneID {
+		if key == awsv1.LabelTopologyZoneID || key == awsv1.LabelInstanceTenancy {
 			continue // the offerings'
 		}
 		if !slices.ContainsFunc(it.Requirements, func(r shape.Requirement) bool { return r.Key == key }) {

@@ -42,7 +42,6 @@ func labelsOf(info ec2types.InstanceTypeInfo, s Setup) []shape.Requirement {
 		set[corev1.LabelOSStable] = string(corev1.Windows)
 		set[corev1.LabelWindowsBuild] = build
 	}
-	set[awsv1.LabelInstanceTenancy] = awsv1.TenancyDefault
 
 	keys := spokenOf()
 	out := make([]shape.Requirement, len(keys))
@@ -55,12 +54,12 @@ func labelsOf(info ec2types.InstanceTypeInfo, s Setup) []shape.Requirement {
 	return out
 }
 
-// spokenOf are the labels that every type says something about, ascending. The zone's ID is
-// the offerings'.
+// spokenOf are the labels that every type says something about, ascending. The zone's ID and
+// the tenancy are the offerings'.
 var spokenOf = sync.OnceValue(func() []string {
 	keys := awsv1.LabelRules().WellKnown.Insert(corev1.LabelInstanceTypeStable, corev1.LabelArchStable,
 		corev1.LabelOSStable, corev1.LabelTopologyRegion, corev1.LabelWindowsBuild)
-	return sets.List(keys.Delete(awsv1.LabelTopologyZoneID))
+	return sets.List(keys.Delete(awsv1.LabelTopologyZoneID, awsv1.LabelInstanceTenancy))
 })
 
 func nameLabels(info ec2types.InstanceTypeInfo, set map[string]string) {

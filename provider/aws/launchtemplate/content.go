@@ -43,6 +43,9 @@ type Content struct {
 	PlacementGroup string `json:",omitempty"`
 	Partition      int    `json:",omitempty"`
 
+	// Dedicated instances run on hardware of the account's own.
+	Dedicated bool `json:",omitempty"`
+
 	// Spot says that the request for a spot instance is tagged too: policies ask for tags on all that is made.
 	Spot bool `json:",omitempty"`
 
@@ -75,12 +78,7 @@ func (c Content) data() *ec2types.RequestLaunchTemplateData {
 	if c.Market != "" {
 		data.InstanceMarketOptions = &ec2types.LaunchTemplateInstanceMarketOptionsRequest{MarketType: c.Market}
 	}
-	if c.PlacementGroup != "" {
-		data.Placement = &ec2types.LaunchTemplatePlacementRequest{GroupId: awssdk.String(c.PlacementGroup)}
-		if c.Partition > 0 {
-			data.Placement.PartitionNumber = awssdk.Int32(int32(c.Partition))
-		}
-	}
+	data.Placement = c.placement()
 	if c.Enclaves {
 		data.EnclaveOptions = &ec2types.LaunchTemplateEnclaveOptionsRequest{Enabled: awssdk.Bool(true)}
 	}
@@ -93,6 +91,24 @@ func (c Content) data() *ec2types.RequestLaunchTemplateData {
 		}
 	}
 	return data
+}
+
+// placement says where on EC2's hosts instances go; nil for anywhere.
+func (c Content) placement() *ec2types.LaunchTemplatePlacementRequest {
+	if c.PlacementGroup == "" && !c.Dedicated {
+		return nil
+	}
+	out := &ec2types.LaunchTemplatePlacementRequest{}
+	if c.PlacementGroup != "" {
+		out.GroupId = awssdk.String(c.PlacementGroup)
+	}
+	if c.Partition > 0 {
+		out.PartitionNumber = awssdk.Int32(int32(c.Partition))
+	}
+	if c.Dedicated {
+		out.Tenancy = ec2types.TenancyDedicated
+	}
+	return out
 }
 
 // reservation keeps instances out of reservations that nobody chose for them: those would be

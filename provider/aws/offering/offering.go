@@ -39,6 +39,10 @@ type Market struct {
 	Prices   Prices
 	Shortage *Shortage
 
+	// Dedicated is the on-demand price of a type in a zone on hardware of the account's own; false if it is not known. nil
+	// says that nobody asks for such machines: none are on offer then.
+	Dedicated func(instanceType, zone string) (shape.Money, bool)
+
 	// Shut reports zones in which nothing can be launched just now, because every subnet is full or traffic was shifted
 	// away; nil for none.
 	Shut func(zone string) bool
@@ -46,10 +50,11 @@ type Market struct {
 	// Group is where instances are placed; the zero Group is anywhere.
 	Group placement.Group
 
-	// Reserved are the capacity reservations that may be launched into, and Left tells how
-	// many instances each still takes.
+	// Reserved are the capacity reservations that may be launched into. Left tells how many
+	// instances each still takes, and Own which are of dedicated machines; nil for none.
 	Reserved []awsv1.CapacityReservation
 	Left     func(id string) int32
+	Own      func(id string) bool
 }
 
 // Put adds offerings to a type that has none, and the labels that follow from them. usable is
@@ -57,6 +62,7 @@ type Market struct {
 // Types that are sold in none of the zones get no offerings.
 func (m Market) Put(it *shape.InstanceType, usages []ec2types.UsageClassType, usable bool) {
 	var zones, ids, capacityTypes []string
+	tenancies := m.tenancies(it.Name)
 	for _, zone := range m.Sold[it.Name] {
 		id, ok := m.ZoneIDs[zone]
 		if !ok {
@@ -68,28 +74,31 @@ func (m Market) Put(it *shape.InstanceType, usages []ec2types.UsageClassType, us
 		}
 		open := usable && (m.Shut == nil || !m.Shut(zone))
 		for _, usage := range usages {
-			o, ok := m.offering(it, zone, usage)
-			if !ok {
-				continue
+			for _, own := range m.sorts(it.Name) {
+				o, ok := m.offering(it, zone, usage, own)
+				if !ok {
+					continue
+				}
+				o.Available = o.Available && open
+				it.Offerings = append(it.Offerings, m.placed(o, id, tenancies.label(own))...)
+				capacityTypes = append(capacityTypes, o.CapacityType)
 			}
-			o.Available = o.Available && open
-			it.Offerings = append(it.Offerings, m.placed(o, id)...)
-			capacityTypes = append(capacityTypes, o.CapacityType)
 		}
 		for _, r := range m.Reserved {
 			if r.InstanceType == it.Name && r.AvailabilityZone == zone {
-				it.Offerings = append(it.Offerings, m.placed(m.reserved(r, open), id)...)
+				it.Offerings = append(it.Offerings, m.placed(m.reserved(r, open), id, tenancies.label(m.own(r)))...)
 				capacityTypes = append(capacityTypes, shape.Reserved)
 			}
 		}
 	}
 	it.Requirements = append(it.Requirements,
-		in(shape.LabelZone, zones), in(awsv1.LabelTopologyZoneID, ids), in(shape.LabelCapacityType, capacityTypes))
+		in(shape.LabelZone, zones), in(awsv1.LabelTopologyZoneID, ids), in(shape.LabelCapacityType, capacityTypes), in(awsv1.LabelInstanceTenancy, tenancies))
 	slices.SortFunc(it.Requirements, func(a, b shape.Requirement) int { return cmp.Compare(a.Key, b.Key) })
 }
 
-// placed gives an offering the labels of its zone and of the placement group: one offering for each partition.
-func (m Market) placed(o shape.Offering, zoneID string) []shape.Offering {
+// placed gives an offering the labels of its zone, of its tenancy and of the placement group: one offering for each
+// partition. Without a tenancy the type says it.
+func (m Market) placed(o shape.Offering, zoneID, tenancy string) []shape.Offering {
 	var out []shape.Offering
 	for _, of := range m.Group.Labels() {
 		labels := maps.Clone(of)
@@ -102,6 +111,9 @@ func (m Market) placed(o shape.Offering, zoneID string) []shape.Offering {
 		if zoneID != "" {
 			labels[awsv1.LabelTopologyZoneID] = zoneID
 		}
+		if tenancy != "" {
+			labels[awsv1.LabelInstanceTenancy] = tenancy
+		}
 		next := o
 		next.Extra = nil
 		if len(labels) > 0 {
@@ -112,8 +124,8 @@ func (m Market) placed(o shape.Offering, zoneID string) []shape.Offering {
 	return out
 }
 
-// offering is false for usage classes that are bought otherwise, such as capacity blocks.
-func (m Market) offering(it *shape.InstanceType, zone string, usage ec2types.UsageClassType) (shape.Offering, bool) {
+// offering is false for usage classes that are bought otherwise, such as capacity blocks. own asks for dedicated machines.
+func (m Market) offering(it *shape.InstanceType, zone string, usage ec2types.UsageClassType, own bool) (shape.Offering, bool) {
 	o := shape.Offering{Zone: zone}
 	switch usage {
 	case ec2types.UsageClassTypeOnDemand:
@@ -125,7 +137,10 @@ func (m Market) offering(it *shape.InstanceType, zone string, usage ec2types.Usa
 	default:
 		return o, false
 	}
-	pool := Pool{CapacityType: o.CapacityType, InstanceType: it.Name, Zone: zone, Group: m.Group.ID}
+	if own && o.Available {
+		o.Price = m.dedicated(o, it.Name)
+	}
+	pool := Pool{CapacityType: o.CapacityType, InstanceType: it.Name, Zone: zone, Group: m.Group.ID, Dedicated: own}
 	o.Available = o.Available && !m.Shortage.Has(pool) && !m.Shortage.Beyond(o.CapacityType, it.Name, it.Capacity.CPU/1000)
 	return o, true
 }

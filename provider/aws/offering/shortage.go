@@ -27,6 +27,9 @@ type Pool struct {
 
 	// Group is the placement group's ID; empty for none. What is short inside of a group may be plenty outside.
 	Group string
+
+	// Dedicated machines run on hardware of the account's own, of which there may be none while others are plenty.
+	Dedicated bool
 }
 
 // within are the pools whose shortage is p's too.

@@ -24,10 +24,11 @@ const fallbackRegion = "us-east-1"
 type Book struct {
 	region string
 
-	mu       sync.RWMutex          // guards the fields below
-	onDemand map[place]shape.Money // by what the zone is priced as
-	spot     map[place]shape.Money // by zone; nil until the market has answered
-	revision uint64                // +1 on every change
+	mu        sync.RWMutex          // guards the fields below
+	onDemand  map[place]shape.Money // by what the zone is priced as
+	dedicated map[place]shape.Money // by the same
+	spot      map[place]shape.Money // by zone; nil until the market has answered
+	revision  uint64                // +1 on every change
 }
 
 // place is where a price holds: in a zone, or in all that are priced as one.
@@ -50,6 +51,15 @@ func (b *Book) OnDemand(instanceType, zone string) (shape.Money, bool) {
 		}
 	}
 	return 0, false
+}
+
+// Dedicated is the on-demand price of a type in a zone on hardware of the account's own, without the fee that AWS takes for
+// the region. It is false before AWS told it: the catalogue does not know it.
+func (b *Book) Dedicated(instanceType, zone string) (shape.Money, bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	p, ok := b.dedicated[place{instanceType, catalog.PricedAs(b.region, zone)}]
+	return p, ok
 }
 
 // Spot is the price of a type in a zone. It is false if there is none.
@@ -75,16 +85,20 @@ func (b *Book) Revision() uint64 {
 	return b.revision
 }
 
-func (b *Book) setOnDemand(prices map[place]shape.Money) {
+func (b *Book) setOnDemand(prices, dedicated map[place]shape.Money) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	next := maps.Clone(b.onDemand)
-	if next == nil {
-		next = map[place]shape.Money{}
+	changed := false
+	for known, told := range map[*map[place]shape.Money]map[place]shape.Money{&b.onDemand: prices, &b.dedicated: dedicated} {
+		next := maps.Clone(*known)
+		if next == nil {
+			next = map[place]shape.Money{}
+		}
+		maps.Copy(next, told)
+		changed = changed || !maps.Equal(next, *known)
+		*known = next
 	}
-	maps.Copy(next, prices)
-	if !maps.Equal(next, b.onDemand) {
-		b.onDemand = next
+	if changed {
 		b.revision++
 	}
 }

@@ -44,10 +44,10 @@ func HasPricingAPI(region string) bool { return !strings.HasPrefix(region, "us-g
 
 // RefreshOnDemand asks the Pricing API for prices of the region, and of the Local Zones among some zones.
 func (b *Book) RefreshOnDemand(ctx context.Context, api pricing.GetProductsAPIClient, zones []string) error {
-	prices := map[place]shape.Money{}
+	prices, dedicated := map[place]shape.Money{}, map[place]shape.Money{}
 	var errs []error
 	for _, where := range b.listed(zones) {
-		got, err := b.onDemandOf(ctx, api, where)
+		got, err := onDemandOf(ctx, api, where)
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("getting on-demand prices of %s: %w", where, err))
@@ -57,8 +57,16 @@ func (b *Book) RefreshOnDemand(ctx context.Context, api pricing.GetProductsAPICl
 		for name, p := range got {
 			prices[place{name, where}] = p
 		}
+		own := map[string]shape.Money{} // of many places there are none
+		if err := products(ctx, api, where, "Dedicated", "Compute Instance", own); err != nil {
+			errs = append(errs, fmt.Errorf("getting prices of dedicated machines in %s: %w", where, err))
+			continue
+		}
+		for name, p := range own {
+			dedicated[place{name, where}] = p
+		}
 	}
-	b.setOnDemand(prices)
+	b.setOnDemand(prices, dedicated)
 	return errors.Join(errs...)
 }
 
@@ -73,7 +81,7 @@ func (b *Book) listed(zones []string) []string {
 }
 
 // onDemandOf are the prices under one name, by type. What was read before an error is dropped.
-func (b *Book) onDemandOf(ctx context.Context, api pricing.GetProductsAPIClient, where string) (map[string]shape.Money, error) {
+func onDemandOf(ctx context.Context, api pricing.GetProductsAPIClient, where string) (map[string]shape.Money, error) {
 	prices := map[string]shape.Money{}
 	for _, kind := range []struct{ tenancy, family string }{{"Shared", "Compute Instance"}, {"Dedicated", "Compute Instance (bare metal)"}} {
 		if err := products(ctx, api, where, kind.tenancy, kind.family, prices); err != nil {

@@ -43,12 +43,13 @@ type Finder struct {
 
 	mu       sync.Mutex       // guards the fields below
 	left     map[string]int32 // by ID
+	own      map[string]bool  // by ID: of dedicated machines; never changes for one ID
 	revision uint64           // +1 on every change of left
 }
 
 // New makes a Finder.
 func New(api ec2.DescribeCapacityReservationsAPIClient, clock clock.PassiveClock) *Finder {
-	return &Finder{api: api, clock: clock, found: kept.New[string, []awsv1.CapacityReservation](clock, keep), left: map[string]int32{}}
+	return &Finder{api: api, clock: clock, found: kept.New[string, []awsv1.CapacityReservation](clock, keep), left: map[string]int32{}, own: map[string]bool{}}
 }
 
 // Find lists the active reservations that one of the terms matches, ascending by ID.
@@ -148,6 +149,7 @@ func (f *Finder) count(found map[string]ec2types.CapacityReservation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for id, r := range found {
+		f.own[id] = r.Tenancy == ec2types.CapacityReservationTenancyDedicated
 		f.setLocked(id, awssdk.ToInt32(r.AvailableInstanceCount))
 	}
 }
@@ -165,6 +167,13 @@ func (f *Finder) Left(id string) int32 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.left[id]
+}
+
+// Own reports whether a reservation is of dedicated machines. Only those can be launched into it, and into no other.
+func (f *Finder) Own(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.own[id]
 }
 
 // Launched counts an instance that a reservation has just taken.
