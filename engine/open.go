@@ -237,6 +237,9 @@ func (a *assembler) requirements(b *pack.Bin, wheres []*feasible.Where, o *offer
 	set = narrowTo(set, shape.LabelInstanceType, o.types)
 	set = narrowTo(set, shape.LabelZone, o.zones)
 	set = narrowTo(set, shape.LabelCapacityType, o.capacity)
+	for _, r := range a.table.Ruling(pool, o.columns) {
+		set = narrowTo(set, r.Key, r.Values)
+	}
 	return set.Requirements()
 }
 

@@ -27,7 +27,8 @@ func (r *runner) define(what, name string, a *args) error {
 	return fmt.Errorf("unknown command %q", what)
 }
 
-// offer reads one instance type in zones= at capacity= with one price=.
+// offer reads one instance type in zones= at capacity= with one price=. Further offers of the same name are more offerings of
+// that type; extra.key= is a label of theirs.
 func (r *runner) offer(name string, a *args) error {
 	v, err := a.vector(110)
 	if err != nil {
@@ -52,6 +53,11 @@ func (r *runner) offer(name string, a *args) error {
 		it.Attachable = append(it.Attachable, shape.Amount{Resource: driver, Value: int64(count)})
 	}
 	o := shape.Offering{Price: shape.Dollars(price), Available: !a.has("unavailable"), Reservation: a.get("reservation", "")}
+	extra := map[string]string{}
+	for _, p := range a.prefixed("extra.") {
+		extra[longKey(p[0])] = p[1]
+	}
+	o.Extra = shape.LabelsOf(extra)
 	if n := a.get("remaining", ""); n != "" {
 		count, err := strconv.Atoi(n)
 		if err != nil {

@@ -188,7 +188,7 @@ func (c *checker) offering(p *shape.Pool, o engine.Option) (*shape.InstanceType,
 		it := c.s.Types[i]
 		for k := range it.Offerings {
 			f := &it.Offerings[k]
-			if it.Name == o.Type && f.Zone == o.Zone && f.CapacityType == o.CapacityType && f.Reservation == o.Reservation {
+			if it.Name == o.Type && f.Zone == o.Zone && f.CapacityType == o.CapacityType && f.Reservation == o.Reservation && f.Price == o.Price {
 				return it, f
 			}
 		}

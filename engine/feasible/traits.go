@@ -15,7 +15,8 @@ type Traits struct {
 
 	Zones, Capacity int // the first numbers of zones and capacity types
 
-	offered []bool // by number: scratch of Closed
+	twins   []string // see Table.Ruling
+	offered []bool   // by number: scratch of Closed
 }
 
 // Traits are those of the Table's columns. It and the methods of what it returns are of one goroutine.
@@ -64,6 +65,7 @@ func newTraits(t *Table) *Traits {
 		}
 	}
 	tr.offered = make([]bool, len(tr.Names))
+	tr.twins = t.twins(number)
 	return tr
 }
 
@@ -115,7 +117,7 @@ func (t *Table) Settle(p *Pool, columns, free bitset.Set, like int) {
 				t.Restrict(p, columns, free.Clone(), key, value, false)
 			}
 		}
-		if t.Traits().Closed(p.Usable, columns) {
+		if t.Traits().Closed(t.combined(p, columns), columns) {
 			return
 		}
 	}

@@ -1,0 +1,76 @@
+package feasible
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/require"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// twins are the labels in which offerings differ that are alike in type, zone and capacity type, ascending. Reservations
+// are not among them: which one a machine is launched into is the cloud's to choose.
+func (t *Table) twins(types map[*shape.InstanceType]int32) []string {
+	keys := map[string]bool{}
+	for it := range types {
+		for i := range it.Offerings {
+			a := &it.Offerings[i]
+			for k := range it.Offerings[:i] {
+				if b := &it.Offerings[k]; a.Zone == b.Zone && a.CapacityType == b.CapacityType && a.Reservation+b.Reservation == "" {
+					differing(a.Extra, b.Extra, keys)
+				}
+			}
+		}
+	}
+	out := slices.Sorted(maps.Keys(keys))
+	for _, key := range out {
+		t.key(key) // before several goroutines look at it
+	}
+	return out
+}
+
+// differing notes the keys that two lists of labels disagree on.
+func differing(a, b []shape.Label, keys map[string]bool) {
+	for _, lists := range [2][2][]shape.Label{{a, b}, {b, a}} {
+		for _, l := range lists[0] {
+			if value, ok := shape.LabelValue(lists[1], l.Key); !ok || value != l.Value {
+				keys[l.Key] = true
+			}
+		}
+	}
+}
+
+// Ruling is what a claim has to require, beside types, zones and capacity types, to be launched from none but some columns of
+// a pool: of each label in which offerings differ that are alike otherwise the values that those columns have. It says
+// nothing of labels that rule nothing out, or that some of the columns lack.
+func (t *Table) Ruling(p *Pool, columns bitset.Set) []shape.Requirement {
+	var out []shape.Requirement
+	for _, key := range t.Traits().twins {
+		k := t.key(key)
+		if k.absent.Meets(columns) {
+			continue
+		}
+		var values []string
+		for i, value := range k.values {
+			if k.columns[i].Meets(columns) {
+				values = append(values, value)
+			}
+		}
+		r := shape.Requirement{Key: key, Values: values}
+		if p.Usable.MeetsBeyond(t.meeting(require.Of(r))) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// combined are the usable columns of a pool that a claim for some columns may be launched from as far as other labels than
+// type, zone and capacity type say.
+func (t *Table) combined(p *Pool, columns bitset.Set) bitset.Set {
+	usable := p.Usable
+	for _, r := range t.Ruling(p, columns) {
+		usable = usable.And(t.meeting(require.Of(r)))
+	}
+	return usable
+}
