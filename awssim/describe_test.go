@@ -334,6 +334,10 @@ func TestPricing(t *testing.T) {
 	if metal["m5.metal"] == "" || shared["m5.metal"] != "" {
 		t.Errorf("m5.metal costs %q among bare metal, %q among shared", metal["m5.metal"], shared["m5.metal"])
 	}
+	own := read(append(filters, term("tenancy", "Dedicated"), term("productFamily", "Compute Instance")))
+	if own["m5.large"] != "0.1177000000" || own["t2.micro"] != "" || own["m5.metal"] != "" {
+		t.Errorf("dedicated m5.large costs %q, want a tenth more than shared; t2.micro %q and m5.metal %q, want no price", own["m5.large"], own["t2.micro"], own["m5.metal"])
+	}
 	_, err := client.GetProducts(t.Context(), &pricing.GetProductsInput{ServiceCode: aws.String("AmazonEC2"), Filters: []pricingtypes.Filter{term("colour", "red")}})
 	wantCode(t, err, "InvalidParameterException")
 }

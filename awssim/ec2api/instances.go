@@ -139,7 +139,7 @@ func instanceXML(s *world.State, in *world.Instance) instance {
 	state := s.SeenState(in)
 	out := instance{
 		ID: in.ID, Image: in.Image.ID, State: stateOf(state), Type: in.Type.Name, LaunchTime: stamp(in.Launched),
-		Placement:       placement{Zone: in.Subnet.Zone.Name, ZoneID: in.Subnet.Zone.ID, Tenancy: "default"},
+		Placement:       placement{Zone: in.Subnet.Zone.Name, ZoneID: in.Subnet.Zone.ID, Tenancy: in.Tenancy()},
 		PlatformDetails: "Linux/UNIX", UsageOperation: "RunInstances", Monitoring: monitoring{"disabled"},
 		Arch: in.Type.Arch, RootType: "ebs", RootName: in.Image.RootDevice, Virtualization: "hvm",
 		SpotRequest: in.SpotRequest, Token: in.Token, Tags: s.SeenTags(&in.Tags), Hypervisor: "xen",
@@ -154,9 +154,6 @@ func instanceXML(s *world.State, in *world.Instance) instance {
 	out.ReservedSpec = in.Data.CapacityReservationSpecification
 	if in.Image.Windows {
 		out.Platform, out.PlatformDetails, out.UsageOperation = "windows", "Windows", "RunInstances:0002"
-	}
-	if p := in.Data.Placement; p != nil {
-		out.Placement.Tenancy = cmp.Or(p.Tenancy, "default")
 	}
 	if g := in.Group; g != nil {
 		out.Placement.Group, out.Placement.GroupID, out.Placement.Partition = g.Name, g.ID, in.Partition

@@ -53,7 +53,7 @@ func platformOf(windows bool) string {
 func reservationXML(s *world.State, r *world.CapacityReservation) capacityReservation {
 	out := capacityReservation{
 		ID: r.ID, Arn: s.ARN("ec2", "capacity-reservation/"+r.ID), Owner: s.Account, Type: r.Type.Name, Platform: platformOf(r.Windows),
-		Zone: r.Zone.Name, ZoneID: r.Zone.ID, Tenancy: "default", Total: r.Total, Available: r.Available(), State: r.State(s.Now),
+		Zone: r.Zone.Name, ZoneID: r.Zone.ID, Tenancy: r.Tenancy(), Total: r.Total, Available: r.Available(), State: r.State(s.Now),
 		Start: stamp(r.Start), EndKind: "unlimited", Criteria: "open", Created: stamp(r.Created), Kind: r.Kind(),
 		Interruptible: r.Interruptible, Tags: s.SeenTags(&r.Tags),
 	}
@@ -143,6 +143,8 @@ func (a *api) createCapacityReservation(_ context.Context, c *wire.Call, in *cre
 		return nil, apierror.Invalid("Invalid value '%s' for InstanceMatchCriteria.", in.Criteria)
 	case (in.EndKind == "limited") == in.End.IsZero():
 		return nil, apierror.New("InvalidParameterCombination", "EndDate goes with the EndDateType limited, and only with it.")
+	case in.Tenancy != "" && in.Tenancy != world.SharedTenancy && in.Tenancy != world.DedicatedTenancy:
+		return nil, apierror.Invalid("Invalid value '%s' for Tenancy.", in.Tenancy)
 	case in.Platform != "Linux/UNIX" && in.Platform != "Windows":
 		return nil, apierror.Invalid("The platform '%s' is not simulated: use Linux/UNIX or Windows.", in.Platform)
 	}
@@ -156,7 +158,7 @@ func (a *api) createCapacityReservation(_ context.Context, c *wire.Call, in *cre
 			return apierror.DryRun()
 		}
 		r.Windows, r.Targeted, r.Total, r.End = in.Platform == "Windows", in.Criteria == "targeted", in.Count, in.End
-		r.Tags = launchspec.TagsFor(in.Tags, "capacity-reservation")
+		r.Dedicated, r.Tags = in.Tenancy == world.DedicatedTenancy, launchspec.TagsFor(in.Tags, "capacity-reservation")
 		out, err = world.Once(s, c.Action, in.ClientToken, c.Fingerprint(), func() (*reservationOut, error) {
 			if err := s.Reserve(r); err != nil {
 				return nil, err
@@ -229,7 +231,7 @@ func (a *api) createInterruptible(_ context.Context, c *wire.Call, in *splitRese
 		}
 		out, err = world.Once(s, c.Action, in.ClientToken, c.Fingerprint(), func() (*splitReservationOut, error) {
 			part := &world.CapacityReservation{
-				Type: source.Type, Zone: source.Zone, Windows: source.Windows, Targeted: true, Interruptible: true, Source: source.ID,
+				Type: source.Type, Zone: source.Zone, Windows: source.Windows, Targeted: true, Interruptible: true, Source: source.ID, Dedicated: source.Dedicated,
 				Total: in.Count, End: source.End, Tags: launchspec.TagsFor(in.Tags, "capacity-reservation"),
 			}
 			if err := s.Reserve(part); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
 	"github.com/dovetail-sh/dovetail/awssim/wire"
+	"github.com/dovetail-sh/dovetail/awssim/world"
 	"github.com/dovetail-sh/dovetail/catalog"
 )
 
@@ -67,26 +68,31 @@ func getProducts(_ context.Context, _ *wire.Call, in *getProductsIn) (*getProduc
 			if !sold {
 				continue
 			}
-			kept, err := in.matches(region, t)
-			if err != nil {
-				return nil, err
+			for _, tenancy := range tenancies(t) {
+				kept, err := in.matches(region, t, tenancy)
+				if err != nil {
+					return nil, err
+				}
+				if !kept {
+					continue
+				}
+				at++
+				if at <= skip {
+					continue
+				}
+				if len(out.PriceList) == most {
+					out.NextToken = base64.RawURLEncoding.EncodeToString([]byte("skip " + strconv.Itoa(at-1)))
+					return out, nil
+				}
+				if tenancy == dedicated {
+					price = world.DedicatedPrice(t, price)
+				}
+				product, err := json.Marshal(describe(region, t, tenancy, price))
+				if err != nil {
+					return nil, fmt.Errorf("encoding the price of %s: %w", t.Name, err)
+				}
+				out.PriceList = append(out.PriceList, string(product))
 			}
-			if !kept {
-				continue
-			}
-			at++
-			if at <= skip {
-				continue
-			}
-			if len(out.PriceList) == most {
-				out.NextToken = base64.RawURLEncoding.EncodeToString([]byte("skip " + strconv.Itoa(at-1)))
-				return out, nil
-			}
-			product, err := json.Marshal(describe(region, t, price))
-			if err != nil {
-				return nil, fmt.Errorf("encoding the price of %s: %w", t.Name, err)
-			}
-			out.PriceList = append(out.PriceList, string(product))
 		}
 	}
 	return out, nil
@@ -116,11 +122,28 @@ func places() []catalog.Region {
 	return out
 }
 
+// Tenancies, in the words of the price list.
+const (
+	shared    = "Shared"
+	dedicated = "Dedicated"
+)
+
+// tenancies are those that the list has prices of a type for. Bare metal is always dedicated to it.
+func tenancies(t *catalog.Type) []string {
+	switch {
+	case t.Bare:
+		return []string{dedicated}
+	case world.TakesDedicated(t):
+		return []string{shared, dedicated}
+	}
+	return []string{shared}
+}
+
 // attributes are what products can be filtered by.
-func attributes(region catalog.Region, t *catalog.Type) map[string]string {
-	tenancy, family := "Shared", "Compute Instance"
+func attributes(region catalog.Region, t *catalog.Type, tenancy string) map[string]string {
+	family := "Compute Instance"
 	if t.Bare {
-		tenancy, family = "Dedicated", "Compute Instance (bare metal)"
+		family = "Compute Instance (bare metal)"
 	}
 	storage := "EBS only"
 	if t.Disk.Count > 0 {
@@ -150,14 +173,14 @@ func attributes(region catalog.Region, t *catalog.Type) map[string]string {
 	}
 }
 
-func (in *getProductsIn) matches(region catalog.Region, t *catalog.Type) (bool, error) {
+func (in *getProductsIn) matches(region catalog.Region, t *catalog.Type, tenancy string) (bool, error) {
 	// The two that nearly all callers give first, before a map is built.
 	for _, f := range in.Filters {
 		if f.Field == "regionCode" && f.Value != region.Name || f.Field == "instanceType" && f.Value != t.Name {
 			return false, nil
 		}
 	}
-	have := attributes(region, t)
+	have := attributes(region, t, tenancy)
 	for _, f := range in.Filters {
 		value, known := have[f.Field]
 		switch {
@@ -211,12 +234,15 @@ type dimension struct {
 	Price       map[string]string `json:"pricePerUnit"`
 }
 
-func describe(region catalog.Region, t *catalog.Type, micro int64) product {
+func describe(region catalog.Region, t *catalog.Type, tenancy string, micro int64) product {
 	h := fnv.New64a()
 	fmt.Fprint(h, region.Name, t.Name)
+	if tenancy == dedicated && !t.Bare {
+		fmt.Fprint(h, tenancy)
+	}
 	sku := strings.ToUpper(strconv.FormatUint(h.Sum64()|1<<63, 36))[:12]
 	usd := fmt.Sprintf("%d.%06d0000", micro/1_000_000, micro%1_000_000)
-	have := attributes(region, t)
+	have := attributes(region, t, tenancy)
 	var p product
 	p.Product.Family, p.Product.SKU = have["productFamily"], sku
 	delete(have, "productFamily")

@@ -199,18 +199,15 @@ func (s *State) checkLaunch(o order) error {
 	return checkUserData(o.Data.UserData)
 }
 
-// checkModelled refuses launches that are not simulated: dedicated hosts, and
-// markets that do not exist.
+// checkModelled refuses launches that are not simulated, and markets that do
+// not exist.
 func checkModelled(o order) error {
 	switch market := o.Data.Market(); market {
 	case "", OnDemand, Spot, BlockMarket, InterruptibleMarket:
 	default:
 		return apierror.Invalid("Invalid value '%s' for MarketType.", market)
 	}
-	if p := o.Data.Placement; p != nil && (p.Tenancy == "host" || p.HostID != "") {
-		return apierror.New("Unsupported", "Dedicated hosts are not simulated.")
-	}
-	return nil
+	return checkTenancy(o)
 }
 
 // maxUserData is EC2's limit on user data in bytes before base64.

@@ -32,11 +32,13 @@ type CapacityReservation struct {
 	// reservation that it was split from.
 	Interruptible bool
 	Source        string
-	Total         int
-	Created       time.Time
-	Start, End    time.Time // End is zero without an end
-	Cancelled     bool
-	Tags          []launchspec.Tag
+	// Dedicated says that its machines run on hardware of the account's own.
+	Dedicated  bool
+	Total      int
+	Created    time.Time
+	Start, End time.Time // End is zero without an end
+	Cancelled  bool
+	Tags       []launchspec.Tag
 
 	used int // instances that run in it
 }
@@ -196,7 +198,7 @@ func (s *State) targeted(o order, id, market string) (*CapacityReservation, erro
 	case r.market() != market && (market != OnDemand || r.market() != ""):
 		return nil, apierror.New("InvalidParameterCombination", "The capacity reservation %s needs the market type %q.", id, cmp.Or(r.market(), OnDemand))
 	case !r.fits(o):
-		return nil, apierror.New("InvalidParameterCombination", "The capacity reservation %s is for %s in %s.", id, r.Type.Name, r.Zone.Name)
+		return nil, apierror.New("InvalidParameterCombination", "The capacity reservation %s is for %s in %s with %s tenancy.", id, r.Type.Name, r.Zone.Name, r.Tenancy())
 	case r.State(s.Now) != "active":
 		return nil, apierror.New("InvalidState", "The capacity reservation %s is %s.", id, r.State(s.Now))
 	case r.Available() == 0:
@@ -206,7 +208,15 @@ func (s *State) targeted(o order, id, market string) (*CapacityReservation, erro
 }
 
 func (r *CapacityReservation) fits(o order) bool {
-	return r.Type == o.Type && r.Zone == o.Subnet.Zone && r.Windows == o.Image.Windows
+	return r.Type == o.Type && r.Zone == o.Subnet.Zone && r.Windows == o.Image.Windows && r.Dedicated == (tenancyOf(o.Data) == DedicatedTenancy)
+}
+
+// Tenancy is EC2's word for on whose hardware the machines run.
+func (r *CapacityReservation) Tenancy() string {
+	if r.Dedicated {
+		return DedicatedTenancy
+	}
+	return SharedTenancy
 }
 
 func noRoom() error {

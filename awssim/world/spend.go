@@ -46,6 +46,12 @@ func (s *State) bill(in *Instance, price int64) {
 	}
 	in.billed = until
 	full, _ := s.Price(Pool{in.Type.Name, in.Subnet.Zone.Name, OnDemand})
+	if in.Tenancy() == DedicatedTenancy {
+		full = DedicatedPrice(in.Type, full)
+		if !in.Spot {
+			price = full
+		}
+	}
 	s.spending.Paid += part(price, until.Sub(from))
 	s.spending.OnDemand += part(full, until.Sub(from))
 }

@@ -1,6 +1,7 @@
 package offering
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -40,6 +41,44 @@ func TestPut(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, it.Offerings); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// Dedicated machines are on offer only to those who ask, always cost more than shared ones, and may be short by themselves.
+func TestPutDedicated(t *testing.T) {
+	t.Parallel()
+	m := Market{
+		ZoneIDs:   map[string]string{"a": ""},
+		Sold:      map[string][]string{"m5.large": {"a"}, "t2.large": {"a"}},
+		Prices:    prices{},
+		Shortage:  NewShortage(testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))),
+		Dedicated: func(string, string) (shape.Money, bool) { return shape.Dollar * 11 / 10, true },
+	}
+	both := []ec2types.UsageClassType{ec2types.UsageClassTypeOnDemand, ec2types.UsageClassTypeSpot}
+	m.Shortage.Note(Pool{CapacityType: shape.Spot, InstanceType: "m5.large", Zone: "a", Dedicated: true})
+	tenancy := func(value string) []shape.Label {
+		return []shape.Label{{Key: awsv1.LabelInstanceTenancy, Value: value}}
+	}
+	it := &shape.InstanceType{Name: "m5.large"}
+	m.Put(it, both, true)
+	want := []shape.Offering{
+		{Zone: "a", CapacityType: shape.OnDemand, Price: shape.Dollar, Available: true, Extra: tenancy("default")},
+		{Zone: "a", CapacityType: shape.OnDemand, Price: shape.Dollar * 11 / 10, Available: true, Extra: tenancy("dedicated")},
+		{Zone: "a", CapacityType: shape.Spot, Price: shape.Dollar / 2, Available: true, Extra: tenancy("default")},
+		{Zone: "a", CapacityType: shape.Spot, Price: shape.Dollar/2 + 1, Extra: tenancy("dedicated")}, // one price for both; sold out
+	}
+	if diff := cmp.Diff(want, it.Offerings); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	old := &shape.InstanceType{Name: "t2.large"}
+	m.Put(old, both, true)
+	if len(old.Offerings) != 2 || old.Offerings[0].Extra != nil {
+		t.Errorf("EC2 has no dedicated t2.large, and on offer are %+v", old.Offerings)
+	}
+	if !slices.ContainsFunc(old.Requirements, func(r shape.Requirement) bool {
+		return r.Key == awsv1.LabelInstanceTenancy && slices.Equal(r.Values, []string{"default"})
+	}) {
+		t.Errorf("a t2.large does not say that it is shared: %+v", old.Requirements)
 	}
 }
 

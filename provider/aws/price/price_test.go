@@ -148,9 +148,44 @@ func TestLocalZonesHaveTheirOwnPrices(t *testing.T) {
 	if err := b.RefreshOnDemand(t.Context(), api, []string{boston, "us-east-1a", boston}); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"us-east-1", "us-east-1", "us-east-1-bos-1", "us-east-1-bos-1"}; !slices.Equal(asked, want) {
-		t.Errorf("asked for prices of %v, want %v: both kinds of each", asked, want)
+	if want := []string{"us-east-1", "us-east-1", "us-east-1", "us-east-1-bos-1", "us-east-1-bos-1", "us-east-1-bos-1"}; !slices.Equal(asked, want) {
+		t.Errorf("asked for prices of %v, want %v: shared, metal and dedicated of each", asked, want)
 	}
 	onDemand("m5.large", boston, 150_000)
 	onDemand("m5.large", "us-east-1a", 123_000)
+}
+
+// Dedicated machines have prices of their own, which are known once AWS told them, and do not change those of shared ones.
+func TestDedicatedMachinesHaveTheirOwnPrices(t *testing.T) {
+	t.Parallel()
+	b := New("us-east-1")
+	if p, ok := b.Dedicated("m5.large", "us-east-1a"); ok {
+		t.Errorf("a dedicated m5.large costs %s before AWS told it", p)
+	}
+	down := false
+	api := productsFunc(func(in *pricing.GetProductsInput) (*pricing.GetProductsOutput, error) {
+		told := map[string]string{}
+		for _, f := range in.Filters {
+			told[awssdk.ToString(f.Field)] = awssdk.ToString(f.Value)
+		}
+		switch {
+		case told["tenancy"] == "Shared":
+			return &pricing.GetProductsOutput{PriceList: []string{m5}}, nil
+		case told["productFamily"] != "Compute Instance":
+			return &pricing.GetProductsOutput{}, nil
+		case down:
+			return nil, errors.New("down")
+		}
+		return &pricing.GetProductsOutput{PriceList: []string{strings.Replace(m5, "0.123", "0.150", 1)}}, nil
+	})
+	for range 2 {
+		_ = b.RefreshOnDemand(t.Context(), api, nil) // fails the second time, and keeps what it knows
+		down = true
+		if shared, _ := b.OnDemand("m5.large", "us-east-1a"); shared != 123_000 {
+			t.Errorf("a shared m5.large costs %s, want 0.1230", shared)
+		}
+		if own, ok := b.Dedicated("m5.large", "us-east-1a"); !ok || own != 150_000 {
+			t.Errorf("a dedicated m5.large costs %s, %v; want 0.1500", own, ok)
+		}
+	}
 }
