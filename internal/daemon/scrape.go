@@ -12,6 +12,7 @@ import (
 
 	autoscalingv1beta1 "github.com/dovetail-sh/dovetail/api/autoscaling/v1beta1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/controller/census"
 	"github.com/dovetail-sh/dovetail/internal/controller/transition"
 )
@@ -50,13 +51,14 @@ func (k *kit) addObservers(ctx context.Context) (*gauges, error) {
 	}
 	k.times = census.NewTimes(k.metrics.Pods, k.clock, active)
 	_, err = pods.AddEventHandler(k.times)
-	return &gauges{
-		kit: k, observer: observer, unsynced: k.clock.Now(),
-		census: &census.Census{
-			Client: k.client, Metrics: k.metrics, Clock: k.clock, Price: k.price, Times: k.times,
-			Aggregate: k.config.DisableObservability, ByGroup: k.config.AggregateNodes,
-		},
-	}, errors.Join(err, observer.Follow(ctx, k.manager.GetCache(), kinds...))
+	counts := &census.Census{
+		Client: k.client, Metrics: k.metrics, Clock: k.clock, Price: k.price, Times: k.times,
+		Aggregate: k.config.DisableObservability, ByGroup: k.config.AggregateNodes,
+	}
+	if k.config.Cloud == config.CloudAWS {
+		counts.Offered = k.mirror.Offered // others have a list that does not change
+	}
+	return &gauges{kit: k, observer: observer, unsynced: k.clock.Now(), census: counts}, errors.Join(err, observer.Follow(ctx, k.manager.GetCache(), kinds...))
 }
 
 // price is what a claim's machine costs, in dollars an hour.

@@ -283,16 +283,27 @@ func clusterMetrics(t *table) ClusterMetrics {
 	}
 }
 
-// CloudMetrics describe calls to the cloud.
+// CloudMetrics describe calls to the cloud, and what it sells.
 type CloudMetrics struct {
 	Duration *prometheus.HistogramVec
 	Errors   *prometheus.CounterVec
+
+	TypeCPU           *prometheus.GaugeVec
+	TypeMemory        *prometheus.GaugeVec
+	OfferingAvailable *prometheus.GaugeVec
+	OfferingPrice     *prometheus.GaugeVec
 }
 
 func cloudMetrics(t *table) CloudMetrics {
+	offering := []string{"instance_type", "capacity_type", "zone"}
 	return CloudMetrics{
 		Duration: t.histogram("cloudprovider_duration_seconds", "Seconds that calls to the cloud took.", "controller", "method", "provider"),
 		Errors:   t.counter("cloudprovider_errors_total", "Calls to the cloud that failed.", "controller", "method", "provider", "error"),
+
+		TypeCPU:           t.gauge("cloudprovider_instance_type_cpu_cores", "Cores of an instance type.", "instance_type"),
+		TypeMemory:        t.gauge("cloudprovider_instance_type_memory_bytes", "Memory of an instance type, as nodes are planned with.", "instance_type"),
+		OfferingAvailable: t.gauge("cloudprovider_instance_type_offering_available", "1 for what can be bought just now, 0 for what is short.", offering...),
+		OfferingPrice:     t.gauge("cloudprovider_instance_type_offering_price_estimate", "Price in dollars an hour that plans count with.", offering...),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // Census counts.
@@ -25,6 +26,9 @@ type Census struct {
 	// Price is what a claim's machine costs, in dollars an hour; ok is false if nobody knows.
 	Price func(claim *karpenterv1.NodeClaim) (dollars float64, ok bool)
 
+	// Offered is what a cloud last offered to a pool, nil if nobody has asked. Without it the market is not counted.
+	Offered func(pool string) *translate.Offer
+
 	// Times knows of pods that wait; nil for a Census without.
 	Times *Times
 
@@ -34,6 +38,7 @@ type Census struct {
 	// ByGroup gives the metrics of nodes one series for all nodes of a pool, zone and capacity type, instead of one each.
 	ByGroup bool
 
+	offers   []*translate.Offer // that the market's gauges are of
 	unpriced map[types.UID]bool // claims whose price could not be found, counted already
 }
 
@@ -56,6 +61,7 @@ func (c *Census) Refresh(ctx context.Context) error {
 	c.cluster(nodes.Items, held)
 	c.pools(pools.Items, claims.Items, nodes.Items, now)
 	c.zones(pods.Items)
+	c.market(pools.Items)
 	if c.Aggregate {
 		return nil
 	}
