@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/board"
+	"github.com/dovetail-sh/dovetail/engine/fanout"
 	"github.com/dovetail-sh/dovetail/engine/feasible"
 	"github.com/dovetail-sh/dovetail/engine/pack"
 	"github.com/dovetail-sh/dovetail/engine/shape"
@@ -27,7 +28,7 @@ type Planner struct {
 func (pl *Planner) Plan(s shape.Snapshot, p Policy) Decision {
 	t := feasible.CompileAfter(pl.last, &s, p.Preferences == RespectPreferences)
 	pl.last = t
-	st := spread.New(t)
+	st := neighbours(t)
 	b := board.New(t, st)
 	result := pack.Pack(b, pack.Task{NodePrice: p.NodePrice, Effort: p.Effort, Strict: p.MinValues == MinValuesStrict})
 
@@ -38,6 +39,20 @@ func (pl *Planner) Plan(s shape.Snapshot, p Policy) Decision {
 	a.refuse(result.Stuck)
 	a.decision.Bound = min(result.Floor, a.decision.Price)
 	return a.decision
+}
+
+// leastOpening is from how many pods on it is taken for granted that nodes are going to be opened.
+const leastOpening = 500
+
+// neighbours compiles the rules about neighbours, and meanwhile prepares for opening nodes if that is to be expected.
+func neighbours(t *feasible.Table) (st *spread.State) {
+	compile := func() { st = spread.New(t) }
+	if len(t.Snapshot().Pods) < leastOpening {
+		compile()
+	} else {
+		fanout.Both(compile, t.Prepare)
+	}
+	return st
 }
 
 // assembler turns counts of classes back into pods.

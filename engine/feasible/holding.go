@@ -50,6 +50,26 @@ func (p *Pool) climb(dim int) ladder {
 	return l
 }
 
+// ladder is that of a dimension.
+func (p *Pool) ladder(dim int) *ladder {
+	l := &p.ladders[dim]
+	if l.rungs == nil {
+		*l = p.climb(dim)
+	}
+	return l
+}
+
+// Prepare works out what is asked of the columns when nodes are opened, which else is done when it is first asked for.
+// It uses nothing of the Table but columns and pools.
+func (t *Table) Prepare() {
+	t.Traits()
+	for _, p := range t.Pools {
+		for d := range p.ladders {
+			p.ladder(d)
+		}
+	}
+}
+
 // Holding keeps in columns those of the pool that hold the load. It must not be called from two
 // goroutines at once.
 func (p *Pool) Holding(load []int64, columns bitset.Set) {
@@ -57,10 +77,7 @@ func (p *Pool) Holding(load []int64, columns bitset.Set) {
 		if n <= 0 {
 			continue
 		}
-		l := &p.ladders[d]
-		if l.rungs == nil {
-			*l = p.climb(d)
-		}
+		l := p.ladder(d)
 		i, _ := slices.BinarySearch(l.rungs, n)
 		if i == len(l.rungs) {
 			clear(columns)

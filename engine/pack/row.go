@@ -2,12 +2,10 @@ package pack
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
 	"github.com/dovetail-sh/dovetail/engine/feasible"
-	"github.com/dovetail-sh/dovetail/engine/spread"
 )
 
 // row is items that are interchangeable while packing: the same requests, the same places,
@@ -27,41 +25,6 @@ type row struct {
 	bucket int // that the row is in
 }
 
-// hostRule is a hostname rule with what the innermost loop asks of it.
-type hostRule struct {
-	kind  spread.RuleKind
-	self  bool
-	first bool // no pod is counted anywhere yet: a pod of the row may be the first
-	max   int32
-	tally int32
-}
-
-// room is how many more pods a node with this count may take, at most n.
-func (r *hostRule) room(have, n int32) int32 {
-	switch r.kind {
-	case spread.Skew:
-		// A new node could always be made, and would be empty: the minimum is 0.
-		if r.self {
-			return min(n, r.max-have)
-		}
-		if have > r.max {
-			return 0
-		}
-	case spread.Near:
-		if have == 0 && !r.first {
-			return 0
-		}
-	case spread.Apart:
-		if have > 0 {
-			return 0
-		}
-		if r.self {
-			return min(n, 1)
-		}
-	}
-	return n
-}
-
 // bucket is rows with the same requests and places, so that how many fit is worked out once.
 type bucket struct {
 	need []int64
@@ -73,27 +36,35 @@ type bucket struct {
 	scarce bool
 }
 
+// rowKey is what the items of a row have in common.
+type rowKey struct{ size, mask, part int32 }
+
 // buildRows groups the items.
 func (s *solver) buildRows() {
-	at := make(map[string]int, len(s.items))
-	s.rows = make([]row, 0, len(s.items))
-	var key []byte
+	at := make(map[rowKey]int, len(s.items))
 	rowOf := make([]int, len(s.items))
+	var firsts []int // by row: its first item
+	hosts := newHosts(s.spread)
 	for i, it := range s.items {
-		c := s.table.Classes[it.Class]
-		key = binary.LittleEndian.AppendUint32(key[:0], uint32(c.Size))
-		key = binary.LittleEndian.AppendUint32(key, uint32(s.maskOf[i]))
-		key = s.appendHosts(key, it.Class)
-		r, ok := at[string(key)]
+		key := rowKey{s.table.Classes[it.Class].Size, int32(s.maskOf[i]), hosts.part(it.Class)}
+		r, ok := at[key]
 		if !ok {
-			r = len(s.rows)
-			at[string(key)] = r
-			s.rows = append(s.rows, row{need: c.Need, shared: c.Shared, mask: s.maskOf[i], class: it.Class})
-			s.bindHosts(&s.rows[r])
+			r = len(firsts)
+			at[key] = r
+			firsts = append(firsts, i)
 		}
 		rowOf[i] = r
+	}
+	s.near = hosts.near
+	s.rows = make([]row, len(firsts))
+	for r, i := range firsts {
+		class := s.items[i].Class
+		c, part := s.table.Classes[class], &hosts.parts[hosts.part(class)]
+		s.rows[r] = row{need: c.Need, shared: c.Shared, mask: s.maskOf[i], class: class, rules: part.rules, adds: part.adds}
+	}
+	for i, r := range rowOf {
 		s.rows[r].next++ // counts its items for now
-		s.rows[r].left += it.Count
+		s.rows[r].left += s.items[i].Count
 	}
 	rest := make([]int, len(s.items))
 	for r := range s.rows {
@@ -103,24 +74,6 @@ func (s *solver) buildRows() {
 	}
 	for i, r := range rowOf {
 		s.rows[r].items = append(s.rows[r].items, i)
-	}
-}
-
-// bindHosts compiles a row's hostname rules.
-func (s *solver) bindHosts(r *row) {
-	own := &s.spread.Classes[r.class]
-	for i := range own.Rules {
-		if rule := &own.Rules[i]; s.spread.Keys[rule.Key].Host {
-			if rule.Kind == spread.Near {
-				s.near = append(s.near, rule.Tally)
-			}
-			r.rules = append(r.rules, hostRule{kind: rule.Kind, self: rule.Self, first: s.spread.FirstHere(rule), max: rule.MaxSkew, tally: rule.Tally})
-		}
-	}
-	for _, tally := range own.Adds {
-		if s.spread.Keys[s.spread.Tallies[tally].Key].Host {
-			r.adds = append(r.adds, tally)
-		}
 	}
 }
 
@@ -146,30 +99,6 @@ func (s *solver) buildBuckets() {
 		s.buckets[b].left += s.rows[r].left
 		s.rows[r].bucket = b
 	}
-}
-
-// appendHosts describes which part a class has in hostname rules.
-func (s *solver) appendHosts(key []byte, class int) []byte {
-	own := &s.spread.Classes[class]
-	if !own.Hosts {
-		return key
-	}
-	for i := range own.Rules {
-		if r := &own.Rules[i]; s.spread.Keys[r.Key].Host {
-			key = append(key, 'r', byte(r.Kind), 0)
-			if r.Self {
-				key[len(key)-1] = 1
-			}
-			key = binary.LittleEndian.AppendUint32(key, uint32(r.Tally))
-			key = binary.LittleEndian.AppendUint32(key, uint32(r.MaxSkew))
-		}
-	}
-	for _, tally := range own.Adds {
-		if s.spread.Keys[s.spread.Tallies[tally].Key].Host {
-			key = binary.LittleEndian.AppendUint32(append(key, 'a'), uint32(tally))
-		}
-	}
-	return key
 }
 
 // filling is what one machine would take: scratch that is filled again and again.

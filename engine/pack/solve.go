@@ -2,9 +2,9 @@ package pack
 
 import (
 	"math"
-	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/fanout"
 	"github.com/dovetail-sh/dovetail/engine/feasible"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/engine/spread"
@@ -17,8 +17,20 @@ func (p *packer) solve(items []Item, l *limits, effort int) *solver {
 		return s
 	}
 	s.prepare()
-	for _, pools := range tiers(s.table) {
-		s.tier(pools)
+	tiers := tiers(s.table)
+	kinds := make([][]kind, len(tiers))
+	fanout.Both(s.buildRows, func() {
+		if len(tiers) > 0 {
+			kinds[0] = s.kinds(tiers[0]) // there are hardly ever others
+		}
+	})
+	for i, pools := range tiers {
+		if i > 0 && s.leftOver() > 0 {
+			kinds[i] = s.kinds(pools)
+		}
+		if len(kinds[i]) > 0 {
+			s.tier(pools, kinds[i])
+		}
 	}
 	if s.leftOver() > 0 || len(s.floors) != 1 || s.nodePrice > 0 {
 		s.floor = 0
@@ -82,7 +94,6 @@ func (s *solver) prepare() {
 	for _, p := range s.table.Pools {
 		s.allFree = append(s.allFree, p.AllFree())
 	}
-	s.buildRows()
 }
 
 // tiers groups pools of equal weight, highest weight first. Pools of one tier compete on price.
@@ -97,15 +108,8 @@ func tiers(t *feasible.Table) [][]int {
 	return out
 }
 
-// tier opens nodes from some pools until nothing more can be packed into them.
-func (s *solver) tier(pools []int) {
-	if !slices.ContainsFunc(s.rows, func(r row) bool { return r.left > 0 }) {
-		return
-	}
-	kinds := s.kinds(pools)
-	if len(kinds) == 0 {
-		return
-	}
+// tier opens nodes from some pools, of these kinds, until nothing more can be packed into them.
+func (s *solver) tier(pools []int, kinds []kind) {
 	aside := s.together(kinds)
 	st := s.save()
 	anywhere := math.Inf(1)

@@ -48,6 +48,9 @@ func (s *State) findKin() {
 // leads reports whether a class is the first of its kin. The others are given what it gets.
 func (s *State) leads(class int) bool { return s.kin[class] == int32(class) }
 
+// Kin is the first of the classes that are like a class in all that has to do with neighbours.
+func (s *State) Kin(class int) int32 { return s.kin[class] }
+
 // followKin gives classes what the first of their kin has. Rules are written to later on, for each class by itself.
 func (s *State) followKin() {
 	for i, first := range s.kin {
