@@ -25,7 +25,21 @@ func (a *assembler) open(bins []pack.Bin) {
 	}
 	a.launches, a.offers = map[string]*launch{}, map[string]*offer{}
 	a.table.Traits() // before several goroutines ask
-	how := make([]*launch, len(bins))
+	how, pods := make([]*launch, len(bins)), [][]shape.PodID(nil)
+	fanout.Both(func() {
+		a.settle(bins, slack, how)
+	}, func() {
+		pods = a.podsOf(bins)
+	})
+	a.decision.Open = make([]NewNode, len(bins))
+	a.newNodes(bins, how, pods)
+	for i := range a.decision.Open {
+		a.decision.Price += a.decision.Open[i].Price
+	}
+}
+
+// settle finds how each bin is launched.
+func (a *assembler) settle(bins []pack.Bin, slack *slack, how []*launch) {
 	var launches []*launch
 	for i := range bins {
 		l, found := a.launch(&bins[i], a.reserve(&bins[i], slack.narrow(&bins[i], bins[i].Columns)))
@@ -34,11 +48,6 @@ func (a *assembler) open(bins []pack.Bin) {
 		}
 	}
 	a.describe(launches)
-	a.decision.Open = make([]NewNode, len(bins))
-	a.newNodes(bins, how)
-	for i := range a.decision.Open {
-		a.decision.Price += a.decision.Open[i].Price
-	}
 }
 
 // launch is what new nodes with the same choice of columns and the same wishes share.
@@ -124,8 +133,8 @@ func (a *assembler) wheres(b *pack.Bin) []*feasible.Where {
 // leastNodes is from how many nodes on it pays to have another processor write them down.
 const leastNodes = 100
 
-// newNodes writes down the nodes. Which pods of a class a node gets follows from the order of the bins.
-func (a *assembler) newNodes(bins []pack.Bin, how []*launch) {
+// podsOf lists each node's pods, ascending. Which pods of a class a node gets follows from the order of the bins.
+func (a *assembler) podsOf(bins []pack.Bin) [][]shape.PodID {
 	entries, pods := make([]int, len(bins)+1), make([]int, len(bins)+1) // how many the bins before each have
 	for i := range bins {
 		entries[i+1] = entries[i] + len(bins[i].Entries)
@@ -142,18 +151,29 @@ func (a *assembler) newNodes(bins []pack.Bin, how []*launch) {
 			a.next[class] += e.Count
 		}
 	}
-	ids := make([]shape.PodID, pods[len(bins)])
+	out, ids := make([][]shape.PodID, len(bins)), make([]shape.PodID, pods[len(bins)])
+	spans := fanout.Spans(len(bins), leastNodes)
+	fanout.Each(len(spans), func(part int) {
+		for i := spans[part].From; i < spans[part].Upto; i++ {
+			own := ids[pods[i]:pods[i]:pods[i+1]]
+			for k, e := range bins[i].Entries {
+				own = a.appendPods(own, a.items[e.Item].Class, first[entries[i]+k], e.Count)
+			}
+			slices.Sort(own)
+			out[i] = own
+		}
+	})
+	return out
+}
+
+// newNodes writes down the nodes.
+func (a *assembler) newNodes(bins []pack.Bin, how []*launch, pods [][]shape.PodID) {
 	spans := fanout.Spans(len(bins), leastNodes)
 	fanout.Each(len(spans), func(part int) {
 		var sum []int64
 		for i := spans[part].From; i < spans[part].Upto; i++ {
-			b, own := &bins[i], ids[pods[i]:pods[i]:pods[i+1]]
-			for k, e := range b.Entries {
-				own = a.appendPods(own, a.items[e.Item].Class, first[entries[i]+k], e.Count)
-			}
-			slices.Sort(own)
-			sum = append(sum[:0], b.Load...)
-			a.decision.Open[i] = a.newNode(i, b, how[i], own, sum)
+			sum = append(sum[:0], bins[i].Load...)
+			a.decision.Open[i] = a.newNode(i, &bins[i], how[i], pods[i], sum)
 		}
 	})
 }

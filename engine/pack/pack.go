@@ -250,13 +250,19 @@ func (p *packer) pack(items []Item, first int) (left []int) {
 
 // keep takes a solver's bins over; at tells which of done its items are.
 func (p *packer) keep(s *solver, at func(int) int) {
-	p.bins = slices.Grow(p.bins, len(s.bins))
-	for _, b := range s.bins {
-		for i := range b.Entries {
-			b.Entries[i].Item = at(b.Entries[i].Item)
-			p.board.Spread.Close(p.done[b.Entries[i].Item].Class, b.Entries[i].Count)
+	for b := range s.bins {
+		entries := s.bins[b].Entries
+		for i := range entries {
+			entries[i].Item = at(entries[i].Item)
 		}
-		p.bins = append(p.bins, b)
+	}
+	for i, it := range s.items {
+		p.board.Spread.Close(it.Class, it.Count-s.left[i])
+	}
+	if p.bins == nil {
+		p.bins = s.bins
+	} else {
+		p.bins = append(p.bins, s.bins...)
 	}
 	p.steps += s.steps
 	p.floor = append(p.floor, s.floor)

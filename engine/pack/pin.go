@@ -124,6 +124,9 @@ func (o *outcomes) of(column int) (int32, bitset.Set) {
 // pinDaemons drops options of new nodes on which a daemon would run that pods on other nodes of the domain keep apart
 // from, and those with which daemons for which pods look would be elsewhere than planned.
 func (a *audit) pinDaemons() {
+	if !a.board.Spread.Guests() {
+		return
+	}
 	type claim struct {
 		rule   *spread.Rule
 		domain int32

@@ -48,6 +48,9 @@ func (s *State) invite() {
 	}
 }
 
+// Guests reports whether some daemon on a new node may matter to pods on other nodes.
+func (s *State) Guests() bool { return len(s.guests) > 0 }
+
 // hosted lists the tallies that count a guest on a new node, once for each guest.
 func (s *State) hosted(p *feasible.Pool, column int, free bitset.Set) []int32 {
 	var out []int32

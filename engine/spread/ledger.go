@@ -13,7 +13,11 @@ type Ledger struct {
 	s     *State
 	books []book  // by State.Tallies
 	skews []int32 // topology spread's tallies
+	hosts []int32 // hostname's tallies
 	sites []*Site // of the new nodes
+
+	joined  []int32 // domains of the new nodes, by node and key
+	scratch []int32 // by key
 }
 
 // book is one tally as far as nodes and pods are there.
@@ -30,10 +34,12 @@ type book struct {
 // NewLedger has the existing nodes with the pods that run. So many new nodes are going to join.
 func NewLedger(s *State, join int) *Ledger {
 	l := &Ledger{s: s, books: make([]book, len(s.Tallies)), sites: make([]*Site, 0, join)}
+	l.joined, l.scratch = make([]int32, 0, join*len(s.Keys)), make([]int32, len(s.Keys))
 	for k := range s.Tallies {
 		t, b, spare := &s.Tallies[k], &l.books[k], 0
 		if s.Keys[t.Key].Host {
 			spare = join
+			l.hosts = append(l.hosts, int32(k))
 		}
 		b.count = append(make([]int32, 0, len(t.running)+spare), t.running...)[:len(t.running)+spare]
 		for _, n := range t.running {
@@ -57,8 +63,15 @@ func NewLedger(s *State, join int) *Ledger {
 func (l *Ledger) Join(site *Site) (node int) {
 	node = len(l.s.table.Nodes) + len(l.sites)
 	l.sites = append(l.sites, site)
-	for k := range l.books {
-		if b := &l.books[k]; l.s.Keys[l.s.Tallies[k].Key].Host && node >= len(b.count) {
+	for k, d := range site.domains {
+		if l.s.Keys[k].Host {
+			d = int32(node)
+		}
+		l.joined = append(l.joined, d)
+	}
+	domains := l.domains(node)
+	for _, k := range l.hosts {
+		if b := &l.books[k]; node >= len(b.count) {
 			b.count = append(b.count, 0)
 			if b.nodes != nil {
 				b.nodes = append(b.nodes, 0)
@@ -66,7 +79,7 @@ func (l *Ledger) Join(site *Site) (node int) {
 		}
 	}
 	for _, k := range l.skews {
-		d := l.domain(l.s.Tallies[k].Key, node)
+		d := domains[l.s.Tallies[k].Key]
 		if d < 0 || !site.counted[k] {
 			continue
 		}
@@ -77,7 +90,7 @@ func (l *Ledger) Join(site *Site) (node int) {
 		}
 	}
 	for _, k := range site.hosts {
-		if d := l.domain(l.s.Tallies[k].Key, node); d >= 0 {
+		if d := domains[l.s.Tallies[k].Key]; d >= 0 {
 			l.books[k].count[d]++
 			l.books[k].pods++
 		}
@@ -85,13 +98,22 @@ func (l *Ledger) Join(site *Site) (node int) {
 	return node
 }
 
+// domains are those of a node, by key: -1 where it lacks the label. They are good until the next node's are asked for.
+func (l *Ledger) domains(node int) []int32 {
+	keys := len(l.s.Keys)
+	if n := node - len(l.s.table.Nodes); n >= 0 {
+		return l.joined[n*keys : (n+1)*keys]
+	}
+	for k := range l.scratch {
+		l.scratch[k] = l.s.NodeDomain(int32(k), node)
+	}
+	return l.scratch
+}
+
 // domain is in which domain of a key a node is, -1 if it lacks the label.
 func (l *Ledger) domain(key int32, node int) int32 {
-	if l.s.Keys[key].Host {
-		return int32(node)
-	}
 	if n := node - len(l.s.table.Nodes); n >= 0 {
-		return l.sites[n].domains[key]
+		return l.joined[n*len(l.s.Keys)+int(key)]
 	}
 	return l.s.NodeDomain(key, node)
 }
@@ -106,8 +128,9 @@ func (l *Ledger) counts(tally int32, node int) bool {
 
 // Add notes n more pods of a class on a node.
 func (l *Ledger) Add(class, node, n int) {
+	domains := l.domains(node)
 	for _, k := range l.s.Classes[class].Adds {
-		if d := l.domain(l.s.Tallies[k].Key, node); d >= 0 && l.counts(k, node) {
+		if d := domains[l.s.Tallies[k].Key]; d >= 0 && l.counts(k, node) {
 			b := &l.books[k]
 			if b.at > 0 && b.count[d] == b.least && b.nodes[d] > 0 {
 				b.at--
@@ -121,48 +144,39 @@ func (l *Ledger) Add(class, node, n int) {
 // Room is how many more pods of a class the rules allow on a node that is there, at most limit. It may be less than
 // fit in the end, but is not 0 unless none does.
 func (l *Ledger) Room(class, node, limit int) int {
-	n, _, _ := l.room(class, limit, func(r *Rule) int32 { return l.domain(r.Key, node) })
+	n, _, _ := l.room(class, limit, l.domains(node))
 	return n
 }
 
 // RoomAt is Room for a new node that would join.
 func (l *Ledger) RoomAt(class int, site *Site, limit int) int {
-	n, _, _ := l.room(class, limit, l.fresh(site))
+	n, _, _ := l.room(class, limit, site.domains)
 	return n
 }
 
 // Objection is the first rule that keeps a pod of a class off a node, and for a Skew rule the skew that it would make;
 // skew is meaningless if the node lacks the label. ok is false if no rule objects.
 func (l *Ledger) Objection(class, node int) (r *Rule, skew int32, ok bool) {
-	_, r, skew = l.room(class, 1, func(r *Rule) int32 { return l.domain(r.Key, node) })
+	_, r, skew = l.room(class, 1, l.domains(node))
 	return r, skew, r != nil
 }
 
 // ObjectionAt is Objection for a new node that would join.
 func (l *Ledger) ObjectionAt(class int, site *Site) (r *Rule, skew int32, ok bool) {
-	_, r, skew = l.room(class, 1, l.fresh(site))
+	_, r, skew = l.room(class, 1, site.domains)
 	return r, skew, r != nil
 }
 
 // empty is the domain of a host that is yet to join.
 const empty = math.MaxInt32
 
-func (l *Ledger) fresh(site *Site) func(*Rule) int32 {
-	return func(r *Rule) int32 {
-		if l.s.Keys[r.Key].Host {
-			return empty
-		}
-		return site.domains[r.Key]
-	}
-}
-
-// room asks all rules of a class. at tells the node's domain for a rule, -1 if there is none.
-func (l *Ledger) room(class, limit int, at func(*Rule) int32) (n int, objects *Rule, skew int32) {
+// room asks all rules of a class about a node in some domains, by key.
+func (l *Ledger) room(class, limit int, domains []int32) (n int, objects *Rule, skew int32) {
 	rules := l.s.Classes[class].Rules
 	room := int32(min(limit, math.MaxInt32))
 	for i := range rules {
 		r := &rules[i]
-		d := at(r)
+		d := domains[r.Key]
 		if d < 0 && r.Kind != Apart {
 			return 0, r, NoDomain
 		}

@@ -11,58 +11,55 @@ import (
 // Site is what topology rules see of a new node.
 type Site struct {
 	number  int32
-	domains []int32 // by State.Keys; -1 for a missing label and for hostname
+	domains []int32 // by State.Keys; -1 for a missing label, empty for hostname
 	counted []bool  // by State.Tallies: the tally looks at the node
 	hosts   []int32 // tallies that count the node's daemons, ascending; only those of which that can matter to other nodes
 }
 
 // sites are all there are.
 type sites struct {
-	byText   map[string]*Site // equal ones are one
-	byColumn map[string]*Site // by pool, column and what remains of the pool's free labels
-	text     []byte           // scratch
+	byText   map[string]*Site           // equal ones are one
+	byColumn map[*feasible.Pool][]*Site // of pools without free labels
+	byFree   map[string]*Site           // by pool, column and what remains of the pool's free labels
+	text     []byte                     // scratch
 }
 
 // Site is that of a new node from a column, of whose free labels only some values remain. Equal ones are one.
 func (s *State) Site(p *feasible.Pool, column int, free bitset.Set) *Site {
+	if s.sites.byText == nil {
+		s.sites = sites{byText: map[string]*Site{}, byColumn: map[*feasible.Pool][]*Site{}, byFree: map[string]*Site{}}
+	}
+	if len(free) == 0 {
+		list := s.sites.byColumn[p]
+		if list == nil {
+			list = make([]*Site, len(s.table.Columns))
+			s.sites.byColumn[p] = list
+		}
+		if list[column] == nil {
+			list[column] = s.newSite(p, column, free)
+		}
+		return list[column]
+	}
 	text := binary.LittleEndian.AppendUint32(append(append(s.sites.text[:0], p.Name...), 0), uint32(column))
 	for _, word := range free {
 		text = binary.LittleEndian.AppendUint64(text, word)
 	}
 	s.sites.text = text
-	if known := s.sites.byColumn[string(text)]; known != nil {
+	if known := s.sites.byFree[string(text)]; known != nil {
 		return known
-	}
-	if s.sites.byColumn == nil {
-		s.sites.byColumn, s.sites.byText = map[string]*Site{}, map[string]*Site{}
 	}
 	from := string(text)
 	site := s.newSite(p, column, free)
-	text = text[:0]
-	for _, d := range site.domains {
-		text = binary.LittleEndian.AppendUint32(text, uint32(d))
-	}
-	for _, yes := range site.counted {
-		text = append(text, flag(yes))
-	}
-	for _, k := range site.hosts {
-		text = binary.LittleEndian.AppendUint32(text, uint32(k))
-	}
-	if known := s.sites.byText[string(text)]; known != nil {
-		site = known
-	} else {
-		site.number = int32(len(s.sites.byText))
-		s.sites.byText[string(text)] = site
-	}
-	s.sites.byColumn[from] = site
+	s.sites.byFree[from] = site
 	return site
 }
 
+// newSite makes a site, or finds the one that is equal to it.
 func (s *State) newSite(p *feasible.Pool, column int, free bitset.Set) *Site {
 	site := &Site{domains: make([]int32, len(s.Keys)), counted: make([]bool, len(s.Tallies))}
 	for k := range s.Keys {
-		site.domains[k] = -1
-		if s.Keys[k].Host {
+		if site.domains[k] = -1; s.Keys[k].Host {
+			site.domains[k] = empty
 			continue
 		}
 		if value, ok := s.table.NewLabel(p, column, free, s.Keys[k].Name); ok {
@@ -75,6 +72,22 @@ func (s *State) newSite(p *feasible.Pool, column int, free bitset.Set) *Site {
 		site.counted[k] = s.countsNew(s.Tallies[k].filter, site, p, column, free)
 	}
 	site.hosts = s.hosted(p, column, free)
+	text := s.sites.text[:0]
+	for _, d := range site.domains {
+		text = binary.LittleEndian.AppendUint32(text, uint32(d))
+	}
+	for _, yes := range site.counted {
+		text = append(text, flag(yes))
+	}
+	for _, k := range site.hosts {
+		text = binary.LittleEndian.AppendUint32(text, uint32(k))
+	}
+	s.sites.text = text
+	if known := s.sites.byText[string(text)]; known != nil {
+		return known
+	}
+	site.number = int32(len(s.sites.byText))
+	s.sites.byText[string(text)] = site
 	return site
 }
 
