@@ -109,11 +109,22 @@ func (s *shop) types(ref *karpenterv1.NodeClassReference) ([]*shape.InstanceType
 	case len(s.market.Types) > 0:
 		return s.market.Types, nil
 	case ref.Group == awsv1.Group && ref.Kind == "EC2NodeClass":
-		return offline.Types(s.market.Region, s.ec2Class(ref.Name))
+		return offline.Types(s.market.Region, s.ec2Class(ref.Name), s.poolsOf(ref)...)
 	case ref.Group == kwokv1alpha1.Group:
 		return kwok.GenericTypes(), nil
 	}
 	return nil, fmt.Errorf("nothing is known of what a %s (%s) sells; give its types with --instance-types", ref.Kind, ref.Group)
+}
+
+// poolsOf are the NodePools of a class.
+func (s *shop) poolsOf(ref *karpenterv1.NodeClassReference) []*karpenterv1.NodePool {
+	var out []*karpenterv1.NodePool
+	for _, np := range s.set.NodePools {
+		if other := np.Spec.Template.Spec.NodeClassRef; other != nil && *other == *ref {
+			out = append(out, np)
+		}
+	}
+	return out
 }
 
 func (s *shop) ec2Class(name string) *awsv1.EC2NodeClass {

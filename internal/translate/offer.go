@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"cmp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -62,7 +63,7 @@ func (o *Offer) Price(labels map[string]string) shape.Money {
 		if !slices.ContainsFunc(of.Extra, func(l shape.Label) bool { return labels[l.Key] != l.Value }) {
 			return of.Price
 		}
-		price = of.Price
+		price = cmp.Or(price, of.Price) // the first is the ordinary one, which nodes are that are older than its labels
 	}
 	return price
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/require"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/offering"
 )
 
 // asksDedicated reports whether a NodePool of the class speaks of dedicated machines. Only then are they on offer to the
@@ -23,20 +24,9 @@ func (c *Cloud) asksDedicated(ctx context.Context, class *awsv1.EC2NodeClass) (b
 		return false, fmt.Errorf("listing the NodePools of EC2NodeClass %s: %w", class.Name, err)
 	}
 	return slices.ContainsFunc(pools.Items, func(pool karpenterv1.NodePool) bool {
-		template := &pool.Spec.Template
-		ref := template.Spec.NodeClassRef
-		if ref == nil || ref.GroupKind() != c.ClassKinds()[0] || ref.Name != class.Name {
-			return false
-		}
-		return template.Labels[awsv1.LabelInstanceTenancy] == awsv1.TenancyDedicated || slices.ContainsFunc(template.Spec.Requirements, allowsDedicated)
+		ref := pool.Spec.Template.Spec.NodeClassRef
+		return ref != nil && ref.GroupKind() == c.ClassKinds()[0] && ref.Name == class.Name && offering.AsksDedicated(&pool)
 	}), nil
-}
-
-// allowsDedicated reports whether a requirement is on tenancy and lets dedicated machines in.
-func allowsDedicated(r karpenterv1.Requirement) bool {
-	op, ok := shape.OperatorOf(string(r.Operator))
-	return ok && r.Key == awsv1.LabelInstanceTenancy &&
-		require.Of(shape.Requirement{Key: r.Key, Operator: op, Values: r.Values}).Has(awsv1.TenancyDedicated)
 }
 
 // onlyDedicated reports whether none of some NodePools takes machines on shared hardware.

@@ -5,8 +5,20 @@ import (
 	"strings"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/require"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
+
+// AsksDedicated reports whether a NodePool speaks of tenancy, and lets dedicated machines in.
+func AsksDedicated(pool *karpenterv1.NodePool) bool {
+	template := &pool.Spec.Template
+	return template.Labels[awsv1.LabelInstanceTenancy] == awsv1.TenancyDedicated || slices.ContainsFunc(template.Spec.Requirements, func(r karpenterv1.Requirement) bool {
+		op, ok := shape.OperatorOf(string(r.Operator))
+		return ok && r.Key == awsv1.LabelInstanceTenancy &&
+			require.Of(shape.Requirement{Key: r.Key, Operator: op, Values: r.Values}).Has(awsv1.TenancyDedicated)
+	})
+}
 
 // tenancies are the values of the tenancy label that machines of a type may have.
 type tenancies []string

@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/clock"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/catalog"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider/aws/instancetype"
@@ -19,9 +20,9 @@ import (
 // memoryOverhead is the share of memory that hypervisor and kernel take: the controller's default.
 const memoryOverhead = 0.075
 
-// Types lists what a region sells, as nodes of the class, ascending by name. The error names the
+// Types lists what a region sells, as nodes of the class for its NodePools, ascending by name. The error names the
 // regions that are known.
-func Types(region string, class *awsv1.EC2NodeClass) ([]*shape.InstanceType, error) {
+func Types(region string, class *awsv1.EC2NodeClass, pools ...*karpenterv1.NodePool) ([]*shape.InstanceType, error) {
 	r, ok := catalog.LookupRegion(region)
 	if !ok {
 		var known []string
@@ -37,6 +38,9 @@ func Types(region string, class *awsv1.EC2NodeClass) ([]*shape.InstanceType, err
 		Sold:     map[string][]string{},
 		Prices:   prices{region},
 		Shortage: offering.NewShortage(clock.RealClock{}),
+	}
+	if slices.ContainsFunc(pools, offering.AsksDedicated) {
+		market.Dedicated = func(string, string) (shape.Money, bool) { return 0, false } // the catalogue has no such prices
 	}
 	var out []*shape.InstanceType
 	for _, t := range catalog.Offered(region) {

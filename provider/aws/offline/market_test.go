@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider/aws/offline"
 )
@@ -52,6 +53,26 @@ func TestASubnetIsWhereNodesAre(t *testing.T) {
 	for _, o := range find(t, types, "m5.large").Offerings {
 		if o.Zone != "us-east-1c" {
 			t.Errorf("an offering in %s, where there is no subnet", o.Zone)
+		}
+	}
+}
+
+// A simulated NodePool that requires dedicated machines has some to choose from.
+func TestDedicatedMachinesAreSoldToPoolsThatAskForThem(t *testing.T) {
+	t.Parallel()
+	pool := &karpenterv1.NodePool{}
+	pool.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{{Key: awsv1.LabelInstanceTenancy, Operator: "In", Values: []string{"dedicated"}}}
+	for want, pools := range map[bool][]*karpenterv1.NodePool{true: {pool}, false: {{}}} {
+		types, err := offline.Types("us-east-1", &awsv1.EC2NodeClass{}, pools...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.ContainsFunc(find(t, types, "m5.large").Offerings, func(o shape.Offering) bool {
+			tenancy, _ := shape.LabelValue(o.Extra, awsv1.LabelInstanceTenancy)
+			return tenancy == "dedicated" && o.Price > 96_000
+		})
+		if got != want {
+			t.Errorf("a dedicated m5.large is sold: %v, want %v", got, want)
 		}
 	}
 }
