@@ -110,7 +110,9 @@ func (a *assembler) describe(launches []*launch) {
 			offers = append(offers, l.offer)
 		}
 	}
-	fanout.Each(len(offers), func(i int) { a.list(offers[i]) })
+	whole, tails := findTails(offers)
+	fanout.Each(len(whole), func(i int) { a.list(whole[i]) })
+	fanout.Each(len(tails), func(i int) { a.list(tails[i]) })
 	for _, l := range launches {
 		l.requirements = a.requirements(l.bin, l.wheres, l.offer)
 		l.relaxed = a.relax(l.columns, l.requirements)
@@ -188,55 +190,6 @@ func (a *assembler) newNode(i int, b *pack.Bin, l *launch, pods []shape.PodID, s
 		ID: "n" + strconv.Itoa(i+1), Pool: pool.Name, Requirements: l.requirements, Relaxed: l.relaxed,
 		Options: l.offer.options, Price: l.offer.options[0].Price, Requests: a.table.Vector(sum), Pods: pods,
 	}
-}
-
-// offer is a choice of columns in words; launches that differ in other things share it.
-type offer struct {
-	columns bitset.Set
-	listed  bool // the rest is there, or on its way
-
-	options                []Option
-	types, zones, capacity []string // of options; ascending, without repeats
-}
-
-func (a *assembler) offer(columns bitset.Set) *offer {
-	key := a.key[:0]
-	for _, word := range columns {
-		key = binary.LittleEndian.AppendUint64(key, word)
-	}
-	a.key = key
-	o := a.offers[string(key)]
-	if o == nil {
-		o = &offer{columns: columns}
-		a.offers[string(key)] = o
-	}
-	return o
-}
-
-// list lists the columns of the cheapest types, as many types as the policy allows.
-func (a *assembler) list(o *offer) {
-	o.options = make([]Option, 0, o.columns.Count())
-	traits := a.table.Traits()
-	have := make([]bool, len(traits.Names))
-	types := 0
-	for i := o.columns.Next(0); i >= 0; i = o.columns.Next(i + 1) {
-		t := &traits.Of[i]
-		if !have[t[0]] {
-			if a.policy.MaxInstanceTypes > 0 && types == a.policy.MaxInstanceTypes {
-				continue
-			}
-			types++
-		}
-		have[t[0]], have[t[1]], have[t[2]] = true, true, true
-		c := &a.table.Columns[i]
-		o.options = append(o.options, Option{
-			Type: c.Type.Name, Zone: c.Offering.Zone, CapacityType: c.Offering.CapacityType,
-			Reservation: c.Offering.Reservation, Price: c.Price(),
-		})
-	}
-	o.types = traits.List(have, 0, traits.Zones)
-	o.zones = traits.List(have, traits.Zones, traits.Capacity)
-	o.capacity = traits.List(have, traits.Capacity, len(have))
 }
 
 // requirements are what the NodeClaim asks for: the pool's wishes, narrowed to the options. Of a label

@@ -4,7 +4,10 @@
 // length; nothing here allocates except New, Clone and And.
 package bitset
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // Set is a set of integers from 0 up to 64 times its length.
 type Set []uint64
@@ -128,6 +131,18 @@ func (s Set) Next(i int) int {
 	}
 	return -1
 }
+
+// EqualFrom reports whether both have the same members from i on.
+func (s Set) EqualFrom(i int, t Set) bool {
+	w := i >> 6
+	if (s[w]^t[w])>>(i&63) != 0 {
+		return false
+	}
+	return slices.Equal(s[w+1:], t[w+1:])
+}
+
+// CountBelow is the number of members below i.
+func (s Set) CountBelow(i int) int { return s[:i>>6].Count() + bits.OnesCount64(s[i>>6]&(1<<(i&63)-1)) }
 
 // AnyIn reports whether a member lies in from to upto-1.
 func (s Set) AnyIn(from, upto int) bool {

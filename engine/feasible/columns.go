@@ -153,6 +153,19 @@ func (t *Table) key(key string) *keyIndex {
 	return k
 }
 
+// indexWishes indexes the labels that pools name, before the pools are compiled: nothing but the columns is needed for it.
+func (t *Table) indexWishes() {
+	for _, p := range t.snapshot.Pools {
+		for i := range p.Requirements {
+			t.key(p.Requirements[i].Key)
+		}
+		for i := range p.Labels {
+			t.key(p.Labels[i].Key)
+		}
+		t.key(shape.LabelNodePool)
+	}
+}
+
 // meeting is the set of columns that satisfy one wish.
 func (t *Table) meeting(v require.Values) bitset.Set {
 	k := t.key(v.Key())

@@ -115,7 +115,10 @@ func CompileAfter(last *Table, s *shape.Snapshot, respect bool) *Table {
 		t.compileClasses(respect)
 	} else {
 		last = nil
-		fanout.Both(func() { t.compileClasses(respect) }, t.buildColumns)
+		fanout.Both(func() { t.compileClasses(respect) }, func() {
+			t.buildColumns()
+			t.indexWishes()
+		})
 	}
 	t.buildPools(last)
 	t.buildNodes()
