@@ -148,6 +148,8 @@ func TestMoves(t *testing.T) {
 	}{
 		"NothingToGain":    {"Full nodes stay.", newFleet().node("a", 4, []int{4}).node("b", 4, []int{4}), []string{"keep a Underutilized", "keep b Underutilized"}},
 		"FitsElsewhere":    {"Two half-full nodes: one goes, and then the other is needed.", newFleet().node("a", 4, []int{2}).node("b", 4, []int{2}), []string{"reserve a Underutilized", "keep b Underutilized"}},
+		"StuckLaunch":      {"A claim whose machine does not come holds up no other node.", newFleet().node("a", 4, []int{2}).node("b", 4, []int{2}).node("c", 8, []int{8}, launching), []string{"reserve a Underutilized", "keep b Underutilized"}},
+		"StuckReplacement": {"One drifted node waits for a machine that does not come, and another node goes.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil, launching).node("c", 4, []int{4}, drifted), []string{"reserve c Drifted"}},
 		"CheaperOne":       {"A pod on a machine twice its size moves to a cheaper one.", newFleet().node("a", 8, []int{3}), []string{"reserve a Underutilized"}},
 		"PolicyWhenEmpty":  {"Only empty nodes go, and those are not moves.", newFleet(whenEmpty).node("a", 4, []int{2}).node("b", 4, []int{2}), nil},
 		"Budget":           {"The budget allows none.", newFleet(func(p *karpenterv1.NodePool) { p.Spec.Disruption.Budgets[0].Nodes = "0" }).node("a", 4, []int{2}, drifted).node("b", 4, []int{2}), []string{"keep a Underutilized", "keep b Underutilized"}},

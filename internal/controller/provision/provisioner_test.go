@@ -3,6 +3,7 @@ package provision_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -193,6 +194,34 @@ func TestALatecomerSharesTheNodeOnItsWay(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int{"q": 2}, r.claims()); diff != "" {
 		t.Errorf("one of the two late pods fits beside the first: -want +got\n%s", diff)
+	}
+}
+
+// A claim that is not launched for minutes counts as the node that it was planned to be, and nobody waits for it.
+func TestAStuckLaunchDelaysNoOtherPod(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.pool("q", 1)
+	r.pod("one", "3")
+	if _, err := r.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for late := range 3 {
+		r.clock.Step(time.Minute)
+		var stuck karpenterv1.NodeClaimList // none has a provider ID, and none gets one
+		if err := r.client.List(t.Context(), &stuck); err != nil {
+			t.Fatal(err)
+		}
+		for i := range stuck.Items {
+			r.mirror.Put(&stuck.Items[i])
+		}
+		r.pod(fmt.Sprintf("late-%d", late), "3")
+		if _, err := r.Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]int{"q": 2 + late}, r.claims()); diff != "" {
+			t.Fatalf("the late pod gets its node in the first pass, and the first pod no second one: -want +got\n%s", diff)
+		}
 	}
 }
 
