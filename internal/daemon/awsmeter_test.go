@@ -1,12 +1,20 @@
 package daemon
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"k8s.io/client-go/rest"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/dovetail-sh/dovetail/awssim"
+	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider/aws/apicall"
 )
@@ -71,5 +79,38 @@ karpenter_ec2nodeclasses_userdata_bytes{nodeclass="default"} 1234
 		if sums[name] != sum {
 			t.Errorf("%s adds up to %v, want %v", name, sums[name], sum)
 		}
+	}
+}
+
+// The cloud that the daemon makes counts into the daemon's own metrics, from its first call on.
+func TestTheDaemonsCloudIsMetered(t *testing.T) { // not parallel: credentials come from the environment
+	none := filepath.Join(t.TempDir(), "none")
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1", "AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none,
+	} {
+		t.Setenv(name, value)
+	}
+	clock := clocktesting.NewFakeClock(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC))
+	sim, err := awssim.New(awssim.Options{Clock: clock, ClusterName: "demo", ClusterEndpoint: "https://10.1.2.3", ClusterCA: []byte("ca"), KubernetesVersion: "1.36"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() })
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"major": "1", "minor": "36"}`)) // to a test that would fail without it
+	}))
+	t.Cleanup(api.Close)
+	settings := config.Default()
+	settings.AWS.ClusterName = "demo"
+	kube, metrics := fake.NewClientBuilder().Build(), observe.NewMetrics()
+	if _, err := newAWS(t.Context(), CloudDeps{
+		Config: settings, Kube: &rest.Config{Host: api.URL}, Client: kube, Live: kube, Clock: clock, Metrics: metrics, AWSEndpoint: sim.URL(),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// EC2 says with this status that a dry run would have succeeded.
+	if n := testutil.ToFloat64(metrics.AWS.Calls.WithLabelValues("EC2", "DescribeInstanceTypes", "412")); n != 1 {
+		t.Errorf("the call by which the daemon finds out whether EC2 answers is counted %v times, want once", n)
 	}
 }
