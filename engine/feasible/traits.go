@@ -42,6 +42,7 @@ func newTraits(t *Table) *Traits {
 		}
 		tr.Of[i] = [3]int32{n, note(&zones, c.Offering.Zone), note(&capacity, c.Offering.CapacityType)}
 	}
+	tr.twins = t.twins(tr.Of, len(types), len(zones), len(capacity))
 	var rank [3][]int32
 	for k, list := range [3][]string{types, zones, capacity} {
 		sorted := slices.Clone(list)
@@ -65,7 +66,6 @@ func newTraits(t *Table) *Traits {
 		}
 	}
 	tr.offered = make([]bool, len(tr.Names))
-	tr.twins = t.twins(number)
 	return tr
 }
 

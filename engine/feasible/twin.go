@@ -9,19 +9,22 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// twins are the labels in which offerings differ that are alike in type, zone and capacity type, ascending. Reservations
-// are not among them: which one a machine is launched into is the cloud's to choose.
-func (t *Table) twins(types map[*shape.InstanceType]int32) []string {
+// twins are the labels in which columns differ that are alike in type, zone and capacity type, ascending. of numbers these, each
+// from 0 up. Reservations are not among them: which one a machine is launched into is the cloud's to choose.
+func (t *Table) twins(of [][3]int32, types, zones, capacity int) []string {
+	first := make([]int32, types*zones*capacity) // the first column with these, counted from 1
 	keys := map[string]bool{}
-	for it := range types {
-		for i := range it.Offerings {
-			a := &it.Offerings[i]
-			for k := range it.Offerings[:i] {
-				if b := &it.Offerings[k]; a.Zone == b.Zone && a.CapacityType == b.CapacityType && a.Reservation+b.Reservation == "" {
-					differing(a.Extra, b.Extra, keys)
-				}
-			}
+	for i := range of {
+		o := t.Columns[i].Offering
+		if o.Reservation != "" {
+			continue
 		}
+		at := &first[(int(of[i][0])*zones+int(of[i][1]))*capacity+int(of[i][2])]
+		if *at == 0 {
+			*at = int32(i + 1)
+			continue
+		}
+		differing(t.Columns[*at-1].Offering.Extra, o.Extra, keys)
 	}
 	out := slices.Sorted(maps.Keys(keys))
 	for _, key := range out {
