@@ -9,8 +9,9 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// twins are the labels in which columns differ that are alike in type, zone and capacity type, ascending. of numbers these, each
-// from 0 up. Reservations are not among them: which one a machine is launched into is the cloud's to choose.
+// twins are the labels in which columns differ that are alike in type, zone and capacity type, ascending. of numbers these
+// three, each from 0 up. Reservations are not among them: which one a machine is launched into is the cloud's to choose. It
+// builds no index of labels: others may be doing that meanwhile.
 func (t *Table) twins(of [][3]int32, types, zones, capacity int) []string {
 	first := make([]int32, types*zones*capacity) // the first column with these, counted from 1
 	keys := map[string]bool{}
@@ -26,11 +27,7 @@ func (t *Table) twins(of [][3]int32, types, zones, capacity int) []string {
 		}
 		differing(t.Columns[*at-1].Offering.Extra, o.Extra, keys)
 	}
-	out := slices.Sorted(maps.Keys(keys))
-	for _, key := range out {
-		t.key(key) // before several goroutines look at it
-	}
-	return out
+	return slices.Sorted(maps.Keys(keys))
 }
 
 // differing notes the keys that two lists of labels disagree on.
