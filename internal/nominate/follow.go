@@ -49,7 +49,7 @@ func (n *Nominator) follow(ctx context.Context) (failed error) {
 	}
 	wake := n.wakes()
 	for _, t := range targets {
-		if t.Node == nil || t.Node.Labels[karpenterv1.NodeRegisteredLabelKey] != "true" || !open(t.Node) {
+		if t.Node == nil || !n.opening(t.Claim) && (t.Node.Labels[karpenterv1.NodeRegisteredLabelKey] != "true" || !open(t.Node)) {
 			continue
 		}
 		if due := n.due(t.Claim); t.Untold && len(due) > 0 {
@@ -97,9 +97,10 @@ func (n *Nominator) stuck(t mirror.Target) []*corev1.Pod {
 	return out
 }
 
-// forget ends the counting of attempts once no pod is planned any more.
+// forget ends the counting of attempts, and what is known of nodes, once no pod is planned any more.
 func (n *Nominator) forget() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	clear(n.tried)
+	clear(n.released)
 }

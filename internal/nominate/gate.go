@@ -228,7 +228,16 @@ func (n *Nominator) release(claim string) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.gate, claim)
+	n.released[claim] = n.Clock.Now()
 	return 0
+}
+
+// opening reports whether a claim's node was let go a moment ago. It is about to take pods, whatever our watch shows.
+func (n *Nominator) opening(claim string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	at, ok := n.released[claim]
+	return ok && n.Clock.Since(at) < writesWithin
 }
 
 // missing reports whether another claim of the plan may be ready soon.

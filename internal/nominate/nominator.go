@@ -62,9 +62,10 @@ type Nominator struct {
 
 	filling sync.Mutex // held while pods are moved forward
 
-	mu    sync.Mutex              // guards what follows
-	gate  map[string]*waiting     // by claim: nodes that are held
-	tried map[shape.PodID]attempt // what was written to a pod
+	mu       sync.Mutex              // guards what follows
+	gate     map[string]*waiting     // by claim: nodes that are held
+	released map[string]time.Time    // by claim: when its node was let go, of plans under way
+	tried    map[shape.PodID]attempt // what was written to a pod
 }
 
 // New checks that nothing is missing.
@@ -72,7 +73,7 @@ func New(d Deps) (*Nominator, error) {
 	if d.Client == nil || d.Plans == nil || d.Clock == nil {
 		return nil, errors.New("nominator: a dependency is missing")
 	}
-	return &Nominator{Deps: d, slots: make(chan struct{}, atOnce), gate: map[string]*waiting{}, tried: map[shape.PodID]attempt{}}, nil
+	return &Nominator{Deps: d, slots: make(chan struct{}, atOnce), gate: map[string]*waiting{}, released: map[string]time.Time{}, tried: map[shape.PodID]attempt{}}, nil
 }
 
 // due lists the pods that are still to be nominated to a claim's node.

@@ -132,6 +132,16 @@ func (s status) Patch(_ context.Context, o client.Object, _ client.Patch, _ ...c
 	return nil
 }
 
+// attempt is one of the scheduler's that fails.
+func (c *cluster) attempt(id shape.PodID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.pods[id].DeepCopy()
+	p.ResourceVersion += "'"
+	p.Status.NominatedNodeName = ""
+	c.pods[id] = p
+}
+
 func newCluster(pods ...*corev1.Pod) *cluster {
 	c := &cluster{pods: map[shape.PodID]*corev1.Pod{}, nodes: map[string]*corev1.Node{"c": newNode("n")}, refuse: map[string]error{}}
 	for _, p := range pods {
@@ -231,6 +241,27 @@ func TestNominationsAreKeptUpAfterTheNodeTookPods(t *testing.T) {
 		cancel()
 		if err := <-ended; err != nil || c.pods["default/a"].Status.NominatedNodeName != "n" || len(c.writes) != 1 {
 			t.Errorf("pod a is nominated to %q after %d writes, error %v", c.pods["default/a"].Status.NominatedNodeName, len(c.writes), err)
+		}
+	})
+}
+
+// The node takes pods before our watch shows it, and an attempt on the way there has cleared the nomination.
+func TestNominationsAreKeptUpWhileTheNodeOpens(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(pod("a"))
+		ctx, cancel := context.WithCancel(t.Context())
+		n := newNominator(t, c)
+		ended := make(chan error, 1)
+		go func() { ended <- n.Start(ctx) }()
+		if _, err := hold(t, n, c, "c"); err != nil {
+			t.Fatal(err)
+		}
+		c.attempt("default/a")
+		<-time.After(time.Second)
+		cancel()
+		if err := <-ended; err != nil || c.pods["default/a"].Status.NominatedNodeName != "n" {
+			t.Errorf("pod a is nominated to %q, error %v", c.pods["default/a"].Status.NominatedNodeName, err)
 		}
 	})
 }
