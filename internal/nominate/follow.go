@@ -14,14 +14,9 @@ import (
 // followEvery is how often it is looked for nominations that an attempt of the scheduler has cleared.
 const followEvery = 25 * time.Millisecond
 
-const (
-	// stuckAfter is how long a pod may be nominated to an open node before the scheduler is woken; twice as long each time.
-	// The scheduler itself waits for one second after a first attempt.
-	stuckAfter = 2 * time.Second
-
-	// wakeEvery is how often it is looked for such pods.
-	wakeEvery = 500 * time.Millisecond
-)
+// stuckAfter is how long a pod may be nominated to an open node before the scheduler is woken; twice as long each time, up
+// to sixteen times. The scheduler itself waits for one, two and four seconds after its first attempts.
+const stuckAfter = 5 * time.Second
 
 // NeedLeaderElection is true: only the leader plans.
 func (n *Nominator) NeedLeaderElection() bool { return true }
@@ -47,7 +42,6 @@ func (n *Nominator) follow(ctx context.Context) (failed error) {
 		n.forget()
 		return nil
 	}
-	wake := n.wakes()
 	for _, t := range targets {
 		if t.Node == nil || !n.opening(t.Claim) && (t.Node.Labels[karpenterv1.NodeRegisteredLabelKey] != "true" || !open(t.Node)) {
 			continue
@@ -57,44 +51,52 @@ func (n *Nominator) follow(ctx context.Context) (failed error) {
 				failed = err
 			}
 		}
-		if stuck := n.stuck(t); wake && len(stuck) > 0 {
-			if _, err := n.write(ctx, stuck, ""); err != nil {
-				failed = err
-			}
+	}
+	if stuck := n.stuck(targets); stuck != nil {
+		if _, err := n.write(ctx, []*corev1.Pod{stuck}, ""); err != nil {
+			failed = err
 		}
 	}
 	return failed
 }
 
-// wakes reports whether it is time to look for pods that are stuck.
-func (n *Nominator) wakes() bool {
+// stuck is the most important of the pods that have been nominated to an open node for a while and are not bound, if it is time to
+// do something for them. Kube-scheduler counts the room of a nominated pod as taken, and tries nobody again when that
+// pod is bound elsewhere: it may be minutes until it looks at those it has refused on that account. When one nomination goes
+// it looks at all of them, and the next round gives that one back.
+func (n *Nominator) stuck(targets []mirror.Target) (first *corev1.Pod) {
 	now := n.Clock.Now()
-	if now.Sub(n.woke) < wakeEvery {
-		return false
-	}
-	n.woke = now
-	return true
-}
-
-// stuck lists pods that have been nominated to an open node for a while and are not bound. Kube-scheduler counts the room
-// of a nominated pod as taken, and tries nobody again when that pod is bound elsewhere: it may be minutes until it looks at
-// those it has refused on that account. When a nomination goes it does so at once, and the next round gives it back.
-func (n *Nominator) stuck(t mirror.Target) []*corev1.Pod {
-	now := n.Clock.Now()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.tried) == 0 {
+	if now.Before(n.wakeAt) {
 		return nil
 	}
-	var out []*corev1.Pod
-	for _, pod := range n.Plans.Planned(t.Claim) {
-		last := n.tried[translate.IDOf(pod)]
-		waits := stuckAfter << min(last.wakes, 4)
-		if last.times > 0 && pod.Status.NominatedNodeName == t.Node.Name && pod.Spec.NodeName == "" && pod.DeletionTimestamp.IsZero() && now.Sub(last.at) >= waits {
-			out = append(out, pod)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, t := range targets {
+		if t.Node == nil || !open(t.Node) || len(n.tried) == 0 {
+			continue
+		}
+		for _, pod := range n.Plans.Planned(t.Claim) {
+			last := n.tried[translate.IDOf(pod)]
+			waits := pod.Status.NominatedNodeName == t.Node.Name && pod.Spec.NodeName == "" && pod.DeletionTimestamp.IsZero()
+			if waits && last.times > 0 && now.Sub(last.at) >= stuckAfter && (first == nil || priority(pod) > priority(first)) {
+				first = pod
+			}
 		}
 	}
-	return out
+	if first == nil {
+		n.wakes, n.wakeAt = 0, now.Add(stuckAfter/10)
+		return nil
+	}
+	n.wakes++
+	n.wakeAt = now.Add(stuckAfter << min(n.wakes, 4))
+	return first
+}
+
+func priority(pod *corev1.Pod) int32 {
+	if pod.Spec.Priority == nil {
+		return 0
+	}
+	return *pod.Spec.Priority
 }
 
 // forget ends the counting of attempts, and what is known of nodes, once no pod is planned any more.

@@ -58,7 +58,10 @@ type Deps struct {
 type Nominator struct {
 	Deps
 	slots chan struct{} // one for each write at a time
-	woke  time.Time     // when it was last looked for pods that are stuck; of the one goroutine that follows
+
+	// Of the one goroutine that follows:
+	wakeAt time.Time // when it is next looked for pods that are stuck
+	wakes  int       // how often the scheduler was woken for those that still are
 
 	filling sync.Mutex // held while pods are moved forward
 
@@ -90,7 +93,6 @@ func (n *Nominator) due(claim string) []*corev1.Pod {
 // attempt is what was written to a pod.
 type attempt struct {
 	times int       // nominations
-	wakes int       // that were taken away, for the scheduler to look at the pod again
 	over  string    // resource version that was written over
 	at    time.Time // when that was
 }
@@ -162,8 +164,6 @@ func (n *Nominator) note(pod *corev1.Pod, node string) {
 	a.over, a.at = pod.ResourceVersion, n.Clock.Now()
 	if node != "" {
 		a.times++
-	} else {
-		a.wakes++
 	}
 	n.tried[id] = a
 }
