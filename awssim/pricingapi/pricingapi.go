@@ -128,7 +128,7 @@ const (
 	dedicated = "Dedicated"
 )
 
-// tenancies are those that the list has prices of a type for. Bare metal is always dedicated to it.
+// tenancies are those that the list has prices of a type for. It calls all bare metal dedicated.
 func tenancies(t *catalog.Type) []string {
 	switch {
 	case t.Bare:

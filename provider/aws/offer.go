@@ -40,10 +40,12 @@ func (c *Cloud) offersOf(ctx context.Context, class *awsv1.EC2NodeClass) ([]*sha
 	if err != nil {
 		return nil, err
 	}
-	market := c.market(class, sold)
-	if asked, err := c.asksDedicated(ctx, class); err != nil {
+	dedicated, err := c.asksDedicated(ctx, class)
+	if err != nil {
 		return nil, err
-	} else if asked {
+	}
+	market := c.market(class, sold)
+	if dedicated {
 		market.Dedicated = c.prices.Dedicated
 	}
 	key := c.offersKey(class, sold, market)

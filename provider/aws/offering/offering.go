@@ -62,7 +62,7 @@ type Market struct {
 // Types that are sold in none of the zones get no offerings.
 func (m Market) Put(it *shape.InstanceType, usages []ec2types.UsageClassType, usable bool) {
 	var zones, ids, capacityTypes []string
-	tenancies := m.tenancies(it.Name)
+	tenancy := m.tenancies(it.Name)
 	for _, zone := range m.Sold[it.Name] {
 		id, ok := m.ZoneIDs[zone]
 		if !ok {
@@ -80,19 +80,19 @@ func (m Market) Put(it *shape.InstanceType, usages []ec2types.UsageClassType, us
 					continue
 				}
 				o.Available = o.Available && open
-				it.Offerings = append(it.Offerings, m.placed(o, id, tenancies.label(own))...)
+				it.Offerings = append(it.Offerings, m.placed(o, id, tenancy.label(own))...)
 				capacityTypes = append(capacityTypes, o.CapacityType)
 			}
 		}
 		for _, r := range m.Reserved {
 			if r.InstanceType == it.Name && r.AvailabilityZone == zone {
-				it.Offerings = append(it.Offerings, m.placed(m.reserved(r, open), id, tenancies.label(m.own(r)))...)
+				it.Offerings = append(it.Offerings, m.placed(m.reserved(r, open), id, tenancy.label(m.own(r)))...)
 				capacityTypes = append(capacityTypes, shape.Reserved)
 			}
 		}
 	}
 	it.Requirements = append(it.Requirements,
-		in(shape.LabelZone, zones), in(awsv1.LabelTopologyZoneID, ids), in(shape.LabelCapacityType, capacityTypes), in(awsv1.LabelInstanceTenancy, tenancies))
+		in(shape.LabelZone, zones), in(awsv1.LabelTopologyZoneID, ids), in(shape.LabelCapacityType, capacityTypes), in(awsv1.LabelInstanceTenancy, tenancy))
 	slices.SortFunc(it.Requirements, func(a, b shape.Requirement) int { return cmp.Compare(a.Key, b.Key) })
 }
 
