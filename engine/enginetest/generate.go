@@ -66,6 +66,14 @@ func (g *generator) instanceType(i int) {
 			it.Offerings = append(it.Offerings, shape.Offering{Zone: zone, CapacityType: capacity, Available: !g.chance("sold out"), Price: shape.Money(rapid.IntRange(1, 50).Draw(g.t, "price") * 1000)})
 		}
 	}
+	if g.chance("twins") {
+		for i := range it.Offerings {
+			twin := it.Offerings[i]
+			it.Offerings[i].Extra = []shape.Label{{Key: "tenancy", Value: "default"}}
+			twin.Extra, twin.Available, twin.Price = []shape.Label{{Key: "tenancy", Value: "dedicated"}}, !g.chance("twin sold out"), twin.Price+500
+			it.Offerings = append(it.Offerings, twin)
+		}
+	}
 	g.w.Type(it)
 }
 
@@ -133,6 +141,17 @@ func (g *generator) class() shape.Class {
 		c.NodeTerms = []shape.NodeTerm{
 			{Labels: []shape.Requirement{{Key: shape.LabelArch, Values: []string{"arm64"}}}},
 			{Labels: []shape.Requirement{{Key: g.pick("term key", shape.LabelZone, "color"), Operator: shape.In, Values: []string{g.pick("term value", "a", "blue")}}}},
+		}
+	}
+	if g.chance("tenancy") {
+		own := shape.Requirement{Key: "tenancy", Values: []string{g.pick("own", "dedicated", "dedicated", "default")}}
+		switch g.pick("how", "selector", "term", "terms") {
+		case "selector":
+			c.NodeSelector = []shape.Requirement{own}
+		case "term":
+			c.NodeTerms = []shape.NodeTerm{{Labels: []shape.Requirement{own}}}
+		case "terms":
+			c.NodeTerms = []shape.NodeTerm{{Labels: []shape.Requirement{own}}, {Labels: []shape.Requirement{{Key: shape.LabelZone, Values: []string{"a"}}}}}
 		}
 	}
 	if g.chance("tolerates") {

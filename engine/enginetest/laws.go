@@ -170,6 +170,39 @@ func (c *checker) newNodes() error {
 				}
 			}
 		}
+		if err := c.launched(n, pool, sum); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// launched holds what a claim may be launched from, by what it requires, against its pods: the cloud combines types, zones
+// and capacity types as it likes.
+func (c *checker) launched(n engine.NewNode, pool *shape.Pool, sum shape.Vector) error {
+	wanted := require.New(n.Requirements)
+	for _, i := range pool.Types {
+		it := c.s.Types[i]
+		for k := range it.Offerings {
+			o := &it.Offerings[k]
+			fits := o.Available && n.Options[0].Reservation == o.Reservation && wanted.Get(shape.LabelInstanceType).Has(it.Name) &&
+				wanted.Get(shape.LabelZone).Has(o.Zone) && wanted.Get(shape.LabelCapacityType).Has(o.CapacityType)
+			for _, l := range o.Extra {
+				fits = fits && wanted.Get(l.Key).Has(l.Value)
+			}
+			if !fits {
+				continue
+			}
+			labels := c.labels(pool, it, o, n)
+			if what, short := sum.Short(it.Allocatable); short {
+				return fmt.Errorf("%s may be launched on %s in %s, which has too little %s", n.ID, it.Name, o.Zone, what)
+			}
+			for _, id := range n.Pods {
+				if err := suits(c.pods[id], labels, pool.Taints, "new-"+n.ID); err != nil {
+					return fmt.Errorf("%s on %s, which may be launched as %s in %s with %v: %w", id, n.ID, it.Name, o.Zone, o.Extra, err)
+				}
+			}
+		}
 	}
 	return nil
 }
