@@ -1,8 +1,8 @@
 package refit
 
-// mostTurns bounds in how many batches the nodes of one move go. What a long row of drains was planned for is not there any
-// more when its last one begins.
-const mostTurns = 10
+// mostInTurns bounds how many nodes of one pool a move may give up that budgets do not let go at once. All that it opens is
+// paid until the last of them has gone, and what a long row of drains was planned for is not there any more when its last one begins.
+const mostInTurns = 10
 
 // allowed reports whether budgets let the nodes of a set go, some of them now and the rest in their place when they are gone.
 // It names the pool that does not.
@@ -11,7 +11,7 @@ func (f *fleet) allowed(set []int) (pool string, ok bool) {
 	for _, i := range set {
 		name := f.snapshot.Nodes[i].Pool
 		count[name]++
-		if l := f.pools[name]; l != nil && l.left >= 0 && count[name] > mostTurns*l.left {
+		if l := f.pools[name]; l != nil && (l.left == 0 || l.left > 0 && count[name] > max(l.left, mostInTurns)) {
 			return name, false
 		}
 	}
