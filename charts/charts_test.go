@@ -160,6 +160,76 @@ func TestKarpentersValuesCountHere(t *testing.T) {
 	}
 }
 
+// Values files in the wild quote booleans and unset defaults with null.
+func TestValuesAsPeopleWriteThem(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		gates any
+		want  config.Gates
+	}{
+		"Quoted": {values{"nodeRepair": "true", "reservedCapacity": "false"}, config.Gates{NodeRepair: true}},
+		"Null":   {values{"nodeRepair": true, "reservedCapacity": nil}, config.Gates{NodeRepair: true, ReservedCapacity: true}},
+		"None":   {nil, config.Gates{ReservedCapacity: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := deployment(t, demo(values{
+				"settings":  values{"featureGates": tc.gates, "clusterEndpoint": nil, "reservedENIs": 1},
+				"logConfig": values{"enabled": false}, "webhook": values{"enabled": false}, "additionalLabels": nil, "logOutputPaths": nil, "affinity": nil,
+			}))
+			if diff := cmp.Diff(tc.want, settings(t, d).Gates); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSelectorsAreAddedWhereThereAreNone(t *testing.T) {
+	t.Parallel()
+	term := func() values { return values{"topologyKey": "kubernetes.io/hostname"} }
+	d := deployment(t, demo(values{"affinity": values{
+		"podAntiAffinity": values{
+			"requiredDuringSchedulingIgnoredDuringExecution":  []any{values{"topologyKey": "a", "labelSelector": values{"matchLabels": values{"own": "x"}}}},
+			"preferredDuringSchedulingIgnoredDuringExecution": []any{values{"weight": 1, "podAffinityTerm": term()}},
+		},
+		"podAffinity": values{"requiredDuringSchedulingIgnoredDuringExecution": []any{term()}},
+	}}))
+	a := d.Spec.Template.Spec.Affinity
+	own := d.Spec.Selector.MatchLabels
+	for what, got := range map[string]map[string]string{
+		"preferred anti-affinity": a.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.LabelSelector.MatchLabels,
+		"required affinity":       a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].LabelSelector.MatchLabels,
+	} {
+		if diff := cmp.Diff(own, got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", what, diff)
+		}
+	}
+	if got := a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].LabelSelector.MatchLabels; got["own"] != "x" {
+		t.Errorf("a selector that was given became %v", got)
+	}
+}
+
+func TestSidecarsMountWhatTheControllerMountsAndMore(t *testing.T) {
+	t.Parallel()
+	mount := func(name string) []any { return []any{values{"name": name, "mountPath": "/" + name}} }
+	d := deployment(t, demo(values{
+		"extraVolumes": []any{values{"name": "both", "emptyDir": values{}}, values{"name": "side", "emptyDir": values{}}, values{"name": "own", "emptyDir": values{}}},
+		"controller": values{
+			"extraVolumeMounts": mount("both"), "sidecarVolumeMounts": mount("side"),
+			"sidecarContainer": []any{values{"name": "proxy", "image": "proxy", "volumeMounts": mount("own")}},
+		},
+	}))
+	got := map[string][]string{}
+	for _, c := range d.Spec.Template.Spec.Containers {
+		for _, m := range c.VolumeMounts {
+			got[c.Name] = append(got[c.Name], m.Name)
+		}
+	}
+	if diff := cmp.Diff(map[string][]string{"controller": {"both"}, "proxy": {"own", "both", "side"}}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 func TestAClusterNameIsRequired(t *testing.T) {
 	t.Parallel()
 	if _, err := render(t, "dovetail", nil); err == nil || !strings.Contains(err.Error(), "settings.clusterName is required") {
@@ -244,6 +314,41 @@ func TestTheRolesAreTheTestedOnes(t *testing.T) {
 	}
 }
 
+// Prometheus finds monitors, and people find objects, by labels that they chose.
+func TestEveryObjectHasTheAdditionalLabels(t *testing.T) {
+	t.Parallel()
+	files, err := render(t, "dovetail", demo(values{
+		"additionalLabels": values{"team": "red", "release": "all"}, "additionalAnnotations": values{"note": "x"},
+		"serviceMonitor":      values{"enabled": true, "additionalLabels": values{"release": "prometheus"}},
+		"podDisruptionBudget": values{"unhealthyPodEvictionPolicy": "AlwaysAllow"},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range files["beside.yaml"] {
+		var object struct {
+			Kind     string
+			Metadata struct{ Labels, Annotations map[string]string }
+			Spec     map[string]any
+		}
+		if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+			t.Fatal(err)
+		}
+		labels := object.Metadata.Labels
+		want := map[string]string{"ServiceMonitor": "prometheus"}[object.Kind]
+		if want == "" {
+			want = "all"
+		}
+		if labels["team"] != "red" || labels["release"] != want || labels["app.kubernetes.io/name"] != "dovetail" || labels["app.kubernetes.io/managed-by"] != "Helm" ||
+			object.Metadata.Annotations["note"] != "x" {
+			t.Errorf("%s has labels %v and annotations %v", object.Kind, labels, object.Metadata.Annotations)
+		}
+		if object.Kind == "PodDisruptionBudget" && object.Spec["unhealthyPodEvictionPolicy"] != "AlwaysAllow" {
+			t.Errorf("the budget has %v", object.Spec)
+		}
+	}
+}
+
 func TestTheMonitorIsThereWhenAskedFor(t *testing.T) {
 	t.Parallel()
 	for _, on := range []bool{false, true} {
@@ -271,7 +376,11 @@ func TestTheCRDsAreTheGeneratedOnes(t *testing.T) {
 		if annotations["note"] != "x" {
 			t.Errorf("%v lacks the additional annotation", metadata["name"])
 		}
+		if annotations["helm.sh/resource-policy"] != "keep" {
+			t.Errorf("uninstalling the chart deletes %v, and with it all its objects", metadata["name"])
+		}
 		delete(annotations, "note")
+		delete(annotations, "helm.sh/resource-policy")
 		name, _ := metadata["name"].(string)
 		got[name] = crd
 	}

@@ -33,7 +33,7 @@
   value: {{ $s.cloud | quote }}
 {{- if eq $s.cloud "aws" }}
 - name: CLUSTER_NAME
-  value: {{ required "settings.clusterName is required: the name of the EKS cluster" $s.clusterName | quote }}
+  value: {{ required "settings.clusterName is required: the name of the EKS cluster (charts before Karpenter 0.33 had it as settings.aws.clusterName)" $s.clusterName | quote }}
 {{- end }}
 {{- range $variable, $value := dict
   "CLUSTER_CA_BUNDLE" $s.clusterCABundle "CLUSTER_ENDPOINT" $s.clusterEndpoint "INTERRUPTION_QUEUE" $s.interruptionQueue
@@ -48,9 +48,16 @@
   value: {{ $value | quote }}
 {{- end }}
 {{- end }}
-{{- $g := $s.featureGates }}
+{{- $g := default (dict) $s.featureGates }}
+{{- $gates := list }}
+{{- range $gate, $on := dict "NodeRepair" $g.nodeRepair "NodeOverlay" $g.nodeOverlay "ReservedCapacity" $g.reservedCapacity
+  "SpotToSpotConsolidation" $g.spotToSpotConsolidation "StaticCapacity" $g.staticCapacity "CapacityBuffer" $g.capacityBuffer }}
+{{- if not (kindIs "invalid" $on) }}
+{{- $gates = append $gates (printf "%s=%v" $gate $on) }}
+{{- end }}
+{{- end }}
 - name: FEATURE_GATES
-  value: {{ printf "NodeRepair=%t,NodeOverlay=%t,ReservedCapacity=%t,SpotToSpotConsolidation=%t,StaticCapacity=%t,CapacityBuffer=%t" $g.nodeRepair $g.nodeOverlay $g.reservedCapacity $g.spotToSpotConsolidation $g.staticCapacity $g.capacityBuffer | quote }}
+  value: {{ join "," $gates | quote }}
 {{- with .Values.controller.env }}
 {{ toYaml . }}
 {{- end }}

@@ -18,19 +18,29 @@ app.kubernetes.io/name: {{ include "dovetail.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "dovetail.metadata" -}}
+{{- define "dovetail.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "dovetail.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.additionalLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- /* Labels and annotations of an object: a list of the root, more labels, and more annotations, which win. */ -}}
+{{- define "dovetail.metadataWith" -}}
+{{- $root := index . 0 -}}
 labels:
-  helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-  {{- include "dovetail.selector" . | nindent 2 }}
-  app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-  app.kubernetes.io/managed-by: {{ .Release.Service }}
-  {{- with .Values.additionalLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with .Values.additionalAnnotations }}
+  {{- merge (dict) (default (dict) (index . 1)) (include "dovetail.labels" $root | fromYaml) | toYaml | nindent 2 }}
+{{- with merge (dict) (default (dict) (index . 2)) (default (dict) $root.Values.additionalAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{- define "dovetail.metadata" -}}
+{{- include "dovetail.metadataWith" (list . nil nil) -}}
 {{- end -}}
 
 {{- define "dovetail.serviceAccount" -}}
