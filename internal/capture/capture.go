@@ -36,6 +36,7 @@ func Read(ctx context.Context, from client.Reader) (*manifest.Set, error) {
 		{&karpenterv1.NodePoolList{}, false, func(l client.ObjectList) { set.NodePools = pointers(l.(*karpenterv1.NodePoolList).Items) }},
 		{&appsv1.DaemonSetList{}, false, func(l client.ObjectList) { set.DaemonSets = pointers(l.(*appsv1.DaemonSetList).Items) }},
 		{&corev1.NamespaceList{}, false, func(l client.ObjectList) { set.Namespaces = pointers(l.(*corev1.NamespaceList).Items) }},
+		{&corev1.LimitRangeList{}, false, func(l client.ObjectList) { set.LimitRanges = pointers(l.(*corev1.LimitRangeList).Items) }},
 		{&corev1.PersistentVolumeClaimList{}, false, func(l client.ObjectList) { set.Claims = pointers(l.(*corev1.PersistentVolumeClaimList).Items) }},
 		{&corev1.PersistentVolumeList{}, false, func(l client.ObjectList) { set.Volumes = pointers(l.(*corev1.PersistentVolumeList).Items) }},
 		{&storagev1.StorageClassList{}, false, func(l client.ObjectList) { set.StorageClasses = pointers(l.(*storagev1.StorageClassList).Items) }},

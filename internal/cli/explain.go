@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -27,9 +28,8 @@ func newExplain() *cobra.Command {
 		Long: `Say why a pod has no node, or what a node could still take.
 
 Without -f or --trace the cluster of KUBECONFIG is read, once and without changing it. Types and prices are
-the built-in catalogue's, or those of --instance-types: what AWS has none of just now is not known here.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+the built-in catalogue's, or those of --instance-types: what AWS has none of just now is not known here. With --record
+it is a plan that the controller has made.`,
 	}
 	cmd.AddCommand(newExplainPod(), newExplainNode())
 	return cmd
@@ -54,6 +54,7 @@ func newExplainPod() *cobra.Command {
 		},
 	}
 	f.add(cmd.Flags(), "text")
+	f.addRecord(cmd.Flags())
 	cmd.Flags().StringVarP(&namespace, "namespace", "n", corev1.NamespaceDefault, "namespace of the pod")
 	return cmd
 }
@@ -72,6 +73,7 @@ func newExplainNode() *cobra.Command {
 		},
 	}
 	f.add(cmd.Flags(), "text")
+	f.addRecord(cmd.Flags())
 	return cmd
 }
 
@@ -88,11 +90,7 @@ func runExplain(cmd *cobra.Command, f *planFlags, answer func(*simulate.Result) 
 	if f.output != "text" && f.output != "json" {
 		return fmt.Errorf("-o %s is unknown; want text or json", f.output)
 	}
-	read := f.read
-	if !f.offline() {
-		read = func(io.Reader) (*manifest.Set, error) { return live(cmd, f) }
-	}
-	result, _, err := plan(cmd, f, read)
+	result, err := planned(cmd, f)
 	if err != nil {
 		return err
 	}
@@ -104,6 +102,22 @@ func runExplain(cmd *cobra.Command, f *planFlags, answer func(*simulate.Result) 
 		return writeJSON(cmd.OutOrStdout(), a)
 	}
 	return a.Text(cmd.OutOrStdout())
+}
+
+// planned is the plan that is asked about: one of the journal, or one that is made now.
+func planned(cmd *cobra.Command, f *planFlags) (*simulate.Result, error) {
+	if f.record != "" {
+		if f.offline() {
+			return nil, errors.New("--record is a whole plan: it goes with neither -f nor --trace")
+		}
+		return recorded(f.record)
+	}
+	read := f.read
+	if !f.offline() {
+		read = func(io.Reader) (*manifest.Set, error) { return live(cmd, f) }
+	}
+	result, _, err := plan(cmd, f, read)
+	return result, err
 }
 
 // patienceWithServer is how long one request to the API server may take.

@@ -8,8 +8,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/internal/journal"
+	"github.com/dovetail-sh/dovetail/internal/manifest"
+	"github.com/dovetail-sh/dovetail/internal/simulate"
+	"github.com/dovetail-sh/dovetail/provider/kwok"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -89,7 +96,7 @@ func TestATraceIsPlannedFromTheCatalogue(t *testing.T) {
 	if code != 0 {
 		t.Fatal(stderr)
 	}
-	for _, want := range []string{"m5.xlarge", "eu-west-1a", "2 pods: 2 on 1 new nodes", "price 0.2140 $/h", "note: no NodePool is given"} {
+	for _, want := range []string{"m5.xlarge", "eu-west-1a", "2 pods: 2 on 1 new node,", "price 0.2140 $/h", "note: no NodePool is given"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
@@ -105,11 +112,111 @@ func TestOverlaysSetPrices(t *testing.T) {
 	}
 	for _, want := range []string{
 		"0.0600", // 25 % less than 0.08
-		"note: 1 NodeOverlays are applied", "note: NodeOverlay another is left out: NodeOverlay discount of the same weight sets the price of c.small in NodePool default too",
+		"note: NodeOverlays count, 1 of them", "note: NodeOverlay another is left out: NodeOverlay discount of the same weight sets the price of c.small in NodePool default too",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
+	}
+}
+
+// What a server has printed has been accepted by one that may be newer.
+func TestFieldsOfANewerServerAreNoted(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "pod.yaml")
+	text := "apiVersion: v1\nkind: Pod\nmetadata: {name: p, uid: u}\nspec: {containers: [{name: a, image: a, novelty: 1}, {name: b, image: b, novelty: 2}]}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := run(t, "simulate", "-f", file, "--instance-types", "testdata/types.json")
+	if want := "note: fields that are not known here are left out: 2 spec.containers.novelty of a Pod"; code != 0 || !strings.Contains(stdout, want) {
+		t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
+	}
+}
+
+// The journal has what the controller planned; the same binary plans the same again.
+func TestAPlanOfTheJournalIsShownAndExplained(t *testing.T) {
+	t.Parallel()
+	set, err := manifest.Read([]string{"testdata/shop"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile("testdata/types.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	types, err := kwok.ParseTypes(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready, err := simulate.Prepare(simulate.Input{Set: set, Market: simulate.Market{Types: types}, Policy: engine.DefaultPolicy(), Now: time.Unix(1e9, 0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := ready.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	keep := func(d engine.Decision) string {
+		j, err := journal.New(journal.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Keep(journal.Record{At: time.Unix(1e9, int64(len(d.Open))), Snapshot: result.Snapshot, Policy: engine.DefaultPolicy(), Decision: d}); err != nil {
+			t.Fatal(err)
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("files %v, %v; want one", files, err)
+		}
+		file := filepath.Join(t.TempDir(), "a.plan.json.gz")
+		if err := os.Rename(files[0], file); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	plan, other := keep(result.Decision), result.Decision
+	other.Price++
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"replay", plan}, "note: planned at 2001-09-09T01:46:40"},
+		{[]string{"replay", plan}, "planning again gives the same"},
+		{[]string{"replay", filepath.Dir(plan)}, "FILE"},
+		{[]string{"replay", filepath.Dir(plan)}, ".plan.json.gz   2001-09-09 01:46:40   7      5           1            0.3800"},
+		{[]string{"replay", "-o", "json", plan}, `"pricePerHour"`},
+		{[]string{"replay", keep(other)}, "this version of dovetail plans otherwise: "},
+		{[]string{"explain", "pod", "too-big", "--record", plan}, "default/too-big cannot be placed\n  pool default: 5"},
+		{[]string{"explain", "pod", "web-0", "--record", plan}, "default/web-0 goes on new node n"},
+		{[]string{"explain", "node", "n1", "--record", plan}, "n1 is a node to be bought"},
+	} {
+		code, stdout, stderr := run(t, c.args...)
+		if code != 0 || !strings.Contains(stdout, c.want) {
+			t.Errorf("%v: exit code %d, no %q in\n%s%s", c.args, code, c.want, stdout, stderr)
+		}
+	}
+	if code, _, stderr := run(t, "explain", "pod", "web", "--record", plan); code != 1 || !strings.Contains(stderr, "did you mean one of default/web-0, ") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+}
+
+// The guide shows what is printed.
+func TestTheGuideIsTrue(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/guide/simulate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(guide), "testdata/types.json\n")
+	shown, _, _ = strings.Cut(shown, "…")
+	table, err := os.ReadFile("testdata/simulate.table.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown == "" || !strings.HasPrefix(string(table), shown) {
+		t.Errorf("docs/guide/simulate.md shows\n%s\nand this is printed:\n%s", shown, table)
 	}
 }
 
@@ -136,12 +243,27 @@ func TestBadInputGetsOneClearMessage(t *testing.T) {
 		"effort":         {[]string{"simulate", "-f", "testdata/shop", "--effort=-1"}, "--effort is -1; want 0 or more"},
 		"yaml":           {[]string{"simulate", "-f", write("a: [b")}, "bad.yaml, document 1: yaml: line 1"},
 		"no object":      {[]string{"simulate", "-f", write("a: b")}, "bad.yaml, document 1: this is not a Kubernetes object: apiVersion and kind are missing"},
-		"field":          {[]string{"simulate", "-f", write("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containres: []}")}, `document 1: Pod p: unknown field "containres"`},
+		"field":          {[]string{"simulate", "-f", write("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containres: []}")}, `document 1: Pod p: unknown field "spec.containres"`},
 		"version":        {[]string{"simulate", "-f", write("apiVersion: karpenter.sh/v1beta1\nkind: NodePool\nmetadata: {name: p}")}, "NodePool p: apiVersion karpenter.sh/v1beta1 is not served; write it as karpenter.sh/v1"},
 		"twice":          {[]string{"simulate", "-f", "testdata/shop/apps.yaml", "-f", "testdata/shop"}, "Deployment default/web is there already, in testdata/shop/apps.yaml, document 1"},
 		"types and else": {[]string{"simulate", "-f", "testdata/shop", "--region", "us-east-1", "--instance-types", "x"}, "--region and --instance-types exclude each other"},
 		"no such pod":    {[]string{"explain", "pod", "web", "-f", "testdata/shop"}, "there is no pod default/web; did you mean one of default/web-0, default/web-1"},
 		"no such node":   {[]string{"explain", "node", "n99", "-f", "testdata/shop"}, "there is no node n99; there are n1 to n"},
+		"two values":     {[]string{"simulate", "-f", "testdata/shop", "--requirement", "kubernetes.io/arch In amd64 arm64"}, `"amd64 arm64" is no value; want values with commas between them`},
+		"brackets":       {[]string{"simulate", "-f", "testdata/shop", "--requirement", "kubernetes.io/arch In (amd64)"}, `"(amd64)" is no value`},
+		"no number":      {[]string{"simulate", "-f", "testdata/shop", "--requirement", "karpenter.k8s.aws/instance-cpu Gt many"}, `--requirement "karpenter.k8s.aws/instance-cpu Gt many": Invalid value: "many": operator Gt needs exactly one value, an integer`},
+		"no resource":    {[]string{"simulate", "-f", "testdata/shop", "--overhead", "cup=1"}, `there is no resource "cup"; want cpu, memory`},
+		"a file as name": {[]string{"simulate", "cluster.yaml"}, "simulate takes no names; for files write -f cluster.yaml"},
+		"no trace":       {[]string{"simulate", "-f", "testdata/shop", "--pods", "7"}, "--pods is about a trace; give one with --trace"},
+		"command":        {[]string{"simulat"}, `there is no command "simulat" below dovetail; did you mean simulate?`},
+		"sub-command":    {[]string{"sim", "weather"}, "there is no command \"weather\" below dovetail sim; `dovetail sim --help` lists what there is"},
+		"replicas":       {[]string{"simulate", "-f", write("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: -3}")}, "Deployment default/d: it asks for -3 pods; want 0 or more"},
+		"a key twice":    {[]string{"simulate", "-f", write("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {priority: 1}\nspec: {priority: 2}")}, `document 1: yaml: unmarshal errors: line 5: key "spec" already set in map`},
+		"types":          {[]string{"simulate", "-f", "testdata/shop", "--instance-types", write("[{]")}, "--instance-types "},
+		"no record":      {[]string{"replay", "testdata/types.json"}, "testdata/types.json"},
+		"no records":     {[]string{"replay", "testdata/shop"}, "testdata/shop has no plan of the controller's journal; want the directory of --journal-dir"},
+		"no journal":     {[]string{"replay", write("{}")}, "is no plan of the controller's journal; want a file that --journal-dir has"},
+		"record and":     {[]string{"explain", "pod", "p", "--record", "x", "-f", "y"}, "--record is a whole plan: it goes with neither -f nor --trace"},
 		"no name":        {[]string{"explain", "pod", "-f", "testdata/shop"}, "explain pod takes the name of one pod, not 0 names"},
 		"refused pod": {[]string{"simulate", "-f", write("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {tolerations: [{operator: Equal}]}")},
 			"Pod default/p: spec.tolerations[0].operator"},

@@ -5,14 +5,18 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/manifest"
@@ -35,11 +39,12 @@ type planFlags struct {
 	requirements []string
 	effort       int
 	output       string
+	record       string
 }
 
 func (f *planFlags) add(flags *pflag.FlagSet, output string) {
 	flags.StringSliceVarP(&f.files, "filename", "f", nil, "manifests: a file, a directory with all below it, or - for standard input; may be repeated")
-	flags.StringVar(&f.trace, "trace", "", "pods from a CSV trace, plain or gzip: pod_id,submit_s,end_s,cpu_milli,memory_mib[,gpu_milli,extra]")
+	flags.StringVar(&f.trace, "trace", "", "pods from a CSV trace, plain or gzip, or - for standard input: pod_id,submit_s,end_s,cpu_milli,memory_mib[,gpu_milli,extra]")
 	flags.Float64Var(&f.moment.At, "at", 0, "the `second` of the trace whose pods are planned")
 	flags.IntVar(&f.moment.Pods, "pods", 0, "take only the first `N` pods of the trace that are alive then; 0 for all")
 	flags.Float64Var(&f.moment.CPUMultiplier, "cpu-multiplier", 1, "multiply the trace's CPU: 2 turns physical cores into EC2's vCPUs")
@@ -51,8 +56,21 @@ func (f *planFlags) add(flags *pflag.FlagSet, output string) {
 	flags.StringVarP(&f.output, "output", "o", output, "json or "+output)
 }
 
+// addRecord adds the flag of commands that also ask about plans of the past.
+func (f *planFlags) addRecord(flags *pflag.FlagSet) {
+	flags.StringVar(&f.record, "record", "", "a plan that the controller has made: a `file` of its journal (--journal-dir)")
+}
+
+// ofTraces are flags that mean nothing without a trace.
+var ofTraces = []string{"at", "pods", "cpu-multiplier"}
+
 // check looks at flags that need nothing else.
-func (f *planFlags) check() error {
+func (f *planFlags) check(flags *pflag.FlagSet) error {
+	for _, name := range ofTraces {
+		if f.trace == "" && flags.Changed(name) {
+			return fmt.Errorf("--%s is about a trace; give one with --trace", name)
+		}
+	}
 	switch {
 	case f.effort < 0:
 		return fmt.Errorf("--effort is %d; want 0 or more", f.effort)
@@ -76,13 +94,24 @@ func (f *planFlags) read(stdin io.Reader) (*manifest.Set, error) {
 		return nil, err
 	}
 	if f.trace != "" {
-		pods, err := trace.Read(f.trace, f.moment)
+		pods, err := f.readTrace(stdin)
 		if err != nil {
 			return nil, err
 		}
 		set.Pods = append(set.Pods, pods...)
 	}
 	return set, nil
+}
+
+func (f *planFlags) readTrace(stdin io.Reader) ([]*corev1.Pod, error) {
+	if f.trace != "-" {
+		return trace.Read(f.trace, f.moment)
+	}
+	pods, err := trace.Parse(stdin, f.moment)
+	if err != nil {
+		return nil, fmt.Errorf("reading a trace from standard input: %w", err)
+	}
+	return pods, nil
 }
 
 // input is what the flags say beside the objects.
@@ -135,7 +164,11 @@ func parseRequirement(text string) (karpenterv1.Requirement, error) {
 		return r, fmt.Errorf("--requirement %q: operator %q is unknown; want In, NotIn, Exists, DoesNotExist, Gt, Lt, Gte or Lte", text, words[1])
 	}
 	r.Key, r.Operator = words[0], corev1.NodeSelectorOperator(op.String())
-	for value := range strings.SplitSeq(strings.Join(words[2:], ""), ",") {
+	for value := range strings.SplitSeq(strings.Join(words[2:], " "), ",") {
+		value = strings.TrimSpace(value)
+		if strings.ContainsAny(value, " ()[]") {
+			return r, fmt.Errorf("--requirement %q: %q is no value; want values with commas between them, without brackets", text, value)
+		}
 		if value != "" {
 			r.Values = append(r.Values, value)
 		}
@@ -154,8 +187,15 @@ func parseRequirement(text string) (karpenterv1.Requirement, error) {
 			return r, fmt.Errorf("--requirement %q: %s needs exactly one number", text, words[1])
 		}
 	}
+	rules := karpenterv1.CoreLabelRules().Merge(awsv1.LabelRules()).Merge(kwokv1alpha1.LabelRules())
+	if errs := karpenterv1.ValidateRequirement(field.NewPath("requirement"), r, rules); len(errs) > 0 {
+		return r, fmt.Errorf("--requirement %q: %s", text, errs[0].ErrorBody())
+	}
 	return r, nil
 }
+
+// ofMachines are the resources that every machine has.
+var ofMachines = []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage, corev1.ResourcePods}
 
 // parseOverhead reads 'cpu=100m,memory=10Mi'.
 func parseOverhead(text string) (shape.Vector, error) {
@@ -165,6 +205,9 @@ func parseOverhead(text string) (shape.Vector, error) {
 		q, err := resource.ParseQuantity(amount)
 		if !ok || err != nil || q.Sign() < 0 {
 			return shape.Vector{}, fmt.Errorf("--overhead %q: %q is no amount of a resource; want cpu=100m,memory=10Mi", text, pair)
+		}
+		if !slices.Contains(ofMachines, corev1.ResourceName(name)) && !strings.Contains(name, "/") && !strings.HasPrefix(name, corev1.ResourceHugePagesPrefix) {
+			return shape.Vector{}, fmt.Errorf("--overhead %q: there is no resource %q; want cpu, memory, ephemeral-storage, pods or a device such as nvidia.com/gpu", text, name)
 		}
 		list[corev1.ResourceName(name)] = q
 	}

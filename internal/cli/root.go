@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -29,6 +30,29 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newController(os.LookupEnv), newConfig(os.LookupEnv), newSim(os.LookupEnv), newSimulate(), newExplain(), newVersion())
+	root.AddCommand(newController(os.LookupEnv), newConfig(os.LookupEnv), newSim(os.LookupEnv), newSimulate(), newExplain(), newReplay(), newVersion())
+	gather(root)
 	return root
+}
+
+// gather has commands that only have others below them print their help, and name in one line what is not there.
+func gather(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		gather(sub)
+	}
+	if cmd.Runnable() || !cmd.HasSubCommands() {
+		return
+	}
+	cmd.SuggestionsMinimumDistance = 2 // edits
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		hint := fmt.Sprintf("`%s --help` lists what there is", cmd.CommandPath())
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return fmt.Errorf("there is no command %q below %s; %s", args[0], cmd.CommandPath(), hint)
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }

@@ -28,7 +28,12 @@ Nothing is called: types and prices are the built-in catalogue's, or those of --
   kubectl get nodepools,ec2nodeclasses,deployments,daemonsets -A -o yaml | dovetail simulate -f -
   dovetail simulate --trace trace.csv.gz --at 600000 --pods 2000 --cpu-multiplier 2 \
     --requirement 'karpenter.sh/capacity-type In on-demand' -o json`,
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("simulate takes no names; for files write -f %s", args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runSimulate(cmd, &f)
 		},
@@ -57,7 +62,7 @@ func runSimulate(cmd *cobra.Command, f *planFlags) error {
 
 // plan reads objects and plans them, and says meanwhile on a terminal what it does.
 func plan(cmd *cobra.Command, f *planFlags, read func(stdin io.Reader) (*manifest.Set, error)) (*simulate.Result, time.Duration, error) {
-	if err := f.check(); err != nil {
+	if err := f.check(cmd.Flags()); err != nil {
 		return nil, 0, err
 	}
 	progress := newProgress(cmd.ErrOrStderr())

@@ -80,7 +80,7 @@ func (c *Config) addCloudFlags(f *pflag.FlagSet) {
 	f.IntVar(&c.AWS.ReservedENIs, "reserved-enis", 0, "network interfaces that pods cannot use")
 	f.DurationVar(&c.AWS.AMIRefreshInterval, "ami-refresh-interval", time.Minute, "how often AMIs are looked up; at least 1m")
 	f.DurationVar(&c.AWS.SubnetRefreshInterval, "subnet-refresh-interval", time.Minute, "how often subnets are looked up; at least 1m")
-	f.StringVar(&c.AWS.FeatureGates, "aws-feature-gates", "NodeClassCEL=false", "comma-separated list of gates of the aws cloud")
+	f.StringVar(&c.AWS.FeatureGates, "aws-feature-gates", "NodeClassCEL=false", "accepted for compatibility; not used")
 	f.StringVar(&c.KWOK.InstanceTypesFile, "instance-types-file-path", "", "JSON file with the kwok cloud's instance types (default 144 made-up ones)")
 }
 

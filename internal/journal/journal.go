@@ -222,6 +222,21 @@ func encode(r Record) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// Files are the records in a journal's directory, oldest first.
+func Files(dir string) ([]string, error) {
+	list, err := os.ReadDir(dir) // ascending by name, which is by time
+	if err != nil {
+		return nil, fmt.Errorf("listing the journal's directory: %w", err)
+	}
+	var out []string
+	for _, e := range list {
+		if strings.HasSuffix(e.Name(), suffix) {
+			out = append(out, filepath.Join(dir, e.Name()))
+		}
+	}
+	return out, nil
+}
+
 // Decode reads a record as a file of the journal holds it, or as plain JSON.
 func Decode(from io.Reader) (Record, error) {
 	text, err := io.ReadAll(from)

@@ -6,6 +6,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
+
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 const defaultClass = "storageclass.kubernetes.io/is-default-class"
@@ -19,23 +21,17 @@ func (s *Set) complete() error {
 		return err
 	}
 	priorities := s.priorityOf()
-	finish := func(kind, name string, spec *corev1.PodSpec) error {
-		if err := priorities(spec); err != nil {
-			return fmt.Errorf("%s %s: %w", kind, name, err)
-		}
-		defaultRequests(spec)
-		return nil
-	}
 	for _, p := range s.Pods {
-		if err := finish("Pod", p.Namespace+"/"+p.Name, &p.Spec); err != nil {
-			return err
+		if err := priorities(&p.Spec); err != nil {
+			return fmt.Errorf("Pod %s/%s: %w", p.Namespace, p.Name, err)
 		}
 	}
 	for _, ds := range s.DaemonSets {
-		if err := finish("DaemonSet", ds.Namespace+"/"+ds.Name, &ds.Spec.Template.Spec); err != nil {
-			return err
+		if err := priorities(&ds.Spec.Template.Spec); err != nil {
+			return fmt.Errorf("DaemonSet %s/%s: %w", ds.Namespace, ds.Name, err)
 		}
 	}
+	s.admit()
 	s.chooseStorage()
 	s.nameNamespaces()
 	return nil
@@ -72,24 +68,16 @@ func (s *Set) priorityOf() func(*corev1.PodSpec) error {
 	}
 }
 
-// defaultRequests makes limits requests where there are none.
-func defaultRequests(spec *corev1.PodSpec) {
-	fill := func(r *corev1.ResourceRequirements) {
-		for name, q := range r.Limits {
-			if _, ok := r.Requests[name]; ok {
-				continue
-			}
-			if r.Requests == nil {
-				r.Requests = corev1.ResourceList{}
-			}
-			r.Requests[name] = q
+// admit gives pods the requests that a server would have given them. LimitRanges count for those that none has seen.
+func (s *Set) admit() {
+	seen := translate.WorldOf(translate.Objects{})
+	unseen := translate.WorldOf(translate.Objects{LimitRanges: s.LimitRanges})
+	for _, p := range s.Pods {
+		if p.UID == "" {
+			unseen.Admit(p)
+		} else {
+			seen.Admit(p)
 		}
-	}
-	for i := range spec.InitContainers {
-		fill(&spec.InitContainers[i].Resources)
-	}
-	for i := range spec.Containers {
-		fill(&spec.Containers[i].Resources)
 	}
 }
 

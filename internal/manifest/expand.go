@@ -2,8 +2,10 @@ package manifest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -29,9 +31,12 @@ type workload struct {
 func (s *Set) expand() error {
 	running := s.running()
 	for _, w := range s.workloads() {
-		if w.replicas > mostPods {
+		switch {
+		case w.replicas > mostPods:
 			return fmt.Errorf("%s %s/%s: %d pods are more than the %d that are planned for; lower its number",
 				w.kind, w.meta.Namespace, w.meta.Name, w.replicas, mostPods)
+		case w.replicas < 0:
+			return fmt.Errorf("%s %s/%s: it asks for %d pods; want 0 or more", w.kind, w.meta.Namespace, w.meta.Name, w.replicas)
 		}
 		have := running[w.kind+" "+w.meta.Namespace+"/"+w.meta.Name]
 		missing := w.replicas - have
@@ -114,17 +119,24 @@ func (s *Set) workloads() []workload {
 func (s *Set) runs() []workload {
 	var out []workload
 	for _, j := range s.jobs {
-		if j.Spec.Suspend != nil && *j.Spec.Suspend || j.Status.CompletionTime != nil {
+		if j.Spec.Suspend != nil && *j.Spec.Suspend || over(j) {
 			continue
 		}
 		n := count(j.Spec.Parallelism)
-		if j.Spec.Completions != nil {
-			n = min(n, int(*j.Spec.Completions-j.Status.Succeeded))
+		if j.Spec.Completions != nil && n > 0 {
+			n = min(n, max(0, int(*j.Spec.Completions-j.Status.Succeeded)))
 		}
 		out = append(out, workload{kind: "Job", meta: &j.ObjectMeta, replicas: n, template: j.Spec.Template,
 			labels: map[string]string{"batch.kubernetes.io/job-name": j.Name, "job-name": j.Name}})
 	}
 	return out
+}
+
+// over Jobs have succeeded or failed, or are about to fail.
+func over(j *batchv1.Job) bool {
+	return slices.ContainsFunc(j.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return c.Status == corev1.ConditionTrue && c.Type != batchv1.JobSuspended
+	}) || j.Status.CompletionTime != nil
 }
 
 // count is a number of pods whose default is 1.

@@ -23,7 +23,7 @@ var extensions = []string{".yaml", ".yml", ".json"}
 
 // Read reads files, directories with all below them, and "-" for standard input. No paths are an empty Set.
 func Read(paths []string, stdin io.Reader) (*Set, error) {
-	s := &Set{Ignored: map[string]int{}, source: map[string]string{}}
+	s := &Set{Ignored: map[string]int{}, Unknown: map[string]int{}, source: map[string]string{}}
 	for _, path := range paths {
 		if path == "-" {
 			if err := s.add("standard input", stdin); err != nil {
@@ -57,6 +57,9 @@ func filesOf(path string) ([]string, error) {
 	}
 	var out []string
 	err = filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && file != path && strings.HasPrefix(d.Name(), ".") {
+			return fs.SkipDir // .git, .github and the like
+		}
 		if err == nil && !d.IsDir() && slices.Contains(extensions, filepath.Ext(file)) {
 			out = append(out, file)
 		}
@@ -105,9 +108,12 @@ type head struct {
 }
 
 func (s *Set) document(place string, text []byte) error {
-	asJSON, err := yaml.YAMLToJSON(text)
-	if err != nil {
-		return plain(err)
+	asJSON := text
+	if !json.Valid(text) { // reading JSON as YAML takes ten times as long
+		var err error
+		if asJSON, err = yaml.YAMLToJSONStrict(text); err != nil {
+			return plain(err)
+		}
 	}
 	if bytes.Equal(asJSON, []byte("null")) {
 		return nil // only comments

@@ -41,7 +41,9 @@ func TestWorkloadsBecomeThePodsThatTheyLack(t *testing.T) {
 		"ordinals":       {"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec: {replicas: 2, ordinals: {start: 5}, " + template + "}", []string{"default/s-5", "default/s-6"}},
 		"a job's rest": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {parallelism: 5, completions: 4, " + template + "}\nstatus: {succeeded: 2}",
 			[]string{"default/j-0", "default/j-1"}},
-		"suspended": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {suspend: true, " + template + "}", nil},
+		"a job that has more than it needs": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {completions: 1, " + template + "}\nstatus: {succeeded: 2}", nil},
+		"a job that has failed":             {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {" + template + "}\nstatus: {conditions: [{type: Failed, status: 'True'}]}", nil},
+		"suspended":                         {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {suspend: true, " + template + "}", nil},
 		"a set of a deployment": {`{"apiVersion": "v1", "kind": "List", "items": [
 			{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": 2, "template": {"spec": {"containers": []}}}},
 			{"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "d-1", "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "u", "controller": true}]},
@@ -86,6 +88,39 @@ metadata: {name: c}
 	}
 	if set.Ignored["ConfigMap"] != 1 {
 		t.Errorf("ignored %v, want one ConfigMap", set.Ignored)
+	}
+}
+
+func TestALimitRangeCountsForPodsThatNoServerHasSeen(t *testing.T) {
+	t.Parallel()
+	set := read(t, `
+apiVersion: v1
+kind: LimitRange
+metadata: {name: l}
+spec: {limits: [{type: Container, default: {memory: 1Gi}, defaultRequest: {cpu: 100m}}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: new}
+spec: {containers: [{name: c, image: i}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: old, uid: u}
+spec: {containers: [{name: c, image: i}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: elsewhere, namespace: other}
+spec: {containers: [{name: c, image: i}]}
+`)
+	got := map[string]string{}
+	for _, p := range set.Pods {
+		r := p.Spec.Containers[0].Resources.Requests
+		got[p.Name] = r.Cpu().String() + " " + r.Memory().String()
+	}
+	if diff := cmp.Diff(map[string]string{"new": "100m 1Gi", "old": "0 0", "elsewhere": "0 0"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 

@@ -21,6 +21,7 @@ type Set struct {
 	NodePools      []*karpenterv1.NodePool
 	DaemonSets     []*appsv1.DaemonSet
 	Namespaces     []*corev1.Namespace
+	LimitRanges    []*corev1.LimitRange
 	Claims         []*corev1.PersistentVolumeClaim
 	Volumes        []*corev1.PersistentVolume
 	StorageClasses []*storagev1.StorageClass
@@ -32,6 +33,9 @@ type Set struct {
 
 	// Ignored counts objects of kinds that do not concern scheduling, by kind.
 	Ignored map[string]int
+
+	// Unknown counts fields that are not known here, by path and kind. Only objects that a server has printed may have any.
+	Unknown map[string]int
 
 	deployments  []*appsv1.Deployment
 	replicaSets  []*appsv1.ReplicaSet

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/translate"
@@ -54,22 +55,55 @@ func (r *Result) find(name string) (*corev1.Pod, error) {
 	_, short, _ := strings.Cut(name, "/")
 	var alike []string
 	for _, p := range r.pods {
-		id := string(translate.IDOf(p))
-		if id == name {
+		if string(translate.IDOf(p)) == name {
 			return p, nil
 		}
-		if p.Name == short || strings.HasPrefix(p.Name, short+"-") && p.Namespace+"/"+short == name {
+	}
+	ids := r.ids()
+	for _, id := range ids {
+		if strings.HasSuffix(id, "/"+short) || strings.HasPrefix(id, name+"-") {
 			alike = append(alike, id)
 		}
 	}
 	slices.Sort(alike)
 	switch len(alike) {
 	case 0:
-		return nil, fmt.Errorf("there is no pod %s among %d pods; name it as NAMESPACE/NAME or give -n", name, len(r.pods))
+		return nil, fmt.Errorf("there is no pod %s among %d pods; name it as NAMESPACE/NAME or give -n", name, len(ids))
 	case 1:
 		return nil, fmt.Errorf("there is no pod %s; did you mean %s?", name, alike[0])
 	}
-	return nil, fmt.Errorf("there is no pod %s; did you mean one of %s?", name, strings.Join(alike, ", "))
+	return nil, fmt.Errorf("there is no pod %s; did you mean one of %s?", name, few(alike))
+}
+
+// ids are the pods that are known: of a plan that was read those that it deals with.
+func (r *Result) ids() []string {
+	var out []string
+	for _, p := range r.pods {
+		out = append(out, string(translate.IDOf(p)))
+	}
+	if r.pods != nil {
+		return out
+	}
+	for _, p := range r.Snapshot.Pods {
+		out = append(out, string(p.ID))
+	}
+	for _, n := range r.Snapshot.Nodes {
+		for _, p := range n.Pods {
+			out = append(out, string(p.ID))
+		}
+	}
+	return out
+}
+
+// mostNamed is how many names an error lists.
+const mostNamed = 10
+
+// few lists names, or the first ones and how many there are.
+func few(names []string) string {
+	if len(names) <= mostNamed {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNamed], ", "), len(names)-mostNamed)
 }
 
 // unplanned is why nobody looks for a place for a pod.
@@ -81,10 +115,18 @@ func unplanned(pod *corev1.Pod) string {
 		return "it runs on node " + pod.Spec.NodeName + ", which is not given"
 	case pod.DeletionTimestamp != nil:
 		return "it is being deleted"
+	case byItsOwner(pod):
+		return "its owner brings it to its node: a " + metav1.GetControllerOf(pod).Kind + " has one on each node that it wants"
 	case len(pod.Spec.SchedulingGates) > 0:
 		return "scheduling gate " + pod.Spec.SchedulingGates[0].Name + " holds it back"
 	}
 	return "kube-scheduler has not called it unschedulable"
+}
+
+// byItsOwner reports whether a pod is for one node from the start.
+func byItsOwner(pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOf(pod)
+	return owner != nil && (owner.Kind == "DaemonSet" || owner.Kind == "Node")
 }
 
 // ExplainNode says what is on a node, and what keeps the other pods that wait off it. name is a
@@ -103,16 +145,16 @@ func (r *Result) ExplainNode(name string) (view.NodeAnswer, error) {
 		}
 	}
 	var known []string
-	for _, n := range r.Snapshot.Nodes {
-		known = append(known, n.Name)
-	}
 	if len(r.Decision.Open) > 0 {
 		known = append(known, fmt.Sprintf("n1 to n%d for those that would be bought", len(r.Decision.Open)))
+	}
+	for _, n := range r.Snapshot.Nodes {
+		known = append(known, n.Name)
 	}
 	if len(known) == 0 {
 		return view.NodeAnswer{}, fmt.Errorf("there is no node %s: the plan has no nodes at all", name)
 	}
-	return view.NodeAnswer{}, fmt.Errorf("there is no node %s; there are %s", name, strings.Join(known, ", "))
+	return view.NodeAnswer{}, fmt.Errorf("there is no node %s; there are %s", name, few(known))
 }
 
 // rest is what a type has beside requests.

@@ -73,7 +73,7 @@ func (s *shop) overlay(offers map[string]*translate.Offer, stocks []translate.St
 		return nil
 	}
 	if !s.lenient {
-		s.notes = append(s.notes, fmt.Sprintf("%d NodeOverlays are applied; the controller does so with feature gate NodeOverlay", len(hold)))
+		s.notes = append(s.notes, fmt.Sprintf("NodeOverlays count, %d of them; the controller needs feature gate NodeOverlay for that", len(hold)))
 	}
 	for _, stock := range stocks {
 		o := offers[stock.Pool.Name]

@@ -11,6 +11,7 @@ import (
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/manifest"
@@ -69,7 +70,7 @@ func Prepare(in Input) (*Prepared, error) {
 	p.notes = append(p.notes, s.notes...)
 	p.objects = translate.Objects{
 		Pods: set.Pods, Nodes: set.Nodes, NodeClaims: set.NodeClaims, NodePools: pools, DaemonSets: set.DaemonSets,
-		Namespaces: set.Namespaces, Claims: set.Claims, Volumes: set.Volumes, StorageClasses: set.StorageClasses, CSINodes: set.CSINodes,
+		Namespaces: set.Namespaces, LimitRanges: set.LimitRanges, Claims: set.Claims, Volumes: set.Volumes, StorageClasses: set.StorageClasses, CSINodes: set.CSINodes,
 		Offers: offers, TrustPools: true,
 	}
 	p.noteIgnored()
@@ -93,7 +94,7 @@ func (p *Prepared) pools() ([]*karpenterv1.NodePool, error) {
 	for i, np := range given {
 		np = np.DeepCopy()
 		np.Spec.Template.Spec.Requirements = append(np.Spec.Template.Spec.Requirements, p.input.Requirements...)
-		if errs := np.Validate(awsv1.LabelRules()); len(errs) > 0 && !p.input.Lenient {
+		if errs := np.Validate(awsv1.LabelRules(), kwokv1alpha1.LabelRules()); len(errs) > 0 && !p.input.Lenient {
 			return nil, fmt.Errorf("NodePool %s: %w", np.Name, errs[0])
 		}
 		out[i] = np
@@ -101,16 +102,24 @@ func (p *Prepared) pools() ([]*karpenterv1.NodePool, error) {
 	return out, nil
 }
 
+// noteIgnored tells what of the objects was not read.
 func (p *Prepared) noteIgnored() {
-	ignored := p.input.Set.Ignored
-	if len(ignored) == 0 {
-		return
+	set := p.input.Set
+	if list := counted(set.Ignored); list != "" {
+		p.notes = append(p.notes, "not looked at: "+list)
 	}
+	if list := counted(set.Unknown); list != "" {
+		p.notes = append(p.notes, "fields that are not known here are left out: "+list)
+	}
+}
+
+// counted lists names with their numbers, in the order of the names.
+func counted(of map[string]int) string {
 	var list []string
-	for _, kind := range slices.Sorted(maps.Keys(ignored)) {
-		list = append(list, fmt.Sprintf("%d %s", ignored[kind], kind))
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		list = append(list, fmt.Sprintf("%d %s", of[name], name))
 	}
-	p.notes = append(p.notes, "not looked at: "+strings.Join(list, ", "))
+	return strings.Join(list, ", ")
 }
 
 // noteLost counts pods that run on nodes which are not given.

@@ -67,7 +67,7 @@ func Parse(r io.Reader, o Options) ([]*corev1.Pod, error) {
 	}
 	rows := csv.NewReader(plain)
 	rows.ReuseRecord = true
-	header, err := rows.Read()
+	header, err := next(rows)
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty; want a header with pod_id,submit_s,end_s,cpu_milli,memory_mib")
 	}
@@ -85,7 +85,7 @@ func Parse(r io.Reader, o Options) ([]*corev1.Pod, error) {
 	}
 	var pods []*corev1.Pod
 	for o.Pods == 0 || len(pods) < o.Pods {
-		row, err := rows.Read()
+		row, err := next(rows)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -102,9 +102,18 @@ func Parse(r io.Reader, o Options) ([]*corev1.Pod, error) {
 		}
 	}
 	if len(pods) == 0 {
-		return nil, fmt.Errorf("no pod is alive at second %g; choose another moment with --at", o.At)
+		return nil, t.nobody()
 	}
 	return pods, nil
+}
+
+// next reads a row. At the end the error is io.EOF.
+func next(rows *csv.Reader) ([]string, error) {
+	row, err := rows.Read()
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, errors.New("the gzip file ends in its middle; fetch it again")
+	}
+	return row, err
 }
 
 // unzip looks at the content, not at the name.
@@ -133,6 +142,19 @@ type table struct {
 	options Options
 	columns map[string]int
 	names   map[string]bool
+
+	pods        int
+	first, last float64 // when the first pod comes and the last one comes or ends
+}
+
+// nobody says where in the trace there are pods.
+func (t *table) nobody() error {
+	if t.pods == 0 {
+		return errors.New("there are no pods in it, only a header")
+	}
+	at := func(second float64) string { return strconv.FormatFloat(second, 'f', -1, 64) }
+	return fmt.Errorf("no pod is alive at second %s; the trace goes from second %s to %s: choose another moment with --at",
+		at(t.options.At), at(t.first), at(t.last))
 }
 
 // pod is nil for who is not alive.
@@ -150,6 +172,10 @@ func (t *table) pod(row []string) (*corev1.Pod, error) {
 		numbers[column] = v
 	}
 	end, ends := numbers["end_s"]
+	if t.pods++; t.pods == 1 || numbers["submit_s"] < t.first {
+		t.first = numbers["submit_s"]
+	}
+	t.last = max(t.last, end, numbers["submit_s"])
 	if numbers["submit_s"] > t.options.At || ends && end <= t.options.At {
 		return nil, nil
 	}

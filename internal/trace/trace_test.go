@@ -54,21 +54,26 @@ func TestWhoIsAlive(t *testing.T) {
 	}
 }
 
-func TestGzipIsTheSame(t *testing.T) {
-	t.Parallel()
-	var zipped bytes.Buffer
-	w := gzip.NewWriter(&zipped)
-	if _, err := w.Write([]byte(small)); err != nil {
+func zipped(t *testing.T, text string) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return out.String()
+}
+
+func TestGzipIsTheSame(t *testing.T) {
+	t.Parallel()
 	plain, err := trace.Parse(strings.NewReader(small), trace.Options{At: 60})
 	if err != nil {
 		t.Fatal(err)
 	}
-	pods, err := trace.Parse(&zipped, trace.Options{At: 60})
+	pods, err := trace.Parse(strings.NewReader(zipped(t, small)), trace.Options{At: 60})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,10 +87,12 @@ func TestWrongTracesAreNamedByLineAndColumn(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                       "the file is empty",
 		"pod_id,submit_s\nx,1\n": "no column end_s",
-		strings.Replace(small, "2048", "lots", 1):           `line 2: column memory_mib is "lots"`,
-		strings.Replace(small, "ends-now", "early", 1):      `line 5: column pod_id is "early"`,
-		strings.Replace(small, "early,0,100", "early,1", 1): "wrong number of fields",
-		"pod_id,submit_s,end_s,cpu_milli,memory_mib\n":      "no pod is alive at second 0; choose another moment with --at",
+		strings.Replace(small, "2048", "lots", 1):                                                    `line 2: column memory_mib is "lots"`,
+		strings.Replace(small, "ends-now", "early", 1):                                               `line 5: column pod_id is "early"`,
+		strings.Replace(small, "early,0,100", "early,1", 1):                                          "wrong number of fields",
+		"pod_id,submit_s,end_s,cpu_milli,memory_mib\n":                                               "there are no pods in it, only a header",
+		"pod_id,submit_s,end_s,cpu_milli,memory_mib\na,1600000,1700000,1,1\nb,1500000,1600000,1,1\n": "no pod is alive at second 0; the trace goes from second 1500000 to 1700000: choose another moment with --at",
+		zipped(t, small)[:60]: "the gzip file ends in its middle",
 	} {
 		if _, err := trace.Parse(strings.NewReader(text), trace.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one with %q", err, want)

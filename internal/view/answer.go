@@ -70,7 +70,7 @@ func (p *Pod) Text(w io.Writer) error {
 	case NoPlace:
 		fmt.Fprintf(t, "%s cannot be placed\n", p.Pod)
 	case NewNode:
-		fmt.Fprintf(t, "%s goes on new node %s, with %d other pods\n  %s\n", p.Pod, p.Node, len(p.New.Pods)-1, bought(p.New))
+		fmt.Fprintf(t, "%s goes on new node %s, %s\n  %s\n", p.Pod, p.Node, company(len(p.New.Pods)-1), bought(p.New))
 	case ExistingNode:
 		fmt.Fprintf(t, "%s goes on node %s, which has room\n", p.Pod, p.Node)
 	case HasNode:
@@ -87,10 +87,21 @@ func (p *Pod) Text(w io.Writer) error {
 	return err
 }
 
+// company is who shares a new node with a pod.
+func company(others int) string {
+	if others == 0 {
+		return "alone"
+	}
+	return "with " + count(others, "other pod")
+}
+
 // bought is one line on what a new node is bought as.
 func bought(n *Node) string {
-	return fmt.Sprintf("%s in %s, %s, %.4f $/h, from pool %s; the cheapest of %d offerings that could hold its pods",
-		n.InstanceType, n.Zone, n.CapacityType, n.Price, n.Pool, n.Options)
+	choice := "the only offering that could hold its pods"
+	if n.Options > 1 {
+		choice = fmt.Sprintf("the cheapest of %d offerings that could hold its pods", n.Options)
+	}
+	return fmt.Sprintf("%s in %s, %s, %.4f $/h, from pool %s; %s", n.InstanceType, n.Zone, n.CapacityType, n.Price, n.Pool, choice)
 }
 
 func (t *lines) notes(notes []string) {

@@ -107,7 +107,7 @@ func people(names []string) string {
 	if len(names) == 1 {
 		return names[0]
 	}
-	return fmt.Sprintf("%s and %d more pods", names[0], len(names)-1)
+	return fmt.Sprintf("%s and %s", names[0], count(len(names)-1, "more pod"))
 }
 
 func (t *lines) sums(p *Plan) {
@@ -115,11 +115,19 @@ func (t *lines) sums(p *Plan) {
 	for _, n := range p.Nodes {
 		pods += len(n.Pods)
 	}
-	fmt.Fprintf(t, "%d pods: %d on %d new nodes, %d on existing nodes, %d not placed\n",
-		pods, pods-len(p.Placed)-len(p.Unplaced), len(p.Nodes), len(p.Placed), len(p.Unplaced))
+	fmt.Fprintf(t, "%s: %d on %s, %d on existing nodes, %d not placed\n",
+		count(pods, "pod"), pods-len(p.Placed)-len(p.Unplaced), count(len(p.Nodes), "new node"), len(p.Placed), len(p.Unplaced))
 	fmt.Fprintf(t, "price %.4f $/h", p.PricePerHour)
 	if p.BoundPerHour > 0 {
 		fmt.Fprintf(t, ", %.2f %% above the bound of %.4f $/h", 100*(p.PricePerHour/p.BoundPerHour-1), p.BoundPerHour)
 	}
 	fmt.Fprintf(t, "; planned in %.3f s\n", p.Seconds)
+}
+
+// count is a number of things whose plural ends in s.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -28,7 +28,7 @@ func branch(b *strings.Builder, t *explain.Tree, indent, leftover string) {
 		for _, g := range t.Groups {
 			left -= g.Count
 		}
-		fmt.Fprintf(b, ": %d %s, %d %s", t.Of, t.Noun, left, leftover)
+		fmt.Fprintf(b, ": %s, %d %s", count(t.Of, strings.TrimSuffix(t.Noun, "s")), left, leftover)
 	case t.Noun != "" && len(t.Groups) == 0:
 		fmt.Fprintf(b, ": no %s", t.Noun)
 	}
