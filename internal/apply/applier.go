@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -35,6 +36,9 @@ type Applier struct {
 
 	// reserving is held from looking at limits until what is taken of them is in the mirror.
 	reserving sync.Mutex
+
+	retiring sync.Mutex         // guards retired
+	retired  map[types.UID]bool // claims whose deletion has begun, some of them long ago
 }
 
 // New checks that nothing is missing.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -259,5 +260,42 @@ func TestRetireDeletesThisClaimOnly(t *testing.T) {
 	claim.DeletionTimestamp.Time = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	if err := b.Retire(t.Context(), claim, "empty"); err != nil || asked != nil {
 		t.Errorf("a claim that goes already was deleted again (%v)", err)
+	}
+}
+
+// A deletion that is asked for twice, before any cache shows the first one, is one disruption; and only pods that need another
+// node are disrupted by it.
+func TestRetireCountsOnce(t *testing.T) {
+	t.Parallel()
+	p := pool("q")
+	p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyWhenEmptyOrUnderutilized
+	b := setUp(t, ready, nil, p)
+	yes := true
+	on := func(name, owner string, phase corev1.PodPhase) *corev1.Pod {
+		pod := pending(name)
+		pod.Spec.NodeName, pod.Status.Phase = "n", phase
+		pod.OwnerReferences = []metav1.OwnerReference{{Kind: owner, Name: "o", Controller: &yes}}
+		return pod
+	}
+	claim := &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: "q-1", UID: "1", Labels: map[string]string{karpenterv1.NodePoolLabelKey: "q"}, Finalizers: []string{"test/held"}}}
+	claim.Status.NodeName = "n"
+	for _, o := range []client.Object{
+		p, claim, on("web", "ReplicaSet", corev1.PodRunning), on("agent", "DaemonSet", corev1.PodRunning), on("static", "Node", corev1.PodRunning), on("job", "Job", corev1.PodSucceeded),
+	} {
+		if err := b.client.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := b.Retire(t.Context(), claim.DeepCopy(), "underutilized"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	labels := []string{"underutilized", "q", "", "when_empty_or_underutilized", "graceful"}
+	if got := testutil.ToFloat64(b.Metrics.Claims.Disrupted.WithLabelValues(labels...)); got != 1 {
+		t.Errorf("nodeclaims_disrupted_total is %v, want 1", got)
+	}
+	if got := testutil.ToFloat64(b.Metrics.Pods.DisruptionInitiated.WithLabelValues(labels...)); got != 1 {
+		t.Errorf("pods_disruption_initiated_total is %v, want 1: the pod of the ReplicaSet", got)
 	}
 }

@@ -230,7 +230,7 @@ type DisruptionMetrics struct {
 
 func disruptionMetrics(t *table) DisruptionMetrics {
 	const v = "voluntary_disruption_"
-	return DisruptionMetrics{
+	m := DisruptionMetrics{
 		Evaluation:      t.histogram(v+"decision_evaluation_duration_seconds", "Seconds that it took to look for nodes to give up.", "reason", "consolidation_type"),
 		Decisions:       t.counter(v+"decisions_total", "Decisions to give nodes up.", "decision", "reason", "consolidation_type"),
 		DecisionsByPool: t.counter(v+"decisions_by_nodepool_total", "Decisions to give nodes up, by NodePool.", "decision", "reason", "consolidation_type", "nodepool"),
@@ -243,6 +243,10 @@ func disruptionMetrics(t *table) DisruptionMetrics {
 			"Share of cost saved over share of pods disturbed, of moves that were looked at.", "decision", "nodepool", "policy"),
 		Moves: t.counter("consolidation_moves_total", "Moves that were looked at.", "decision", "nodepool", "policy"),
 	}
+	for _, kind := range []string{"single", "multi"} {
+		m.Timeouts.WithLabelValues(kind) // 0 from the start, as alerts expect
+	}
+	return m
 }
 
 // PoolMetrics describe NodePools.
@@ -257,7 +261,7 @@ type PoolMetrics struct {
 
 func poolMetrics(t *table) PoolMetrics {
 	return PoolMetrics{
-		Allowed:    t.gauge("nodepools_allowed_disruptions", "Nodes that budgets still allow to be given up.", "nodepool", "reason"),
+		Allowed:    t.gauge("nodepools_allowed_disruptions", "Nodes that budgets let go away at once, those that are going included.", "nodepool", "reason"),
 		Consuming:  t.gauge("nodepools_nodes_consuming_budgets", "Nodes that count against budgets.", "nodepool", "reason"),
 		Limit:      t.gauge("nodepools_limit", "Limits of a NodePool.", "resource_type", "nodepool"),
 		Usage:      t.gauge("nodepools_usage", "What a NodePool's nodes have together.", "resource_type", "nodepool"),

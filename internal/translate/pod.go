@@ -56,7 +56,7 @@ func viewOf(pod *corev1.Pod, now time.Time) PodView {
 	if owner != nil && owner.Kind == "DaemonSet" {
 		v.DaemonSet = types.NamespacedName{Namespace: pod.Namespace, Name: owner.Name}
 	}
-	v.Held, v.Until = held(pod, now)
+	v.Held, v.Until = Held(pod, now)
 	switch {
 	case isStatic(pod, owner):
 		v.Role = shape.Static
@@ -81,8 +81,8 @@ func isStatic(pod *corev1.Pod, owner *metav1.OwnerReference) bool {
 	return mirrored
 }
 
-// held reports whether a pod must not be disrupted just now, and when that ends by itself.
-func held(pod *corev1.Pod, now time.Time) (held bool, until time.Time) {
+// Held reports whether a pod must not be disrupted just now, and when that ends by itself; zero for never.
+func Held(pod *corev1.Pod, now time.Time) (held bool, until time.Time) {
 	value, ok := pod.Annotations[karpenterv1.DoNotDisruptAnnotationKey]
 	if !ok {
 		return false, time.Time{}

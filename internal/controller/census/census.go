@@ -132,7 +132,7 @@ func (c *Census) cluster(nodes []corev1.Node, held map[string]*holding) {
 			continue
 		}
 		u := used[name]
-		c.Metrics.Cluster.Utilization.WithLabelValues(string(name)).Set(u.AsApproximateFloat64() / have.AsApproximateFloat64() * 100)
+		c.Metrics.Cluster.Utilization.WithLabelValues(observe.ResourceLabel(name)).Set(u.AsApproximateFloat64() / have.AsApproximateFloat64() * 100)
 	}
 }
 
@@ -190,7 +190,7 @@ func (c *Census) pools(pools []karpenterv1.NodePool, claims []karpenterv1.NodeCl
 			if err != nil {
 				allowed = 0
 			}
-			c.Metrics.Pools.Allowed.WithLabelValues(name, string(reason)).Set(float64(max(allowed-consuming[name], 0)))
+			c.Metrics.Pools.Allowed.WithLabelValues(name, string(reason)).Set(float64(allowed))
 			c.Metrics.Pools.Consuming.WithLabelValues(name, string(reason)).Set(float64(consuming[name]))
 		}
 	}

@@ -93,6 +93,38 @@ func TestCensus(t *testing.T) {
 	}
 }
 
+// How many may go at once does not shrink while some of them go: those that do are a metric of their own.
+func TestBudgetsAreShownWhole(t *testing.T) {
+	t.Parallel()
+	c := counted(t)
+	claim := &karpenterv1.NodeClaim{}
+	writer := c.Client.(client.Client)
+	if err := writer.Get(t.Context(), client.ObjectKey{Name: "general-1"}, claim); err != nil {
+		t.Fatal(err)
+	}
+	claim.Status.Conditions = append(claim.Status.Conditions, metav1.Condition{Type: karpenterv1.ConditionDisruptionReason, Status: metav1.ConditionTrue})
+	if err := writer.Update(t.Context(), claim); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	allowed := testutil.ToFloat64(c.Metrics.Pools.Allowed.WithLabelValues("general", "Drifted"))
+	consuming := testutil.ToFloat64(c.Metrics.Pools.Consuming.WithLabelValues("general", "Drifted"))
+	if allowed != 1 || consuming != 1 {
+		t.Errorf("%v allowed, %v of them used; want 1 and 1", allowed, consuming)
+	}
+}
+
+func TestTheOwnerOfAPodIsAPath(t *testing.T) {
+	t.Parallel()
+	p := podOn("web-1", "", "1", "ReplicaSet")
+	p.OwnerReferences[0].APIVersion = "apps/v1"
+	if got, want := podLabels(p, nil)[2], "/apis/apps/v1/namespaces/default/replicasets/o"; got != want {
+		t.Errorf("owner is %q, want %q", got, want)
+	}
+}
+
 func TestAggregateHasNoSeriesForEachNodeOrPod(t *testing.T) {
 	t.Parallel()
 	c := counted(t)

@@ -1,6 +1,7 @@
 package census
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
@@ -27,7 +29,7 @@ func (c *Census) nodes(nodes []corev1.Node, held map[string]*holding, now time.T
 		}
 		set := func(g *prometheus.GaugeVec, list corev1.ResourceList) {
 			for name, q := range list {
-				g.WithLabelValues(append([]string{string(name)}, labels...)...).Add(q.AsApproximateFloat64())
+				g.WithLabelValues(append([]string{observe.ResourceLabel(name)}, labels...)...).Add(q.AsApproximateFloat64())
 			}
 		}
 		set(m.Allocatable, node.Status.Allocatable)
@@ -106,10 +108,9 @@ func (c *Census) pods(pods []corev1.Pod, nodes []corev1.Node, now time.Time) {
 // podLabels are the values of the labels of pods_state, in the order of observe's table.
 func podLabels(pod *corev1.Pod, node *corev1.Node) []string {
 	owner := ""
-	for _, o := range pod.OwnerReferences {
-		if o.Controller != nil && *o.Controller {
-			owner = strings.ToLower(o.Kind) + "/" + o.Name
-		}
+	if len(pod.OwnerReferences) > 0 {
+		o := pod.OwnerReferences[0]
+		owner = fmt.Sprintf("/apis/%s/namespaces/%s/%ss/%s", o.APIVersion, pod.Namespace, strings.ToLower(o.Kind), o.Name)
 	}
 	var l map[string]string
 	if node != nil {

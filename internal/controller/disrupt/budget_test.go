@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -134,4 +135,34 @@ func TestBudgetHoldsWhileTheCacheLags(t *testing.T) {
 	pass("a", "b")
 	drawn.nodes[0].Pods = append(drawn.nodes[0].Pods, shape.Pod{ID: "default/late", Role: shape.Movable})
 	pass("b")
+}
+
+// TestARemovedNodeIsNotDecidedOnAgain makes a second pass before the cache shows what the first one deleted.
+func TestARemovedNodeIsNotDecidedOnAgain(t *testing.T) {
+	t.Parallel()
+	pool := poolWith("100%")
+	s := quiet("a", pool, reserved(time.Minute))
+	s.claim.UID, s.node.UID = "claim-a", "node-a"
+	s.claim.Labels = map[string]string{karpenterv1.NodePoolLabelKey: pool.Name}
+	s.claim.Status.NodeName = "a"
+	clock := clocktesting.NewFakePassiveClock(noon)
+	deletions := 0
+	drawn := still{nodes: []*shape.Node{s.pods}}
+	r, err := New(Deps{
+		Client: lagging(t, pool, s.claim, s.node), Clock: clock, Events: observe.NewRecorder(record.NewFakeRecorder(100), clock), Metrics: observe.NewMetrics(),
+		Mirror: drawn, Apply: drawn, Policy: engine.DefaultPolicy(), Refresh: func(context.Context) {},
+		Delete: func(context.Context, *karpenterv1.NodeClaim, string) error { deletions++; return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := r.Reconcile(t.Context(), reconcile.Request{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := testutil.ToFloat64(r.Metrics.Disruption.Decisions.WithLabelValues("delete", "empty", "empty"))
+	if deletions != 1 || got != 1 {
+		t.Errorf("%d deletions, voluntary_disruption_decisions_total is %v; want 1 and 1", deletions, got)
+	}
 }

@@ -28,13 +28,24 @@ func (s seen) movable() bool {
 		condition.IsTrue(s.claim, karpenterv1.ConditionInitialized)
 }
 
-// obstacle is why a node must not be given up by choice, one sentence without its full stop; empty if it may. A
-// drifted node whose terminationGracePeriod bounds the drain is not held by its pods.
-func (s seen) obstacle(reason karpenterv1.DisruptionReason, podOf func(shape.PodID) *corev1.Pod, g guards) string {
+// annotated says that the node itself asks to be left alone, or nothing.
+func (s seen) annotated() string {
 	if s.node.Annotations[karpenterv1.DoNotDisruptAnnotationKey] == "true" {
 		return "the node carries the annotation " + karpenterv1.DoNotDisruptAnnotationKey
 	}
+	return ""
+}
+
+// obstacle is why a node must not be given up by choice, one sentence without its full stop; empty if it may. A
+// drifted node whose terminationGracePeriod bounds the drain is not held by its pods.
+func (s seen) obstacle(reason karpenterv1.DisruptionReason, podOf func(shape.PodID) *corev1.Pod, g guards) string {
+	if why := s.annotated(); why != "" {
+		return why
+	}
 	bounded := reason == karpenterv1.DisruptionReasonDrifted && s.claim.Spec.TerminationGracePeriod != nil
+	if why := g.holding(s, podOf); why != "" && !bounded {
+		return why
+	}
 	for _, p := range s.pods.Pods {
 		if p.Role != shape.Movable && p.Role != shape.Pinned {
 			continue

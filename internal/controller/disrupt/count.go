@@ -3,6 +3,7 @@ package disrupt
 import (
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/observe"
 )
 
 // count sets how many nodes could be given up for each reason, budgets left aside.
@@ -24,14 +25,15 @@ func (r *Reconciler) count(v view) {
 		}
 	}
 	for _, reason := range []karpenterv1.DisruptionReason{karpenterv1.DisruptionReasonEmpty, karpenterv1.DisruptionReasonDrifted, karpenterv1.DisruptionReasonUnderutilized} {
-		r.Metrics.Disruption.Eligible.WithLabelValues(string(reason)).Set(float64(n[reason]))
+		r.Metrics.Disruption.Eligible.WithLabelValues(observe.SnakeCase(string(reason))).Set(float64(n[reason]))
 	}
 }
 
 // decided counts a decision to give a node up.
 func (r *Reconciler) decided(c choice) {
-	r.Metrics.Disruption.Decisions.WithLabelValues(decisionOf(c), string(c.reason), typeOf(c)).Inc()
-	r.Metrics.Disruption.DecisionsByPool.WithLabelValues(decisionOf(c), string(c.reason), typeOf(c), c.claim.Labels[karpenterv1.NodePoolLabelKey]).Inc()
+	reason := observe.SnakeCase(string(c.reason))
+	r.Metrics.Disruption.Decisions.WithLabelValues(decisionOf(c), reason, typeOf(c)).Inc()
+	r.Metrics.Disruption.DecisionsByPool.WithLabelValues(decisionOf(c), reason, typeOf(c), c.claim.Labels[karpenterv1.NodePoolLabelKey]).Inc()
 }
 
 func decisionOf(c choice) string {

@@ -61,68 +61,79 @@ type choice struct {
 }
 
 // decide picks the empty nodes that may go now, oldest claim first, at most as many as their pools' budgets allow.
-// Moves come first: what they chose uses budgets up, and nodes that take pods of nodes that go are not empty. again is
+// Moves come first: what they chose uses budgets up, and nodes that take pods of nodes that go are not empty. Its again is
 // when to look again without a change in the cluster, 0 for never.
-func decide(all []seen, first moves, now time.Time) (choices []choice, again time.Duration) {
-	slices.SortFunc(all, func(a, b seen) int {
+func (v view) decide(first moves) (out moves) {
+	slices.SortFunc(v.all, func(a, b seen) int {
 		return cmp.Or(a.claim.CreationTimestamp.Compare(b.claim.CreationTimestamp.Time), cmp.Compare(a.claim.Name, b.claim.Name))
 	})
-	left := allowances(all, now, karpenterv1.DisruptionReasonEmpty)
+	left := allowances(v.all, v.now, karpenterv1.DisruptionReasonEmpty)
 	for _, c := range first.choices {
 		if c.step == reserve {
 			left[c.pool.Name]--
 		}
 	}
-	soon := func(d time.Duration) {
-		if again == 0 || d < again {
-			again = max(d, time.Second/10)
-		}
+	soon := func(d time.Duration) { out.again = minPositive(out.again, max(d, time.Second/10)) }
+	choose := func(s seen, what step, why string) {
+		out.choices = append(out.choices, choice{seen: s, step: what, why: why, reason: karpenterv1.DisruptionReasonEmpty})
 	}
-	for _, s := range all {
+	for _, s := range v.all {
 		if !s.claim.DeletionTimestamp.IsZero() || s.node == nil || !s.node.DeletionTimestamp.IsZero() {
 			continue
 		}
-		reserved := tainted(s.node)
-		if mark := markOf(s.claim); mark != "" && mark != karpenterv1.DisruptionReasonEmpty || first.chose(s.claim) {
+		reserved, mark := tainted(s.node), markOf(s.claim)
+		if mark != "" && mark != karpenterv1.DisruptionReasonEmpty || first.chose(s.claim) {
 			continue // it goes for another reason
 		}
-		ripe, in := s.ripe(now)
+		ripe, in := s.ripe(v.now)
 		if _, taken := first.wanted[s.node.Name]; taken {
 			ripe, in = false, 0
 		}
+		held := ""
+		if ripe {
+			held = v.guards.heldEmpty(s, v.podOf)
+		}
 		switch {
-		case !ripe && (reserved || markOf(s.claim) != ""):
-			choices = append(choices, choice{seen: s, step: release, why: "it is not empty any more", reason: karpenterv1.DisruptionReasonEmpty})
+		case reserved && mark == "":
+			choose(s, release, "nobody chose it") // the taint is somebody else's, or of a daemon that did not get further
+		case held != "" && mark != "":
+			choose(s, release, held)
+		case held != "":
+			choose(s, explain, held)
+		case !ripe && mark != "":
+			choose(s, release, "it is not empty any more")
 		case !ripe && in > 0:
 			soon(in)
 		case !ripe:
-		case reserved && s.reservedFor(now) < settle:
-			soon(settle - s.reservedFor(now))
+		case reserved && s.reservedFor(v.now) < settle:
+			soon(settle - s.reservedFor(v.now))
 		case reserved:
-			choices = append(choices, choice{seen: s, step: remove, why: "it is empty", reason: karpenterv1.DisruptionReasonEmpty})
-		case markOf(s.claim) != "": // it is in the budget already
-			choices = append(choices, choice{seen: s, step: fence, why: "it is empty", reason: karpenterv1.DisruptionReasonEmpty})
+			choose(s, remove, "it is empty")
+		case mark != "": // it is in the budget already
+			choose(s, fence, "it is empty")
 		case left[s.pool.Name] <= 0:
 			// Budgets change with the time of day, and nodes that are going away free them.
 			soon(budgetEvery)
+			if !slices.Contains(out.spent, s.pool.Name) {
+				out.spent = append(out.spent, s.pool.Name)
+			}
 		default:
 			left[s.pool.Name]--
-			choices = append(choices, choice{seen: s, step: reserve, why: "it is empty", reason: karpenterv1.DisruptionReasonEmpty})
+			choose(s, reserve, "it is empty")
 		}
 	}
-	return choices, again
+	return out
 }
 
 // budgetEvery is how often nodes that only a budget holds back are looked at again.
 const budgetEvery = 10 * time.Second
 
-// ripe reports whether a node is empty and may go. If only time is missing, in says how much.
+// ripe reports whether a node is empty and its time has come. If only time is missing, in says how much.
 func (s seen) ripe(now time.Time) (ripe bool, in time.Duration) {
 	switch {
 	case s.pool == nil || s.pool.Spec.Replicas != nil || s.pods == nil,
 		!condition.IsTrue(s.claim, karpenterv1.ConditionInitialized),
 		!condition.IsTrue(s.claim, karpenterv1.ConditionConsolidatable),
-		s.node.Annotations[karpenterv1.DoNotDisruptAnnotationKey] == "true", s.pods.Kept != "",
 		!empty(s.pods):
 		return false, 0
 	}

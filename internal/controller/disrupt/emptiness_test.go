@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -61,6 +62,10 @@ func notReady(s *seen) { s.node.Status.Conditions[0].Status = corev1.ConditionUn
 
 func leaving(s *seen) { s.claim.DeletionTimestamp = &metav1.Time{Time: noon} }
 
+func onlyTainted(s *seen) {
+	s.node.Spec.Taints = append(s.node.Spec.Taints, karpenterv1.DisruptedTaint())
+}
+
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	all := poolWith("100%")
@@ -85,23 +90,76 @@ func TestDecide(t *testing.T) {
 		"BudgetRounding":    {"10 % of one node is one node.", []seen{quiet("a", poolWith("10%"))}, []string{"a reserve"}, 0},
 		"BudgetZero":        {"0 means none.", []seen{quiet("a", poolWith("0"))}, nil, 10 * time.Second},
 		"NoPool":            {"Without its pool a claim has no policy to be consolidated by.", []seen{quiet("a", nil)}, nil, 0},
-		"DoNotDisrupt":      {"The node's annotation keeps it.", []seen{quiet("a", all, func(s *seen) { s.node.Annotations = map[string]string{karpenterv1.DoNotDisruptAnnotationKey: "true"} })}, nil, 0},
+		"DoNotDisrupt":      {"The node's annotation keeps it.", []seen{quiet("a", all, func(s *seen) { s.node.Annotations = map[string]string{karpenterv1.DoNotDisruptAnnotationKey: "true"} })}, []string{"a keep"}, 0},
 		"NotConsolidatable": {"consolidateAfter is not over.", []seen{quiet("a", all, func(s *seen) { s.claim.Status.Conditions = s.claim.Status.Conditions[:1] })}, nil, 0},
 		"Terminating":       {"A node that is being deleted keeps its taint.", []seen{quiet("a", all, reserved(3*time.Second), pod(shape.Movable), func(s *seen) { s.node.DeletionTimestamp = &metav1.Time{Time: noon} })}, nil, 0},
+		"Tainted":           {"A taint that nobody put there with a mark goes, or the node would neither be used nor given up.", []seen{quiet("a", all, onlyTainted)}, []string{"a release"}, 0},
 		"Unseen":            {"A node that the planner does not know yet is not judged.", []seen{quiet("a", all, func(s *seen) { s.pods = nil })}, nil, 0},
 	}
-	names := map[step]string{reserve: "reserve", fence: "fence", remove: "remove", release: "release"}
+	names := map[step]string{reserve: "reserve", fence: "fence", remove: "remove", release: "release", explain: "keep"}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			choices, again := decide(tc.seen, moves{}, noon)
+			out := view{all: tc.seen, now: noon}.decide(moves{})
 			var got []string
-			for _, c := range choices {
+			for _, c := range out.choices {
 				got = append(got, fmt.Sprintf("%s %s", c.claim.Name, names[c.step]))
 			}
-			if diff := cmp.Diff(tc.want, got); diff != "" || again != tc.again {
-				t.Errorf("%s\nagain %s, want %s; -want +got\n%s", tc.why, again, tc.again, diff)
+			if diff := cmp.Diff(tc.want, got); diff != "" || out.again != tc.again {
+				t.Errorf("%s\nagain %s, want %s; -want +got\n%s", tc.why, out.again, tc.again, diff)
 			}
 		})
+	}
+}
+
+// TestADaemonsBudgetKeepsItsNode has a node with a pod of a DaemonSet only: its drain would end at a PodDisruptionBudget that
+// lets that pod not go, with the node out of use.
+func TestADaemonsBudgetKeepsItsNode(t *testing.T) {
+	t.Parallel()
+	daemon := func(change ...func(*corev1.Pod)) *corev1.Pod {
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "agent", Labels: map[string]string{"app": "agent"}}}
+		for _, c := range change {
+			c(p)
+		}
+		return p
+	}
+	cases := map[string]struct {
+		why     string
+		pod     *corev1.Pod
+		allowed int32
+		want    step
+	}{
+		"Blocked":   {"The drain would wait for it for ever.", daemon(), 0, explain},
+		"Allowed":   {"It may go.", daemon(), 1, reserve},
+		"Tolerates": {"A pod that stays to the end is not evicted.", daemon(func(p *corev1.Pod) { p.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}} }), 0, reserve},
+		"Going":     {"It goes already.", daemon(func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: noon} }), 0, reserve},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "guard"}}
+			b.Spec.Selector = &metav1.LabelSelector{MatchLabels: tc.pod.Labels}
+			b.Status.DisruptionsAllowed = tc.allowed
+			v := view{
+				all: []seen{quiet("a", poolWith("100%"), func(s *seen) { s.pods.Pods = []shape.Pod{{ID: "default/agent", Role: shape.Daemon}} })},
+				now: noon, guards: compileGuards([]policyv1.PodDisruptionBudget{b}), podOf: func(shape.PodID) *corev1.Pod { return tc.pod },
+			}
+			got := v.decide(moves{}).choices
+			if len(got) != 1 || got[0].step != tc.want {
+				t.Errorf("%s\n%+v, want step %d", tc.why, got, tc.want)
+			}
+			inUse := v.all[0].obstacle(karpenterv1.DisruptionReasonUnderutilized, v.podOf, v.guards) != ""
+			if inUse != (tc.want == explain) {
+				t.Errorf("%s\nin a move it is an obstacle: %v", tc.why, inUse)
+			}
+		})
+	}
+}
+
+func TestAPoolSaysThatItsBudgetKeepsEmptyNodes(t *testing.T) {
+	t.Parallel()
+	none := poolWith("0")
+	if got := (view{all: []seen{quiet("a", none), quiet("b", none)}, now: noon}).decide(moves{}).spent; len(got) != 1 || got[0] != "default" {
+		t.Errorf("pools whose budgets are used up: %v, want default once", got)
 	}
 }

@@ -1,6 +1,7 @@
 package disrupt
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -8,6 +9,9 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/controller/terminate"
 )
 
 // guards are the PodDisruptionBudgets by namespace, with their selectors compiled once a pass.
@@ -48,6 +52,27 @@ func (g guards) blocking(pod *corev1.Pod) string {
 	if len(names) > 1 {
 		slices.Sort(names)
 		return fmt.Sprintf("pod %s/%s has more than one PodDisruptionBudget (%s, %s), so it cannot be evicted", pod.Namespace, pod.Name, names[0], names[1])
+	}
+	return ""
+}
+
+// heldEmpty is why an empty node must not go all the same, or nothing.
+func (g guards) heldEmpty(s seen, podOf func(shape.PodID) *corev1.Pod) string {
+	return cmp.Or(s.annotated(), s.pods.Kept, g.holding(s, podOf))
+}
+
+// holding says which PodDisruptionBudget would not let a pod of a DaemonSet be evicted now, or nothing: the drain of the node would
+// end there.
+func (g guards) holding(s seen, podOf func(shape.PodID) *corev1.Pod) string {
+	for _, p := range s.pods.Pods {
+		if p.Role != shape.Daemon || len(g) == 0 {
+			continue
+		}
+		if pod := podOf(p.ID); pod != nil && pod.DeletionTimestamp.IsZero() && !terminate.StaysToTheEnd(pod) {
+			if why := g.blocking(pod); why != "" {
+				return why
+			}
+		}
 	}
 	return ""
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -32,7 +32,7 @@ const (
 type view struct {
 	all      []seen // as sorted by decide
 	snapshot shape.Snapshot
-	budgets  []policyv1.PodDisruptionBudget
+	guards   guards
 	podOf    func(shape.PodID) *corev1.Pod
 	now      time.Time
 	policy   engine.Policy
@@ -52,7 +52,8 @@ type memory struct {
 	attempts map[types.UID]attempt
 	pools    map[string]attempt // by NodePool: drifted nodes that could not be replaced
 	moves    map[types.UID]*move
-	told     map[types.UID]string // why the node was kept when it was last counted
+	told     map[types.UID]string      // why the node was kept when it was last counted
+	removed  map[types.UID]metav1.Time // claims that were deleted, and when: the cache shows it late
 	sweep    sweep
 	asked    time.Time // when the cloud was last asked what it sells
 	claims   own[*karpenterv1.NodeClaim]
@@ -62,7 +63,8 @@ type memory struct {
 func newMemory() memory {
 	return memory{
 		attempts: map[types.UID]attempt{}, pools: map[string]attempt{}, moves: map[types.UID]*move{}, told: map[types.UID]string{},
-		claims: own[*karpenterv1.NodeClaim]{}, nodes: own[*corev1.Node]{},
+		removed: map[types.UID]metav1.Time{},
+		claims:  own[*karpenterv1.NodeClaim]{}, nodes: own[*corev1.Node]{},
 	}
 }
 
@@ -123,7 +125,7 @@ type opening struct {
 // plan carries moves on that have begun and looks for new ones: first drifted nodes, then nodes whose pods fit
 // elsewhere for less.
 func (v view) plan(m *memory) moves {
-	p := &planner{view: v, memory: m, left: map[karpenterv1.DisruptionReason]map[string]int{}, guards: compileGuards(v.budgets)}
+	p := &planner{view: v, memory: m, left: map[karpenterv1.DisruptionReason]map[string]int{}}
 	p.out.wanted = map[string]struct{}{}
 	groups := p.underWay()
 	var since time.Time
@@ -153,7 +155,6 @@ type planner struct {
 	view
 	memory *memory
 	pass   *refit.Pass
-	guards guards
 	left   map[karpenterv1.DisruptionReason]map[string]int
 	looks  int
 	out    moves

@@ -94,7 +94,7 @@ func (f *fleet) pass(m *memory, now time.Time) moves {
 	policy := engine.DefaultPolicy()
 	policy.Effort = 0
 	return view{
-		all: f.all, snapshot: f.snap, budgets: f.pdbs, podOf: func(id shape.PodID) *corev1.Pod { return f.pods[id] },
+		all: f.all, snapshot: f.snap, guards: compileGuards(f.pdbs), podOf: func(id shape.PodID) *corev1.Pod { return f.pods[id] },
 		now: now, policy: policy, rules: Rules{MinSaving: 0.05, Payback: f.payback},
 	}.plan(m)
 }
@@ -211,11 +211,12 @@ func TestANodeThatTakesPodsIsNotEmpty(t *testing.T) {
 	f := newFleet().node("a", 4, []int{4}, drifted, marked("Drifted", time.Second)).node("b", 4, nil)
 	policy := engine.DefaultPolicy()
 	m := newMemory()
-	out := view{all: f.all, snapshot: f.snap, podOf: func(id shape.PodID) *corev1.Pod { return f.pods[id] }, now: noon, policy: policy}.plan(&m)
+	v := view{all: f.all, snapshot: f.snap, podOf: func(id shape.PodID) *corev1.Pod { return f.pods[id] }, now: noon, policy: policy}
+	out := v.plan(&m)
 	if _, wanted := out.wanted["b"]; !wanted {
 		t.Fatalf("wanted %v, b is to take the pod of a", out.wanted)
 	}
-	if choices, _ := decide(f.all, out, noon); len(choices) != 0 {
+	if choices := v.decide(out).choices; len(choices) != 0 {
 		t.Errorf("%d nodes are called empty, b is a replacement", len(choices))
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/utils/clock"
@@ -101,16 +102,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	}
 	r.memory.forget(v.all)
 	next := v.plan(&r.memory)
-	empties, again := decide(v.all, next, v.now)
+	empties := v.decide(next)
 	r.evaluated(next, r.Clock.Since(began))
 	r.count(v)
 
-	again = minPositive(again, next.again)
+	again := minPositive(empties.again, next.again)
 	if len(v.all) > 0 {
 		again = minPositive(again, lookAgain)
 	}
 	var errs []error
-	for _, c := range append(next.choices, empties...) {
+	for _, c := range append(next.choices, empties.choices...) {
 		errs = append(errs, client.IgnoreNotFound(r.act(ctx, c)))
 		if c.step == reserve || c.step == fence {
 			again = minPositive(again, settle)
@@ -119,6 +120,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	for _, o := range next.open {
 		errs = append(errs, r.open(ctx, o))
 	}
+	next.spent = append(next.spent, empties.spent...)
 	r.waiting(v, next)
 	return reconcile.Result{RequeueAfter: again}, errors.Join(errs...)
 }
@@ -136,6 +138,7 @@ func (m *memory) forget(all []seen) {
 	maps.DeleteFunc(m.attempts, func(uid types.UID, _ attempt) bool { return !alive[uid] })
 	maps.DeleteFunc(m.moves, func(uid types.UID, _ *move) bool { return !alive[uid] })
 	maps.DeleteFunc(m.told, func(uid types.UID, _ string) bool { return !alive[uid] })
+	maps.DeleteFunc(m.removed, func(uid types.UID, _ metav1.Time) bool { return !alive[uid] })
 	maps.DeleteFunc(m.pools, func(name string, _ attempt) bool { return !pools[name] })
 }
 
@@ -146,7 +149,7 @@ func (r *Reconciler) open(ctx context.Context, o opening) error {
 		names = append(names, claim.Name)
 	}
 	replaced := strings.Join(names, ", ")
-	claims, err := r.Apply.Open(ctx, o.nodes, strings.ToLower(string(o.move.reason)))
+	claims, err := r.Apply.Open(ctx, o.nodes, observe.SnakeCase(string(o.move.reason)))
 	for _, id := range slices.Sorted(maps.Keys(claims)) {
 		claim := claims[id]
 		o.move.claims = append(o.move.claims, claim.Name)
@@ -188,6 +191,9 @@ func (r *Reconciler) see(ctx context.Context) (view, error) {
 	for i := range claims.Items {
 		claim := r.memory.claims.newer(&claims.Items[i])
 		listed.Insert(claim.UID)
+		if at, ok := r.memory.removed[claim.UID]; ok && claim.DeletionTimestamp.IsZero() {
+			claim.DeletionTimestamp = &at // the cache does not show it yet
+		}
 		out = append(out, seen{
 			claim: claim,
 			pool:  poolNamed[claim.Labels[karpenterv1.NodePoolLabelKey]],
@@ -202,7 +208,7 @@ func (r *Reconciler) see(ctx context.Context) (view, error) {
 	slices.SortFunc(out, func(a, b seen) int {
 		return cmp.Or(a.claim.CreationTimestamp.Compare(b.claim.CreationTimestamp.Time), cmp.Compare(a.claim.Name, b.claim.Name))
 	})
-	return view{all: out, snapshot: snapshot, budgets: budgets.Items, podOf: r.Mirror.Pod, now: r.Clock.Now(), policy: r.Policy, rules: r.Rules}, nil
+	return view{all: out, snapshot: snapshot, guards: compileGuards(budgets.Items), podOf: r.Mirror.Pod, now: r.Clock.Now(), policy: r.Policy, rules: r.Rules}, nil
 }
 
 func (r *Reconciler) act(ctx context.Context, c choice) error {
@@ -225,10 +231,11 @@ func (r *Reconciler) act(ctx context.Context, c choice) error {
 		message := fmt.Sprintf("Giving up the node because %s.", c.why)
 		r.Events.Emit(c.claim, observe.DisruptionTerminating, message)
 		r.Events.Emit(c.node, observe.DisruptionTerminating, message)
-		r.decided(c)
-		if err := r.Delete(ctx, c.claim, strings.ToLower(string(c.reason))); err != nil {
+		if err := r.Delete(ctx, c.claim, observe.SnakeCase(string(c.reason))); err != nil {
 			return fmt.Errorf("deleting NodeClaim %s, because %s: %w", c.claim.Name, c.why, err)
 		}
+		r.memory.removed[c.claim.UID] = metav1.NewTime(r.Clock.Now())
+		r.decided(c)
 	case explain:
 		r.kept(c)
 	}

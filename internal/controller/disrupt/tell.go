@@ -22,7 +22,7 @@ const (
 func (r *Reconciler) evaluated(m moves, took time.Duration) {
 	reason, kind := "", ""
 	if m.found != nil {
-		reason, kind = string(karpenterv1.DisruptionReasonUnderutilized), multi
+		reason, kind = observe.SnakeCase(string(karpenterv1.DisruptionReasonUnderutilized)), multi
 		if m.found.Counters.Exhausted {
 			r.Metrics.Disruption.Timeouts.WithLabelValues(multi).Inc()
 		}
@@ -71,7 +71,11 @@ func (r *Reconciler) kept(c choice) {
 		r.tell(c, observe.DisruptionBlocked, "The node stays: "+c.why)
 		return
 	}
-	r.tell(c, observe.Unconsolidatable, "The node stays: "+c.why)
+	said := observe.Unconsolidatable
+	if c.kind == refit.Held {
+		said = observe.DisruptionBlocked // consolidation has not even looked
+	}
+	r.tell(c, said, "The node stays: "+c.why)
 	if r.memory.told[c.claim.UID] == c.why {
 		return
 	}
@@ -98,7 +102,7 @@ func (r *Reconciler) released(c choice) {
 	case failedCheck:
 		r.Metrics.Disruption.FailedValidations.WithLabelValues(typeOf(c)).Inc()
 	case failedMove:
-		r.Metrics.Disruption.QueueFailures.WithLabelValues(decisionOf(c), string(c.reason), typeOf(c)).Inc()
+		r.Metrics.Disruption.QueueFailures.WithLabelValues(decisionOf(c), observe.SnakeCase(string(c.reason)), typeOf(c)).Inc()
 	}
 }
 

@@ -65,11 +65,23 @@ func next(s sight) step {
 		return nextLaunch(s)
 	case !condition.IsTrue(s.claim, karpenterv1.ConditionRegistered):
 		return nextRegister(s)
+	case s.lost(karpenterv1.NodeRegisteredLabelKey):
+		return step{kind: register}
 	case !condition.IsTrue(s.claim, karpenterv1.ConditionInitialized):
 		return nextInitialize(s)
-	default:
-		return step{kind: rest}
+	case s.lost(karpenterv1.NodeInitializedLabelKey):
+		if reason, _ := obstacle(s.claim, &s.nodes[0]); reason == "" {
+			return step{kind: initialize}
+		}
 	}
+	return step{kind: rest}
+}
+
+// lost reports whether a node that was registered lacks one of our labels because it is another one: somebody deleted the Node by
+// force, and the machine's kubelet made it anew, with the taint that only we take away.
+func (s sight) lost(label string) bool {
+	return len(s.nodes) == 1 && s.nodes[0].Labels[label] != "true" &&
+		s.nodes[0].CreationTimestamp.After(s.since(karpenterv1.ConditionRegistered))
 }
 
 func nextLaunch(s sight) step {

@@ -60,6 +60,17 @@ func TestNext(t *testing.T) {
 	withGPU := aged(time.Hour, joined(time.Minute)...)
 	withGPU.Spec.Resources.Requests = corev1.ResourceList{"nvidia.com/gpu": resource.MustParse("1"), corev1.ResourceCPU: resource.MustParse("1")}
 
+	anew := func(since time.Duration, labels ...string) corev1.Node {
+		return readyNode("a", carrying(karpenterv1.UnregisteredTaintKey, corev1.TaintEffectNoExecute), func(n *corev1.Node) {
+			n.CreationTimestamp, n.Labels = ago(since), map[string]string{}
+			for _, l := range labels {
+				n.Labels[l] = "true"
+			}
+		})
+	}
+	done := aged(time.Hour, append(joined(time.Hour), holds(initialized, time.Hour))...)
+	open := func(n corev1.Node) corev1.Node { n.Spec.Taints = nil; return n }
+
 	type outcome struct {
 		kind   kind
 		open   string // reason of the open condition
@@ -92,6 +103,12 @@ func TestNext(t *testing.T) {
 		"NeverInitialized":    {"A node that joined and stays unusable is given up.", aged(2*time.Hour, joined(time.Hour)...), []corev1.Node{readyNode("a", notReady)}, limits, outcome{kind: giveUp, reason: "initialization_timeout"}},
 		"Ready":               {"A ready node is initialized.", aged(2*time.Hour, joined(time.Hour)...), []corev1.Node{readyNode("a")}, limits, outcome{kind: initialize}},
 		"Done":                {"What is initialized stays so: a node that fails later is for repair.", aged(time.Hour, append(joined(time.Hour), holds(initialized, time.Hour))...), []corev1.Node{readyNode("a", notReady)}, limits, outcome{kind: rest}},
+		"Anew":                {"Somebody deleted the Node by force, and the kubelet made another one: it is as bare as a new one.", done, []corev1.Node{anew(time.Minute)}, limits, outcome{kind: register}},
+		"AnewTooEarly":        {"So it is if that happened before it was ready.", aged(time.Hour, joined(time.Hour)...), []corev1.Node{anew(time.Minute)}, limits, outcome{kind: register}},
+		"AnewStarts":          {"Then it becomes ready, and the claim stays what it is meanwhile.", done, []corev1.Node{anew(time.Minute, karpenterv1.NodeRegisteredLabelKey)}, limits, outcome{kind: rest}},
+		"AnewReady":           {"And is marked as such.", done, []corev1.Node{open(anew(time.Minute, karpenterv1.NodeRegisteredLabelKey))}, limits, outcome{kind: initialize}},
+		"AnewDone":            {"That is all.", done, []corev1.Node{open(anew(time.Minute, karpenterv1.NodeRegisteredLabelKey, karpenterv1.NodeInitializedLabelKey))}, limits, outcome{kind: rest}},
+		"StaleCache":          {"The first Node is older than its registration: that its labels are missing is the cache's delay.", done, []corev1.Node{anew(2 * time.Hour)}, limits, outcome{kind: rest}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -123,20 +123,28 @@ func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nod
 		}
 		return again, nil
 	case giveUp:
+		if err := r.giveUp(ctx, claim, todo.reason); err != nil {
+			return reconcile.Result{}, err
+		}
 		if todo.reason == ReasonRegistrationTimeout || todo.reason == ReasonLaunchTimeout {
 			r.decided(claim, false)
 		}
-		return reconcile.Result{}, r.giveUp(ctx, claim, todo.reason)
+		return reconcile.Result{}, nil
 	case register:
-		if wait := r.held(ctx, claim, &nodes[0]); wait > 0 {
-			return reconcile.Result{RequeueAfter: wait}, nil
+		rejoined := condition.IsTrue(claim, karpenterv1.ConditionRegistered)
+		if !rejoined {
+			if wait := r.held(ctx, claim, &nodes[0]); wait > 0 {
+				return reconcile.Result{RequeueAfter: wait}, nil
+			}
 		}
 		if err := r.register(ctx, claim, &nodes[0]); err != nil {
 			return reconcile.Result{}, err
 		}
 		claim.Status.NodeName = nodes[0].Name
 		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionRegistered)
-		r.decided(claim, true)
+		if !rejoined {
+			r.decided(claim, true)
+		}
 	case initialize:
 		if err := r.initialize(ctx, claim, &nodes[0]); err != nil {
 			return reconcile.Result{}, err

@@ -3,12 +3,17 @@ package nodepool
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/observe"
 )
 
 // resourceNodes counts machines in status.resources and in limits.
 const resourceNodes corev1.ResourceName = "nodes"
+
+// always are counted though a pool has none of them: who looks at an empty pool sees 0, not nothing.
+var always = []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourcePods, corev1.ResourceEphemeralStorage}
 
 // count adds up what the pool's nodes have. A claim whose node has not joined counts with what it is expected to be.
 func count(pool *karpenterv1.NodePool, claims []karpenterv1.NodeClaim, nodes []corev1.Node) {
@@ -17,6 +22,9 @@ func count(pool *karpenterv1.NodePool, claims []karpenterv1.NodeClaim, nodes []c
 		byID[nodes[i].Spec.ProviderID] = &nodes[i]
 	}
 	total := corev1.ResourceList{}
+	for _, name := range always {
+		total[name] = resource.MustParse("0")
+	}
 	for i := range claims {
 		have := claims[i].Status.Capacity
 		if node := byID[claims[i].Status.ProviderID]; node != nil && claims[i].Status.ProviderID != "" {
@@ -36,13 +44,23 @@ func count(pool *karpenterv1.NodePool, claims []karpenterv1.NodeClaim, nodes []c
 	pool.Status.Nodes = &number
 }
 
-// publish sets the gauges of a pool.
+// publish sets the gauges of a pool, and ends those of resources that it has no more.
 func (r *Reconciler) publish(pool *karpenterv1.NodePool) {
-	for name, q := range pool.Status.Resources {
-		r.Metrics.Pools.Usage.WithLabelValues(string(name), pool.Name).Set(q.AsApproximateFloat64())
+	now := published{usage: pool.Status.Resources, limits: pool.Spec.Limits}
+	was := r.published[pool.Name]
+	r.published[pool.Name] = now
+	set(r.Metrics.Pools.Usage, pool.Name, was.usage, now.usage)
+	set(r.Metrics.Pools.Limit, pool.Name, was.limits, now.limits)
+}
+
+func set(gauge *prometheus.GaugeVec, pool string, was, now corev1.ResourceList) {
+	for name, q := range now {
+		gauge.WithLabelValues(observe.ResourceLabel(name), pool).Set(q.AsApproximateFloat64())
 	}
-	for name, q := range pool.Spec.Limits {
-		r.Metrics.Pools.Limit.WithLabelValues(string(name), pool.Name).Set(q.AsApproximateFloat64())
+	for name := range was {
+		if _, still := now[name]; !still {
+			gauge.DeleteLabelValues(observe.ResourceLabel(name), pool)
+		}
 	}
 }
 
@@ -51,4 +69,5 @@ func (r *Reconciler) forget(pool string) {
 	of := prometheus.Labels{"nodepool": pool}
 	r.Metrics.Pools.Usage.DeletePartialMatch(of)
 	r.Metrics.Pools.Limit.DeletePartialMatch(of)
+	delete(r.published, pool)
 }

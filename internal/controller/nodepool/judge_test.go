@@ -5,13 +5,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -86,7 +91,36 @@ func TestCountTakesTheNodesOwnFiguresOnceItHasJoined(t *testing.T) {
 	if got := p.Status.Resources[corev1.ResourceCPU]; got.Value() != 11 {
 		t.Errorf("cpu is %s, want 11: 3 that the node reports and 8 that are expected", got.String())
 	}
+	if _, has := p.Status.Resources[corev1.ResourceMemory]; !has {
+		t.Error("memory is not counted: of an empty pool nothing would be shown")
+	}
 	if *p.Status.Nodes != 2 {
 		t.Errorf("nodes is %d, want 2: a machine counts from the moment it is wanted", *p.Status.Nodes)
 	}
 }
+
+func TestGaugesEndWithWhatTheyCount(t *testing.T) {
+	t.Parallel()
+	r, err := New(Deps{Client: fake.NewFakeClient(), Cloud: nowhere{}, Clock: clocktesting.NewFakePassiveClock(noon), Metrics: observe.NewMetrics()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := pool()
+	p.Spec.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10"), corev1.ResourceEphemeralStorage: resource.MustParse("1")}
+	p.Status.Resources = corev1.ResourceList{"nvidia.com/gpu": resource.MustParse("8")}
+	r.publish(p)
+	if got := testutil.ToFloat64(r.Metrics.Pools.Limit.WithLabelValues("ephemeral_storage", "default")); got != 1 {
+		t.Errorf("limit of ephemeral_storage is %v, want 1", got)
+	}
+	p = pool()
+	p.Spec.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("20")}
+	r.publish(p)
+	for name, gauge := range map[string]*prometheus.GaugeVec{"limit": r.Metrics.Pools.Limit, "usage": r.Metrics.Pools.Usage} {
+		if got, want := testutil.CollectAndCount(gauge), map[string]int{"limit": 1, "usage": 0}[name]; got != want {
+			t.Errorf("%d series of %s, want %d: the others' resources are no longer there", got, name, want)
+		}
+	}
+}
+
+// nowhere is a cloud that is not asked.
+type nowhere struct{ provider.Cloud }

@@ -31,15 +31,19 @@ type Deps struct {
 // Reconciler keeps NodePools. One worker runs it.
 type Reconciler struct {
 	Deps
-	answered map[string]answer // by pool
+	answered  map[string]answer    // by pool
+	published map[string]published // by pool
 }
+
+// published is what a pool's gauges show.
+type published struct{ usage, limits corev1.ResourceList }
 
 // New checks that nothing is missing.
 func New(d Deps) (*Reconciler, error) {
 	if d.Client == nil || d.Cloud == nil || d.Clock == nil || d.Metrics == nil {
 		return nil, errors.New("nodepool controller: a dependency is missing")
 	}
-	return &Reconciler{Deps: d, answered: map[string]answer{}}, nil
+	return &Reconciler{Deps: d, answered: map[string]answer{}, published: map[string]published{}}, nil
 }
 
 // Reconcile brings one NodePool's annotations and status up to date.
@@ -76,8 +80,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.Client.Status().Patch(ctx, pool, patch); err != nil {
-		return reconcile.Result{}, fmt.Errorf("writing status of NodePool %s: %w", pool.Name, client.IgnoreNotFound(err))
+	if err := r.Client.Status().Patch(ctx, pool, patch); client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, fmt.Errorf("writing status of NodePool %s: %w", pool.Name, err)
 	}
 	return reconcile.Result{}, nil
 }

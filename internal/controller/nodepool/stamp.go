@@ -44,8 +44,8 @@ func (r *Reconciler) sign(ctx context.Context, pool *karpenterv1.NodePool, claim
 	}
 	before := pool.DeepCopy()
 	pool.Annotations = merged(pool.Annotations, now.annotations)
-	if err := r.Client.Patch(ctx, pool, client.MergeFrom(before)); err != nil {
-		return fmt.Errorf("stamping NodePool %s: %w", pool.Name, client.IgnoreNotFound(err))
+	if err := r.Client.Patch(ctx, pool, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("stamping NodePool %s: %w", pool.Name, err)
 	}
 	return nil
 }

@@ -74,23 +74,23 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return reconcile.Result{}, r.giveUp(ctx, node, claim, sick)
 }
 
-// count looks at the nodes of the pool, or for a claim without one at all nodes of ours.
+// count looks at the nodes of the pool, or for a claim without one at all nodes. Those whose time is not over are unhealthy
+// too: nodes that fail together fall due one after the other, and the first of them must not go either.
 func (r *Reconciler) count(ctx context.Context, pool string) (unhealthy, total int, err error) {
+	var which client.MatchingLabels
+	if pool != "" {
+		which = client.MatchingLabels{karpenterv1.NodePoolLabelKey: pool}
+	}
 	var nodes corev1.NodeList
-	which := client.HasLabels{karpenterv1.NodeRegisteredLabelKey}
 	if err := r.Client.List(ctx, &nodes, which); err != nil {
 		return 0, 0, fmt.Errorf("listing nodes: %w", err)
 	}
 	for i := range nodes.Items {
-		if pool != "" && nodes.Items[i].Labels[karpenterv1.NodePoolLabelKey] != pool {
-			continue
-		}
-		total++
-		if sick, ok := diagnose(&nodes.Items[i], r.Policies); ok && !sick.due.After(r.Clock.Now()) {
+		if _, ok := diagnose(&nodes.Items[i], r.Policies); ok {
 			unhealthy++
 		}
 	}
-	return unhealthy, total, nil
+	return unhealthy, len(nodes.Items), nil
 }
 
 func (r *Reconciler) blocked(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, unhealthy, total int) error {
@@ -125,7 +125,7 @@ func (r *Reconciler) giveUp(ctx context.Context, node *corev1.Node, claim *karpe
 	message := fmt.Sprintf("Giving up the node because it has been unhealthy for too long (%s).", sick.condition)
 	r.Events.Emit(claim, observe.DisruptionTerminating, message)
 	r.Events.Emit(node, observe.DisruptionTerminating, message)
-	r.Metrics.Claims.UnhealthyDisrupted.WithLabelValues(string(sick.condition), claim.Labels[karpenterv1.NodePoolLabelKey],
+	r.Metrics.Claims.UnhealthyDisrupted.WithLabelValues(observe.SnakeCase(string(sick.condition)), claim.Labels[karpenterv1.NodePoolLabelKey],
 		claim.Labels[karpenterv1.CapacityTypeLabelKey], claim.Status.ImageID).Inc()
 	return nil
 }

@@ -68,6 +68,7 @@ func TestReconcile(t *testing.T) {
 		"OtherKind": {"Every condition has its own patience.", among(5, nodeWith("a", "DiskHealthy", no, 11*time.Minute)), true, 0, 2},
 		"OnlyOne":   {"One of one is more than 20 %, rounded up it is one.", among(1, nodeWith("a", corev1.NodeReady, no, hour)), true, 0, 2},
 		"Many":      {"Two of five at once: that is not the nodes' fault.", among(5, nodeWith("a", corev1.NodeReady, no, hour), nodeWith("b", corev1.NodeReady, no, hour)), false, 5 * time.Minute, 3},
+		"Together":  {"Three failed together and one of them is due: its turn is no proof that it failed by itself.", among(10, nodeWith("a", corev1.NodeReady, no, hour), nodeWith("b", corev1.NodeReady, no, 29*time.Minute), nodeWith("c", corev1.NodeReady, no, time.Minute)), false, 5 * time.Minute, 3},
 		"TwoOfSix":  {"20 % of six, rounded up, are two.", among(6, nodeWith("a", corev1.NodeReady, no, hour), nodeWith("b", corev1.NodeReady, no, hour)), true, 0, 2},
 	}
 	for name, tc := range cases {
@@ -136,10 +137,35 @@ func TestRepairedClaimsAreCounted(t *testing.T) {
 	want := `
 # HELP karpenter_nodeclaims_unhealthy_disrupted_total NodeClaims deleted because their node was unhealthy.
 # TYPE karpenter_nodeclaims_unhealthy_disrupted_total counter
-karpenter_nodeclaims_unhealthy_disrupted_total{capacity_type="spot",condition="DiskHealthy",image_id="ami-1",nodepool="general"} 1
+karpenter_nodeclaims_unhealthy_disrupted_total{capacity_type="spot",condition="disk_healthy",image_id="ami-1",nodepool="general"} 1
 `
 	if err := testutil.GatherAndCompare(r.Metrics.Gatherer(), strings.NewReader(want), "karpenter_nodeclaims_unhealthy_disrupted_total"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A claim without a NodePool is weighed against all nodes of the cluster, those that others manage included.
+func TestAStandaloneClaimIsWeighedAgainstTheCluster(t *testing.T) {
+	t.Parallel()
+	const no = corev1.ConditionFalse
+	nodes := among(6, nodeWith("a", corev1.NodeReady, no, time.Hour), nodeWith("b", corev1.NodeReady, no, time.Hour))
+	for _, n := range nodes[2:] {
+		n.Labels = nil
+	}
+	r, _, deleted := newReconciler(t, nodes)
+	claim := &karpenterv1.NodeClaim{}
+	if err := r.Client.Get(t.Context(), client.ObjectKey{Name: "general-1"}, claim); err != nil {
+		t.Fatal(err)
+	}
+	claim.Labels = nil
+	if err := r.Client.Update(t.Context(), claim); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	if !*deleted {
+		t.Error("two of six nodes are unhealthy, rounded up that is 20 %, and the claim is kept")
 	}
 }
 

@@ -24,7 +24,7 @@ type sight struct {
 	known int
 	// limit is spec.limits.nodes; negative for none.
 	limit int
-	// budget is how many nodes may be going away at once for drift, those that are going already taken off.
+	// budget is how many nodes may be going away at once for drift, those that are going or not ready already taken off.
 	budget  int
 	leaving int // claims that are being deleted
 }

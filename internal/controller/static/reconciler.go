@@ -77,8 +77,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 
 func (r *Reconciler) see(ctx context.Context, pool *karpenterv1.NodePool) (sight, error) {
 	var list karpenterv1.NodeClaimList
-	if err := r.Client.List(ctx, &list, client.MatchingLabels{karpenterv1.NodePoolLabelKey: pool.Name}); err != nil {
-		return sight{}, fmt.Errorf("listing claims of NodePool %s: %w", pool.Name, err)
+	var nodes corev1.NodeList
+	for _, l := range []client.ObjectList{&list, &nodes} {
+		if err := r.Client.List(ctx, l, client.MatchingLabels{karpenterv1.NodePoolLabelKey: pool.Name}); err != nil {
+			return sight{}, fmt.Errorf("listing %T of NodePool %s: %w", l, pool.Name, err)
+		}
+	}
+	failing := map[string]bool{}
+	for i := range nodes.Items {
+		failing[nodes.Items[i].Name] = !condition.NodeReady(&nodes.Items[i])
 	}
 	s := sight{replicas: int(*pool.Spec.Replicas), limit: -1}
 	if q, ok := pool.Spec.Limits[corev1.ResourceName(shape.LimitNodes)]; ok {
@@ -102,10 +109,11 @@ func (r *Reconciler) see(ctx context.Context, pool *karpenterv1.NodePool) (sight
 			}
 			continue
 		}
-		if isMarked(claim) {
+		m := member{claim, views[claim.Name]}
+		if isMarked(claim) || initialized(m) && failing[claim.Status.NodeName] {
 			going++
 		}
-		s.members = append(s.members, member{claim, views[claim.Name]})
+		s.members = append(s.members, m)
 	}
 	allowed, err := pool.AllowedDisruptions(r.Clock.Now(), len(s.members)+s.leaving, karpenterv1.DisruptionReasonDrifted)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // drain is the next step of emptying a node.
@@ -101,7 +103,7 @@ func (d *drain) ask(pod *corev1.Pod, now time.Time) {
 	if slices.ContainsFunc(d.kill, func(k killing) bool { return k.pod == pod }) {
 		return
 	}
-	if until, ok := protected(pod, now); ok {
+	if held, until := translate.Held(pod, now); held {
 		d.protected = append(d.protected, pod)
 		if !until.IsZero() {
 			d.soon(until.Sub(now))

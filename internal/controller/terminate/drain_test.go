@@ -56,14 +56,17 @@ func TestNextDrain(t *testing.T) {
 		want     []string
 		again    time.Duration
 	}{
-		"Nothing":       {why: "An empty node is done.", want: nil},
-		"NotWaitedFor":  {why: "Finished, mirrored and tolerating pods, and one stuck in deletion, hold nothing up.", pods: []*corev1.Pod{podNamed("a", finished), podNamed("b", mirror), podNamed("c", tolerates("karpenter.sh/disrupted")), podNamed("d", tolerates("")), podNamed("e", going(2*time.Minute))}, want: nil},
-		"FirstTier":     {why: "Only the first tier is asked to go.", pods: []*corev1.Pod{podNamed("d", daemon), podNamed("a"), podNamed("k", important), podNamed("kd", important, daemon)}, want: []string{"evict a", "wait a", "wait d", "wait k", "wait kd"}},
-		"SecondTier":    {why: "Daemons follow when ordinary pods are gone.", pods: []*corev1.Pod{podNamed("d", daemon), podNamed("k", important)}, want: []string{"evict d", "wait d", "wait k"}},
-		"ThirdTier":     {why: "Critical pods go before critical daemons.", pods: []*corev1.Pod{podNamed("k", important), podNamed("kd", important, daemon)}, want: []string{"evict k", "wait k", "wait kd"}},
-		"TierNotGone":   {why: "A pod that is still stopping holds its tier.", pods: []*corev1.Pod{podNamed("a", going(10*time.Second)), podNamed("d", daemon)}, want: []string{"wait a", "wait d"}, again: 50 * time.Second},
-		"DoNotDisrupt":  {why: "The annotation is waited for.", pods: []*corev1.Pod{podNamed("a", doNotDisrupt("true")), podNamed("b")}, want: []string{"evict b", "wait a", "wait b"}},
-		"ForAWhile":     {why: "A duration counts from the pod's start.", pods: []*corev1.Pod{podNamed("a", doNotDisrupt("3m"))}, want: []string{"wait a"}, again: 2 * time.Minute},
+		"Nothing":      {why: "An empty node is done.", want: nil},
+		"NotWaitedFor": {why: "Finished, mirrored and tolerating pods, and one stuck in deletion, hold nothing up.", pods: []*corev1.Pod{podNamed("a", finished), podNamed("b", mirror), podNamed("c", tolerates("karpenter.sh/disrupted")), podNamed("d", tolerates("")), podNamed("e", going(2*time.Minute))}, want: nil},
+		"FirstTier":    {why: "Only the first tier is asked to go.", pods: []*corev1.Pod{podNamed("d", daemon), podNamed("a"), podNamed("k", important), podNamed("kd", important, daemon)}, want: []string{"evict a", "wait a", "wait d", "wait k", "wait kd"}},
+		"SecondTier":   {why: "Daemons follow when ordinary pods are gone.", pods: []*corev1.Pod{podNamed("d", daemon), podNamed("k", important)}, want: []string{"evict d", "wait d", "wait k"}},
+		"ThirdTier":    {why: "Critical pods go before critical daemons.", pods: []*corev1.Pod{podNamed("k", important), podNamed("kd", important, daemon)}, want: []string{"evict k", "wait k", "wait kd"}},
+		"TierNotGone":  {why: "A pod that is still stopping holds its tier.", pods: []*corev1.Pod{podNamed("a", going(10*time.Second)), podNamed("d", daemon)}, want: []string{"wait a", "wait d"}, again: 50 * time.Second},
+		"DoNotDisrupt": {why: "The annotation is waited for.", pods: []*corev1.Pod{podNamed("a", doNotDisrupt("true")), podNamed("b")}, want: []string{"evict b", "wait a", "wait b"}},
+		"ForAWhile":    {why: "A duration counts from the pod's start.", pods: []*corev1.Pod{podNamed("a", doNotDisrupt("3m"))}, want: []string{"wait a"}, again: 2 * time.Minute},
+		"NotStarted": {why: "A pod that its kubelet has not started yet has its whole time before it.", pods: []*corev1.Pod{podNamed("a", doNotDisrupt("3m"), func(p *corev1.Pod) {
+			p.Status.StartTime, p.CreationTimestamp = nil, metav1.NewTime(noon)
+		})}, want: []string{"wait a"}, again: 3 * time.Minute},
 		"WhileOver":     {why: "Then it goes like any other.", pods: []*corev1.Pod{podNamed("a", doNotDisrupt("30s"))}, want: []string{"evict a", "wait a"}},
 		"BadAnnotation": {why: "A value that means nothing protects nothing.", pods: []*corev1.Pod{podNamed("a", doNotDisrupt("please"))}, want: []string{"evict a", "wait a"}},
 		"FarDeadline":   {why: "Nothing is killed before it must be.", pods: []*corev1.Pod{podNamed("a", doNotDisrupt("true"), graceOf(60))}, deadline: 5 * time.Minute, want: []string{"wait a"}, again: 4 * time.Minute},

@@ -25,7 +25,7 @@ func (r *Nodes) giveBack(ctx context.Context, node *corev1.Node, claim *karpente
 	err := r.end(ctx, claim, node.Spec.ProviderID)
 	switch {
 	case errors.Is(err, provider.ErrNotFound):
-		return r.finish(ctx, node, claim)
+		return reconcile.Result{}, r.finish(ctx, node)
 	case err != nil:
 		r.Events.Emitf(node, observe.FailedTermination, "The machine cannot be given back yet: %v", err)
 		return reconcile.Result{}, fmt.Errorf("giving back the machine of node %s: %w", node.Name, err)
@@ -54,24 +54,40 @@ func (d Deps) poll(claim *karpenterv1.NodeClaim) time.Duration {
 	return pollMachine
 }
 
-// finish lets the Node go, and with it the pods that did not leave it.
-func (r *Nodes) finish(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim) (reconcile.Result, error) {
-	if err := r.bury(ctx, node); err != nil {
-		return reconcile.Result{}, err
+// abandon lets a Node go whose claim was removed by force. Its pods are left to Kubernetes while the machine is there: to delete
+// them without their kubelet's word would have them run twice.
+func (r *Nodes) abandon(ctx context.Context, node *corev1.Node) error {
+	switch _, err := r.Cloud.Machine(ctx, node.Spec.ProviderID); {
+	case errors.Is(err, provider.ErrNotFound):
+		return r.finish(ctx, node)
+	case err != nil:
+		return fmt.Errorf("looking at the machine of node %s, which has no claim: %w", node.Name, err)
 	}
+	return r.release(ctx, node, "Its NodeClaim was removed by force.")
+}
+
+// finish lets a Node go whose machine is gone, and with it the pods that did not leave it.
+func (r *Nodes) finish(ctx context.Context, node *corev1.Node) error {
+	if err := r.bury(ctx, node); err != nil {
+		return err
+	}
+	return r.release(ctx, node, "The node was drained and its machine is gone.")
+}
+
+func (r *Nodes) release(ctx context.Context, node *corev1.Node, why string) error {
 	before := node.DeepCopy()
 	controllerutil.RemoveFinalizer(node, karpenterv1.TerminationFinalizer)
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := r.Client.Patch(ctx, node, patch); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(fmt.Errorf("removing the finalizer of node %s: %w", node.Name, err))
+		return client.IgnoreNotFound(fmt.Errorf("removing the finalizer of node %s: %w", node.Name, err))
 	}
 	pool := node.Labels[karpenterv1.NodePoolLabelKey]
 	now := r.Clock.Now()
 	r.Metrics.Nodes.Terminated.WithLabelValues(pool, node.Labels[corev1.LabelTopologyZone]).Inc()
 	r.Metrics.Nodes.Termination.WithLabelValues(pool).Observe(now.Sub(node.DeletionTimestamp.Time).Seconds())
 	r.Metrics.Nodes.Lifetime.WithLabelValues(pool).Observe(now.Sub(node.CreationTimestamp.Time).Seconds())
-	r.Events.Emit(node, observe.Finalized, "The node was drained and its machine is gone.")
-	return reconcile.Result{}, nil
+	r.Events.Emit(node, observe.Finalized, why)
+	return nil
 }
 
 // bury deletes the pods of a node whose machine is gone, so that their controllers replace them now and not when
@@ -130,9 +146,13 @@ func (d Deps) write(ctx context.Context, claim, before *karpenterv1.NodeClaim) e
 	return nil
 }
 
-// deadlineOf is when the claim's node goes whatever is on it, zero for never.
-func deadlineOf(claim *karpenterv1.NodeClaim) (time.Time, error) {
+// deadlineOf is when a claim's node goes whatever is on it, zero for never. Before that was written down it counts from the
+// deletion of the node, which has that of the claim follow at once.
+func deadlineOf(claim *karpenterv1.NodeClaim, node *corev1.Node) (time.Time, error) {
 	text, has := claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey]
+	if period := claim.Spec.TerminationGracePeriod; !has && period != nil {
+		return node.DeletionTimestamp.Add(period.Duration), nil
+	}
 	if !has {
 		return time.Time{}, nil
 	}

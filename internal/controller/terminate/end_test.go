@@ -15,9 +15,11 @@ import (
 type shop struct {
 	state provider.State // empty: the machine is gone
 	told  int            // how often it was told to end it
+	asked int            // how often it was asked for it
 }
 
 func (s *shop) Machine(context.Context, string) (provider.Machine, error) {
+	s.asked++
 	if s.state == "" {
 		return provider.Machine{}, provider.ErrNotFound
 	}

@@ -27,7 +27,7 @@ func TestDrainedPodsAreCountedByWhyTheirNodeGoes(t *testing.T) {
 	condition.Clear(deleted, karpenterv1.ConditionDisruptionReason)
 	a, b := podNamed("a"), podNamed("b")
 	clock := clocktesting.NewFakeClock(noon)
-	r := &Nodes{Deps{
+	r := &Nodes{Deps: Deps{
 		Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(a, b).Build(), Clock: clock,
 		Events: observe.NewRecorder(record.NewFakeRecorder(10), clock), Metrics: observe.NewMetrics(),
 	}}

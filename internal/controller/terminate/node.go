@@ -17,12 +17,11 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
 	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
 const (
-	// retryEviction is how soon a refused eviction is tried again: budgets change as pods become ready.
-	retryEviction = time.Second
 	// pollMachine is how often the cloud is asked whether a machine is gone. Karpenter's figure.
 	pollMachine  = 5 * time.Second
 	pollOften    = time.Second
@@ -55,10 +54,13 @@ func (d Deps) validate() error {
 }
 
 // Nodes empties nodes that are being deleted, and has their machines given back.
-type Nodes struct{ Deps }
+type Nodes struct {
+	Deps
+	refusals patience
+}
 
 // NewNodes checks that nothing is missing.
-func NewNodes(d Deps) (*Nodes, error) { return &Nodes{d}, d.validate() }
+func NewNodes(d Deps) (*Nodes, error) { return &Nodes{Deps: d}, d.validate() }
 
 // Reconcile takes the next step for one node that carries our finalizer and is being deleted.
 func (r *Nodes) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
@@ -74,20 +76,22 @@ func (r *Nodes) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 		return reconcile.Result{}, err
 	}
 	if claim == nil {
-		return r.finish(ctx, node, nil) // whoever removed the claim has given the machine back
+		return reconcile.Result{}, r.abandon(ctx, node)
 	}
 	if claim.DeletionTimestamp.IsZero() {
 		if err := r.Client.Delete(ctx, claim, client.Preconditions{UID: &claim.UID}); client.IgnoreNotFound(err) != nil {
 			return reconcile.Result{}, fmt.Errorf("deleting NodeClaim %s, whose node is being deleted: %w", claim.Name, err)
 		}
 	}
-	if _, err := r.Cloud.Machine(ctx, node.Spec.ProviderID); errors.Is(err, provider.ErrNotFound) && !condition.NodeReady(node) {
-		return r.finish(ctx, node, claim) // nothing runs there any more that could be asked to go
+	if !condition.NodeReady(node) {
+		if _, err := r.Cloud.Machine(ctx, node.Spec.ProviderID); errors.Is(err, provider.ErrNotFound) {
+			return reconcile.Result{}, r.finish(ctx, node) // nothing runs there any more that could be asked to go
+		}
 	}
 	if err := r.cordon(ctx, node); err != nil {
 		return reconcile.Result{}, err
 	}
-	deadline, err := deadlineOf(claim)
+	deadline, err := deadlineOf(claim, node)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -161,13 +165,23 @@ func (r *Nodes) carryOut(ctx context.Context, node *corev1.Node, claim *karpente
 		errs = append(errs, r.kill(ctx, k))
 	}
 	for _, pod := range next.evict {
-		err := r.evict(ctx, pod, claim)
-		if errors.Is(err, errRefused) {
-			r.Events.Emitf(node, observe.FailedDraining, "Pod %s/%s cannot be evicted yet: a PodDisruptionBudget does not allow it.", pod.Namespace, pod.Name)
-			again = retryEviction
-			continue
+		wait := r.refusals.left(pod, r.Clock.Now())
+		if wait == 0 {
+			switch err := r.evict(ctx, pod, claim); {
+			case errors.Is(err, errRefused):
+				wait = r.refusals.refuse(pod, r.Clock.Now())
+			case err != nil:
+				errs = append(errs, err)
+				continue
+			default:
+				r.refusals.forget(pod)
+				continue
+			}
 		}
-		errs = append(errs, err)
+		r.Events.Emitf(node, observe.FailedDraining, "Pod %s/%s cannot be evicted yet: a PodDisruptionBudget does not allow it.", pod.Namespace, pod.Name)
+		if again == 0 || wait < again {
+			again = wait
+		}
 	}
 	if !deadline.IsZero() {
 		r.Events.Emitf(node, observe.TerminationGracePeriodExpires, "What is left on the node is deleted at %s.", deadline.UTC().Format(time.RFC3339))
@@ -213,14 +227,11 @@ func (r *Nodes) keptVolumes(ctx context.Context, pods []*corev1.Pod) (map[string
 		if holdsUp(pod, now) || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 			continue
 		}
-		for _, volume := range pod.Spec.Volumes {
-			if volume.PersistentVolumeClaim == nil {
-				continue
-			}
+		for _, name := range translate.VolumeClaims(pod) {
 			pvc := &corev1.PersistentVolumeClaim{}
-			err := r.Client.Get(ctx, client.ObjectKey{Namespace: pod.Namespace, Name: volume.PersistentVolumeClaim.ClaimName}, pvc)
+			err := r.Client.Get(ctx, client.ObjectKey{Namespace: pod.Namespace, Name: name}, pvc)
 			if client.IgnoreNotFound(err) != nil {
-				return nil, fmt.Errorf("reading volume claim %s of pod %s/%s: %w", volume.PersistentVolumeClaim.ClaimName, pod.Namespace, pod.Name, err)
+				return nil, fmt.Errorf("reading volume claim %s of pod %s/%s: %w", name, pod.Namespace, pod.Name, err)
 			}
 			kept[pvc.Spec.VolumeName] = true
 		}

@@ -43,14 +43,15 @@ func holdsUp(pod *corev1.Pod, now time.Time) bool {
 	switch {
 	case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed,
 		pod.Annotations[corev1.MirrorPodAnnotationKey] != "",
-		staysToTheEnd(pod),
+		StaysToTheEnd(pod),
 		!pod.DeletionTimestamp.IsZero() && now.Sub(pod.DeletionTimestamp.Time) > stuckAfter:
 		return false
 	}
 	return true
 }
 
-func staysToTheEnd(pod *corev1.Pod) bool {
+// StaysToTheEnd reports whether a pod tolerates the taint of nodes that go: it is not asked to leave.
+func StaysToTheEnd(pod *corev1.Pod) bool {
 	disrupted := karpenterv1.DisruptedTaint()
 	return slices.ContainsFunc(pod.Spec.Tolerations, func(t corev1.Toleration) bool {
 		switch {
@@ -62,23 +63,6 @@ func staysToTheEnd(pod *corev1.Pod) bool {
 			return t.Key == disrupted.Key && t.Value == disrupted.Value
 		}
 	})
-}
-
-// protected reports whether do-not-disrupt keeps the pod where it is: for ever, or until a time.
-func protected(pod *corev1.Pod, now time.Time) (until time.Time, ok bool) {
-	text, has := pod.Annotations[karpenterv1.DoNotDisruptAnnotationKey]
-	if !has {
-		return time.Time{}, false
-	}
-	if text == "true" {
-		return time.Time{}, true
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || pod.Status.StartTime == nil {
-		return time.Time{}, false
-	}
-	until = pod.Status.StartTime.Add(d)
-	return until, until.After(now)
 }
 
 // grace is how long the pod asked to be given to stop.

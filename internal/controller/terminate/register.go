@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,6 +30,7 @@ func Register(m manager.Manager, nodes *Nodes, claims *Claims) error {
 	err := builder.ControllerManagedBy(m).Named("node.termination").WithOptions(many).
 		For(&corev1.Node{}, builder.WithPredicates(leaving())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(nodeOf), builder.WithPredicates(gone())).
+		Watches(&policyv1.PodDisruptionBudget{}, handler.EnqueueRequestsFromMapFunc(nodes.loosened), builder.WithPredicates(loosens())).
 		Complete(calm.Conflicts(nodes))
 	if err != nil {
 		return fmt.Errorf("registering the termination of nodes: %w", err)
@@ -55,6 +57,28 @@ func gone() predicate.Predicate {
 		UpdateFunc:  func(event.UpdateEvent) bool { return false },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 	}
+}
+
+// loosens lets through PodDisruptionBudgets that let pods go again.
+func loosens() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok := e.ObjectOld.(*policyv1.PodDisruptionBudget)
+			after, also := e.ObjectNew.(*policyv1.PodDisruptionBudget)
+			return ok && also && after.Status.DisruptionsAllowed > before.Status.DisruptionsAllowed
+		},
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+// loosened are the nodes with pods that may be evicted now that a budget has changed.
+func (r *Nodes) loosened(_ context.Context, budget client.Object) []reconcile.Request {
+	var out []reconcile.Request
+	for node := range r.refusals.end(budget.GetNamespace()) {
+		out = append(out, reconcile.Request{NamespacedName: types.NamespacedName{Name: node}})
+	}
+	return out
 }
 
 func nodeOf(_ context.Context, o client.Object) []reconcile.Request {
