@@ -138,3 +138,52 @@ func TestFleetOptions(t *testing.T) {
 		})
 	}
 }
+
+func TestLimitsOfWhatFleetsAreMadeFrom(t *testing.T) {
+	t.Parallel()
+	a := impatient(newAccount(t))
+	a.template(t, "lt-a")
+	tags := func(n int) []ec2types.Tag {
+		out := []ec2types.Tag{{Key: aws.String("first"), Value: aws.String("x")}}
+		for len(out) < n {
+			out = append(out, ec2types.Tag{Key: aws.String("tag-" + strings.Repeat("x", len(out))), Value: aws.String("x")})
+		}
+		return out
+	}
+	tagged := func(tags []ec2types.Tag) func(*ec2.CreateFleetInput) {
+		return func(in *ec2.CreateFleetInput) {
+			in.TagSpecifications = []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeInstance, Tags: tags}}
+		}
+	}
+	many := func(n int) func(*ec2.CreateFleetInput) {
+		return func(in *ec2.CreateFleetInput) {
+			for len(in.LaunchTemplateConfigs) < n {
+				in.LaunchTemplateConfigs = append(in.LaunchTemplateConfigs, in.LaunchTemplateConfigs[0])
+			}
+		}
+	}
+	for name, tc := range map[string]struct {
+		change func(*ec2.CreateFleetInput)
+		code   string
+	}{
+		"FiftyTags":        {tagged(tags(50)), "DryRunOperation"},
+		"TooManyTags":      {tagged(tags(51)), "TagLimitExceeded"},
+		"ReservedTag":      {tagged([]ec2types.Tag{{Key: aws.String("aws:mine"), Value: aws.String("x")}}), "InvalidParameterValue"},
+		"TagTwice":         {tagged(append(tags(1), tags(1)...)), "InvalidParameterValue"},
+		"FiftyTemplates":   {many(50), "DryRunOperation"},
+		"TooManyTemplates": {many(51), "InvalidParameterValue"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := a.input(t, fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.large"}, zones: []string{"us-east-1a"}, count: 1})
+			in.DryRun = aws.Bool(true)
+			tc.change(in)
+			_, err := a.ec2.CreateFleet(t.Context(), in)
+			wantCode(t, err, tc.code)
+		})
+	}
+	_, err := a.ec2.CreateLaunchTemplate(t.Context(), &ec2.CreateLaunchTemplateInput{
+		LaunchTemplateName: aws.String("lt-b"), LaunchTemplateData: &ec2types.RequestLaunchTemplateData{KeyName: aws.String("k")},
+		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeLaunchTemplate, Tags: tags(51)}},
+	})
+	wantCode(t, err, "TagLimitExceeded")
+}

@@ -134,7 +134,7 @@ type RepairPolicy struct {
 	After     time.Duration
 }
 
-// Task is work that a cloud does at regular intervals, beginning at once.
+// Task is work that a cloud does at regular intervals, beginning at once. After a failure it is tried again sooner.
 type Task struct {
 	Name  string // as in Karpenter's controller names: "providers.pricing"
 	Every time.Duration

@@ -128,6 +128,8 @@ func (in *createFleetIn) request() (world.FleetRequest, error) {
 	switch {
 	case len(in.Configs) == 0:
 		return r, apierror.Missing("LaunchTemplateConfigs")
+	case len(in.Configs) > maxConfigs:
+		return r, apierror.New("InvalidParameterValue", "LaunchTemplateConfigs may have %d members at most, got %d.", maxConfigs, len(in.Configs))
 	case in.Target == nil:
 		return r, apierror.Missing("TargetCapacitySpecification")
 	case in.Type != "instant":
@@ -141,6 +143,9 @@ func (in *createFleetIn) request() (world.FleetRequest, error) {
 		if t.ResourceType != "fleet" && t.ResourceType != "instance" && t.ResourceType != "volume" {
 			return r, apierror.Invalid("'%s' is not a valid taggable resource type for this operation.", t.ResourceType)
 		}
+	}
+	if err := world.CheckTags(in.Tags); err != nil {
+		return r, err
 	}
 	var err error
 	if r.OnDemand, err = in.OnDemand.side(); err != nil {
@@ -209,8 +214,8 @@ func microDollars(name, text string) (int64, error) {
 	return int64(math.Round(dollars * 1e6)), nil
 }
 
-// maxOverrides is EC2's limit on overrides over all of a fleet's templates.
-const maxOverrides = 300
+// maxConfigs is EC2's limit on a fleet's templates. Overrides are limited in fleets of other types than instant only.
+const maxConfigs = 50
 
 func (in *createFleetIn) choices(s *world.State) ([]world.Choice, error) {
 	var out []world.Choice
@@ -241,9 +246,6 @@ func (in *createFleetIn) choices(s *world.State) ([]world.Choice, error) {
 			}
 			out = append(out, choice)
 		}
-	}
-	if len(out) > maxOverrides {
-		return nil, apierror.New("InvalidFleetConfig", "The number of launch template overrides (%d) exceeds the limit of %d.", len(out), maxOverrides)
 	}
 	return out, nil
 }

@@ -26,6 +26,9 @@ func (a *api) runInstances(_ context.Context, c *wire.Call, in *runInstancesIn) 
 	if in.MinCount < 1 || in.MaxCount < in.MinCount {
 		return nil, apierror.Invalid("MinCount (%d) must be at least 1 and not above MaxCount (%d).", in.MinCount, in.MaxCount)
 	}
+	if err := world.CheckTags(in.TagSpecifications); err != nil {
+		return nil, err
+	}
 	var out *reservation
 	err := a.world.Do(func(s *world.State) error {
 		data, tags, err := in.launch(s)

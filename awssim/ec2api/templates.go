@@ -3,6 +3,7 @@ package ec2api
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
@@ -45,6 +46,9 @@ func (a *api) createLaunchTemplate(_ context.Context, c *wire.Call, in *createLa
 		return nil, apierror.Missing("LaunchTemplateName")
 	case in.Data == nil:
 		return nil, apierror.Missing("LaunchTemplateData")
+	}
+	if err := world.CheckTags(append(slices.Clone(in.Tags), in.Data.TagSpecifications...)); err != nil {
+		return nil, err
 	}
 	var out *templateOut
 	err := a.world.Do(func(s *world.State) (err error) {

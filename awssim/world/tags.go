@@ -105,9 +105,25 @@ func (s *State) AllTagged() []Tagged {
 	return out
 }
 
-// Tag lays tags over a resource's own. The slice is made anew: it may be
-// shared with the launch that gave it.
-func (t Tagged) Tag(tags []launchspec.Tag) error {
+// CheckTags refuses tags that no resource may be made with.
+func CheckTags(specs []launchspec.TagSpecification) error {
+	for _, spec := range specs {
+		seen := map[string]bool{}
+		for _, tag := range spec.Tags {
+			if seen[tag.Key] {
+				return apierror.Invalid("Duplicate tag key '%s' specified.", tag.Key)
+			}
+			seen[tag.Key] = true
+		}
+		if err := checkTags(spec.Tags, len(spec.Tags)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkTags refuses tags, and more of them than a resource may have.
+func checkTags(tags []launchspec.Tag, all int) error {
 	for _, tag := range tags {
 		switch {
 		case tag.Key == "" || len(tag.Key) > 128:
@@ -118,9 +134,18 @@ func (t Tagged) Tag(tags []launchspec.Tag) error {
 			return apierror.Invalid("Value ( %s ) for parameter key is invalid. Tag keys starting with 'aws:' are reserved for internal use", tag.Key)
 		}
 	}
-	merged := launchspec.SetTags(*t.Tags, tags)
-	if len(merged) > maxTags {
+	if all > maxTags {
 		return apierror.New("TagLimitExceeded", "The maximum number of Tags for a resource has been reached: %d", maxTags)
+	}
+	return nil
+}
+
+// Tag lays tags over a resource's own. The slice is made anew: it may be
+// shared with the launch that gave it.
+func (t Tagged) Tag(tags []launchspec.Tag) error {
+	merged := launchspec.SetTags(*t.Tags, tags)
+	if err := checkTags(tags, len(merged)); err != nil {
+		return err
 	}
 	t.state.retag(t.Tags, merged)
 	return nil

@@ -172,18 +172,28 @@ type task struct {
 // NeedLeaderElection is true: two daemons would only double the calls.
 func (t *task) NeedLeaderElection() bool { return true }
 
-// Start runs the task at its interval until the context ends. One failure is logged and does not end it.
+// firstRetry is how soon a task that failed runs again: prices that a throttled call has not brought must not be stale for
+// half a day. The wait doubles while it fails, up to the task's own interval.
+const firstRetry = time.Minute
+
+// Start runs the task at its interval until the context ends. A failure is logged and does not end it.
 func (t *task) Start(ctx context.Context) error {
+	retry := time.Duration(0)
 	for {
 		err := t.Run(ctx)
 		t.outcome(ctx, "Task "+t.Name, err)
-		if err != nil && ctx.Err() == nil {
-			t.log.Error(err, "running a task of the cloud; trying again", observe.LogController, t.Name, observe.LogDuration, t.Every.Round(time.Second).String())
+		wait := t.Every
+		if err == nil {
+			retry = 0
+		} else if ctx.Err() == nil {
+			retry = max(2*retry, firstRetry)
+			wait = min(retry, t.Every)
+			t.log.Error(err, "running a task of the cloud; trying again", observe.LogController, t.Name, observe.LogDuration, wait.Round(time.Second).String())
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-t.clock.After(t.Every):
+		case <-t.clock.After(wait):
 		}
 	}
 }

@@ -204,7 +204,7 @@ func assemble(d Deps) *Cloud {
 		offers:    map[string]offers{},
 		attempts:  map[string]attempt{},
 	}
-	c.finding = gather.New(together, c.find, spoilt)
+	c.finding = gather.New(together, c.find, func(err error) bool { return spoilt(err) && !awserror.IsUnauthorized(err) })
 	c.finding.Watch(d.Clock, func(requests int, waited time.Duration) { c.meter.Batched(batchDescribe, requests, waited) })
 	c.ending = gather.New(together, c.end, spoilt)
 	c.ending.Watch(d.Clock, func(requests int, waited time.Duration) { c.meter.Batched(batchTerminate, requests, waited) })

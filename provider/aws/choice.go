@@ -16,6 +16,9 @@ import (
 // of size, and more types than this make no launch likelier.
 const maxTypes = 60
 
+// maxTemplates is how many launch templates one fleet may name: EC2's limit. Each reservation takes one of its own.
+const maxTemplates = 50
+
 // rounds groups candidates by capacity type and kind of reservation, in the order in which to try them: the group
 // with the cheapest candidate first. Each keeps maxTypes types at most.
 func rounds(claim *karpenterv1.NodeClaim, candidates []provider.Candidate) [][]provider.Candidate {

@@ -147,7 +147,11 @@ func (c *Cloud) dryRun(ctx context.Context, class *awsv1.EC2NodeClass, trials []
 	if err != nil {
 		return permission(err, "ec2:CreateLaunchTemplate", awsv1.ReasonCreateLaunchTemplateAuthCheckFailed)
 	}
-	if _, err := c.ec2.CreateFleet(ctx, c.tryFleet(class, trials[0], template)); err != nil && !awserror.IsDryRunPassed(err) {
+	_, err = c.ec2.CreateFleet(ctx, c.tryFleet(class, trials[0], template))
+	switch {
+	case awserror.IsLaunchTemplateNotFound(err):
+		return c.noTemplate(template, err)
+	case err != nil && !awserror.IsDryRunPassed(err):
 		return permission(err, "ec2:CreateFleet", awsv1.ReasonCreateFleetAuthCheckFailed)
 	}
 	passed := verdict{metav1.ConditionTrue, awsv1.ConditionValidationSucceeded, ""}
@@ -162,6 +166,8 @@ func (c *Cloud) dryRun(ctx context.Context, class *awsv1.EC2NodeClass, trials []
 			return passed, nil
 		case awserror.IsNoCapacity(awserror.Code(err)):
 			continue // no fault of the class
+		case awserror.IsLaunchTemplateNotFound(err):
+			return c.noTemplate(template, err)
 		case awserror.IsNoProfile(err):
 			return c.noProfile(class), nil
 		}
@@ -203,6 +209,13 @@ func (c *Cloud) tryInstance(class *awsv1.EC2NodeClass, t trial, template string)
 			{ResourceType: ec2types.ResourceTypeVolume, Tags: tags},
 		},
 	}
+}
+
+// noTemplate is for a launch template that EC2 does not know: it was just made, or somebody has deleted it. That is no fault
+// of the class; it is made again when the class is next looked at.
+func (c *Cloud) noTemplate(name string, err error) (verdict, error) {
+	c.templates.Forget(name)
+	return verdict{}, fmt.Errorf("trying launch template %s: %w", name, err)
 }
 
 // noProfile is for a profile that EC2 does not know. One that we made is on its way there from IAM, or was deleted by somebody

@@ -196,3 +196,32 @@ func TestAnInstanceProfileThatIsNotThere(t *testing.T) {
 		}
 	})
 }
+
+// EC2 may not know a launch template yet that was just made, and somebody may delete one.
+func TestALaunchTemplateThatEC2DoesNotKnowIsNoFaultOfTheClass(t *testing.T) {
+	t.Parallel()
+	gone := refusal(400, "InvalidLaunchTemplateName.NotFoundException")
+	for _, call := range []string{"CreateFleet", "RunInstances"} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			tr := b.withTrouble(t)
+			tr.on(call, gone)
+			b.create(t, nodeClass("new"))
+			if err := b.resolve(t, "new"); err == nil {
+				t.Error("nobody comes again soon")
+			}
+			if got := condition.Get(b.classNamed(t, "new"), awsv1.ConditionValidationSucceeded); got.Status != metav1.ConditionUnknown {
+				t.Errorf("ValidationSucceeded is %s: %s", got.Status, got.Message)
+			}
+			looked := len(tr.asked["DescribeLaunchTemplates"])
+			tr.on(call, direct)
+			if got := b.validation(t, "new"); got.Status != metav1.ConditionTrue {
+				t.Errorf("ValidationSucceeded is %s: %s", got.Status, got.Message)
+			}
+			if len(tr.asked["DescribeLaunchTemplates"]) == looked {
+				t.Error("the template was not looked for again")
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package aws
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -186,6 +187,38 @@ func TestOnDemandStepsInWhenTheCallForSpotFails(t *testing.T) {
 				t.Errorf("%s: %d instances", tc.why, n)
 			}
 		})
+	}
+}
+
+// notSpot is a fleet's answer in which one zone had no machine, and another offer was refused for what it is.
+const notSpot = `<CreateFleetResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><fleetId>fleet-1</fleetId><errorSet>
+<item><errorCode>InsufficientInstanceCapacity</errorCode><errorMessage>none</errorMessage><lifecycle>spot</lifecycle>
+<launchTemplateAndOverrides><overrides><instanceType>m5.large</instanceType><availabilityZone>us-east-1a</availabilityZone></overrides></launchTemplateAndOverrides></item>
+<item><errorCode>InvalidFleetConfiguration</errorCode><errorMessage>not supported</errorMessage><lifecycle>spot</lifecycle>
+<launchTemplateAndOverrides><overrides><instanceType>c5.large</instanceType><availabilityZone>us-east-1b</availabilityZone></overrides></launchTemplateAndOverrides></item>
+</errorSet></CreateFleetResponse>`
+
+// A fleet that has bought nothing has bought nothing, whatever its reasons: pods that may be on demand need not wait until
+// somebody has mended what EC2 has against one offer.
+func TestOnDemandStepsInWhateverSpotLacks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	tr := b.withTrouble(t)
+	tr.on("CreateFleet", func(r request) (*http.Response, error) {
+		if r.form.Get("TargetCapacitySpecification.DefaultTargetCapacityType") == shape.Spot {
+			return answer(200, notSpot)(r)
+		}
+		return r.pass()
+	})
+	m, err := b.Launch(t.Context(), b.orderFor(t, claim("general-1", "default")))
+	if err != nil || m.CapacityType != shape.OnDemand {
+		t.Errorf("launched %q, %v; want on-demand", m.CapacityType, err)
+	}
+	only := claim("general-2", "default", oneOf(shape.LabelCapacityType, shape.Spot))
+	_, err = b.Launch(t.Context(), b.orderFor(t, only))
+	var launch *provider.LaunchError
+	if !errors.As(err, &launch) || !strings.Contains(launch.Message, "InvalidFleetConfiguration") {
+		t.Errorf("who may have spot alone reads why there is none, and got %v", err)
 	}
 }
 

@@ -58,8 +58,9 @@ func (c *Cloud) launch(ctx context.Context, order provider.Order) (provider.Mach
 	return m, err
 }
 
-// buyInTurn tries one round after the other. A round that ends in an error of the API gives way to the next as soon as
-// it is certain that nothing was bought: a claim that may be on demand must not wait for the spot market's API.
+// buyInTurn tries one round after the other. A round that ends in an error of the API, or in which EC2 had other reasons
+// than a lack of machines, gives way to the next as soon as it is certain that nothing was bought: a claim that may be on
+// demand must not wait for the spot market.
 func (c *Cloud) buyInTurn(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, all [][]provider.Candidate) (provider.Machine, error) {
 	var told []string
 	var failed error
@@ -69,7 +70,7 @@ func (c *Cloud) buyInTurn(ctx context.Context, class *awsv1.EC2NodeClass, order 
 		case err == nil:
 			return m, nil
 		case errors.Is(err, provider.ErrNoCapacity):
-		case i < len(all)-1 && awserror.IsTransient(err) && awserror.IsDefinite(err):
+		case i < len(all)-1 && (errors.As(err, new(unfilled)) || awserror.IsTransient(err) && awserror.IsDefinite(err)):
 			failed = cmp.Or(failed, err)
 		default:
 			return provider.Machine{}, err
@@ -152,8 +153,8 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 }
 
 // fleetOffers pairs each candidate with a subnet and a launch template. Candidates whose zone
-// has no subnet with free addresses are noted as short and left out, and so are those that
-// another launch is just trying again, if there are others.
+// has no subnet with free addresses are left out, and so are those that another launch is just
+// trying again, if there are others, and those beyond maxTemplates.
 func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, round []provider.Candidate) ([]fleet.Offer, error) {
 	subnets := c.subnets.ByZone(c.subnetsOf(ctx, class))
 	wantsEFA := !order.Claim.Spec.Resources.Requests.Name(corev1.ResourceName(awsv1.ResourceEFA), "").IsZero()
@@ -163,8 +164,7 @@ func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, orde
 		o := offerOf(candidate)
 		where, ok := subnets[o.Zone]
 		if !ok {
-			c.shortage.Note(poolOf(candidate.Offering.CapacityType, o))
-			continue
+			continue // no fault of the type's: other classes have other subnets
 		}
 		ami, ok := image.For(class.Status.AMIs, candidate.Type)
 		if !ok {
@@ -172,6 +172,9 @@ func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, orde
 		}
 		v := variantOf(candidate, ami.ID, wantsEFA)
 		if templates[v] == "" {
+			if len(templates) == maxTemplates {
+				continue
+			}
 			name, err := c.template(ctx, class, order, v)
 			if err != nil {
 				return nil, err
@@ -280,15 +283,20 @@ func (c *Cloud) short(capacityType string, o fleet.Offer, f fleet.Failure) {
 	}
 }
 
+// unfilled is a LaunchError of a fleet that EC2 has answered: it bought nothing for certain.
+type unfilled struct{ *provider.LaunchError }
+
+func (u unfilled) Unwrap() error { return u.LaunchError }
+
 // explain says why a fleet bought nothing: no capacity if that is all there is, else the
 // first other reason.
 func explain(capacityType string, failures []fleet.Failure) error {
 	for _, f := range failures {
 		if !awserror.IsNoCapacity(f.Code) && !awserror.IsSpreadFull(f.Message) {
-			return &provider.LaunchError{
+			return unfilled{&provider.LaunchError{
 				Reason:  awserror.Reason(f.Code, f.Message),
 				Message: sentence(fmt.Sprintf("EC2 launched no %s instance: %s: %s", capacityType, f.Code, f.Message)),
-			}
+			}}
 		}
 	}
 	codes := map[string]int{}

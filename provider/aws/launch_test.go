@@ -13,6 +13,7 @@ import (
 	"github.com/dovetail-sh/dovetail/awssim"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/launchtemplate"
 )
 
 // calls counts what was asked of AWS.
@@ -231,6 +232,7 @@ func TestLaunchTemplatesGoADayAfterTheirLastUse(t *testing.T) {
 		}
 		return b.sim.Status().Templates
 	}
+	count() // as the leader does when it begins
 	b.clock.Step(23 * time.Hour)
 	if count() == 0 {
 		t.Error("collected within a day")
@@ -238,6 +240,30 @@ func TestLaunchTemplatesGoADayAfterTheirLastUse(t *testing.T) {
 	b.clock.Step(time.Hour)
 	if n := count(); n != 0 {
 		t.Errorf("%d templates after a day without use", n)
+	}
+}
+
+// A standby that takes over does not know what the leader before it used.
+func TestANewLeaderLeavesLaunchTemplatesForADay(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	standby := launchtemplate.New(b.ec2, b.clock, clusterName)
+	if _, err := b.Launch(t.Context(), b.orderFor(t, claim("general-1", "default", onDemandAMD64...))); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.Step(48 * time.Hour)
+	before := b.sim.Status().Templates
+	for _, tc := range []struct {
+		after time.Duration
+		want  int
+	}{{0, before}, {23 * time.Hour, before}, {time.Hour, 0}} {
+		b.clock.Step(tc.after)
+		if err := standby.Collect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := b.sim.Status().Templates; n != tc.want {
+			t.Errorf("%s later: %d templates, want %d", tc.after, n, tc.want)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -108,8 +109,13 @@ func (c *Cloud) Terminate(ctx context.Context, id string) error {
 	return nil
 }
 
+// togetherFor bounds a call that serves many, its repetitions included: whoever comes later waits for it.
+const togetherFor = time.Minute
+
 // end terminates instances by ID.
 func (c *Cloud) end(ctx context.Context, ids []string) (map[string]struct{}, error) {
+	ctx, cancel := context.WithTimeout(ctx, togetherFor)
+	defer cancel()
 	_, err := c.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: ids})
 	return nil, err
 }
@@ -132,6 +138,8 @@ func (c *Cloud) instance(ctx context.Context, id string) (ec2types.Instance, err
 
 // find describes instances by ID, as far as they are not gone.
 func (c *Cloud) find(ctx context.Context, ids []string) (map[string]ec2types.Instance, error) {
+	ctx, cancel := context.WithTimeout(ctx, togetherFor)
+	defer cancel()
 	found, err := c.describe(ctx, selector.One("instance-id", ids...), selector.One("instance-state-name", aliveStates...))
 	if err != nil {
 		return nil, err
@@ -143,10 +151,8 @@ func (c *Cloud) find(ctx context.Context, ids []string) (map[string]ec2types.Ins
 	return out, nil
 }
 
-// spoilt reports whether an error may be one instance's alone.
-func spoilt(err error) bool {
-	return awserror.IsDefinite(err) && !awserror.IsThrottled(err) && !awserror.IsUnauthorized(err)
-}
+// spoilt reports whether an error may be one instance's alone. A denial may be: what may be terminated depends on its tags.
+func spoilt(err error) bool { return awserror.IsDefinite(err) && !awserror.IsThrottled(err) }
 
 // describe lists instances, ascending by ID.
 func (c *Cloud) describe(ctx context.Context, filters ...ec2types.Filter) ([]ec2types.Instance, error) {

@@ -1,6 +1,8 @@
 package aws
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/api/condition"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider"
 )
 
 // reservations is EC2's list of what is reserved: one of m5.large with two left, one of
@@ -165,5 +168,36 @@ func TestRoundsServeOneKindOfReservationEach(t *testing.T) {
 	}
 	if got := strings.Join(kinds, " "); got != "reserved/default spot/ on-demand/" && got != "reserved/default spot/" {
 		t.Errorf("rounds are %s", got)
+	}
+}
+
+// EC2 takes fifty launch templates in one fleet, and each reservation needs one of its own.
+func TestAFleetNamesFiftyLaunchTemplatesAtMost(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.deps.Settings.ReservedCapacity = true
+	tr := b.withTrouble(t)
+	order := b.orderFor(t, claim("general-1", "default", onDemandAMD64...))
+	seen := map[string]bool{}
+	order.Candidates = keep(order.Candidates, func(c provider.Candidate) bool {
+		first := !seen[c.Type.Name] && len(seen) < maxTypes
+		seen[c.Type.Name] = true
+		return first
+	})
+	for i := range order.Candidates {
+		reserved := *order.Candidates[i].Offering
+		reserved.CapacityType, reserved.Reservation = shape.Reserved, fmt.Sprintf("cr-%017x", i)
+		order.Candidates[i].Offering = &reserved
+	}
+	tr.on("CreateFleet", answer(200, exceeded))
+	if _, err := b.Launch(t.Context(), order); !errors.Is(err, provider.ErrNoCapacity) {
+		t.Fatalf("got %v, want ErrNoCapacity", err)
+	}
+	asked := tr.asked["CreateFleet"][0]
+	if !asked.Has("LaunchTemplateConfigs.50.Overrides.1.InstanceType") || asked.Has("LaunchTemplateConfigs.51.Overrides.1.InstanceType") {
+		t.Error("the fleet does not name fifty launch templates")
+	}
+	if cheapest := order.Candidates[0].Type.Name; asked.Get("LaunchTemplateConfigs.1.Overrides.1.InstanceType") != cheapest {
+		t.Errorf("%s, which is the cheapest, is not the first", cheapest)
 	}
 }

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,16 @@ func TestWhatIsWrongWithAClassIsOneConditionWithOneMessage(t *testing.T) {
 			"tags that we set cannot be the user's",
 			func(c *awsv1.EC2NodeClass) { c.Spec.Tags = map[string]string{"karpenter.sh/nodepool": "x"} },
 			awsv1.ConditionValidationSucceeded, awsv1.ReasonTagValidationFailed, "remove it",
+		},
+		"ManyTags": {
+			"EC2 would refuse each launch",
+			func(c *awsv1.EC2NodeClass) {
+				c.Spec.Tags = map[string]string{}
+				for i := range 44 {
+					c.Spec.Tags[fmt.Sprintf("tag-%d", i)] = "x"
+				}
+			},
+			awsv1.ConditionValidationSucceeded, awsv1.ReasonTagValidationFailed, "44 tags and the controller sets 7 more",
 		},
 		"LongUserData": {
 			"EC2 takes 16 KiB",

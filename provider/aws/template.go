@@ -164,14 +164,27 @@ func (c *Cloud) instanceTags(class *awsv1.EC2NodeClass, claim *karpenterv1.NodeC
 	return out
 }
 
-// checkTags refuses tags that are ours to set, with the message for the class's condition.
+// ownTags are the keys that we set ourselves on an instance, besides the name.
+var ownTags = []string{awsv1.EKSClusterNameTagKey, awsv1.NodePoolTagKey, awsv1.NodeClaimTagKey, awsv1.NodeClassTagKey, tokenTagKey}
+
+// maxTags is how many tags EC2 lets an instance have.
+const maxTags = 50
+
+// checkTags refuses tags that are ours to set, and more than fit beside them, with the message for the class's condition.
 func checkTags(tags map[string]string) error {
+	own := len(ownTags) + 1 // that of the cluster
+	if _, named := tags[awsv1.NameTagKey]; !named {
+		own++
+	}
+	if len(tags)+own > maxTags {
+		return fmt.Errorf("spec.tags has %d tags and the controller sets %d more, but AWS allows an instance %d; remove some", len(tags), own, maxTags)
+	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		switch {
 		case key == "":
 			return errors.New("spec.tags has an empty key; remove it")
 		case strings.HasPrefix(key, strings.TrimSuffix(awsv1.ClusterTagKeyPrefix, "/")),
-			slices.Contains([]string{awsv1.EKSClusterNameTagKey, awsv1.NodePoolTagKey, awsv1.NodeClaimTagKey, awsv1.NodeClassTagKey, tokenTagKey}, key):
+			slices.Contains(ownTags, key):
 			return fmt.Errorf("spec.tags has %s, which the controller sets itself; remove it", key)
 		}
 	}

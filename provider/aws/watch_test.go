@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/inventory"
 )
 
 // statuses is EC2's answer about the status of instances.
@@ -158,6 +160,27 @@ func TestNothingIsOfferedWhereEverySubnetIsFull(t *testing.T) {
 	}
 }
 
+// A full subnet says nothing about the types that were to go there: another class has other subnets in the zone.
+func TestAFullSubnetIsNoShortageOfItsTypes(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nodeClass("public", func(c *awsv1.EC2NodeClass) {
+		c.Spec.SubnetSelectorTerms = []awsv1.SubnetSelectorTerm{{Tags: map[string]string{"kubernetes.io/role/elb": "1"}}}
+	}))
+	order := b.orderFor(t, claim("general-1", "default", append(slices.Clone(onDemandAMD64), oneOf(shape.LabelZone, "us-east-1a"))...))
+	for _, s := range b.knownSubnets(b.classNamed(t, "default")) {
+		if s.Zone == "us-east-1a" {
+			b.subnets.RanOut(s.ID)
+		}
+	}
+	if _, err := b.Launch(t.Context(), order); !errors.Is(err, provider.ErrNoCapacity) {
+		t.Fatalf("got %v, want ErrNoCapacity", err)
+	}
+	want := order.Candidates[0].Type.Name + "/us-east-1a"
+	if !slices.Contains(b.available(t, "public", shape.OnDemand), want) {
+		t.Errorf("class public has addresses left and does not offer %s any more", want)
+	}
+}
+
 func TestReservationsThatEndAreTold(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -227,5 +250,30 @@ func TestUnusedInstanceProfilesAreCollected(t *testing.T) {
 	}
 	if collect() != 1 {
 		t.Error("nobody has the profile any more, and it stays")
+	}
+}
+
+// An answer without anything in it is no news: a region that sells nothing would leave every pod without a node for half a day.
+func TestARegionThatSellsNothingIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	tr := b.withTrouble(t)
+	store := inventory.New(some{b.ec2, fewTypes})
+	sold, err := store.List(t.Context())
+	if err != nil || len(sold.Types) == 0 {
+		t.Fatalf("%v, %v", sold, err)
+	}
+	for call, empty := range map[string]string{
+		"DescribeInstanceTypes":         `<DescribeInstanceTypesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><instanceTypeSet/></DescribeInstanceTypesResponse>`,
+		"DescribeInstanceTypeOfferings": "",
+	} {
+		tr.on(call, answer(200, empty))
+		if err := store.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "the answer is empty") {
+			t.Errorf("%s: got %v", call, err)
+		}
+		if now, err := store.List(t.Context()); err != nil || now != sold {
+			t.Errorf("%s: what was known is forgotten: %v", call, err)
+		}
+		tr.on(call, direct)
 	}
 }

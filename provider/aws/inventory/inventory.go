@@ -7,6 +7,7 @@ package inventory
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -131,6 +132,9 @@ func (s *Store) types(ctx context.Context) ([]ec2types.InstanceTypeInfo, error) 
 		}
 		out = append(out, page.InstanceTypes...)
 	}
+	if len(out) == 0 {
+		return nil, errors.New("describing instance types: the answer is empty")
+	}
 	slices.SortFunc(out, func(a, b ec2types.InstanceTypeInfo) int { return cmp.Compare(a.InstanceType, b.InstanceType) })
 	return out, nil
 }
@@ -150,6 +154,9 @@ func (s *Store) zones(ctx context.Context) (map[string][]string, error) {
 			name := string(o.InstanceType)
 			out[name] = append(out[name], awssdk.ToString(o.Location))
 		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("describing where instance types are offered: the answer is empty")
 	}
 	for _, zones := range out {
 		slices.Sort(zones)

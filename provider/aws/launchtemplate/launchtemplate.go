@@ -49,19 +49,19 @@ type Store struct {
 	api     api
 	clock   clock.PassiveClock
 	cluster string
-	started time.Time
 
 	making singleflight.Group // by name: templates of different content do not wait for each other
 
-	mu   sync.Mutex // guards the fields below
-	seen map[string]time.Time
-	used map[string]time.Time
+	mu        sync.Mutex // guards the fields below
+	seen      map[string]time.Time
+	used      map[string]time.Time
+	collected time.Time // when unused templates were first looked for; zero before
 }
 
 // New makes a Store for a cluster's templates.
 func New(api api, clock clock.PassiveClock, cluster string) *Store {
 	return &Store{
-		api: api, clock: clock, cluster: cluster, started: clock.Now(),
+		api: api, clock: clock, cluster: cluster,
 		seen: map[string]time.Time{}, used: map[string]time.Time{},
 	}
 }
@@ -143,15 +143,21 @@ func (s *Store) DeleteOf(ctx context.Context, class string) error {
 		selector.One("tag:"+awsv1.EKSClusterNameTagKey, s.cluster), selector.One("tag:"+awsv1.NodeClassTagKey, class))
 }
 
-// Collect removes the cluster's templates that have not been used for a day.
+// Collect removes the cluster's templates that have not been used for a day. Only a leader may call it: what another process
+// used before it led is not known, and counts from the first call.
 func (s *Store) Collect(ctx context.Context) error {
+	s.mu.Lock()
+	if s.collected.IsZero() {
+		s.collected = s.clock.Now()
+	}
+	s.mu.Unlock()
 	return s.delete(ctx, s.unused, selector.One("tag:"+awsv1.EKSClusterNameTagKey, s.cluster))
 }
 
 func (s *Store) unused(t ec2types.LaunchTemplate) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	last := s.started // a process before this one may have used it until then
+	last := s.collected // the leader before this one may have used it until then
 	for _, at := range []time.Time{awssdk.ToTime(t.CreateTime), s.used[awssdk.ToString(t.LaunchTemplateName)]} {
 		if at.After(last) {
 			last = at

@@ -39,8 +39,11 @@ func PricingRegion(region string) string {
 	return "us-east-1"
 }
 
-// HasPricingAPI is false where on-demand prices can only come from the catalogue.
-func HasPricingAPI(region string) bool { return !strings.HasPrefix(region, "us-gov-") }
+// HasPricingAPI is false where on-demand prices can only come from the catalogue: in partitions that have none, and whose
+// credentials count in no other.
+func HasPricingAPI(region string) bool {
+	return !strings.HasPrefix(region, "us-gov-") && !strings.HasPrefix(region, "eusc-") && !strings.Contains(region, "-iso")
+}
 
 // RefreshOnDemand asks the Pricing API for prices of the region, and of the Local Zones among some zones.
 func (b *Book) RefreshOnDemand(ctx context.Context, api pricing.GetProductsAPIClient, zones []string) error {

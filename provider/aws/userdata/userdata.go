@@ -85,7 +85,7 @@ func render(family string, o Options) (string, error) {
 	case awsv1.AMIFamilyBottlerocket:
 		return bottlerocket(o)
 	case awsv1.AMIFamilyWindows2019, awsv1.AMIFamilyWindows2022, awsv1.AMIFamilyWindows2025:
-		return windows(o), nil
+		return windows(o)
 	case awsv1.AMIFamilyCustom:
 		return o.User, nil
 	}

@@ -84,6 +84,7 @@ func TestGolden(t *testing.T) {
 		"bottlerocket_merged": {awsv1.AMIFamilyBottlerocket, with(full(), tomlUser)},
 		"windows_plain":       {awsv1.AMIFamilyWindows2022, plain()},
 		"windows_merged":      {awsv1.AMIFamilyWindows2022, with(plain(), powershell)},
+		"windows_persist":     {awsv1.AMIFamilyWindows2022, with(plain(), "<PowerShell>\r\nWrite-Host \"hello\"\r\n</PowerShell>\r\n<persist>true</persist>\r\n")},
 		"custom":              {awsv1.AMIFamilyCustom, with(full(), script)},
 	}
 	for name, tc := range cases {
@@ -125,8 +126,9 @@ func TestWhatDoesNotReadNamesTheLine(t *testing.T) {
 		"KubernetesNotATable": {"we could not put our settings there", awsv1.AMIFamilyBottlerocket, "[settings]\nntp = {}\nkubernetes = 1\n", 3, "kubernetes must be a table"},
 		"NodeConfigInMIME": {"nodeadm would not start", awsv1.AMIFamilyAL2023, strings.ReplaceAll(mimeScript, "Content-Type: text/cloud-config\r\n\r\n#cloud-config\r\n",
 			"Content-Type: application/node.eks.aws\r\n\r\nkind: NodeConfig\r\n\tx: 1\r\n"), 14, "not YAML"},
-		"NodeConfigYAML": {"nodeadm would not start", awsv1.AMIFamilyAL2023, "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n\tx: 1\n", 4, "not YAML"},
-		"NodeConfigKind": {"nodeadm would not take it", awsv1.AMIFamilyAL2023, "apiVersion: node.eks.aws/v1alpha1\nkind: Config\n", 2, "want NodeConfig"},
+		"PowerShellNotClosed": {"our lines would stand outside", awsv1.AMIFamilyWindows2022, "# mine\n<powershell>\nWrite-Host 1\n", 2, "</powershell>"},
+		"NodeConfigYAML":      {"nodeadm would not start", awsv1.AMIFamilyAL2023, "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n\tx: 1\n", 4, "not YAML"},
+		"NodeConfigKind":      {"nodeadm would not take it", awsv1.AMIFamilyAL2023, "apiVersion: node.eks.aws/v1alpha1\nkind: Config\n", 2, "want NodeConfig"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

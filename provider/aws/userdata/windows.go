@@ -1,15 +1,20 @@
 package userdata
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // windows runs the user's lines and then the start script of the EKS image, in PowerShell.
-func windows(o Options) string {
+func windows(o Options) (string, error) {
+	lines, rest, err := powerShell(o.User)
+	if err != nil {
+		return "", err
+	}
 	var b strings.Builder
 	b.WriteString("<powershell>\n")
-	if user := strings.TrimSpace(o.User); user != "" {
-		// The user may have written the tags too.
-		user = strings.TrimSuffix(strings.TrimPrefix(user, "<powershell>"), "</powershell>")
-		b.WriteString(strings.TrimSpace(user) + "\n")
+	if lines != "" {
+		b.WriteString(lines + "\n")
 	}
 	b.WriteString(`[string]$EKSBootstrapScriptFile = "$env:ProgramFiles\Amazon\EKS\Start-EKSBootstrap.ps1"` + "\n")
 	b.WriteString("& $EKSBootstrapScriptFile -EKSClusterName " + psQuote(o.ClusterName) +
@@ -22,7 +27,27 @@ func windows(o Options) string {
 		b.WriteString(" -DNSClusterIP " + psQuote(dns[0]))
 	}
 	b.WriteString("\n</powershell>\n")
-	return b.String()
+	if rest != "" {
+		b.WriteString(rest + "\n")
+	}
+	return b.String(), nil
+}
+
+// psTag is how EC2's agent for Windows marks PowerShell. It knows other tags, such as <persist>, which stand beside.
+var psTag = regexp.MustCompile(`(?i)</?powershell>`)
+
+// powerShell splits what the user wrote into PowerShell, to run before ours, and what stands outside of its tags. Text without
+// the tags is all PowerShell.
+func powerShell(text string) (lines, rest string, err error) {
+	tags := psTag.FindAllStringIndex(text, -1)
+	switch {
+	case len(tags) == 0:
+		return strings.TrimSpace(text), "", nil
+	case len(tags) != 2 || text[tags[0][0]+1] == '/' || text[tags[1][0]+1] != '/':
+		return "", "", &Malformed{Line: 1 + strings.Count(text[:tags[0][0]], "\n"), Detail: "PowerShell must stand between one <powershell> and one </powershell>"}
+	}
+	before, after := strings.TrimSpace(text[:tags[0][0]]), strings.TrimSpace(text[tags[1][1]:])
+	return strings.TrimSpace(text[tags[0][1]:tags[1][0]]), strings.TrimSpace(before + "\n" + after), nil
 }
 
 // psQuote makes one word of text for PowerShell.
