@@ -42,7 +42,7 @@ func TestALiveClusterIsExplained(t *testing.T) {
 		t.Fatal(stderr)
 	}
 	for _, want := range []string{"default/too-big cannot be placed\n  pool general: ", "needs 90Ti memory, largest has ", "note: EC2NodeClass general is not given",
-		"pool other\n    1 pool not ready: nothing is known of what a OtherNodeClass (karpenter.k8s.aws) sells"} {
+		"pool other\n    1 pool not ready: nothing is known of what OtherNodeClass (karpenter.k8s.aws) sells"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/crd"
 	"github.com/dovetail-sh/dovetail/api/crd/crdtest"
+	"github.com/dovetail-sh/dovetail/api/crd/judge"
 	"github.com/dovetail-sh/dovetail/internal/devplane"
 )
 
@@ -55,7 +56,7 @@ func serverAgreesWithCases(t *testing.T, client dynamic.Interface, resources map
 }
 
 // play does the steps of a case and returns the problems of the last.
-func play(t *testing.T, objects dynamic.NamespaceableResourceInterface, c crdtest.Case, object *unstructured.Unstructured) ([]crdtest.Problem, *unstructured.Unstructured) {
+func play(t *testing.T, objects dynamic.NamespaceableResourceInterface, c crdtest.Case, object *unstructured.Unstructured) ([]judge.Problem, *unstructured.Unstructured) {
 	t.Helper()
 	var client dynamic.ResourceInterface = objects
 	if namespace := object.GetNamespace(); namespace != "" {
@@ -91,7 +92,7 @@ func play(t *testing.T, objects dynamic.NamespaceableResourceInterface, c crdtes
 
 // problems reads what the server holds against an object. It leaves out the
 // note that other rules were not looked at.
-func problems(t *testing.T, err error) []crdtest.Problem {
+func problems(t *testing.T, err error) []judge.Problem {
 	t.Helper()
 	if err == nil {
 		return nil
@@ -102,14 +103,14 @@ func problems(t *testing.T, err error) []crdtest.Problem {
 	}
 	details := status.Status().Details
 	if details == nil || len(details.Causes) == 0 {
-		return []crdtest.Problem{{Message: err.Error()}}
+		return []judge.Problem{{Message: err.Error()}}
 	}
-	var out []crdtest.Problem
+	var out []judge.Problem
 	for _, cause := range details.Causes {
 		if strings.Contains(cause.Message, "some validation rules were not checked") {
 			continue
 		}
-		out = append(out, crdtest.Problem{Field: cause.Field, Message: cause.Message})
+		out = append(out, judge.Problem{Field: cause.Field, Message: cause.Message})
 	}
 	return out
 }

@@ -1,10 +1,7 @@
 package manifest
 
 import (
-	"errors"
 	"fmt"
-	"reflect"
-	"regexp"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -13,7 +10,6 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/json"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -26,62 +22,6 @@ type kind struct {
 	apiVersion string
 	namespaced bool
 	read       func(s *Set, text []byte) (metav1.Object, error)
-}
-
-// reads makes a reader of the list in a Set that objects of type T belong to.
-func reads[T any, P interface {
-	*T
-	metav1.Object
-}](list func(*Set) *[]P) func(*Set, []byte) (metav1.Object, error) {
-	return func(s *Set, text []byte) (metav1.Object, error) {
-		object := P(new(T))
-		strict, err := json.UnmarshalStrict(text, object)
-		if err != nil {
-			return nil, plain(err)
-		}
-		if err := s.judge(object, strict); err != nil {
-			return nil, err
-		}
-		l := list(s)
-		*l = append(*l, object)
-		return object, nil
-	}
-}
-
-// judge refuses fields that are not known or there twice, as kubectl does. What a server has printed was accepted by
-// it: fields of a newer one are noted.
-func (s *Set) judge(object metav1.Object, strict []error) error {
-	switch {
-	case len(strict) == 0:
-		return nil
-	case object.GetUID() == "" && len(strict) == 1:
-		return strict[0]
-	case object.GetUID() == "":
-		return fmt.Errorf("%w (and %d more such errors)", strict[0], len(strict)-1)
-	}
-	for _, err := range strict {
-		var field json.FieldError
-		if errors.As(err, &field) {
-			s.Unknown[fmt.Sprintf("%s of a %s", index.ReplaceAllString(field.FieldPath(), ""), reflect.TypeOf(object).Elem().Name())]++
-		}
-	}
-	return nil
-}
-
-// index is the part of a path that differs between elements of a list.
-var index = regexp.MustCompile(`\[\d+\]`)
-
-// plain takes the decoder's own prefixes off an error, and puts it on one line.
-func plain(err error) error {
-	text := err.Error()
-	for _, prefix := range []string{"error unmarshaling JSON: ", "while decoding JSON: ", "error converting YAML to JSON: ", "json: "} {
-		text = strings.TrimPrefix(text, prefix)
-	}
-	head, list, _ := strings.Cut(text, "\n")
-	for line := range strings.Lines(list) {
-		head += " " + strings.TrimSpace(line)
-	}
-	return errors.New(head)
 }
 
 var kinds = map[string]kind{

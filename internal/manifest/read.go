@@ -146,6 +146,9 @@ func (s *Set) object(place string, of metav1.TypeMeta, text []byte) error {
 		return nil
 	}
 	object, err := k.read(s, text)
+	if err == nil {
+		err = accept(h.TypeMeta, object, text)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

@@ -113,7 +113,7 @@ func (s *shop) types(ref *karpenterv1.NodeClassReference) ([]*shape.InstanceType
 	case ref.Group == kwokv1alpha1.Group:
 		return kwok.GenericTypes(), nil
 	}
-	return nil, fmt.Errorf("nothing is known of what a %s (%s) sells; give its types with --instance-types", ref.Kind, ref.Group)
+	return nil, fmt.Errorf("nothing is known of what %s (%s) sells; give its types with --instance-types", ref.Kind, ref.Group)
 }
 
 // poolsOf are the NodePools of a class.

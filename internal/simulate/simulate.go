@@ -154,10 +154,21 @@ func (p *Prepared) Plan() (*Result, error) {
 	case len(problems) > 1:
 		return nil, fmt.Errorf("%w (and %d more objects with errors)", problems[0], len(problems)-1)
 	}
+	if len(snapshot.Pods) == 0 {
+		notes = append(notes, idle(len(p.objects.Pods)))
+	}
 	return &Result{
 		Snapshot: snapshot,
 		Decision: engine.Plan(snapshot, p.input.Policy),
 		Notes:    notes,
 		pods:     p.objects.Pods,
 	}, nil
+}
+
+// idle says that there is nothing to plan.
+func idle(pods int) string {
+	if pods == 0 {
+		return "nothing to plan: no pods are given, and no workloads that lack any"
+	}
+	return fmt.Sprintf("nothing to plan: none of the %d pods waits for a node", pods)
 }

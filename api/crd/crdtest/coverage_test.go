@@ -10,6 +10,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
 	"github.com/dovetail-sh/dovetail/api/crd"
+	"github.com/dovetail-sh/dovetail/api/crd/judge"
 )
 
 // limit is one thing that a schema demands, and a way to stop demanding it.
@@ -100,11 +101,11 @@ func TestEveryLimitHasACase(t *testing.T) {
 				changed := definition.DeepCopy()
 				l := limits("", changed.Spec.Versions[0].Schema.OpenAPIV3Schema)[i]
 				l.lift()
-				judge, err := NewJudge(changed)
+				j, err := judge.New(changed)
 				if err != nil {
 					t.Fatalf("%s without %s: %v", l.field, l.name, err)
 				}
-				if !slices.ContainsFunc(cases, func(c Case) bool { return l.expects(c) && notices(t, judge, c) }) {
+				if !slices.ContainsFunc(cases, func(c Case) bool { return l.expects(c) && notices(t, j, c) }) {
 					t.Errorf("no case notices that %s has no %s", l.field, l.name)
 				}
 			}
@@ -112,8 +113,8 @@ func TestEveryLimitHasACase(t *testing.T) {
 	}
 }
 
-func notices(t *testing.T, judge *Judge, c Case) bool {
-	found, object, err := judge.Try(t.Context(), c)
+func notices(t *testing.T, j *judge.Judge, c Case) bool {
+	found, object, err := Try(t.Context(), j, c)
 	return err != nil || c.Disagreement(found, object) != ""
 }
 

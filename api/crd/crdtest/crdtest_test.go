@@ -5,18 +5,19 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/crd"
 	"github.com/dovetail-sh/dovetail/api/crd/crdtest"
+	"github.com/dovetail-sh/dovetail/api/crd/judge"
 )
 
 // judges compiles the generated definitions, by kind.
-func judges(t *testing.T) map[string]*crdtest.Judge {
+func judges(t *testing.T) map[string]*judge.Judge {
 	t.Helper()
-	out := map[string]*crdtest.Judge{}
+	out := map[string]*judge.Judge{}
 	for _, definition := range crd.All() {
-		judge, err := crdtest.NewJudge(definition)
+		j, err := judge.New(definition)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[definition.Spec.Names.Kind] = judge
+		out[definition.Spec.Names.Kind] = j
 	}
 	return out
 }
@@ -32,7 +33,7 @@ func TestCases(t *testing.T) {
 		}
 		seen[name] = true
 		t.Run(name, func(t *testing.T) {
-			found, object, err := byKind[c.Kind].Try(t.Context(), c)
+			found, object, err := crdtest.Try(t.Context(), byKind[c.Kind], c)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -28,7 +28,7 @@ func TestSchemasKnowEveryWellKnownLabel(t *testing.T) {
 		for kind, at := range map[string]string{"NodePool": "spec.template.spec.requirements", "NodeClaim": "spec.requirements", "NodeOverlay": "spec.requirements"} {
 			refused := kind == "NodePool" && key == karpenterv1.NodePoolLabelKey || kind == "NodeOverlay" && onlyLaunches.Has(key)
 			c := crdtest.Case{Kind: kind, Name: key, Create: fmt.Sprintf("%s = [{key: %q, operator: Exists}]", at, key)}
-			found, _, err := byKind[kind].Try(t.Context(), c)
+			found, _, err := crdtest.Try(t.Context(), byKind[kind], c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -40,7 +40,7 @@ func TestSchemasKnowEveryWellKnownLabel(t *testing.T) {
 			continue
 		}
 		c := crdtest.Case{Kind: "NodePool", Name: key, Create: fmt.Sprintf("spec.template.metadata.labels = {%q: x}", key)}
-		if found, _, err := byKind["NodePool"].Try(t.Context(), c); err != nil || len(found) > 0 {
+		if found, _, err := crdtest.Try(t.Context(), byKind["NodePool"], c); err != nil || len(found) > 0 {
 			t.Errorf("NodePool with label %s: %v, %v", key, found, err)
 		}
 	}

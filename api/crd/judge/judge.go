@@ -1,10 +1,11 @@
-package crdtest
+// Package judge does in this process what an API server does with objects of our kinds before it keeps them: it fills in
+// defaults and checks schema and rules. It asks nobody, and knows no object but the one that it is given.
+package judge
 
 import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -37,8 +38,8 @@ type Judge struct {
 	rules      *cel.Validator
 }
 
-// NewJudge compiles a definition, which must have one version.
-func NewJudge(definition *apiextensionsv1.CustomResourceDefinition) (*Judge, error) {
+// New compiles a definition, which must have one version.
+func New(definition *apiextensionsv1.CustomResourceDefinition) (*Judge, error) {
 	internal := &apiextensions.CustomResourceDefinition{}
 	if err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(definition, internal, nil); err != nil {
 		return nil, fmt.Errorf("converting %s: %w", definition.Name, err)
@@ -130,62 +131,4 @@ func problems(errs field.ErrorList) []Problem {
 		out = append(out, Problem{Field: err.Field, Message: err.ErrorBody()})
 	}
 	return out
-}
-
-// Try plays a case through and returns the problems of its last step and the
-// object as it then is. An error means that the case itself is wrong.
-func (j *Judge) Try(ctx context.Context, c Case) ([]Problem, *unstructured.Unstructured, error) {
-	object, err := Valid(c.Kind, "case")
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := Assign(object, c.Create); err != nil {
-		return nil, nil, err
-	}
-	found := j.Create(ctx, object)
-	for _, next := range []string{c.Update, c.Status} {
-		if strings.TrimSpace(next) == "" {
-			continue
-		}
-		if len(found) > 0 {
-			return nil, nil, fmt.Errorf("case %q of %s does not get as far as its update: %v", c.Name, c.Kind, found)
-		}
-		old := object.DeepCopy()
-		if err := Assign(object, next); err != nil {
-			return nil, nil, err
-		}
-		found = j.Update(ctx, object, old)
-	}
-	return found, object, nil
-}
-
-// Disagreement says how the outcome of a case differs from what it states, or
-// is empty. The problem must be the only one: a user gets one clear message.
-func (c Case) Disagreement(found []Problem, object *unstructured.Unstructured) string {
-	if c.Says == "" {
-		if len(found) > 0 {
-			return fmt.Sprintf("must be accepted, but: %v", found)
-		}
-		differences, err := Differences(object, c.Becomes)
-		if err != nil {
-			return err.Error()
-		}
-		return strings.Join(differences, "; ")
-	}
-	if len(found) == 0 {
-		return fmt.Sprintf("was accepted, must be refused at %s with %q", c.At, c.Says)
-	}
-	said := false
-	for _, p := range found {
-		switch {
-		case p.Field == c.At && strings.Contains(p.Message, c.Says):
-			said = true
-		case c.Also == "" || p.Field != c.Also:
-			return fmt.Sprintf("%s says %q, want only %s with %q", p.Field, p.Message, c.At, c.Says)
-		}
-	}
-	if !said {
-		return fmt.Sprintf("only %s speaks up, want %s with %q", c.Also, c.At, c.Says)
-	}
-	return ""
 }

@@ -1,0 +1,114 @@
+package manifest
+
+import (
+	"cmp"
+	encodingjson "encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/json"
+)
+
+// reads makes a reader of the list in a Set that objects of type T belong to.
+func reads[T any, P interface {
+	*T
+	metav1.Object
+}](list func(*Set) *[]P) func(*Set, []byte) (metav1.Object, error) {
+	return func(s *Set, text []byte) (metav1.Object, error) {
+		object := P(new(T))
+		strict, err := json.UnmarshalStrict(text, object)
+		if err != nil {
+			return nil, cmp.Or(misquoted(text), plain(err))
+		}
+		if err := s.known(object, strict); err != nil {
+			return nil, err
+		}
+		l := list(s)
+		*l = append(*l, object)
+		return object, nil
+	}
+}
+
+// misquoted names the first amount of a resource that cannot be read, which the decoder does not; nil if there is none.
+func misquoted(text []byte) error {
+	var object any
+	if err := encodingjson.Unmarshal(text, &object); err != nil {
+		return nil
+	}
+	return amounts("", object)
+}
+
+// ofAmounts are fields whose values are amounts, by name of resource.
+var ofAmounts = []string{"requests", "limits", "capacity", "allocatable", "overhead", "default", "defaultRequest", "kubeReserved", "systemReserved"}
+
+func amounts(at string, value any) error {
+	switch value := value.(type) {
+	case []any:
+		for i, item := range value {
+			if err := amounts(fmt.Sprintf("%s[%d]", at, i), item); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			field := strings.TrimPrefix(at+"."+key, ".")
+			text, ok := value[key].(string)
+			if ok && slices.Contains(ofAmounts, at[strings.LastIndex(at, ".")+1:]) {
+				if _, err := resource.ParseQuantity(text); err != nil {
+					return fmt.Errorf("%s is %q; want an amount such as 500m, 2 or 1Gi", field, text)
+				}
+			}
+			if err := amounts(field, value[key]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// known refuses fields that are not known or there twice, as kubectl does. What a server has printed was accepted by
+// it: fields of a newer one are noted.
+func (s *Set) known(object metav1.Object, strict []error) error {
+	switch {
+	case len(strict) == 0:
+		return nil
+	case object.GetUID() == "" && len(strict) == 1:
+		return strict[0]
+	case object.GetUID() == "":
+		return fmt.Errorf("%w (and %d more)", strict[0], len(strict)-1)
+	}
+	for _, err := range strict {
+		var field json.FieldError
+		if errors.As(err, &field) {
+			s.Unknown[fmt.Sprintf("%s of a %s", index.ReplaceAllString(field.FieldPath(), ""), reflect.TypeOf(object).Elem().Name())]++
+		}
+	}
+	return nil
+}
+
+// index is the part of a path that differs between elements of a list.
+var index = regexp.MustCompile(`\[\d+\]`)
+
+// plain takes the decoder's own prefixes off an error, and puts it on one line.
+func plain(err error) error {
+	var mismatch *encodingjson.UnmarshalTypeError
+	if errors.As(err, &mismatch) && mismatch.Field != "" {
+		return fmt.Errorf("%s is a %s; want %s", mismatch.Field, mismatch.Value, mismatch.Type)
+	}
+	text := err.Error()
+	for _, prefix := range []string{"error unmarshaling JSON: ", "while decoding JSON: ", "error converting YAML to JSON: ", "json: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	head, list, _ := strings.Cut(text, "\n")
+	for line := range strings.Lines(list) {
+		head += " " + strings.TrimSpace(line)
+	}
+	return errors.New(head)
+}
