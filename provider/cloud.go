@@ -56,7 +56,7 @@ type Cloud interface {
 	// RepairPolicies lists the node conditions that make a node worth replacing.
 	RepairPolicies() []RepairPolicy
 
-	// Tasks is the cloud's own regular work, such as refreshing prices. The daemon runs it, on the leader.
+	// Tasks is the cloud's own regular work, such as refreshing prices. The daemon runs it, most of it on the leader alone.
 	Tasks() []Task
 }
 
@@ -139,4 +139,8 @@ type Task struct {
 	Name  string // as in Karpenter's controller names: "providers.pricing"
 	Every time.Duration
 	Run   func(context.Context) error
+
+	// Standby has those who stand by run it too: work that changes nothing, and without which a new leader would begin
+	// with what it does not know.
+	Standby bool
 }

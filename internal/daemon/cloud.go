@@ -161,7 +161,7 @@ func listsOf(c config.Config) []client.ObjectList {
 	}
 }
 
-// task runs one of a cloud's own tasks on the leader.
+// task runs one of a cloud's own tasks.
 type task struct {
 	provider.Task
 	clock   clock.Clock
@@ -169,8 +169,8 @@ type task struct {
 	outcome regular.Outcome
 }
 
-// NeedLeaderElection is true: two daemons would only double the calls.
-func (t *task) NeedLeaderElection() bool { return true }
+// NeedLeaderElection is true for most: two daemons would only double the calls.
+func (t *task) NeedLeaderElection() bool { return !t.Standby }
 
 // firstRetry is how soon a task that failed runs again: prices that a throttled call has not brought must not be stale for
 // half a day. The wait doubles while it fails, up to the task's own interval.

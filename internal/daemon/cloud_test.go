@@ -42,6 +42,15 @@ func TestNodesTrustTheAPIServerAsTheControllerDoes(t *testing.T) {
 	}
 }
 
+func TestStandbysRunWhatTheCloudSays(t *testing.T) {
+	t.Parallel()
+	for _, standby := range []bool{false, true} {
+		if led := (&task{Task: provider.Task{Standby: standby}}).NeedLeaderElection(); led == standby {
+			t.Errorf("standby %v: for the leader alone is %v", standby, led)
+		}
+	}
+}
+
 // One throttled call must not leave a task undone for its whole interval, which is half a day for prices.
 func TestATaskThatFailsRunsAgainSoon(t *testing.T) {
 	t.Parallel()

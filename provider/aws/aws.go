@@ -90,7 +90,6 @@ type Cloud struct {
 	client   client.Client
 	clock    clock.PassiveClock
 	region   string
-	started  time.Time
 	shifted  func(ctx context.Context, zoneID string, away bool)
 	meter    Meter
 
@@ -126,6 +125,7 @@ type Cloud struct {
 	mu       sync.Mutex // guards the fields below
 	offers   map[string]offers
 	attempts map[string]attempt
+	since    time.Time // when the first launch began; zero before
 }
 
 var (
@@ -182,7 +182,7 @@ func assemble(d Deps) *Cloud {
 	api, identities, parameters := ec2.NewFromConfig(d.Config), iam.NewFromConfig(d.Config), ssm.NewFromConfig(d.Config)
 	shifts := arczonalshift.NewFromConfig(d.Config)
 	c := &Cloud{
-		settings: s, client: d.Client, clock: d.Clock, region: region, started: d.Clock.Now(), shifted: d.Shifted, meter: d.Meter,
+		settings: s, client: d.Client, clock: d.Clock, region: region, shifted: d.Shifted, meter: d.Meter,
 		ec2: api, iam: identities, ssm: parameters, shiftAPI: shifts,
 		pricing: pricing.NewFromConfig(d.Config, func(o *pricing.Options) {
 			o.Region = price.PricingRegion(region)
@@ -248,20 +248,21 @@ func (c *Cloud) RepairPolicies() []provider.RepairPolicy {
 }
 
 // Tasks check permissions, refresh prices and instance types, learn from nodes that joined, follow zonal shifts, and
-// remove what was made in AWS and nobody uses any more.
+// remove what was made in AWS and nobody uses any more. Those that learn something run in standbys too: a new leader
+// plans and moves at once, and must not do so with the catalogue's prices or in a zone that was given up.
 func (c *Cloud) Tasks() []provider.Task {
 	tasks := []provider.Task{
 		{Name: "providers.permissions", Every: permissionsEvery, Run: c.checkPermissions},
-		{Name: "providers.pricing", Every: pricesEvery, Run: c.refreshPrices},
-		{Name: "providers.instancetype", Every: inventoryEvery, Run: c.inventory.Refresh},
-		{Name: "providers.instancetype.capacity", Every: memoryEvery, Run: c.learnMemory},
+		{Name: "providers.pricing", Every: pricesEvery, Run: c.refreshPrices, Standby: true},
+		{Name: "providers.instancetype", Every: inventoryEvery, Run: c.inventory.Refresh, Standby: true},
+		{Name: "providers.instancetype.capacity", Every: memoryEvery, Run: c.learnMemory, Standby: true},
 		{Name: "launchtemplate.garbagecollection", Every: templatesEvery, Run: c.templates.Collect},
 	}
 	if !c.settings.IsolatedVPC {
 		tasks = append(tasks, provider.Task{Name: "instanceprofile.garbagecollection", Every: profilesEvery, Run: c.collectProfiles})
 	}
 	if c.settings.ZonalShift {
-		tasks = append(tasks, provider.Task{Name: "zonalshift", Every: shiftsEvery, Run: c.followShifts})
+		tasks = append(tasks, provider.Task{Name: "zonalshift", Every: shiftsEvery, Run: c.followShifts, Standby: true})
 	}
 	return tasks
 }
@@ -285,16 +286,19 @@ func (c *Cloud) followShifts(ctx context.Context) error {
 	return nil
 }
 
+// refreshPrices asks for both kinds of prices at once: while one is old and the other new, spot may seem dear or cheap.
 func (c *Cloud) refreshPrices(ctx context.Context) error {
-	var errs []error
+	var listing, onDemand, spot error
+	var both sync.WaitGroup
+	both.Go(func() { spot = c.prices.RefreshSpot(ctx, c.ec2, c.clock.Now()) })
 	if !c.settings.IsolatedVPC && price.HasPricingAPI(c.region) {
 		var zones []string
-		sold, err := c.inventory.List(ctx)
-		if err == nil {
+		var sold *inventory.List
+		if sold, listing = c.inventory.List(ctx); listing == nil {
 			zones = sold.AllZones()
 		}
-		errs = append(errs, err, c.prices.RefreshOnDemand(ctx, c.pricing, zones))
+		onDemand = c.prices.RefreshOnDemand(ctx, c.pricing, zones)
 	}
-	errs = append(errs, c.prices.RefreshSpot(ctx, c.ec2, c.clock.Now()))
-	return errors.Join(errs...)
+	both.Wait()
+	return errors.Join(listing, onDemand, spot)
 }

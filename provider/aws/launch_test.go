@@ -102,6 +102,34 @@ func TestALaunchWhoseAnswerWasLostIsFoundAgainAfterARestart(t *testing.T) {
 	}
 }
 
+// The leader dies after CreateFleet, and one takes over that had stood by all the time. That it has run for longer than the
+// claim exists says nothing: it did not launch.
+func TestALaunchOfAnotherLeaderIsFoundByItsStandby(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	standby, err := New(t.Context(), b.deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	standby.inventory = region()
+	b.clock.Step(time.Hour)
+	c := claim("general-1", "default")
+	c.CreationTimestamp.Time = b.clock.Now()
+	order := b.orderFor(t, c)
+	spot := keep(order.Candidates, func(c provider.Candidate) bool { return c.Offering.CapacityType == shape.Spot })
+	order.Candidates = keep(order.Candidates, func(c provider.Candidate) bool { return c.Offering.CapacityType == shape.OnDemand })
+	first, err := b.Launch(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.clock.Step(20 * time.Second)
+	order.Candidates = spot // what was short for the one is not for the other
+	second, err := standby.Launch(t.Context(), order)
+	if err != nil || second.ProviderID != first.ProviderID || b.instances(t) != 1 {
+		t.Errorf("first %s, then %s, %v; %d instances", first.ProviderID, second.ProviderID, err, b.instances(t))
+	}
+}
+
 func TestAnEmptyAnswerIsNotTheLast(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

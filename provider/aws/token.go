@@ -112,7 +112,7 @@ func (c *Cloud) doubt(key string) time.Time {
 // hiding it, only the capacity type that was asked for may be asked for again: its client
 // token protects it.
 func (c *Cloud) settle(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, next string) (provider.Machine, bool, error) {
-	inherited := !order.Claim.CreationTimestamp.IsZero() && order.Claim.CreationTimestamp.Time.Before(c.started)
+	inherited := !order.Claim.CreationTimestamp.IsZero() && order.Claim.CreationTimestamp.Time.Before(c.launchesSince())
 	var doubts []string
 	for _, capacityType := range []string{shape.Reserved, shape.Spot, shape.OnDemand} {
 		if !c.attempt(order.Token + "/" + capacityType).doubt.IsZero() {
@@ -132,6 +132,17 @@ func (c *Cloud) settle(ctx context.Context, class *awsv1.EC2NodeClass, order pro
 		}
 	}
 	return provider.Machine{}, false, nil
+}
+
+// launchesSince is when this process launched first. For claims that are older another process may have launched before: it
+// may have led for days while this one stood by.
+func (c *Cloud) launchesSince() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.since.IsZero() {
+		c.since = c.clock.Now()
+	}
+	return c.since
 }
 
 func (c *Cloud) attempt(key string) attempt {

@@ -108,6 +108,24 @@ func TestMissingPermissionsAreAllNamed(t *testing.T) {
 	}
 }
 
+// A new leader plans at once. It must have learned by then what its tasks learn; it must not have changed anything before.
+func TestStandbysLearnAndChangeNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.deps.Settings.ZonalShift = true
+	b.restart(t)
+	var got []string
+	for _, task := range b.Tasks() {
+		if task.Standby {
+			got = append(got, task.Name)
+		}
+	}
+	want := []string{"providers.pricing", "providers.instancetype", "providers.instancetype.capacity", "zonalshift"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tasks of standbys: -want +got\n%s", diff)
+	}
+}
+
 func TestNothingIsOfferedInAZoneThatTrafficWasShiftedAwayFrom(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
