@@ -120,6 +120,7 @@ type Cloud struct {
 
 	launching singleflight.Group // by token
 	finding   *gather.Calls[string, ec2types.Instance]
+	adopting  *gather.Calls[string, ec2types.Instance] // by token
 	ending    *gather.Calls[string, struct{}]
 
 	mu       sync.Mutex // guards the fields below
@@ -206,6 +207,7 @@ func assemble(d Deps) *Cloud {
 	}
 	c.finding = gather.New(together, c.find, func(err error) bool { return spoilt(err) && !awserror.IsUnauthorized(err) })
 	c.finding.Watch(d.Clock, func(requests int, waited time.Duration) { c.meter.Batched(batchDescribe, requests, waited) })
+	c.adopting = gather.New(together, c.bought, func(error) bool { return false })
 	c.ending = gather.New(together, c.end, spoilt)
 	c.ending.Watch(d.Clock, func(requests int, waited time.Duration) { c.meter.Batched(batchTerminate, requests, waited) })
 	c.cluster = newCluster(s, region, eks.NewFromConfig(d.Config), d.Live, d.Clock, d.KubernetesVersion)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -268,6 +269,37 @@ func TestLaunchTemplatesGoADayAfterTheirLastUse(t *testing.T) {
 	b.clock.Step(time.Hour)
 	if n := count(); n != 0 {
 		t.Errorf("%d templates after a day without use", n)
+	}
+}
+
+// The cluster's tag is AWS's, and users put it on what is theirs.
+func TestALaunchTemplateOfTheUsersIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	tr := b.withTrouble(t)
+	tags := []ec2types.Tag{{Key: ptr(awsv1.EKSClusterNameTagKey), Value: ptr(clusterName)}}
+	made, err := b.ec2.CreateLaunchTemplate(t.Context(), &ec2.CreateLaunchTemplateInput{
+		LaunchTemplateName: ptr("managed-nodes"), LaunchTemplateData: &ec2types.RequestLaunchTemplateData{KeyName: ptr("k")},
+		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeLaunchTemplate, Tags: tags}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := b.templates.Collect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.clock.Step(48 * time.Hour)
+	}
+	if err := b.templates.Collect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.ec2.DescribeLaunchTemplates(t.Context(), &ec2.DescribeLaunchTemplatesInput{LaunchTemplateIds: []string{*made.LaunchTemplate.LaunchTemplateId}}); err != nil {
+		t.Errorf("it was collected: %v", err)
+	}
+	tr.on("DeleteLaunchTemplate", refusal(403, "UnauthorizedOperation"))
+	if err := b.templates.TryDelete(t.Context()); err != nil {
+		t.Errorf("that we may not delete it is right, and the check says: %v", err)
 	}
 }
 

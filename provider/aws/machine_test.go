@@ -126,3 +126,35 @@ func TestCallsThatServeManyAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A new leader looks for what the one before it launched, for all claims that wait: a call for each would be throttled.
+func TestManyClaimsThatWaitAreLookedForInFewCalls(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	tr := b.withTrouble(t)
+	synctest.Test(t, func(t *testing.T) {
+		calls, gate := 0, make(chan struct{})
+		tr.on("DescribeInstances", func(r request) (*http.Response, error) {
+			if calls++; calls == 1 {
+				<-gate
+			}
+			return answer(200, `<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item>
+<instanceId>i-4</instanceId><tagSet><item><key>`+tokenTagKey+`</key><value>token-4</value></item></tagSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>`)(r)
+		})
+		var all sync.WaitGroup
+		for i := range 30 {
+			all.Go(func() {
+				got, found, err := b.adopting.Get(t.Context(), fmt.Sprintf("token-%d", i))
+				if err != nil || found != (i == 4) || found && deref(got.InstanceId) != "i-4" {
+					t.Errorf("token-%d: %v, %v, %v", i, deref(got.InstanceId), found, err)
+				}
+			})
+			synctest.Wait() // the first is out, and the others wait to go together
+		}
+		close(gate)
+		all.Wait()
+		if calls != 2 {
+			t.Errorf("%d calls, want 2", calls)
+		}
+	})
+}

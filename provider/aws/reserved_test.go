@@ -91,6 +91,40 @@ func TestReservationsAreOfferedForNextToNothing(t *testing.T) {
 	}
 }
 
+// A reservation takes the operating system that it was made for. Offered to others it would look next to free in every plan, and
+// fail in every launch.
+func TestReservationsAreForTheirOperatingSystem(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.deps.Settings.ReservedCapacity = true
+	tr := b.withTrouble(t)
+	item := func(id, platform string) string {
+		return `<item><capacityReservationId>` + id + `</capacityReservationId><ownerId>111122223333</ownerId><instanceType>m5.large</instanceType><availabilityZone>us-east-1a</availabilityZone>
+<instancePlatform>` + platform + `</instancePlatform><availableInstanceCount>2</availableInstanceCount><state>active</state><instanceMatchCriteria>targeted</instanceMatchCriteria></item>`
+	}
+	tr.on("DescribeCapacityReservations", answer(200, `<DescribeCapacityReservationsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><capacityReservationSet>`+
+		item("cr-1", "Linux/UNIX")+item("cr-2", "Windows with SQL Server Web")+item("cr-3", "Red Hat Enterprise Linux")+`</capacityReservationSet></DescribeCapacityReservationsResponse>`))
+	for family, want := range map[string]string{
+		awsv1.AMIFamilyAL2: "cr-1 cr-3", awsv1.AMIFamilyWindows2022: "cr-2", awsv1.AMIFamilyCustom: "cr-1 cr-2 cr-3",
+	} {
+		name := strings.ToLower(family)
+		b.create(t, nodeClass(name, func(c *awsv1.EC2NodeClass) {
+			c.Spec.AMIFamily, c.Spec.AMISelectorTerms = &family, []awsv1.AMISelectorTerm{{Name: "amazon-eks-node-1.32-*"}}
+			c.Spec.CapacityReservationSelectorTerms = []awsv1.CapacityReservationSelectorTerm{{Tags: map[string]string{"team": "red"}}}
+		}))
+		if err := b.resolve(t, name); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range b.classNamed(t, name).Status.CapacityReservations {
+			got = append(got, r.ID)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s has %v, want %s", family, got, want)
+		}
+	}
+}
+
 func TestAFullReservationFallsBackInOneLaunch(t *testing.T) {
 	t.Parallel()
 	b, tr := withReservations(t)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -224,7 +226,8 @@ func (c *Cloud) resolvePlacementGroup(ctx context.Context, class *awsv1.EC2NodeC
 }
 
 // resolveReservations looks the class's reservations up. To find none is not wrong: they come
-// and go.
+// and go. Those for another operating system are nothing to the class; what Custom images run
+// is not known.
 func (c *Cloud) resolveReservations(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	if !c.settings.ReservedCapacity {
 		class.Status.CapacityReservations = nil
@@ -234,6 +237,11 @@ func (c *Cloud) resolveReservations(ctx context.Context, class *awsv1.EC2NodeCla
 	found, err := c.reserved.Find(ctx, class.Spec.CapacityReservationSelectorTerms)
 	if err != nil {
 		return c.unresolved(class, awsv1.ConditionCapacityReservationsReady, err)
+	}
+	if family := class.AMIFamily(); family != awsv1.AMIFamilyCustom {
+		found = slices.DeleteFunc(found, func(r awsv1.CapacityReservation) bool {
+			return c.reserved.Windows(r.ID) != strings.HasPrefix(family, "Windows")
+		})
 	}
 	class.Status.CapacityReservations = found
 	condition.True(class, c.clock.Now(), awsv1.ConditionCapacityReservationsReady)

@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
+
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -165,13 +168,31 @@ func (c *Cloud) note(key string, a attempt) {
 	c.attempts[key] = a
 }
 
+// bought describes the instances that tokens bought, as far as they have a future. A new leader asks for all claims that wait.
+func (c *Cloud) bought(ctx context.Context, tokens []string) (map[string]ec2types.Instance, error) {
+	ctx, cancel := context.WithTimeout(ctx, togetherFor)
+	defer cancel()
+	found, err := c.describe(ctx, selector.One("tag:"+tokenTagKey, tokens...), selector.One("instance-state-name", comingStates...))
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]ec2types.Instance, len(found))
+	for _, i := range slices.Backward(found) { // of several the first by ID
+		for _, tag := range i.Tags {
+			if deref(tag.Key) == tokenTagKey {
+				out[deref(tag.Value)] = i
+			}
+		}
+	}
+	return out, nil
+}
+
 // launched finds the instance that an order's token bought, and describes it as Launch does.
 func (c *Cloud) launched(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order) (provider.Machine, bool, error) {
-	instances, err := c.describe(ctx, selector.One("tag:"+tokenTagKey, order.Token), selector.One("instance-state-name", comingStates...))
-	if err != nil || len(instances) == 0 {
+	i, found, err := c.adopting.Get(ctx, order.Token)
+	if err != nil || !found {
 		return provider.Machine{}, false, err
 	}
-	i := instances[0]
 	m := machineOf(i)
 	types, err := c.offersOf(ctx, class)
 	if err != nil {

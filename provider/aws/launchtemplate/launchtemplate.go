@@ -139,8 +139,7 @@ func (s *Store) Forget(name string) {
 
 // DeleteOf removes all templates of an EC2NodeClass.
 func (s *Store) DeleteOf(ctx context.Context, class string) error {
-	return s.delete(ctx, func(ec2types.LaunchTemplate) bool { return true },
-		selector.One("tag:"+awsv1.EKSClusterNameTagKey, s.cluster), selector.One("tag:"+awsv1.NodeClassTagKey, class))
+	return s.delete(ctx, func(ec2types.LaunchTemplate) bool { return true }, append(s.ours(), selector.One("tag:"+awsv1.NodeClassTagKey, class))...)
 }
 
 // Collect removes the cluster's templates that have not been used for a day. Only a leader may call it: what another process
@@ -151,7 +150,14 @@ func (s *Store) Collect(ctx context.Context) error {
 		s.collected = s.clock.Now()
 	}
 	s.mu.Unlock()
-	return s.delete(ctx, s.unused, selector.One("tag:"+awsv1.EKSClusterNameTagKey, s.cluster))
+	return s.delete(ctx, s.unused, s.ours()...)
+}
+
+// ours selects the cluster's templates that were made for nodes. The cluster's tag alone may be on a user's own.
+func (s *Store) ours() []ec2types.Filter {
+	return []ec2types.Filter{
+		selector.One("tag:"+awsv1.EKSClusterNameTagKey, s.cluster), selector.One("tag-key", awsv1.NodePoolTagKey), selector.One("tag-key", awsv1.NodeClassTagKey),
+	}
 }
 
 func (s *Store) unused(t ec2types.LaunchTemplate) bool {
@@ -186,7 +192,7 @@ func (s *Store) delete(ctx context.Context, which func(ec2types.LaunchTemplate) 
 // TryDelete is a dry run of deleting one of the cluster's templates, if there is any: the permission depends on its tags.
 func (s *Store) TryDelete(ctx context.Context) error {
 	found, err := s.api.DescribeLaunchTemplates(ctx, &ec2.DescribeLaunchTemplatesInput{
-		Filters: []ec2types.Filter{selector.One("tag:"+awsv1.EKSClusterNameTagKey, s.cluster)}, MaxResults: awssdk.Int32(1),
+		Filters: s.ours(), MaxResults: awssdk.Int32(1),
 	})
 	if err != nil || len(found.LaunchTemplates) == 0 {
 		return err

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +34,8 @@ const (
 	keep = time.Minute
 	// expiringBefore is how long before the end of a capacity block its instances are taken.
 	expiringBefore = 40 * time.Minute
+	// windowsPlatform is how EC2's names of platforms with Windows begin.
+	windowsPlatform = "Windows"
 )
 
 // Finder finds reservations. It is safe for use by many goroutines.
@@ -44,12 +47,13 @@ type Finder struct {
 	mu       sync.Mutex       // guards the fields below
 	left     map[string]int32 // by ID
 	own      map[string]bool  // by ID: of dedicated machines; never changes for one ID
+	windows  map[string]bool  // by ID: of machines with Windows; never changes either
 	revision uint64           // +1 on every change of left
 }
 
 // New makes a Finder.
 func New(api ec2.DescribeCapacityReservationsAPIClient, clock clock.PassiveClock) *Finder {
-	return &Finder{api: api, clock: clock, found: kept.New[string, []awsv1.CapacityReservation](clock, keep), left: map[string]int32{}, own: map[string]bool{}}
+	return &Finder{api: api, clock: clock, found: kept.New[string, []awsv1.CapacityReservation](clock, keep), left: map[string]int32{}, own: map[string]bool{}, windows: map[string]bool{}}
 }
 
 // Find lists the active reservations that one of the terms matches, ascending by ID.
@@ -149,6 +153,7 @@ func (f *Finder) count(found map[string]ec2types.CapacityReservation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for id, r := range found {
+		f.windows[id] = strings.HasPrefix(string(r.InstancePlatform), windowsPlatform)
 		f.own[id] = r.Tenancy == ec2types.CapacityReservationTenancyDedicated
 		f.setLocked(id, awssdk.ToInt32(r.AvailableInstanceCount))
 	}
@@ -174,6 +179,13 @@ func (f *Finder) Own(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.own[id]
+}
+
+// Windows reports whether a reservation is of machines with Windows. It takes no others.
+func (f *Finder) Windows(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.windows[id]
 }
 
 // Launched counts an instance that a reservation has just taken.
