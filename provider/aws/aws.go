@@ -119,6 +119,7 @@ type Cloud struct {
 	fresh *kept.Answers[string, provider.Machine]
 
 	launching singleflight.Group // by token
+	working   singleflight.Group // by key of offers
 	finding   *gather.Calls[string, ec2types.Instance]
 	adopting  *gather.Calls[string, ec2types.Instance] // by token
 	ending    *gather.Calls[string, struct{}]

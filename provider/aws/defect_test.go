@@ -13,6 +13,7 @@ import (
 	"github.com/dovetail-sh/dovetail/awssim"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/provider/aws/offering"
 )
 
 // Whatever class finds out first that something is sold out, no other may go on offering it: each would make claims that
@@ -36,6 +37,30 @@ func TestAShortageHoldsForAllClasses(t *testing.T) {
 			if slices.Contains(b.available(t, class, shape.OnDemand), pool) {
 				t.Errorf("%s still offers %s", class, pool)
 			}
+		}
+	}
+}
+
+// Many claims are launched at once, and after a shortage each wants to know what is left. It is worked out once.
+func TestOffersAreWorkedOutOnceForAllWhoAsk(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.available(t, "default", shape.Spot)
+	b.shortage.Note(offering.Pool{CapacityType: shape.Spot, InstanceType: "m5.large", Zone: "us-east-1a"})
+	answers := make([][]*shape.InstanceType, 16)
+	var all sync.WaitGroup
+	for i := range answers {
+		all.Go(func() {
+			var err error
+			if answers[i], err = b.InstanceTypes(t.Context(), ref("default")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for i, types := range answers {
+		if &types[0] != &answers[0][0] {
+			t.Errorf("answer %d was worked out for itself", i)
 		}
 	}
 }

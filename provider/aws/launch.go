@@ -250,10 +250,11 @@ func (c *Cloud) knownSubnets(class *awsv1.EC2NodeClass) []subnet.Subnet {
 
 // learn remembers what EC2 had none of. A failure that names no type speaks of all offers.
 func (c *Cloud) learn(capacityType string, offers []fleet.Offer, failures []fleet.Failure) {
+	var short []offering.Pool
 	for _, f := range failures {
 		switch {
 		case awserror.IsServiceLinkedRole(f.Code):
-			c.shortage.Note(offering.Pool{CapacityType: capacityType})
+			short = append(short, offering.Pool{CapacityType: capacityType})
 			continue
 		case awserror.IsFreeAddresses(f.Code) && f.Subnet != "":
 			c.subnets.RanOut(f.Subnet)
@@ -263,24 +264,26 @@ func (c *Cloud) learn(capacityType string, offers []fleet.Offer, failures []flee
 		}
 		for _, o := range offers {
 			if f.Concerns(o) {
-				c.short(capacityType, o, f)
+				short = append(short, c.short(capacityType, o, f)...)
 			}
 		}
 	}
+	c.shortage.Note(short...)
 }
 
-// short remembers that EC2 could not serve one offer.
-func (c *Cloud) short(capacityType string, o fleet.Offer, f fleet.Failure) {
+// short is what to call short because EC2 could not serve one offer. Quotas and reservations are remembered here.
+func (c *Cloud) short(capacityType string, o fleet.Offer, f fleet.Failure) []offering.Pool {
 	switch {
 	case awserror.IsQuota(f.Code):
 		c.shortage.NoteQuota(capacityType, o.InstanceType, o.VCPUs)
 	case o.Group != "" && awserror.IsSpreadFull(f.Message):
-		c.shortage.Note(offering.Pool{CapacityType: capacityType, Zone: o.Zone, Group: o.Group})
+		return []offering.Pool{{CapacityType: capacityType, Zone: o.Zone, Group: o.Group}}
 	case capacityType == shape.Reserved:
 		c.reserved.Exhausted(o.Reservation)
 	default:
-		c.shortage.Note(poolOf(capacityType, o))
+		return []offering.Pool{poolOf(capacityType, o)}
 	}
+	return nil
 }
 
 // unfilled is a LaunchError of a fleet that EC2 has answered: it bought nothing for certain.

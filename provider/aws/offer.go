@@ -49,17 +49,30 @@ func (c *Cloud) offersOf(ctx context.Context, class *awsv1.EC2NodeClass) ([]*sha
 		market.Dedicated = c.prices.Dedicated
 	}
 	key := c.offersKey(class, sold, market)
-	c.mu.Lock()
-	old := c.offers[class.Name]
-	c.mu.Unlock()
-	if old.key == key {
-		return old.types, nil
+	if types, ok := c.worked(class.Name, key); ok {
+		return types, nil
 	}
-	types := c.work(class, sold, market)
+	// In a burst of launches many ask at once after each shortage.
+	got, _, _ := c.working.Do(key, func() (any, error) {
+		if types, ok := c.worked(class.Name, key); ok {
+			return types, nil
+		}
+		types := c.work(class, sold, market)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.offers[class.Name] = offers{key, types}
+		return types, nil
+	})
+	types, _ := got.([]*shape.InstanceType) // always is
+	return types, nil
+}
+
+// worked are the offers of a class if they were worked out under this key.
+func (c *Cloud) worked(class, key string) ([]*shape.InstanceType, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.offers[class.Name] = offers{key, types}
-	return types, nil
+	known, ok := c.offers[class]
+	return known.types, ok && known.key == key
 }
 
 // offersKey holds everything that work depends on.

@@ -200,3 +200,32 @@ func TestAQuotaLeavesRoomForSmallerMachines(t *testing.T) {
 		t.Error("a quota is believed for a while only, and its end changes the offers")
 	}
 }
+
+// Whoever uses the memory works out all offers anew when it changes, which takes long: in a burst of launches each finds out
+// much at once, and most of it again and again.
+func TestRevisionChangesWithWhatIsShortAlone(t *testing.T) {
+	t.Parallel()
+	clock := testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
+	s := NewShortage(clock)
+	a, b := Pool{shape.Spot, "m5.large", "a", "", false}, Pool{shape.Spot, "m5.large", "b", "", false}
+	for _, step := range []struct {
+		why string
+		do  func()
+		by  uint64
+	}{
+		{"two at once are one change", func() { s.Note(a, b, a) }, 1},
+		{"that they are still short is none", func() { s.Note(a, b) }, 0},
+		{"nothing is none", func() { s.Note() }, 0},
+		{"a quota is one", func() { s.NoteQuota(shape.Spot, "m5.large", 2) }, 1},
+		{"said again it is none, nor for larger machines", func() { s.NoteQuota(shape.Spot, "m5.large", 2); s.NoteQuota(shape.Spot, "m5.xlarge", 4) }, 0},
+		{"for smaller ones it is", func() { s.NoteQuota(shape.Spot, "m5.medium", 1) }, 1},
+		{"their rests and the quota end", func() { clock.Step(restFor) }, 3},
+		{"short again", func() { s.Note(a) }, 1},
+	} {
+		before := s.Revision()
+		step.do()
+		if got := s.Revision() - before; got != step.by {
+			t.Errorf("%s: the revision rose by %d, want %d", step.why, got, step.by)
+		}
+	}
+}

@@ -41,11 +41,14 @@ func (s *Shortage) NoteQuota(capacityType, instanceType string, vcpus int64) {
 	s.sweepLocked()
 	key := limitKey{capacityType, familiesOf(instanceType)}
 	next := limit{vcpus: vcpus, until: s.clock.Now().Add(limitFor)}
-	if old, ok := s.limits[key]; ok {
+	old, known := s.limits[key]
+	if known {
 		next.vcpus = min(next.vcpus, old.vcpus)
 	}
 	s.limits[key] = next
-	s.revision++
+	if !known || next.vcpus < old.vcpus {
+		s.revision++
+	}
 }
 
 // Beyond reports whether a quota leaves no room for a machine of a type with so many vCPUs just now.

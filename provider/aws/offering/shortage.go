@@ -59,21 +59,28 @@ func NewShortage(clock clock.PassiveClock) *Shortage {
 	return &Shortage{clock: clock, rests: map[Pool]rest{}, limits: map[limitKey]limit{}}
 }
 
-// Note remembers that AWS has none of a pool.
-func (s *Shortage) Note(p Pool) {
+// Note remembers that AWS has none of some pools. Those that are found out at once are one change.
+func (s *Shortage) Note(pools ...Pool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweepLocked()
-	next := rest{length: restFor}
-	if old, ok := s.rests[p]; ok {
-		next.length = old.length
-		if old.over {
-			next.length = min(2*old.length, longestRest)
+	changed := false
+	for _, p := range pools {
+		next := rest{length: restFor}
+		old, ok := s.rests[p]
+		if ok {
+			next.length = old.length
+			if old.over {
+				next.length = min(2*old.length, longestRest)
+			}
 		}
+		next.until = s.clock.Now().Add(next.length)
+		s.rests[p] = next
+		changed = changed || !ok || old.over
 	}
-	next.until = s.clock.Now().Add(next.length)
-	s.rests[p] = next
-	s.revision++
+	if changed {
+		s.revision++
+	}
 }
 
 // Clear forgets a shortage, and how long it lasted: AWS had one.
