@@ -2,7 +2,9 @@ package awssim
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dovetail-sh/dovetail/awssim/control"
@@ -27,6 +29,9 @@ func (s *Server) Interrupt(t Target) error {
 
 // Befall has something befall an instance.
 func (s *Server) Befall(e control.Event) error {
+	if !slices.Contains(control.EventKinds(), e.Kind) {
+		return fmt.Errorf("kind is %q, want one of %v", e.Kind, control.EventKinds())
+	}
 	if e.Kind == control.Message {
 		if e.Body == "" {
 			return fmt.Errorf("a message needs a body")
@@ -70,10 +75,8 @@ func befall(st *world.State, in *world.Instance, e control.Event) error {
 	case control.Reclaim:
 		st.Reclaim(in)
 		return nil
-	case control.Impaired, control.Healed:
+	default: // Impaired or Healed
 		return st.Impair(in, e.Code, e.Kind == control.Impaired)
-	default:
-		return fmt.Errorf("kind is %q, want one of %v", e.Kind, control.EventKinds())
 	}
 }
 
@@ -88,5 +91,11 @@ func running(st *world.State, t Target) (*world.Instance, error) {
 		}
 		return in, nil
 	}
-	return nil, fmt.Errorf("no instance %q and no node %q: see GET %sstatus", t.Instance, t.Node, AdminPath)
+	switch {
+	case t.Instance != "":
+		return nil, fmt.Errorf("there is no instance %q; status lists those that there are", t.Instance)
+	case t.Node != "":
+		return nil, fmt.Errorf("there is no node %q; status lists those that there are", t.Node)
+	}
+	return nil, errors.New("no instance is named: want a node's name or an instance's id")
 }

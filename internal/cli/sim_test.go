@@ -114,3 +114,29 @@ func TestSimMarket(t *testing.T) {
 		t.Errorf("the limited pool shows %v, want 7 left", few)
 	}
 }
+
+func TestSimSaysWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	server := newSimulatedAWS(t, awssim.Options{})
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"interrupt", "nobody"}, `there is no node "nobody"; status lists those that there are`},
+		{[]string{"interrupt", "i-0"}, `there is no instance "i-0"; `},
+		{[]string{"event", "rebalance"}, "no instance is named: want a node's name or an instance's id"},
+		{[]string{"event", "weather", "nobody"}, `kind is "weather", want one of [rebalance `},
+		{[]string{"market", "m5.none"}, "nobody sells m5.none on spot"},
+	} {
+		code, _, stderr := run(t, append([]string{"sim", "--endpoint", server.URL()}, c.args...)...)
+		if code != 1 || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%v: exit code %d, message %q; want 1 and one line with %q", c.args, code, stderr, c.want)
+		}
+	}
+	if got, want := sim(t, server, "market"), "no spot pool is in use; name a type to see its pools\n"; got != want {
+		t.Errorf("market printed %q, want %q", got, want)
+	}
+	if got, want := sim(t, server, "fault", "list"), "no call goes wrong: there are no faults\n"; got != want {
+		t.Errorf("fault list printed %q, want %q", got, want)
+	}
+}

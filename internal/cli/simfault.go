@@ -98,6 +98,10 @@ func newSimFaultList(s *simulated) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(rules) == 0 {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "no call goes wrong: there are no faults")
+				return err
+			}
 			rows := make([]string, len(rules))
 			for i, r := range rules {
 				rows[i] = fmt.Sprintf("%s\t%s\t%d\t%d", r.ID, describeFault(r), r.Seen, r.Hits)

@@ -33,6 +33,13 @@ recommendations follow it while the market moves ('dovetail sim set --moving').`
 			if err != nil {
 				return err
 			}
+			if len(pools) == 0 && kind != "" {
+				return fmt.Errorf("nobody sells %s on spot in this region; want a type such as m5.large", kind)
+			}
+			if len(pools) == 0 {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "no spot pool is in use; name a type to see its pools")
+				return err
+			}
 			rows := make([]string, len(pools))
 			for i, p := range pools {
 				rows[i] = fmt.Sprintf("%s\t%s\t%s\t%d%%\t%.2f\t%d\t%s", p.Type, p.Zone, dollars(p.Price), 100-100*p.Price/max(1, p.OnDemand),

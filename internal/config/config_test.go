@@ -106,9 +106,9 @@ func TestPrintNamesValueAndOrigin(t *testing.T) {
 		words[fields[0]] = fields
 	}
 	for name, want := range map[string][]string{
-		"cloud":           {"cloud", "kwok", "--cloud"},
-		"kube-client-qps": {"kube-client-qps", "50", "KUBE_CLIENT_QPS"},
-		"metrics-port":    {"metrics-port", "8080", "default"},
+		"cloud":           {"cloud", "--cloud", "kwok"},
+		"kube-client-qps": {"kube-client-qps", "KUBE_CLIENT_QPS", "50"},
+		"metrics-port":    {"metrics-port", "default", "8080"},
 	} {
 		if diff := cmp.Diff(want, words[name]); diff != "" {
 			t.Errorf("-want +got\n%s", diff)

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Print writes every setting with its value and where that came from, one a line.
+// Print writes every setting with where its value came from and the value, one a line.
 // f is the set that AddFlags and Environment were called with.
 func (c *Config) Print(w io.Writer, f *pflag.FlagSet) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -23,7 +23,7 @@ func (c *Config) Print(w io.Writer, f *pflag.FlagSet) error {
 		if origin == "" {
 			origin = "default"
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\n", flag.Name, flag.Value, origin)
+		fmt.Fprintf(out, "%s\t%s\t%s\n", flag.Name, origin, flag.Value) // values are of any length
 	})
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("printing the configuration: %w", err)
