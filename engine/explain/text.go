@@ -94,7 +94,10 @@ func Words(r feasible.Reason) (title, detail string) {
 	case feasible.WrongVolume:
 		return "volume out of reach", "wants " + r.Want
 	case feasible.Tainted:
-		return "tainted", r.Key + "=" + r.Want
+		if strings.Contains(r.Want, ":") { // value and effect
+			return "tainted", r.Key + "=" + r.Want
+		}
+		return "tainted", r.Key + ":" + r.Want
 	case feasible.Spread:
 		return "too uneven", fmt.Sprintf("skew over %s would be %d, allowed is %d", r.Key, r.Need, r.Have)
 	case feasible.NoDomain:

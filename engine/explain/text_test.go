@@ -70,6 +70,16 @@ func TestAmount(t *testing.T) {
 	}
 }
 
+// Taints are written as kubectl takes them.
+func TestTaints(t *testing.T) {
+	t.Parallel()
+	for want, words := range map[string]string{"NoSchedule": "dedicated:NoSchedule", "x:NoExecute": "dedicated=x:NoExecute"} {
+		if _, got := Words(feasible.Reason{Kind: feasible.Tainted, Key: "dedicated", Want: want}); got != words {
+			t.Errorf("%q is written %q, want %q", want, got, words)
+		}
+	}
+}
+
 func TestEveryKindHasWords(t *testing.T) {
 	t.Parallel()
 	kinds := []feasible.Kind{feasible.TooSmall, feasible.NoRoom, feasible.WrongLabel, feasible.WrongVolume, feasible.Tainted, feasible.Spread, feasible.Affinity,

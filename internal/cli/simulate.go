@@ -25,7 +25,7 @@ Manifests are read as kubectl applies and prints them: NodePools, NodeClasses, N
 volumes. Workloads become the pods that they still lack. Without NodePools there is one named default.
 Nothing is called: types and prices are the built-in catalogue's, or those of --instance-types.`,
 		Example: `  dovetail simulate -f cluster/ --region eu-west-1
-  kubectl get nodepools,ec2nodeclasses,deployments,daemonsets -A -o yaml | dovetail simulate -f -
+  kubectl get nodepools,ec2nodeclasses,deployments,daemonsets,priorityclasses -A -o json | dovetail simulate -f -
   dovetail simulate --trace trace.csv.gz --at 600000 --pods 2000 --cpu-multiplier 2 \
     --requirement 'karpenter.sh/capacity-type In on-demand' -o json`,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -105,3 +105,11 @@ func (n *Narrator) paint(colour, text string) string {
 	}
 	return colour + text + plain
 }
+
+// number is a number of things whose plural ends in s.
+func number(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

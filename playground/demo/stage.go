@@ -77,7 +77,7 @@ func (s *stage) running(ctx context.Context, pods int) (fleet, error) {
 		return f.running == pods && f.pending == 0, fmt.Sprintf("%d pods running, %d pending, %d machines launched, %d ready", f.running, f.pending, launched, ready)
 	})
 	if err == nil {
-		s.say.Came("%d pods running after %.1f s", pods, time.Since(since).Seconds())
+		s.say.Came("%s running after %.1f s", number(pods, "pod"), time.Since(since).Seconds())
 	}
 	return f, err
 }
@@ -105,7 +105,7 @@ func (s *stage) cleanUp(ctx context.Context, manifests ...string) error {
 func (s *stage) gone(ctx context.Context) error {
 	since := time.Now()
 	_, err := s.await(ctx, "the last machine to go", func(f fleet) (bool, string) {
-		return len(f.machines) == 0, fmt.Sprintf("%d machines left at $%.4f an hour", len(f.machines), f.perHour())
+		return len(f.machines) == 0, fmt.Sprintf("%s left at $%.4f an hour", number(len(f.machines), "machine"), f.perHour())
 	})
 	if err == nil {
 		s.say.Came("no machine left after %.1f s: nothing to pay", time.Since(since).Seconds())

@@ -3,6 +3,9 @@ package demo
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -101,9 +104,18 @@ func (s *stage) spot(ctx context.Context) error {
 	if err := even(spread.zones); err != nil {
 		return err
 	}
-	s.say.Came("pods by zone: %v", spread.zones)
+	s.say.Came("pods by zone: %s", byZone(spread.zones))
 
 	return s.cleanUp(ctx, "spot-workload-spread.yaml", "spot-pool.yaml")
+}
+
+// byZone lists how many pods each zone has.
+func byZone(zones map[string]int) string {
+	var list []string
+	for _, zone := range slices.Sorted(maps.Keys(zones)) {
+		list = append(list, fmt.Sprintf("%s %d", zone, zones[zone]))
+	}
+	return strings.Join(list, ", ")
 }
 
 // even checks the tutorial's constraint: at least two zones, counts that differ by one at most.

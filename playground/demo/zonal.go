@@ -67,7 +67,7 @@ func (s *stage) expired(ctx context.Context, before fleet) error {
 		return left == 0 && f.running == 4 && f.pending == 0, fmt.Sprintf("%d of the old nodes are left; %d pods run, %d wait", left, f.running, f.pending)
 	})
 	if err == nil {
-		s.say.Came("every node was replaced, and the pods run in %v", f.zones)
+		s.say.Came("every node was replaced, and the pods run in %s", byZone(f.zones))
 	}
 	return err
 }
