@@ -182,6 +182,26 @@ func TestTimesOfAPod(t *testing.T) {
 	}
 }
 
+// The kubelet may tell of a short job only when it is over.
+func TestAJobThatNobodySawRunDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	for _, phase := range []corev1.PodPhase{corev1.PodSucceeded, corev1.PodFailed} {
+		m := observe.NewMetrics()
+		times := NewTimes(m.Pods, clocktesting.NewFakePassiveClock(noon), func() bool { return true })
+		pending := podOn("job", "", "1", "")
+		pending.UID = "u"
+		pending.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+		times.OnAdd(pending, false)
+		over := pending.DeepCopy()
+		over.Spec.NodeName, over.Status.Phase = "n1", phase
+		times.OnUpdate(pending, over)
+		times.set(noon)
+		if n := testutil.CollectAndCount(m.Pods.ProvisioningUnstarted); n != 0 {
+			t.Errorf("%d pods have not started, one of them is %s", n, phase)
+		}
+	}
+}
+
 // With groups, the series are as many as pools, zones and capacity types, however many nodes there are.
 func TestNodesByGroup(t *testing.T) {
 	t.Parallel()

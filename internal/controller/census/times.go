@@ -63,15 +63,15 @@ func (t *Times) OnUpdate(before, after any) {
 			t.Metrics.ProvisioningBound.WithLabelValues().Observe(seconds(w.seen, at))
 		}
 	}
-	if was.Status.Phase == corev1.PodPending && pod.Status.Phase == corev1.PodRunning {
-		if t.Active() {
-			at := since(pod, corev1.PodReady, t.Clock.Now())
-			t.Metrics.Startup.WithLabelValues().Observe(seconds(pod.CreationTimestamp.Time, at))
-			if planned {
-				t.Metrics.ProvisioningStartup.WithLabelValues().Observe(seconds(w.seen, at))
-			}
+	if was.Status.Phase == corev1.PodPending && pod.Status.Phase == corev1.PodRunning && t.Active() {
+		at := since(pod, corev1.PodReady, t.Clock.Now())
+		t.Metrics.Startup.WithLabelValues().Observe(seconds(pod.CreationTimestamp.Time, at))
+		if planned {
+			t.Metrics.ProvisioningStartup.WithLabelValues().Observe(seconds(w.seen, at))
 		}
-		t.forget(pod)
+	}
+	if pod.Status.Phase != corev1.PodPending {
+		t.forget(pod) // a short job may finish before anybody has seen it run
 	}
 }
 

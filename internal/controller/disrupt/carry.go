@@ -22,6 +22,10 @@ func (p *planner) carryOn(g group) {
 		p.release(g, failedMove, "")
 		return
 	}
+	if g.reason == karpenterv1.DisruptionReasonDrifted && !slices.ContainsFunc(g.nodes, isDrifted) {
+		p.release(g, failedCheck, "it has not drifted any more")
+		return
+	}
 	next := p.pass.Follow(g.course())
 	p.want(next.Place)
 	g.heed(next)

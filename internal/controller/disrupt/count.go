@@ -13,7 +13,7 @@ func (r *Reconciler) count(v view) {
 		if !s.movable() {
 			continue
 		}
-		if condition.IsTrue(s.claim, karpenterv1.ConditionDrifted) {
+		if isDrifted(s) {
 			n[karpenterv1.DisruptionReasonDrifted]++
 		}
 		if condition.IsTrue(s.claim, karpenterv1.ConditionConsolidatable) {

@@ -16,7 +16,7 @@ import (
 func (p *planner) drifted() {
 	byPool := map[string][]seen{}
 	for _, s := range p.all {
-		if s.movable() && !p.waits(s) && condition.IsTrue(s.claim, karpenterv1.ConditionDrifted) && p.rested(s) && p.poolRested(s) {
+		if s.movable() && !p.waits(s) && isDrifted(s) && p.rested(s) && p.poolRested(s) {
 			byPool[s.pool.Name] = append(byPool[s.pool.Name], s)
 		}
 	}
@@ -59,6 +59,8 @@ func (p *planner) drifted() {
 		p.choose(m, []seen{s})
 	}
 }
+
+func isDrifted(s seen) bool { return condition.IsTrue(s.claim, karpenterv1.ConditionDrifted) }
 
 func since(s seen) int64 {
 	return condition.Get(s.claim, karpenterv1.ConditionDrifted).LastTransitionTime.UnixNano()

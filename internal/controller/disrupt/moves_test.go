@@ -220,3 +220,12 @@ func TestANodeThatTakesPodsIsNotEmpty(t *testing.T) {
 		t.Errorf("%d nodes are called empty, b is a replacement", len(choices))
 	}
 }
+
+// TestAMoveEndsWithItsDrift has somebody take back what made a node drift, before it is gone.
+func TestAMoveEndsWithItsDrift(t *testing.T) {
+	t.Parallel()
+	f := newFleet().node("a", 4, []int{4}, marked("Drifted", time.Minute))
+	if diff := cmp.Diff([]string{"release a Drifted"}, f.plan(nil, noon)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

@@ -49,14 +49,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	sick, ok := diagnose(node, r.Policies)
-	if !ok || !node.DeletionTimestamp.IsZero() {
+	if !ok {
 		return reconcile.Result{}, nil
 	}
+	now := r.Clock.Now()
 	claim, err := lookup.Claim(ctx, r.Client, node.Spec.ProviderID)
-	if err != nil || claim == nil || !claim.DeletionTimestamp.IsZero() {
+	if err != nil || claim == nil || ending(claim, now) {
 		return reconcile.Result{}, err
 	}
-	now := r.Clock.Now()
 	if wait := sick.due.Sub(now); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
@@ -109,7 +109,14 @@ func (r *Reconciler) blocked(ctx context.Context, node *corev1.Node, claim *karp
 	return nil
 }
 
-// giveUp deletes the claim, with a drain that is over at once: nothing on a broken node is waited for.
+// ending reports whether a claim is on its way out and nothing on its node is waited for any more.
+func ending(claim *karpenterv1.NodeClaim, now time.Time) bool {
+	deadline, err := time.Parse(time.RFC3339, claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey])
+	return !claim.DeletionTimestamp.IsZero() && err == nil && !deadline.After(now)
+}
+
+// giveUp deletes the claim, with a drain that is over at once: nothing on a broken node is waited for. A drain that has begun is
+// over, too.
 func (r *Reconciler) giveUp(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, sick sickness) error {
 	before := claim.DeepCopy()
 	if claim.Annotations == nil {
@@ -118,6 +125,9 @@ func (r *Reconciler) giveUp(ctx context.Context, node *corev1.Node, claim *karpe
 	claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey] = r.Clock.Now().UTC().Format(time.RFC3339)
 	if err := r.Client.Patch(ctx, claim, client.MergeFrom(before)); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("writing the deadline of NodeClaim %s: %w", claim.Name, err))
+	}
+	if !claim.DeletionTimestamp.IsZero() {
+		return nil
 	}
 	if err := r.Delete(ctx, claim, Reason); err != nil {
 		return fmt.Errorf("deleting NodeClaim %s, whose node is unhealthy: %w", claim.Name, err)

@@ -169,6 +169,46 @@ func TestAStandaloneClaimIsWeighedAgainstTheCluster(t *testing.T) {
 	}
 }
 
+// TestADrainOfANodeThatBreaksIsCutShort has a node break down while it drains, for hours maybe.
+func TestADrainOfANodeThatBreaksIsCutShort(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		why      string
+		deadline string
+		want     string
+	}{
+		"Endless":  {"The drain had no end.", "", "2026-01-01T12:00:00Z"},
+		"LongYet":  {"Its end is far.", "2026-01-01T18:00:00Z", "2026-01-01T12:00:00Z"},
+		"OverAsIs": {"It is over already.", "2026-01-01T11:00:00Z", "2026-01-01T11:00:00Z"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _, deleted := newReconciler(t, among(5, nodeWith("a", "DiskHealthy", corev1.ConditionFalse, time.Hour)))
+			claim := &karpenterv1.NodeClaim{}
+			if err := r.Client.Get(t.Context(), client.ObjectKey{Name: "general-1"}, claim); err != nil {
+				t.Fatal(err)
+			}
+			claim.Finalizers = []string{karpenterv1.TerminationFinalizer}
+			if tc.deadline != "" {
+				claim.Annotations = map[string]string{karpenterv1.NodeClaimTerminationTimestampAnnotationKey: tc.deadline}
+			}
+			if err := errors.Join(r.Client.Update(t.Context(), claim), r.Client.Delete(t.Context(), claim)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "a"}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Client.Get(t.Context(), client.ObjectKey{Name: "general-1"}, claim); err != nil {
+				t.Fatal(err)
+			}
+			if got := claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey]; got != tc.want || *deleted {
+				t.Errorf("%s\nthe deadline is %q, want %q; deleted once more: %v", tc.why, got, tc.want, *deleted)
+			}
+		})
+	}
+}
+
 func newReconciler(t *testing.T, nodes []*corev1.Node) (*Reconciler, *record.FakeRecorder, *bool) {
 	t.Helper()
 	scheme := runtime.NewScheme()

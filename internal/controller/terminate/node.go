@@ -144,10 +144,10 @@ func (r *Nodes) empty(ctx context.Context, node *corev1.Node, claim *karpenterv1
 		return again, r.report(ctx, claim, karpenterv1.ConditionDrained, karpenterv1.ReasonDraining, next.summary())
 	}
 	if next.done() {
-		if !condition.IsTrue(claim, karpenterv1.ConditionDrained) {
+		before := condition.IsTrue(claim, karpenterv1.ConditionDrained)
+		if err = r.came(ctx, claim, karpenterv1.ConditionDrained); err == nil && !before {
 			r.Metrics.Nodes.Drained.WithLabelValues(poolOf(claim)).Inc()
 		}
-		err = r.came(ctx, claim, karpenterv1.ConditionDrained)
 	} else {
 		err = r.report(ctx, claim, karpenterv1.ConditionDrained, karpenterv1.ReasonTerminationGracePeriodElapsed, next.summary())
 	}

@@ -195,3 +195,17 @@ func TestTheDeadlineHoldsFromTheFirstLookOn(t *testing.T) {
 		t.Errorf("it is looked at again after %s (%v), want 10s: then the pod must begin to stop", got.RequeueAfter, err)
 	}
 }
+
+func TestANewDeadlineWakesTheDrain(t *testing.T) {
+	t.Parallel()
+	before := goingClaim()
+	before.Status.NodeName = "n"
+	after := before.DeepCopy()
+	after.Annotations = map[string]string{karpenterv1.NodeClaimTerminationTimestampAnnotationKey: "2026-01-01T12:00:00Z"}
+	if !rescheduled().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}) || rescheduled().Update(event.UpdateEvent{ObjectOld: after, ObjectNew: after.DeepCopy()}) {
+		t.Error("a change of the deadline is news, and nothing else is")
+	}
+	if got := ofClaim(t.Context(), after); len(got) != 1 || got[0].Name != "n" {
+		t.Errorf("it wakes %v, want n", got)
+	}
+}

@@ -30,6 +30,7 @@ func Register(m manager.Manager, nodes *Nodes, claims *Claims) error {
 	err := builder.ControllerManagedBy(m).Named("node.termination").WithOptions(many).
 		For(&corev1.Node{}, builder.WithPredicates(leaving())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(nodeOf), builder.WithPredicates(gone())).
+		Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(ofClaim), builder.WithPredicates(rescheduled())).
 		Watches(&policyv1.PodDisruptionBudget{}, handler.EnqueueRequestsFromMapFunc(nodes.loosened), builder.WithPredicates(loosens())).
 		Complete(calm.Conflicts(nodes))
 	if err != nil {
@@ -57,6 +58,27 @@ func gone() predicate.Predicate {
 		UpdateFunc:  func(event.UpdateEvent) bool { return false },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 	}
+}
+
+// rescheduled lets through claims whose drain is to be over at another time than before.
+func rescheduled() predicate.Predicate {
+	deadline := func(o client.Object) string {
+		return o.GetAnnotations()[karpenterv1.NodeClaimTerminationTimestampAnnotationKey]
+	}
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		UpdateFunc:  func(e event.UpdateEvent) bool { return deadline(e.ObjectOld) != deadline(e.ObjectNew) },
+		DeleteFunc:  func(event.DeleteEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+func ofClaim(_ context.Context, o client.Object) []reconcile.Request {
+	claim, ok := o.(*karpenterv1.NodeClaim)
+	if !ok || claim.Status.NodeName == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: claim.Status.NodeName}}}
 }
 
 // loosens lets through PodDisruptionBudgets that let pods go again.
