@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -19,6 +20,9 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
 )
+
+// firstRetry and lastRetry bound how soon a launch that failed is tried again. Karpenter's figures.
+const firstRetry, lastRetry = time.Second, time.Minute
 
 // purchase is a machine that was launched and that the cache may not show on its claim yet.
 type purchase struct {
@@ -136,13 +140,15 @@ func (r *Reconciler) recordLate(ctx context.Context, claim *karpenterv1.NodeClai
 }
 
 // noteFailure says on the claim why it is not launched, and returns the failure so that
-// the launch is tried again, later each time.
+// the launch is tried again, later each time. The note itself wakes the claim up: if clouds say each time something else, it
+// would be tried without a pause.
 func (r *Reconciler) noteFailure(ctx context.Context, claim *karpenterv1.NodeClaim, failure error) error {
 	reason, message := karpenterv1.ReasonLaunchFailed, failure.Error()
 	var launch *provider.LaunchError
 	if errors.As(failure, &launch) && launch.Reason != "" {
 		reason, message = launch.Reason, launch.Message
 	}
+	r.rest(claim)
 	before := claim.DeepCopy()
 	condition.Unknown(claim, r.Clock.Now(), karpenterv1.ConditionLaunched, reason, message)
 	return errors.Join(fmt.Errorf("launching NodeClaim %s: %w", claim.Name, failure), client.IgnoreNotFound(r.write(ctx, before, claim)))
@@ -195,4 +201,35 @@ func (r *Reconciler) forget(claim string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.bought, claim)
+	delete(r.failed, claim)
+}
+
+// failure is a launch that is not to be tried again before its time.
+type failure struct {
+	claim types.UID
+	times int
+	until time.Time
+}
+
+// rest leaves a claim alone for a while, each time twice as long.
+func (r *Reconciler) rest(claim *karpenterv1.NodeClaim) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := r.failed[claim.Name]
+	if f.claim != claim.UID {
+		f = failure{claim: claim.UID}
+	}
+	f.until = r.Clock.Now().Add(min(firstRetry<<min(f.times, 10), lastRetry))
+	f.times++
+	r.failed[claim.Name] = f
+}
+
+// resting is how much longer a claim is left alone.
+func (r *Reconciler) resting(claim *karpenterv1.NodeClaim) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f, ok := r.failed[claim.Name]; ok && f.claim == claim.UID {
+		return max(f.until.Sub(r.Clock.Now()), 0)
+	}
+	return 0
 }

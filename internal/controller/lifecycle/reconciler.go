@@ -64,8 +64,9 @@ type Deps struct {
 type Reconciler struct {
 	Deps
 
-	mu     sync.Mutex          // guards bought
+	mu     sync.Mutex          // guards the fields below
 	bought map[string]purchase // by claim name: launched, and maybe not written yet
+	failed map[string]failure  // by claim name
 }
 
 // New checks that nothing is missing.
@@ -73,7 +74,7 @@ func New(d Deps) (*Reconciler, error) {
 	if d.Client == nil || d.Cloud == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil || d.Delete == nil {
 		return nil, errors.New("lifecycle controller: a dependency is missing")
 	}
-	return &Reconciler{Deps: d, bought: map[string]purchase{}}, nil
+	return &Reconciler{Deps: d, bought: map[string]purchase{}, failed: map[string]failure{}}, nil
 }
 
 // Reconcile takes one claim one step further.
@@ -118,6 +119,9 @@ func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nod
 	before := claim.DeepCopy()
 	switch todo.kind {
 	case launch:
+		if wait := r.resting(claim); wait > 0 {
+			return reconcile.Result{RequeueAfter: sooner(wait, todo.again)}, nil
+		}
 		if err := r.launch(ctx, claim); err != nil {
 			return reconcile.Result{}, err
 		}
@@ -156,6 +160,14 @@ func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nod
 		}
 	}
 	return again, r.write(ctx, before, claim)
+}
+
+// sooner is the shorter of two waits, where 0 means none.
+func sooner(a, b time.Duration) time.Duration {
+	if b == 0 {
+		return a
+	}
+	return min(a, b)
 }
 
 // decided passes on whether a node joined.
@@ -206,7 +218,7 @@ func (r *Reconciler) Register(m manager.Manager, concurrency int) error {
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.claimOf)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrency,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, time.Minute),
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
 		Complete(calm.Conflicts(r))
 }
