@@ -166,3 +166,47 @@ func TestARemovedNodeIsNotDecidedOnAgain(t *testing.T) {
 		t.Errorf("%d deletions, voluntary_disruption_decisions_total is %v; want 1 and 1", deletions, got)
 	}
 }
+
+// slow is a picture that takes a second to draw.
+type slow struct {
+	still
+	clock *clocktesting.FakePassiveClock
+	drawn *int
+}
+
+func (s slow) Snapshot() shape.Snapshot {
+	*s.drawn++
+	s.clock.SetTime(s.clock.Now().Add(time.Second))
+	return s.still.Snapshot()
+}
+
+// TestPassesLeaveTimeForOthers wakes the controller all the time, as claims do in a large cluster in which pods come and go.
+func TestPassesLeaveTimeForOthers(t *testing.T) {
+	t.Parallel()
+	drawn, clock := 0, clocktesting.NewFakePassiveClock(noon)
+	picture := slow{clock: clock, drawn: &drawn}
+	r, err := New(Deps{
+		Client: lagging(t, poolWith("100%")), Clock: clock, Events: observe.NewRecorder(record.NewFakeRecorder(100), clock), Metrics: observe.NewMetrics(),
+		Mirror: picture, Apply: picture, Policy: engine.DefaultPolicy(), Refresh: func(context.Context) {},
+		Delete: func(context.Context, *karpenterv1.NodeClaim, string) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for clock.Now().Before(noon.Add(50 * time.Second)) {
+		before := drawn
+		got, err := r.Reconcile(t.Context(), reconcile.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if drawn == before {
+			if got.RequeueAfter <= 0 {
+				t.Fatal("a pass was left out, and nobody comes back for it")
+			}
+			clock.SetTime(clock.Now().Add(100 * time.Millisecond))
+		}
+	}
+	if drawn < 9 || drawn > 11 {
+		t.Errorf("%d passes of a second in 50 seconds, want ten", drawn)
+	}
+}

@@ -55,6 +55,7 @@ type memory struct {
 	told     map[types.UID]string      // why the node was kept when it was last counted
 	removed  map[types.UID]metav1.Time // claims that were deleted, and when: the cache shows it late
 	sweep    sweep
+	rest     time.Time // until when no pass is made
 	asked    time.Time // when the cloud was last asked what it sells
 	claims   own[*karpenterv1.NodeClaim]
 	nodes    own[*corev1.Node]

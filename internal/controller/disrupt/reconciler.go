@@ -86,13 +86,24 @@ const lookAgain = 10 * time.Second
 // informedAgain is how soon it is looked again whether the mirror knows enough.
 const informedAgain = 100 * time.Millisecond
 
-// Reconcile makes one pass.
+// A pass is followed by a rest of restFor times as long as it took to decide, and of longestRest at most: in a cluster of
+// thousands of nodes something happens all the time, and one pass after the other would take a whole core.
+const (
+	restFor     = 4
+	longestRest = 5 * time.Second
+)
+
+// Reconcile makes one pass, unless the last one was a moment ago.
 func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	began := r.Clock.Now()
+	if left := r.memory.rest.Sub(began); left > 0 {
+		return reconcile.Result{RequeueAfter: left}, nil
+	}
 	if began.Sub(r.memory.asked) >= sweepEvery {
 		r.memory.asked = began
 		r.Refresh(ctx) // without it prices would be those of the last time that a pod needed a node
 	}
+	looked := r.Clock.Now()
 	v, err := r.see(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -105,6 +116,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	empties := v.decide(next)
 	r.evaluated(next, r.Clock.Since(began))
 	r.count(v)
+	decided := r.Clock.Now()
+	r.memory.rest = decided.Add(min(restFor*decided.Sub(looked), longestRest))
 
 	again := minPositive(empties.again, next.again)
 	if len(v.all) > 0 {

@@ -3,14 +3,18 @@ package nodepool
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -22,8 +26,8 @@ import (
 func (r *Reconciler) Register(m manager.Manager, classes ...client.Object) error {
 	b := builder.ControllerManagedBy(m).Named("nodepool").
 		For(&karpenterv1.NodePool{}).
-		Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(byLabel)).
-		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(byLabel))
+		Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(byLabel), builder.WithPredicates(counts())).
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(byLabel), builder.WithPredicates(counts()))
 	for _, class := range classes {
 		gvk, err := m.GetClient().GroupVersionKindFor(class)
 		if err != nil {
@@ -32,6 +36,30 @@ func (r *Reconciler) Register(m manager.Manager, classes ...client.Object) error
 		b = b.Watches(class, handler.EnqueueRequestsFromMapFunc(r.users(gvk.GroupKind())))
 	}
 	return b.Complete(calm.Conflicts(r))
+}
+
+// counts lets through what a pool's status is made of. The rest changes all the time, with each pod that comes and each heartbeat,
+// and to count means to look at all nodes of the pool.
+func counts() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		if !maps.Equal(e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations()) || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
+			return true
+		}
+		id, has := holds(e.ObjectOld)
+		now, have := holds(e.ObjectNew)
+		return id != now || !equality.Semantic.DeepEqual(has, have)
+	}}
+}
+
+// holds is the machine of a claim or node, and what it has.
+func holds(o client.Object) (machine string, capacity corev1.ResourceList) {
+	switch o := o.(type) {
+	case *karpenterv1.NodeClaim:
+		return o.Status.ProviderID, o.Status.Capacity
+	case *corev1.Node:
+		return o.Spec.ProviderID, o.Status.Capacity
+	}
+	return "", nil
 }
 
 func byLabel(_ context.Context, o client.Object) []reconcile.Request {
