@@ -14,7 +14,6 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -162,7 +161,7 @@ func (r *Reconciler) Register(m manager.Manager) error {
 	})
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	b := builder.ControllerManagedBy(m).Named("capacitybuffer").
-		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
+		WithOptions(calm.Options(1)).
 		Watches(&autoscalingv1beta1.CapacityBuffer{}, all, changed).
 		Watches(&corev1.PodTemplate{}, all).
 		Watches(&corev1.LimitRange{}, all).

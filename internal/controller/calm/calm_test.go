@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -36,5 +37,18 @@ func TestConflicts(t *testing.T) {
 				t.Errorf("%s\ngot %+v, %v", tc.why, result, err)
 			}
 		})
+	}
+}
+
+// After an outage, however long, work goes on within seconds.
+func TestNothingIsWaitedForLong(t *testing.T) {
+	t.Parallel()
+	limiter := Options(1).RateLimiter
+	var last time.Duration
+	for range 100 {
+		last = limiter.When(reconcile.Request{})
+	}
+	if last != 10*time.Second {
+		t.Errorf("after 100 failures the next try is in %s, want 10s", last)
 	}
 }

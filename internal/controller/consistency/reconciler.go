@@ -72,7 +72,7 @@ func (r *Reconciler) write(ctx context.Context, claim *karpenterv1.NodeClaim, fo
 
 // Register has the manager call the Reconciler when a claim is initialized, and from then on at intervals.
 func (r *Reconciler) Register(m manager.Manager) error {
-	return builder.ControllerManagedBy(m).Named("nodeclaim.consistency").
+	return builder.ControllerManagedBy(m).Named("nodeclaim.consistency").WithOptions(calm.Options(1)).
 		For(&karpenterv1.NodeClaim{}, builder.WithPredicates(becameInitialized())).
 		Complete(calm.Conflicts(r))
 }

@@ -18,6 +18,9 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 )
 
+// workers is how many claims are written at once: in a busy cluster each node comes by every few seconds.
+const workers = 10
+
 // Reconciler keeps the condition Consolidatable.
 type Reconciler struct {
 	Client client.Client
@@ -74,7 +77,7 @@ func quietIn(claim *karpenterv1.NodeClaim, pool *karpenterv1.NodePool, now time.
 
 // Register has the manager call the Reconciler for every claim, and for all claims of a pool that changes.
 func (r *Reconciler) Register(m manager.Manager) error {
-	return builder.ControllerManagedBy(m).Named("nodeclaim.consolidatable").
+	return builder.ControllerManagedBy(m).Named("nodeclaim.consolidatable").WithOptions(calm.Options(workers)).
 		For(&karpenterv1.NodeClaim{}).
 		Watches(&karpenterv1.NodePool{}, handler.EnqueueRequestsFromMapFunc(r.claimsOf)).
 		Complete(calm.Conflicts(r))

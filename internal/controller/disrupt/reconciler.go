@@ -18,7 +18,6 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -310,7 +309,7 @@ func (r *Reconciler) Register(m manager.Manager) error {
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: "cluster"}}}
 	})
 	return builder.ControllerManagedBy(m).Named("disruption").
-		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
+		WithOptions(calm.Options(1)).
 		Watches(&karpenterv1.NodeClaim{}, everything).
 		Watches(&karpenterv1.NodePool{}, everything).
 		Complete(calm.Conflicts(r))

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -130,7 +131,11 @@ func (r *Reconciler) Register(m manager.Manager, classes ...client.Object) error
 	// Pools and classes may change what they say of themselves; only their specs and stamps count.
 	meant := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
 	b := builder.ControllerManagedBy(m).Named("nodeclaim.disruption").
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: workers,
+			// Each claim asks the cloud: one that cannot keep up is not to be asked more than on other days.
+			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, every),
+		}).
 		For(&karpenterv1.NodeClaim{}).
 		Watches(&karpenterv1.NodePool{}, handler.EnqueueRequestsFromMapFunc(r.ofPool), meant)
 	for _, class := range classes {

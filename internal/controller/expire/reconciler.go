@@ -13,6 +13,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 )
 
 // AnnotationGraceful on a NodePool, with the value "true", has its expired nodes replaced like drifted ones: a new node first, within
@@ -88,5 +89,5 @@ func Remaining(claim *karpenterv1.NodeClaim, now time.Time) (left time.Duration,
 
 // Register has the manager call the Reconciler for every claim.
 func (r *Reconciler) Register(m manager.Manager) error {
-	return builder.ControllerManagedBy(m).Named("nodeclaim.expiration").For(&karpenterv1.NodeClaim{}).Complete(r)
+	return builder.ControllerManagedBy(m).Named("nodeclaim.expiration").WithOptions(calm.Options(1)).For(&karpenterv1.NodeClaim{}).Complete(r)
 }

@@ -148,7 +148,7 @@ func (r *Reconciler) judge(pool *karpenterv1.NodePool, class int64) {
 
 // Register has the manager call the Reconciler for every pool, and when something is noted.
 func (r *Reconciler) Register(m manager.Manager) error {
-	return builder.ControllerManagedBy(m).Named("nodepool.registrationhealth").
+	return builder.ControllerManagedBy(m).Named("nodepool.registrationhealth").WithOptions(calm.Options(1)).
 		For(&karpenterv1.NodePool{}).
 		WatchesRawSource(source.Channel(r.news, &handler.EnqueueRequestForObject{})).
 		Complete(calm.Conflicts(r))

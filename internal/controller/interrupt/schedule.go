@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -99,5 +100,5 @@ func (l *Listener) RegisterSchedule(m manager.Manager) error {
 		_, ok := o.GetAnnotations()[AnnotationScheduledChange]
 		return ok
 	})
-	return builder.ControllerManagedBy(m).Named("interruption").For(&karpenterv1.NodeClaim{}, builder.WithPredicates(planned)).Complete(l)
+	return builder.ControllerManagedBy(m).Named("interruption").WithOptions(calm.Options(1)).For(&karpenterv1.NodeClaim{}, builder.WithPredicates(planned)).Complete(l)
 }

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -107,7 +106,7 @@ func Register(m manager.Manager, cloud resolver, events *observe.Recorder, class
 		err = builder.ControllerManagedBy(m).Named("nodeclass."+gvk.Kind).
 			For(class, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletion()))).
 			Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(r.used), builder.WithPredicates(comingOrGoing())).
-			WithOptions(controller.Options{MaxConcurrentReconciles: atOnce}).
+			WithOptions(calm.Options(atOnce)).
 			Complete(calm.Conflicts(r))
 		if err != nil {
 			return fmt.Errorf("registering the controller of %s: %w", gvk.Kind, err)

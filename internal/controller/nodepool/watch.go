@@ -24,7 +24,7 @@ import (
 // Register has the manager call the Reconciler whenever a pool, its class, a claim or a node of it changes.
 // classes are empty objects of the kinds that Cloud.ClassKinds names.
 func (r *Reconciler) Register(m manager.Manager, classes ...client.Object) error {
-	b := builder.ControllerManagedBy(m).Named("nodepool").
+	b := builder.ControllerManagedBy(m).Named("nodepool").WithOptions(calm.Options(1)).
 		For(&karpenterv1.NodePool{}).
 		Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(byLabel), builder.WithPredicates(counts())).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(byLabel), builder.WithPredicates(counts()))

@@ -13,7 +13,6 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -182,7 +181,7 @@ func (r *Reconciler) Register(m manager.Manager, classes ...client.Object) error
 	})
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{}) // status is ours to write, or no concern
 	b := builder.ControllerManagedBy(m).Named("nodeoverlay.controller").
-		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
+		WithOptions(calm.Options(1)).
 		Watches(&karpenterv1alpha1.NodeOverlay{}, all, changed).
 		Watches(&karpenterv1.NodePool{}, all, changed)
 	for _, class := range classes {

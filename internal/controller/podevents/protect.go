@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
@@ -64,5 +65,5 @@ func (p *Protector) Register(m manager.Manager) error {
 		_, ok := o.GetAnnotations()[karpenterv1.DoNotDisruptAnnotationKey]
 		return ok
 	})
-	return builder.ControllerManagedBy(m).Named("pod.donotdisrupt").For(&corev1.Pod{}, builder.WithPredicates(annotated)).Complete(p)
+	return builder.ControllerManagedBy(m).Named("pod.donotdisrupt").WithOptions(calm.Options(1)).For(&corev1.Pod{}, builder.WithPredicates(annotated)).Complete(p)
 }

@@ -26,6 +26,9 @@ import (
 // in a second is written to once. Karpenter's figure.
 const granularity = 10 * time.Second
 
+// workers is how many claims are written at once.
+const workers = 10
+
 // Reconciler notes pod events on claims. A request's name is that of a node.
 type Reconciler struct {
 	Client client.Client
@@ -91,7 +94,7 @@ func (r *Reconciler) noted(node string, at time.Time) {
 
 // Register has the manager call the Reconciler when a pod is bound, finishes, begins to be deleted or is gone.
 func (r *Reconciler) Register(m manager.Manager) error {
-	return builder.ControllerManagedBy(m).Named("nodeclaim.podevents").
+	return builder.ControllerManagedBy(m).Named("nodeclaim.podevents").WithOptions(calm.Options(workers)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.nodeOf), builder.WithPredicates(counts())).
 		Complete(calm.Conflicts(r))
 }

@@ -142,5 +142,5 @@ func (r *Reconciler) giveUp(ctx context.Context, node *corev1.Node, claim *karpe
 
 // Register has the manager call the Reconciler for every node.
 func (r *Reconciler) Register(m manager.Manager) error {
-	return builder.ControllerManagedBy(m).Named("node.health").For(&corev1.Node{}).Complete(calm.Conflicts(r))
+	return builder.ControllerManagedBy(m).Named("node.health").WithOptions(calm.Options(1)).For(&corev1.Node{}).Complete(calm.Conflicts(r))
 }

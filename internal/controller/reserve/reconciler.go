@@ -108,7 +108,7 @@ func (r *Reconciler) relabelOne(ctx context.Context, o client.Object) error {
 
 // Register has the manager call the Reconciler for claims on reserved capacity.
 func (r *Reconciler) Register(m manager.Manager) error {
-	return builder.ControllerManagedBy(m).Named("capacityreservation").
+	return builder.ControllerManagedBy(m).Named("capacityreservation").WithOptions(calm.Options(1)).
 		For(&karpenterv1.NodeClaim{}, builder.WithPredicates(predicate.NewPredicateFuncs(reserved))).
 		Complete(calm.Conflicts(r))
 }

@@ -195,7 +195,7 @@ func (r *Reconciler) Register(m manager.Manager) error {
 		}
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: pool}}}
 	})
-	return builder.ControllerManagedBy(m).Named("static.provisioning").
+	return builder.ControllerManagedBy(m).Named("static.provisioning").WithOptions(calm.Options(1)).
 		For(&karpenterv1.NodePool{}).
 		Watches(&karpenterv1.NodeClaim{}, ofClaim).
 		Complete(calm.Conflicts(r))

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -26,8 +25,7 @@ const workers = 50
 
 // Register has the manager call both Reconcilers. The manager's cache must have lookup's indexes.
 func Register(m manager.Manager, nodes *Nodes, claims *Claims) error {
-	many := controller.Options{MaxConcurrentReconciles: workers}
-	err := builder.ControllerManagedBy(m).Named("node.termination").WithOptions(many).
+	err := builder.ControllerManagedBy(m).Named("node.termination").WithOptions(calm.Options(workers)).
 		For(&corev1.Node{}, builder.WithPredicates(leaving())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(nodeOf), builder.WithPredicates(gone())).
 		Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(ofClaim), builder.WithPredicates(rescheduled())).
@@ -36,7 +34,7 @@ func Register(m manager.Manager, nodes *Nodes, claims *Claims) error {
 	if err != nil {
 		return fmt.Errorf("registering the termination of nodes: %w", err)
 	}
-	err = builder.ControllerManagedBy(m).Named("nodeclaim.termination").WithOptions(many).
+	err = builder.ControllerManagedBy(m).Named("nodeclaim.termination").WithOptions(calm.Options(workers)).
 		For(&karpenterv1.NodeClaim{}, builder.WithPredicates(leaving())).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(claims.ofNode), builder.WithPredicates(gone())).
 		Complete(calm.Conflicts(claims))
