@@ -61,6 +61,12 @@ func launched(from *karpenterv1.NodePool, age time.Duration, change ...func(*kar
 	return c
 }
 
+func already(reason string) func(*karpenterv1.NodeClaim) {
+	return func(c *karpenterv1.NodeClaim) {
+		c.Status.Conditions = append(c.Status.Conditions, metav1.Condition{Type: karpenterv1.ConditionDrifted, Status: metav1.ConditionTrue, Reason: reason})
+	}
+}
+
 func TestWhy(t *testing.T) {
 	t.Parallel()
 	small := []*shape.InstanceType{{Name: "small", Offerings: []shape.Offering{{Zone: "a", CapacityType: "spot"}}}}
@@ -89,8 +95,12 @@ func TestWhy(t *testing.T) {
 		"TypeFlickers": {"A young node does not drift for a type that is missing from one list.", launched(pool(), 59*time.Minute), pool(), sells{types: large}, ""},
 		"NoTypes":      {"An empty list is a failure of the cloud, not of the node.", launched(pool(), 2*time.Hour), pool(), sells{}, ""},
 		"ClassUnready": {"A class that cannot be compared with makes nothing drift.", launched(pool(), 2*time.Hour), pool(), sells{typesErr: provider.ErrClassNotReady, driftErr: provider.ErrClassNotReady}, ""},
-		"Cloud":        {"The cloud has its own reasons.", launched(pool(), 0), pool(), sells{types: small, drift: "AMIDrift"}, "AMIDrift"},
-		"PoolFirst":    {"The template counts before the cloud.", launched(pool(), 0), relabelled, sells{types: small, drift: "AMIDrift"}, "NodePoolDrifted"},
+		"ClassUnreadyNow": {"What had drifted before has not come back.", launched(pool(), 2*time.Hour, already("AMIDrift")), pool(),
+			sells{typesErr: provider.ErrClassNotReady, driftErr: provider.ErrClassNotReady}, "AMIDrift"},
+		"TakenBack": {"But a template can be compared without its class.", launched(pool(), 2*time.Hour, already("NodePoolDrifted")), pool(),
+			sells{typesErr: provider.ErrClassNotReady, driftErr: provider.ErrClassNotReady}, ""},
+		"Cloud":     {"The cloud has its own reasons.", launched(pool(), 0), pool(), sells{types: small, drift: "AMIDrift"}, "AMIDrift"},
+		"PoolFirst": {"The template counts before the cloud.", launched(pool(), 0), relabelled, sells{types: small, drift: "AMIDrift"}, "NodePoolDrifted"},
 		"Rebalance": {"The cloud says that the spot machine is about to be taken.", launched(pool(), 0, func(c *karpenterv1.NodeClaim) {
 			c.Annotations[AnnotationRebalance] = noon.Format(time.RFC3339)
 		}), pool(), sells{types: small}, "RebalanceRecommended"},

@@ -92,8 +92,10 @@ func (r *Reconciler) why(ctx context.Context, claim *karpenterv1.NodeClaim, pool
 	}
 	reason, err := r.Cloud.Drift(ctx, claim)
 	switch {
-	case err != nil && (unready(err) || errors.Is(err, provider.ErrNotFound)):
-		return cause{}, nil // collect or the class's own condition say what is wrong
+	case err != nil && unready(err):
+		return standing(claim), nil // the class's own condition says what is wrong
+	case errors.Is(err, provider.ErrNotFound):
+		return cause{}, nil // collect deletes the claim
 	case err != nil:
 		return cause{}, fmt.Errorf("asking the cloud whether NodeClaim %s has drifted: %w", claim.Name, err)
 	case reason != "":

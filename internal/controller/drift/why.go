@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/require"
 	"github.com/dovetail-sh/dovetail/engine/shape"
@@ -24,6 +25,20 @@ const reasonRebalance = "RebalanceRecommended"
 
 // cause is why a claim has drifted; the zero cause is that it has not.
 type cause struct{ reason, message string }
+
+// standing is why the cloud found before that a claim has drifted: what cannot be compared just now is what it was. A move that is
+// under way goes on.
+func standing(claim *karpenterv1.NodeClaim) cause {
+	if !condition.IsTrue(claim, karpenterv1.ConditionDrifted) {
+		return cause{}
+	}
+	switch c := condition.Get(claim, karpenterv1.ConditionDrifted); c.Reason {
+	case karpenterv1.ReasonNodePoolDrifted, karpenterv1.ReasonRequirementsDrifted, reasonRebalance, reasonExpired:
+		return cause{} // these were looked at anew
+	default:
+		return cause{c.Reason, c.Message}
+	}
+}
 
 // rebalanceDrift is that of a claim whose machine had better go.
 func rebalanceDrift(claim *karpenterv1.NodeClaim) cause {

@@ -35,6 +35,7 @@ type step struct {
 	remove []*karpenterv1.NodeClaim // because there are too many, or because a drifted one has been replaced
 	reason string                   // of remove, as metrics name it
 	mark   []*karpenterv1.NodeClaim // to be replaced, because they have drifted
+	unmark []*karpenterv1.NodeClaim // not to be replaced after all
 }
 
 // Reasons for which claims are removed, as metrics name them.
@@ -54,6 +55,9 @@ func next(s sight) step {
 			counted = append(counted, m)
 		}
 	}
+	if back := keep(marked, func(m member) bool { return !isDrifted(m) }); len(back) > 0 {
+		return step{unmark: claims(back)} // what made them drift was taken back
+	}
 	unseen := s.known - len(s.members) // just made
 	have := len(counted) + max(unseen, 0)
 	switch {
@@ -70,7 +74,7 @@ func next(s sight) step {
 		}
 		return step{open: max(room, 0)}
 	case len(marked) > 0:
-		if ready := count(counted, initialized); ready >= s.replicas {
+		if ready := len(keep(counted, initialized)); ready >= s.replicas {
 			return step{remove: claims(marked), reason: reasonDrifted}
 		}
 		return step{}
@@ -84,14 +88,16 @@ func isMarked(claim *karpenterv1.NodeClaim) bool {
 
 func initialized(m member) bool { return condition.IsTrue(m.claim, karpenterv1.ConditionInitialized) }
 
-func count(list []member, which func(member) bool) int {
-	n := 0
+func isDrifted(m member) bool { return condition.IsTrue(m.claim, karpenterv1.ConditionDrifted) }
+
+func keep(list []member, which func(member) bool) []member {
+	var out []member
 	for _, m := range list {
 		if which(m) {
-			n++
+			out = append(out, m)
 		}
 	}
-	return n
+	return out
 }
 
 func claims(list []member) []*karpenterv1.NodeClaim {
@@ -104,12 +110,7 @@ func claims(list []member) []*karpenterv1.NodeClaim {
 
 // drifted are at most so many drifted nodes, those that drifted first.
 func drifted(list []member, most int) []*karpenterv1.NodeClaim {
-	var out []*karpenterv1.NodeClaim
-	for _, m := range list {
-		if condition.IsTrue(m.claim, karpenterv1.ConditionDrifted) {
-			out = append(out, m.claim)
-		}
-	}
+	out := claims(keep(list, isDrifted))
 	since := func(c *karpenterv1.NodeClaim) int64 {
 		return condition.Get(c, karpenterv1.ConditionDrifted).LastTransitionTime.UnixNano()
 	}

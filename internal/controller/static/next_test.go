@@ -59,6 +59,7 @@ func TestNext(t *testing.T) {
 		removed []string
 		reason  string
 		marked  []string
+		unmark  []string
 	}{
 		"Enough":         {why: "As many as wanted are there.", sight: sight{replicas: 2, members: []member{one("a"), one("b")}}},
 		"TooFew":         {why: "What is missing is opened.", sight: sight{replicas: 3, members: []member{one("a")}}, open: 2},
@@ -71,6 +72,7 @@ func TestNext(t *testing.T) {
 		"NotYetReady":    {why: "The other one is not ready yet.", sight: sight{replicas: 2, members: []member{one("a", drift, marked), one("b"), one("c", notInitialized)}}},
 		"Replaced":       {why: "All others are ready: it goes.", sight: sight{replicas: 2, members: []member{one("a", drift, marked), one("b"), one("c")}}, removed: []string{"a"}, reason: "drifted"},
 		"NoSurplus":      {why: "The limit allows no surplus: the drifted one goes first.", sight: sight{replicas: 2, members: []member{one("a", drift, marked), one("b")}, limit: 2}, removed: []string{"a"}, reason: "drifted"},
+		"TakenBack":      {why: "What made it drift was taken back before it went, so it stays.", sight: sight{replicas: 2, members: []member{one("a", marked), one("b", drift, marked), one("c")}}, unmark: []string{"a"}},
 		"NoSurplusWait":  {why: "One at a time.", sight: sight{replicas: 3, members: []member{one("a", drift, marked), one("b")}, limit: 3, leaving: 1}},
 	}
 	for name, tc := range cases {
@@ -90,8 +92,8 @@ func TestNext(t *testing.T) {
 				}
 				return out
 			}
-			if diff := cmp.Diff([]any{tc.open, tc.removed, tc.reason, tc.marked}, []any{got.open, names(got.remove), got.reason, names(got.mark)}); diff != "" {
-				t.Errorf("%s\nopen, remove, reason, mark: -want +got\n%s", tc.why, diff)
+			if diff := cmp.Diff([]any{tc.open, tc.removed, tc.reason, tc.marked, tc.unmark}, []any{got.open, names(got.remove), got.reason, names(got.mark), names(got.unmark)}); diff != "" {
+				t.Errorf("%s\nopen, remove, reason, mark, unmark: -want +got\n%s", tc.why, diff)
 			}
 		})
 	}

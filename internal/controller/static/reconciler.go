@@ -131,6 +131,9 @@ func (r *Reconciler) take(ctx context.Context, pool *karpenterv1.NodePool, s sig
 	for _, claim := range todo.mark {
 		errs = append(errs, r.mark(ctx, claim))
 	}
+	for _, claim := range todo.unmark {
+		errs = append(errs, r.unmark(ctx, claim))
+	}
 	if todo.open > 0 {
 		errs = append(errs, r.open(ctx, pool, todo.open))
 	}
@@ -138,7 +141,7 @@ func (r *Reconciler) take(ctx context.Context, pool *karpenterv1.NodePool, s sig
 		return reconcile.Result{}, fmt.Errorf("keeping %d nodes in NodePool %s: %w", s.replicas, pool.Name, err)
 	}
 	switch {
-	case todo.open > 0 || len(todo.remove) > 0 || len(todo.mark) > 0:
+	case todo.open > 0 || len(todo.remove) > 0 || len(todo.mark) > 0 || len(todo.unmark) > 0:
 		return reconcile.Result{RequeueAfter: settleFor}, nil
 	default:
 		return reconcile.Result{RequeueAfter: lookAgain}, nil
@@ -179,6 +182,16 @@ func (r *Reconciler) open(ctx context.Context, pool *karpenterv1.NodePool, n int
 func (r *Reconciler) mark(ctx context.Context, claim *karpenterv1.NodeClaim) error {
 	before := claim.DeepCopy()
 	condition.TrueBecause(claim, r.Clock.Now(), karpenterv1.ConditionDisruptionReason, string(karpenterv1.DisruptionReasonDrifted), "The node is to go because it has drifted.")
+	return r.write(ctx, claim, before)
+}
+
+func (r *Reconciler) unmark(ctx context.Context, claim *karpenterv1.NodeClaim) error {
+	before := claim.DeepCopy()
+	condition.Clear(claim, karpenterv1.ConditionDisruptionReason)
+	return r.write(ctx, claim, before)
+}
+
+func (r *Reconciler) write(ctx context.Context, claim, before *karpenterv1.NodeClaim) error {
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := r.Client.Status().Patch(ctx, claim, patch); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("writing DisruptionReason of NodeClaim %s: %w", claim.Name, err)

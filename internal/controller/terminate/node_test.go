@@ -209,3 +209,23 @@ func TestANewDeadlineWakesTheDrain(t *testing.T) {
 		t.Errorf("it wakes %v, want n", got)
 	}
 }
+
+func TestAPodThatNoLongerHoldsUpTheDrainWakesIt(t *testing.T) {
+	t.Parallel()
+	before := podNamed("job", on("n"), doNotDisrupt("true"))
+	for what, tc := range map[string]struct {
+		after *corev1.Pod
+		want  bool
+	}{
+		"it has finished":     {podNamed("job", on("n"), doNotDisrupt("true"), finished), true},
+		"it is not kept":      {podNamed("job", on("n")), true},
+		"its status was told": {podNamed("job", on("n"), doNotDisrupt("true"), func(p *corev1.Pod) { p.Status.PodIP = "10.0.0.1" }), false},
+	} {
+		if got := freed().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: tc.after}); got != tc.want {
+			t.Errorf("%s: news %v, want %v", what, got, tc.want)
+		}
+	}
+	if !freed().Delete(event.DeleteEvent{Object: before}) {
+		t.Error("that it is gone is no news")
+	}
+}

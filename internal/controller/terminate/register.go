@@ -18,6 +18,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // workers is how many nodes are emptied at once: most of the time each of them waits.
@@ -27,7 +28,7 @@ const workers = 50
 func Register(m manager.Manager, nodes *Nodes, claims *Claims) error {
 	err := builder.ControllerManagedBy(m).Named("node.termination").WithOptions(calm.Options(workers)).
 		For(&corev1.Node{}, builder.WithPredicates(leaving())).
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(nodeOf), builder.WithPredicates(gone())).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(nodeOf), builder.WithPredicates(freed())).
 		Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(ofClaim), builder.WithPredicates(rescheduled())).
 		Watches(&policyv1.PodDisruptionBudget{}, handler.EnqueueRequestsFromMapFunc(nodes.loosened), builder.WithPredicates(loosens())).
 		Complete(calm.Conflicts(nodes))
@@ -50,12 +51,24 @@ func leaving() predicate.Predicate {
 }
 
 // gone lets through the end of an object.
-func gone() predicate.Predicate {
+func gone() predicate.Funcs {
 	return predicate.Funcs{
 		CreateFunc:  func(event.CreateEvent) bool { return false },
 		UpdateFunc:  func(event.UpdateEvent) bool { return false },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 	}
+}
+
+// freed lets through pods that may hold up a drain no longer: they are gone, have finished, or are not kept any more.
+func freed() predicate.Predicate {
+	out := gone()
+	out.UpdateFunc = func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*corev1.Pod)
+		after, also := e.ObjectNew.(*corev1.Pod)
+		return ok && also && (!translate.Finished(before) && translate.Finished(after) ||
+			before.Annotations[karpenterv1.DoNotDisruptAnnotationKey] != after.Annotations[karpenterv1.DoNotDisruptAnnotationKey])
+	}
+	return out
 }
 
 // rescheduled lets through claims whose drain is to be over at another time than before.
