@@ -25,8 +25,8 @@ import (
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
-// reasonOpened is why claims are created here, as metrics name it.
-const reasonOpened = "static"
+// reasonOpened is why claims are created here, as metrics name it: like those for pods.
+const reasonOpened = "provisioned"
 
 const (
 	// lookAgain is how soon a pool is looked at again that lacks nodes, or whose budget or limit holds something back.
