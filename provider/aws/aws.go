@@ -128,6 +128,8 @@ type Cloud struct {
 	offers   map[string]offers
 	attempts map[string]attempt
 	since    time.Time // when the first launch began; zero before
+
+	unanswers map[string]int // launches in a row without an answer, by capacity type
 }
 
 var (
@@ -205,6 +207,7 @@ func assemble(d Deps) *Cloud {
 		fresh:     kept.New[string, provider.Machine](d.Clock, settleFor),
 		offers:    map[string]offers{},
 		attempts:  map[string]attempt{},
+		unanswers: map[string]int{},
 	}
 	c.finding = gather.New(together, c.find, func(err error) bool { return spoilt(err) && !awserror.IsUnauthorized(err) })
 	c.finding.Watch(d.Clock, func(requests int, waited time.Duration) { c.meter.Batched(batchDescribe, requests, waited) })

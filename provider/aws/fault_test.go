@@ -144,7 +144,7 @@ func TestAThrottledLookUpDoesNotMakeAClassUnready(t *testing.T) {
 	}
 }
 
-// The spot market's API fails or throttles: a claim that may be on demand is launched on demand, and only once.
+// The spot market's API fails: a claim that may be on demand is launched on demand, and only once.
 func TestOnDemandStepsInWhenTheCallForSpotFails(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
@@ -152,7 +152,6 @@ func TestOnDemandStepsInWhenTheCallForSpotFails(t *testing.T) {
 		fault mischief
 		calls int // of Launch
 	}{
-		"Throttled":   {"nothing was begun, so on demand is asked for at once", refusal(503, "RequestLimitExceeded"), 1},
 		"ServerError": {"a spot machine may yet come to light: on demand waits until that is settled", refusal(500, "InternalError"), 2},
 		"NoAnswer":    {"the same", unreachable, 2},
 	}
@@ -190,6 +189,34 @@ func TestOnDemandStepsInWhenTheCallForSpotFails(t *testing.T) {
 	}
 }
 
+// EC2 counts calls, and not what they are for: a throttled call says nothing of spot. Were on demand asked for in its place, each
+// larger burst would leave part of the fleet on demand.
+func TestAThrottledCallForSpotIsMadeAgainForSpot(t *testing.T) {
+	t.Parallel()
+	inside := answer(200, strings.ReplaceAll(notSpot, "InvalidFleetConfiguration", "RequestLimitExceeded"))
+	for name, throttled := range map[string]mischief{"TheCall": refusal(503, "RequestLimitExceeded"), "AnOffer": inside} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			tr := b.withTrouble(t)
+			order := b.orderFor(t, claim("general-1", "default"))
+			tr.on("CreateFleet", throttled)
+			_, err := b.Launch(t.Context(), order)
+			var launch *provider.LaunchError
+			if !errors.As(err, &launch) || launch.Reason != awserror.ReasonRateLimited {
+				t.Errorf("got %v, want reason %s", err, awserror.ReasonRateLimited)
+			}
+			if n := len(tr.asked["CreateFleet"]); n != 1 {
+				t.Errorf("%d calls, want one", n)
+			}
+			tr.on("CreateFleet", direct)
+			if m, err := b.Launch(t.Context(), order); err != nil || m.CapacityType != shape.Spot {
+				t.Errorf("launched %q, %v; want spot", m.CapacityType, err)
+			}
+		})
+	}
+}
+
 // notSpot is a fleet's answer in which one zone had no machine, and another offer was refused for what it is.
 const notSpot = `<CreateFleetResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><fleetId>fleet-1</fleetId><errorSet>
 <item><errorCode>InsufficientInstanceCapacity</errorCode><errorMessage>none</errorMessage><lifecycle>spot</lifecycle>
@@ -222,40 +249,49 @@ func TestOnDemandStepsInWhateverSpotLacks(t *testing.T) {
 	}
 }
 
-// A capacity type whose API fails is left alone for a while, so that plans do not count on it. One throttled call says
-// nothing of it.
+// A capacity type whose API fails is left alone for a while, so that plans do not count on it. One launch without an answer says
+// nothing of it: its connection may have been lost.
 func TestACapacityTypeWhoseAPIFailsIsLeftAloneForAWhile(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct {
-		status int
-		code   string
-		rests  bool
-	}{"Fails": {500, "InternalError", true}, "Throttles": {503, "RequestLimitExceeded", false}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t)
-			tr := b.withTrouble(t)
-			before := len(b.available(t, "default", shape.Spot))
-			tr.on("CreateFleet", func(r request) (*http.Response, error) {
-				if r.form.Get("TargetCapacitySpecification.DefaultTargetCapacityType") == shape.Spot {
-					return refusal(tc.status, tc.code)(r)
-				}
-				return r.pass()
-			})
-			order := b.orderFor(t, claim("general-1", "default"))
-			if _, err := b.Launch(t.Context(), order); err != nil {
-				b.clock.Step(settleFor)
-				if _, err := b.Launch(t.Context(), order); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if n := len(b.available(t, "default", shape.Spot)); before == 0 || (n == 0) != tc.rests {
-				t.Errorf("%d spot offers before and %d after; rests: %v", before, n, tc.rests)
-			}
-			b.clock.Step(time.Hour)
-			if n := len(b.available(t, "default", shape.Spot)); n != before {
-				t.Errorf("%d spot offers an hour later, want %d", n, before)
-			}
-		})
+	b := newBench(t)
+	tr := b.withTrouble(t)
+	spot := func() int { return len(b.available(t, "default", shape.Spot)) }
+	before, failing := spot(), true
+	tr.on("CreateFleet", func(r request) (*http.Response, error) {
+		if failing && r.form.Get("TargetCapacitySpecification.DefaultTargetCapacityType") == shape.Spot {
+			return refusal(500, "InternalError")(r)
+		}
+		return r.pass()
+	})
+	launch := func(name, want string) {
+		t.Helper()
+		order := b.orderFor(t, claim(name, "default"))
+		m, err := b.Launch(t.Context(), order)
+		if err != nil {
+			b.clock.Step(settleFor)
+			m, err = b.Launch(t.Context(), order)
+		}
+		if err != nil || m.CapacityType != want {
+			t.Fatalf("%s was launched %q, %v; want %s", name, m.CapacityType, err, want)
+		}
+	}
+	launch("general-1", shape.OnDemand)
+	if n := spot(); n != before || before == 0 {
+		t.Errorf("after one launch without an answer %d spot offers are left of %d", n, before)
+	}
+	failing = false
+	launch("general-2", shape.Spot)
+	failing = true
+	launch("general-3", shape.OnDemand)
+	if n := spot(); n != before {
+		t.Errorf("EC2 has answered in between, and %d spot offers are left of %d", n, before)
+	}
+	launch("general-4", shape.OnDemand)
+	if n := spot(); n != 0 {
+		t.Errorf("the second in a row got no answer, and %d spot offers are left", n)
+	}
+	b.clock.Step(time.Hour)
+	if n := spot(); n != before {
+		t.Errorf("%d spot offers an hour later, want %d", n, before)
 	}
 }

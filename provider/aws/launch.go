@@ -50,17 +50,36 @@ func (c *Cloud) launch(ctx context.Context, order provider.Order) (provider.Mach
 	first, doubted := c.parted(order, all)
 	m, err := c.buyInTurn(ctx, class, order, append(first, doubted...))
 	for _, round := range doubted {
-		if err == nil && m.CapacityType != round[0].Offering.CapacityType {
+		if kind := round[0].Offering.CapacityType; err == nil && m.CapacityType != kind && c.fails(kind) {
 			// The API answers for one capacity type and not for the other: the next plans need not find that out again.
-			c.shortage.Note(offering.Pool{CapacityType: round[0].Offering.CapacityType})
+			c.shortage.Note(offering.Pool{CapacityType: kind})
 		}
 	}
 	return m, err
 }
 
-// buyInTurn tries one round after the other. A round that ends in an error of the API, or in which EC2 had other reasons
-// than a lack of machines, gives way to the next as soon as it is certain that nothing was bought: a claim that may be on
-// demand must not wait for the spot market.
+// failsAfter is how many launches in a row must go without an answer for a capacity type until its API counts as failing. One
+// may have lost its connection, which says nothing of the market.
+const failsAfter = 2
+
+// fails notes that a launch got no answer for a capacity type, and reports whether its API counts as failing.
+func (c *Cloud) fails(capacityType string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unanswers[capacityType]++
+	return c.unanswers[capacityType] >= failsAfter
+}
+
+// answers notes that the API does answer for a capacity type.
+func (c *Cloud) answers(capacityType string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.unanswers, capacityType)
+}
+
+// buyInTurn tries one round after the other. A round in which EC2 had other reasons than a lack of machines gives way to the
+// next too: a claim that may be on demand must not wait for the spot market. One that was throttled does not: EC2 counts calls
+// and not what they are for, and in every larger burst many claims would end up on demand that spot has room for.
 func (c *Cloud) buyInTurn(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, all [][]provider.Candidate) (provider.Machine, error) {
 	var told []string
 	var failed error
@@ -70,7 +89,7 @@ func (c *Cloud) buyInTurn(ctx context.Context, class *awsv1.EC2NodeClass, order 
 		case err == nil:
 			return m, nil
 		case errors.Is(err, provider.ErrNoCapacity):
-		case i < len(all)-1 && (errors.As(err, new(unfilled)) || awserror.IsTransient(err) && awserror.IsDefinite(err)):
+		case i < len(all)-1 && errors.As(err, new(unfilled)):
 			failed = cmp.Or(failed, err)
 		default:
 			return provider.Machine{}, err
@@ -129,6 +148,7 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 			}
 			return provider.Machine{}, c.refusal(capacityType, offers, err)
 		}
+		c.answers(capacityType)
 		c.learn(capacityType, offers, answer.Failures)
 		c.meterFailures(class, capacityType, answer.Failures)
 		if slices.ContainsFunc(answer.Failures, func(f fleet.Failure) bool {
@@ -292,15 +312,15 @@ type unfilled struct{ *provider.LaunchError }
 func (u unfilled) Unwrap() error { return u.LaunchError }
 
 // explain says why a fleet bought nothing: no capacity if that is all there is, else the
-// first other reason.
+// first other reason, that it was throttled before all.
 func explain(capacityType string, failures []fleet.Failure) error {
-	for _, f := range failures {
-		if !awserror.IsNoCapacity(f.Code) && !awserror.IsSpreadFull(f.Message) {
-			return unfilled{&provider.LaunchError{
-				Reason:  awserror.Reason(f.Code, f.Message),
-				Message: sentence(fmt.Sprintf("EC2 launched no %s instance: %s: %s", capacityType, f.Code, f.Message)),
-			}}
-		}
+	throttled := slices.IndexFunc(failures, func(f fleet.Failure) bool { return awserror.IsThrottling(f.Code) })
+	other := slices.IndexFunc(failures, func(f fleet.Failure) bool { return !awserror.IsNoCapacity(f.Code) && !awserror.IsSpreadFull(f.Message) })
+	switch {
+	case throttled >= 0:
+		return refusedOffer(capacityType, failures[throttled])
+	case other >= 0:
+		return unfilled{refusedOffer(capacityType, failures[other])}
 	}
 	codes := map[string]int{}
 	for _, f := range failures {
@@ -332,6 +352,14 @@ func (c *Cloud) refusal(capacityType string, offers []fleet.Offer, err error) er
 		Reason:  awserror.Reason(awserror.Code(err), awserror.Text(err)),
 		Message: sentence("EC2 launched nothing: " + awserror.Text(err)),
 		Err:     err,
+	}
+}
+
+// refusedOffer is for the claim's condition.
+func refusedOffer(capacityType string, f fleet.Failure) *provider.LaunchError {
+	return &provider.LaunchError{
+		Reason:  awserror.Reason(f.Code, f.Message),
+		Message: sentence(fmt.Sprintf("EC2 launched no %s instance: %s: %s", capacityType, f.Code, f.Message)),
 	}
 }
 

@@ -67,9 +67,6 @@ var throttled = []string{
 	"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestThrottled",
 }
 
-// transient are the codes with which AWS says that it has failed itself.
-var transient = []string{"InternalError", "InternalFailure", "InternalServiceError", "ServiceFailure", "ServiceUnavailable", "ServiceUnavailableException", "Unavailable"}
-
 var unauthorized = []string{
 	"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthFailure", "InvalidClientTokenId",
 	"SignatureDoesNotMatch", "ExpiredToken", "UnrecognizedClientException",
@@ -104,7 +101,10 @@ func IsTokenReused(err error) bool {
 }
 
 // IsThrottled reports that AWS refused because of the rate of requests. Nothing was done.
-func IsThrottled(err error) bool { return slices.Contains(throttled, Code(err)) }
+func IsThrottled(err error) bool { return IsThrottling(Code(err)) }
+
+// IsThrottling reports the same of an error code, which a fleet may have for some of its offers.
+func IsThrottling(code string) bool { return slices.Contains(throttled, code) }
 
 // IsUnauthorized reports that the credentials do not allow the call. Nothing was done.
 func IsUnauthorized(err error) bool { return slices.Contains(unauthorized, Code(err)) }
@@ -133,19 +133,6 @@ func IsDefinite(err error) bool {
 		return response.HTTPStatusCode() < http.StatusInternalServerError && Code(err) != ""
 	}
 	return false
-}
-
-// IsTransient reports that the trouble is AWS's own or the network's, and another attempt may go well.
-func IsTransient(err error) bool {
-	if IsThrottled(err) || slices.Contains(transient, Code(err)) {
-		return true
-	}
-	var network net.Error
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) {
-		return true
-	}
-	var response *awshttp.ResponseError
-	return errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError
 }
 
 // IsNoCapacity reports that a fleet's error code means: none of this just now.
