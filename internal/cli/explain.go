@@ -114,7 +114,7 @@ func planned(cmd *cobra.Command, f *planFlags) (*simulate.Result, error) {
 	}
 	read := f.read
 	if !f.offline() {
-		read = func(io.Reader) (*manifest.Set, error) { return live(cmd, f) }
+		read = func(io.Reader) (*manifest.Set, error) { return live(cmd) }
 	}
 	result, _, err := plan(cmd, f, read)
 	return result, err
@@ -123,8 +123,8 @@ func planned(cmd *cobra.Command, f *planFlags) (*simulate.Result, error) {
 // patienceWithServer is how long one request to the API server may take.
 const patienceWithServer = 30 * time.Second
 
-// live reads the cluster that kubectl would speak to, and its region if none is given.
-func live(cmd *cobra.Command, f *planFlags) (*manifest.Set, error) {
+// live reads the cluster that kubectl would speak to.
+func live(cmd *cobra.Command) (*manifest.Set, error) {
 	kube, err := kubeconfig.GetConfig()
 	if err != nil {
 		return nil, fmt.Errorf("no cluster to explain: set KUBECONFIG, or give manifests with -f: %w", err)
@@ -134,14 +134,5 @@ func live(cmd *cobra.Command, f *planFlags) (*manifest.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", kube.Host, err)
 	}
-	set, err := capture.Read(cmd.Context(), from)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range set.Nodes {
-		if region := n.Labels[corev1.LabelTopologyRegion]; f.region == "" && f.types == "" {
-			f.region = region
-		}
-	}
-	return set, nil
+	return capture.Read(cmd.Context(), from)
 }

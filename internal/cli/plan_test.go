@@ -103,6 +103,26 @@ func TestATraceIsPlannedFromTheCatalogue(t *testing.T) {
 	}
 }
 
+// Who does not name a region gets that of the cluster, or is told which one was taken.
+func TestTheRegionIsTheClusters(t *testing.T) {
+	t.Parallel()
+	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i, resources: {requests: {cpu: 1}}}]}\n"
+	class := pod + "---\napiVersion: karpenter.k8s.aws/v1\nkind: EC2NodeClass\nmetadata: {name: default, uid: u}\n" +
+		"status: {subnets: [{id: subnet-1, zone: eu-west-1b}]}\n"
+	node := pod + "---\napiVersion: v1\nkind: Node\nmetadata: {name: node-a, labels: {topology.kubernetes.io/region: ap-south-1}}\n"
+	const note = "note: zones and prices are those of us-east-1; --region chooses another"
+	for text, want := range map[string]string{pod: note, class: "  eu-west-1b  ", node: "  ap-south-1"} {
+		file := filepath.Join(t.TempDir(), "cluster.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := run(t, "simulate", "-f", file)
+		if code != 0 || !strings.Contains(stdout, want) || strings.Contains(stdout, note) != (want == note) {
+			t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
+		}
+	}
+}
+
 // Overlays set the prices that are planned with; one that gives way is named.
 func TestOverlaysSetPrices(t *testing.T) {
 	t.Parallel()

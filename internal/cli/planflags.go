@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -48,7 +49,7 @@ func (f *planFlags) add(flags *pflag.FlagSet, output string) {
 	flags.Float64Var(&f.moment.At, "at", 0, "the `second` of the trace whose pods are planned")
 	flags.IntVar(&f.moment.Pods, "pods", 0, "take only the first `N` pods of the trace that are alive then; 0 for all")
 	flags.Float64Var(&f.moment.CPUMultiplier, "cpu-multiplier", 1, "multiply the trace's CPU: 2 turns physical cores into EC2's vCPUs")
-	flags.StringVar(&f.region, "region", "", "AWS region whose types and prices are used (default "+defaultRegion+")")
+	flags.StringVar(&f.region, "region", "", "AWS region whose types and prices are used (default that of the nodes and classes, else "+defaultRegion+")")
 	flags.StringVar(&f.types, "instance-types", "", "JSON `file` of instance types as the kwok provider reads it, instead of a region's")
 	flags.StringVar(&f.overhead, "overhead", "", "what the system keeps of every machine, such as cpu=100m,memory=10Mi, instead of what its type says")
 	flags.StringArrayVar(&f.requirements, "requirement", nil, "narrow every NodePool: 'key In a,b', 'key NotIn a', 'key Exists', 'key Gt 4' …; may be repeated")
@@ -118,10 +119,8 @@ func (f *planFlags) readTrace(stdin io.Reader) ([]*corev1.Pod, error) {
 func (f *planFlags) input(set *manifest.Set, now time.Time) (simulate.Input, error) {
 	in := simulate.Input{Set: set, Policy: engine.DefaultPolicy(), Now: now, Lenient: !f.offline()}
 	in.Policy.Effort = f.effort
-	in.Market.Region = f.region
-	if f.region == "" {
-		in.Market.Region = defaultRegion
-	}
+	in.Market.Region = cmp.Or(f.region, simulate.RegionOf(set), defaultRegion)
+	in.Market.Assumed = f.region == "" && simulate.RegionOf(set) == ""
 	for _, text := range f.requirements {
 		r, err := parseRequirement(text)
 		if err != nil {

@@ -2,10 +2,15 @@ package simulate
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
+	"github.com/dovetail-sh/dovetail/catalog"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/manifest"
 	"github.com/dovetail-sh/dovetail/internal/translate"
@@ -15,8 +20,9 @@ import (
 
 // Market is what can be bought.
 type Market struct {
-	// Region is where prices and types of EC2NodeClasses come from: "us-east-1".
-	Region string
+	// Region is where prices and types of EC2NodeClasses come from: "us-east-1". Assumed if nobody said so.
+	Region  string
+	Assumed bool
 
 	// Types, if there are any, are sold to every NodePool, whatever its class.
 	Types []*shape.InstanceType
@@ -109,11 +115,39 @@ func (s *shop) types(ref *karpenterv1.NodeClassReference) ([]*shape.InstanceType
 	case len(s.market.Types) > 0:
 		return s.market.Types, nil
 	case ref.Group == awsv1.Group && ref.Kind == "EC2NodeClass":
+		s.noteRegion()
 		return offline.Types(s.market.Region, s.ec2Class(ref.Name), s.poolsOf(ref)...)
 	case ref.Group == kwokv1alpha1.Group:
 		return kwok.GenericTypes(), nil
 	}
 	return nil, fmt.Errorf("nothing is known of what %s (%s) sells; give its types with --instance-types", ref.Kind, ref.Group)
+}
+
+func (s *shop) noteRegion() {
+	note := "zones and prices are those of " + s.market.Region + "; --region chooses another"
+	if s.market.Assumed && !slices.Contains(s.notes, note) {
+		s.notes = append(s.notes, note)
+	}
+}
+
+// RegionOf is the region that a cluster's nodes and node classes are in; empty if they do not say.
+func RegionOf(set *manifest.Set) string {
+	for _, n := range set.Nodes {
+		if region := n.Labels[corev1.LabelTopologyRegion]; region != "" {
+			return region
+		}
+	}
+	for _, c := range set.EC2NodeClasses {
+		for _, subnet := range c.Status.Subnets {
+			for _, r := range catalog.Regions() {
+				// Zones are called after their region: us-east-1a, us-east-1-bos-1a.
+				if rest, ok := strings.CutPrefix(subnet.Zone, r.Name); ok && (len(rest) == 1 || strings.HasPrefix(rest, "-")) {
+					return r.Name
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // poolsOf are the NodePools of a class.
