@@ -23,12 +23,12 @@ func (s *Set) complete() error {
 	priorities := s.priorityOf()
 	for _, p := range s.Pods {
 		if err := priorities(&p.Spec); err != nil {
-			return fmt.Errorf("Pod %s/%s: %w", p.Namespace, p.Name, err)
+			return fmt.Errorf("%s %s/%s: %w", "Pod", p.Namespace, p.Name, err)
 		}
 	}
 	for _, ds := range s.DaemonSets {
 		if err := priorities(&ds.Spec.Template.Spec); err != nil {
-			return fmt.Errorf("DaemonSet %s/%s: %w", ds.Namespace, ds.Name, err)
+			return fmt.Errorf("%s %s/%s: %w", "DaemonSet", ds.Namespace, ds.Name, err)
 		}
 	}
 	s.admit()
