@@ -32,7 +32,7 @@ func (r *runner) bought(n *shape.Node, p *shape.Profile, a *args) error {
 			age, err := time.ParseDuration(a.get("age", "1h"))
 			n.Created = epoch.Add(-age)
 			n.Kept = a.get("kept", "")
-			n.Unwelcome = a.has("unwelcome")
+			n.Unwelcome, n.Unsettled = a.has("unwelcome"), a.has("unsettled")
 			return err
 		}
 	}

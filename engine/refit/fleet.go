@@ -58,7 +58,7 @@ type ledger struct {
 // ordinary is what evicting an ordinary pod weighs, and what giving up a node weighs beside its pods.
 const ordinary = 1000
 
-// newFleet takes a Snapshot as it is. Nodes of courses take no pods; unwelcome nodes take none except those that moves under way count on, and those made
+// newFleet takes a Snapshot as it is. Nodes of courses take no pods; nodes that are shut take none except those that moves under way count on, and those made
 // since the given time: they were made for pods that move. The zero time is never.
 func newFleet(s shape.Snapshot, p *Policy, since time.Time, courses []Course) *fleet {
 	f := &fleet{snapshot: s, policy: p, at: make(map[string]int, len(s.Nodes)), nodes: make([]vessel, len(s.Nodes)), pools: map[string]*ledger{}, homes: map[string]int{}, moored: map[string]int32{}}
@@ -92,7 +92,7 @@ func newFleet(s shape.Snapshot, p *Policy, since time.Time, courses []Course) *f
 		v.cargo, v.disturbance = f.weigh(n)
 		v.state, v.why = f.judge(n)
 		v.managed = f.pools[n.Pool] != nil && n.Claim != "" && n.Stage != shape.Leaving
-		if going[n.Name] || n.Unwelcome && !wanted[n.Name] && !wanted[n.Claim] && (since.IsZero() || n.Created.Before(since)) {
+		if going[n.Name] || shut(n) && !wanted[n.Name] && !wanted[n.Claim] && (since.IsZero() || n.Created.Before(since)) {
 			f.snapshot.Nodes[i] = closed(n)
 		}
 		if v.managed {
@@ -106,7 +106,7 @@ func newFleet(s shape.Snapshot, p *Policy, since time.Time, courses []Course) *f
 // readyOnly closes nodes that are on their way: they may be somebody's replacement.
 func (f *fleet) readyOnly() {
 	for i, n := range f.snapshot.Nodes {
-		if n.Stage != shape.Ready || n.Unwelcome {
+		if n.Stage != shape.Ready || shut(n) {
 			f.snapshot.Nodes[i] = closed(n)
 		}
 	}
@@ -120,7 +120,7 @@ func (f *fleet) judge(n *shape.Node) (state, Reason) {
 	switch {
 	case l == nil || n.Claim == "" || l.Mode == Never:
 		return kept, Reason{Kind: PoolKeeps}
-	case n.Stage != shape.Ready || n.Unwelcome:
+	case n.Stage != shape.Ready || n.Unwelcome || n.Unsettled:
 		return kept, Reason{Kind: NotReady}
 	case f.policy.Held[n.Name] != "":
 		return kept, Reason{Kind: Held, Want: f.policy.Held[n.Name]}
@@ -168,6 +168,9 @@ func (f *fleet) weigh(n *shape.Node) (cargo int, disturbance int64) {
 	}
 	return cargo, disturbance
 }
+
+// shut reports whether a node takes no pods of others.
+func shut(n *shape.Node) bool { return n.Unwelcome || n.Unsettled && empty(n) }
 
 // closed is a node that nothing new is placed on.
 func closed(n *shape.Node) *shape.Node {

@@ -23,7 +23,7 @@ type Pass struct {
 }
 
 // Begin starts a pass in which moves may be under way, each of which is to be followed before new ones are looked for. since is
-// when the first of them began: nodes made since then take pods though they are unwelcome, as do those where pods of the moves
+// when the first of them began: nodes made since then take pods though they are empty or unwelcome, as do those where pods of the moves
 // were planned to go. The zero time is no such move.
 func Begin(s shape.Snapshot, p Policy, since time.Time, courses ...Course) *Pass {
 	r := &Pass{fleet: newFleet(s, &p, since, courses)}
@@ -61,9 +61,20 @@ func (r *Pass) Find() Result {
 
 // candidates lists the nodes that may go, those first whose going disturbs least for its price.
 func (f *fleet) candidates() []int {
+	return f.byWeight(func(i int) bool { return f.nodes[i].state == candidate })
+}
+
+// leavers lists the nodes that may go now or when they have settled, in the order of candidates.
+func (f *fleet) leavers() []int {
+	return f.byWeight(func(i int) bool {
+		return f.nodes[i].state == candidate || f.nodes[i].state == kept && f.nodes[i].managed && f.snapshot.Nodes[i].Unsettled
+	})
+}
+
+func (f *fleet) byWeight(of func(i int) bool) []int {
 	var out []int
 	for i := range f.nodes {
-		if f.nodes[i].state == candidate {
+		if of(i) {
 			out = append(out, i)
 		}
 	}

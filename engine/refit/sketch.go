@@ -61,13 +61,13 @@ func newSketch(f *fleet, order []int) *sketch {
 	x.board = board.New(x.table, spread.New(x.table))
 	x.opens = make([]int8, len(x.table.Classes))
 	x.alone = make([][]bitset.Set, len(x.table.Classes))
-	x.index(order)
+	x.index(f.leavers())
 	x.load(order)
 	return x
 }
 
-// index matches nodes, and ranks them: those that never go first, then candidates, those that go last first.
-func (x *sketch) index(order []int) {
+// index matches nodes, and ranks them: those that never go first, then the others, those that go last first.
+func (x *sketch) index(leavers []int) {
 	x.node, x.back = make([]int, len(x.fleet.nodes)), make([]int, len(x.table.Nodes))
 	x.takes = make([]bool, len(x.table.Nodes))
 	place := make([]int, len(x.table.Nodes))
@@ -76,9 +76,9 @@ func (x *sketch) index(order []int) {
 		x.node[i], x.back[k] = k, i
 		x.takes[k] = x.table.Nodes[k].Stage == shape.Ready
 		x.rank = append(x.rank, int32(k))
-		place[k] = len(order)
+		place[k] = len(leavers)
 	}
-	for at, i := range order {
+	for at, i := range leavers {
 		place[x.node[i]] = at
 	}
 	slices.SortStableFunc(x.rank, func(a, b int32) int { return cmp.Compare(place[b], place[a]) })

@@ -58,9 +58,12 @@ type Node struct {
 	// Kept is why the node must not be disrupted voluntarily, one sentence; empty if it may.
 	Kept string `json:"kept,omitempty"`
 
-	// Unwelcome marks nodes that take no new pods of ours in a refit: they are marked for
-	// deletion, or still inside consolidateAfter.
+	// Unwelcome marks nodes that take no new pods of ours in a refit: they are marked for deletion.
 	Unwelcome bool `json:"unwelcome,omitempty"`
+
+	// Unsettled nodes are inside consolidateAfter: a refit must not give them up yet. They take pods as long as any
+	// runs there: one without is about to go by itself.
+	Unsettled bool `json:"unsettled,omitempty"`
 }
 
 // Stage is how far a node has come.

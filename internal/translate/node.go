@@ -64,7 +64,7 @@ func (in *Interner) Node(p NodeParts) NodeView {
 	n.Profile = in.Profile(labels, nodeTaints(p, n.Stage))
 	n.Allocatable = allocatable(p, n.Stage)
 	n.Kept = kept(p)
-	n.Unwelcome = unwelcome(p)
+	n.Unwelcome, n.Unsettled = unwelcome(p), unsettled(p)
 	view := NodeView{Node: n, Capacity: capacity(p)}
 	view.settle(p)
 	var sum shape.Vector
@@ -285,12 +285,13 @@ func kept(p NodeParts) string {
 	return ""
 }
 
+// unwelcome nodes are marked for deletion by choice.
 func unwelcome(p NodeParts) bool {
-	if p.Claim == nil {
-		return false
-	}
-	if p.Node != nil && slices.ContainsFunc(p.Node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == karpenterv1.DisruptedTaintKey }) {
-		return true
-	}
-	return !condition.IsTrue(p.Claim, karpenterv1.ConditionConsolidatable)
+	return p.Claim != nil && p.Node != nil &&
+		slices.ContainsFunc(p.Node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == karpenterv1.DisruptedTaintKey })
+}
+
+// unsettled nodes are inside consolidateAfter.
+func unsettled(p NodeParts) bool {
+	return p.Claim != nil && !condition.IsTrue(p.Claim, karpenterv1.ConditionConsolidatable)
 }

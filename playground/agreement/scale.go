@@ -46,7 +46,9 @@ func ScalePool(consolidateAfter time.Duration) (pool *karpenterv1.NodePool, clas
 // Scale creates a pool and then a workload, waits until all pods run, scales it down and watches. It tells each sample as it
 // is taken; the first returned is that at which all ran.
 func Scale(ctx context.Context, setting Setting, workload Workload, down Descent, tell func(Sample)) ([]Sample, error) {
-	c, err := newClient(setting.Config)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c, err := newClient(ctx, setting.Config)
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/dovetail-sh/dovetail/internal/trace"
 	"github.com/dovetail-sh/dovetail/playground/agreement"
@@ -113,6 +115,7 @@ func (f agreementFlags) measure(ctx context.Context, say *demo.Narrator, workloa
 
 // stage runs a play on a cluster of its own: with these programs, these further flags for dovetail, and the setting completed.
 func stage(ctx context.Context, setting agreement.Setting, names, dovetails []string, keep bool, play func(agreement.Setting) error) (err error) {
+	logf.SetLogger(logr.Discard()) // the watching client would warn that nobody hears it
 	programs, err := programsNamed(names, func(c *cluster.Cluster) []string {
 		setting.Journal = filepath.Join(c.Dir(), "journal")
 		return append([]string{"--journal-dir=" + setting.Journal}, dovetails...)

@@ -38,7 +38,7 @@ func TestAMoveOfSeveralNodes(t *testing.T) {
 	chosen := marked("Underutilized", 3*time.Second)
 	long := marked("Underutilized", time.Minute)
 	fresh := func(s *seen) {
-		unwelcome(30 * time.Second)(s)
+		unsettled(30 * time.Second)(s)
 		s.pods.InstanceType = "c16"
 		s.pods.Price = 17 * shape.Dollar
 	}
@@ -246,7 +246,7 @@ func TestNodesInTurnWaitForPodsOfTheLast(t *testing.T) {
 // Pods of 4, 4, 3, 3, 3 and 3 cores fit two nodes of 10 as they were planned, but not when the largest are placed first.
 func TestAMoveKeepsToItsPlan(t *testing.T) {
 	t.Parallel()
-	long, fresh := marked("Underutilized", time.Minute), unwelcome(30*time.Second)
+	long, fresh := marked("Underutilized", time.Minute), unsettled(30*time.Second)
 	f := newFleet().sell("c10", 10, 9).node("a", 20, []int{4, 4, 3, 3, 3, 3}, long).node("x", 10, nil, fresh).node("y", 10, nil, fresh)
 	begun := &move{reason: karpenterv1.DisruptionReasonUnderutilized, opens: 1, members: []types.UID{"a"}}
 	for pod, home := range map[shape.PodID]string{

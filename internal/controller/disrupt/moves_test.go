@@ -127,8 +127,12 @@ func marked(reason string, ago time.Duration) func(*seen) {
 	}
 }
 
-func unwelcome(age time.Duration) func(*seen) {
-	return func(s *seen) { s.pods.Unwelcome, s.pods.Created = true, noon.Add(-age) }
+// unsettled nodes are inside consolidateAfter.
+func unsettled(age time.Duration) func(*seen) {
+	return func(s *seen) {
+		s.pods.Unsettled, s.pods.Created = true, noon.Add(-age)
+		s.claim.Status.Conditions = slices.DeleteFunc(s.claim.Status.Conditions, func(c metav1.Condition) bool { return c.Type == karpenterv1.ConditionConsolidatable })
+	}
 }
 
 func launching(s *seen) { s.pods.Stage = shape.Launching; s.claim.Status.Conditions = nil }
@@ -162,8 +166,9 @@ func TestMoves(t *testing.T) {
 		"OpensFirst":       {"The replacement is opened before a pod moves.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", 3*time.Second)), []string{"open c4 for a"}},
 		"WaitsForIt":       {"The replacement is on its way.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil, launching), nil},
 		"ThenGoes":         {"The replacement is ready: the node goes.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil), []string{"remove a Drifted"}},
-		"FreshReplacement": {"What was opened for the move takes its pods, though it is inside consolidateAfter.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil, unwelcome(30*time.Second)), []string{"remove a Drifted"}},
-		"Unwelcome":        {"A node inside consolidateAfter is left in peace.", newFleet().node("a", 4, []int{2}).node("b", 4, []int{1}, unwelcome(time.Hour), func(s *seen) { s.claim.Status.Conditions = s.claim.Status.Conditions[:1] }), []string{"keep a Underutilized"}},
+		"FreshReplacement": {"What was opened for the move takes its pods, though it is inside consolidateAfter.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil, unsettled(30*time.Second)), []string{"remove a Drifted"}},
+		"Unsettled":        {"A node inside consolidateAfter stays, and takes pods of one that goes.", newFleet().node("a", 4, []int{2}).node("b", 4, []int{1}, unsettled(time.Hour)), []string{"reserve a Underutilized"}},
+		"EmptyUnsettled":   {"A node that is about to go since it is empty takes no pods that would keep it.", newFleet().node("a", 4, []int{4}).node("b", 4, nil, unsettled(time.Hour)), []string{"keep a Underutilized"}},
 		"GivesUp":          {"A replacement that does not come in time ends the move.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", 11*time.Minute)).node("b", 4, nil, launching), []string{"release a Drifted"}},
 		"PoolDeleted":      {"Its pool was deleted while the move was under way.", newFleet(whenEmpty).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute), func(s *seen) { s.pool = nil }).node("b", 4, nil), []string{"remove a Drifted"}},
 		"NoRoomAnywhere":   {"Nothing that is sold holds the pod.", newFleet(whenEmpty).node("a", 9, []int{8}, drifted, func(s *seen) { s.pods.Pods[0].Class = 99 }), []string{"keep a Drifted"}},

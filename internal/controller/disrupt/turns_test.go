@@ -117,7 +117,7 @@ func (r *rehearsal) launch(o opening) {
 				cores = it.Capacity.CPU / 1000
 			}
 		}
-		r.node(name, cores, nil, unwelcome(noon.Sub(r.now)), func(s *seen) { s.pods.Price = n.Price })
+		r.node(name, cores, nil, unsettled(noon.Sub(r.now)), func(s *seen) { s.pods.Price = n.Price })
 		o.move.claims = append(o.move.claims, name)
 		o.move.boarded(o.nodes, n.ID, name)
 	}
@@ -165,8 +165,8 @@ func TestTurnsOfAMove(t *testing.T) {
 			}, []string{"2m0s reserve b", "2m5s remove b", "2m15s reserve c", "2m20s remove c"}, "new-1",
 		},
 		"AfterARestart": {
-			"Nobody knows of the move any more. The new node has room, and once it takes pods the others go one by one.", 15 * time.Second,
-			func(r *rehearsal) { r.memory = newMemory() }, []string{"1m15s reserve b", "1m20s remove b", "1m35s reserve c", "1m40s remove c"}, "new-1",
+			"Nobody knows of the move any more. The new node has pods and room, and the others go one by one.", 15 * time.Second,
+			func(r *rehearsal) { r.memory = newMemory() }, []string{"25s reserve b", "30s remove b", "45s reserve c", "50s remove c"}, "new-1",
 		},
 		"ANodeThatWaitsLosesItsPod": {
 			"Emptiness sees to it, and the others go on.", 15 * time.Second,

@@ -61,20 +61,9 @@ func nextDrain(pods []*corev1.Pod, deadline, now time.Time) drain {
 			return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 		})
 	}
-	// kube-scheduler places what it sees first, on the emptiest node: were that the small ones, they would take up the room that
-	// is there for a large one.
-	slices.SortStableFunc(d.evict, func(a, b *corev1.Pod) int { return cmp.Compare(size(b), size(a)) })
+	inOrder(d.evict)
+	d.letPlace(now)
 	return d
-}
-
-// size weighs what a pod asks for, a core like 4 GiB.
-func size(pod *corev1.Pod) int64 {
-	var milli, bytes int64
-	for i := range pod.Spec.Containers {
-		milli += pod.Spec.Containers[i].Resources.Requests.Cpu().MilliValue()
-		bytes += pod.Spec.Containers[i].Resources.Requests.Memory().Value()
-	}
-	return max(milli, bytes>>22)
 }
 
 // mindDeadline kills a pod of any tier whose grace period would otherwise outlast the deadline.

@@ -157,14 +157,20 @@ func (r *Nodes) empty(ctx context.Context, node *corev1.Node, claim *karpenterv1
 	return r.volumes(ctx, node, claim, pods, deadline)
 }
 
-// carryOut evicts and kills. A refused eviction is tried again; it does not keep the others.
+// carryOut evicts and kills. A refused eviction is tried again; it does not keep the others. Pods that are harder to place than
+// the next ones have a moment to find their places first.
 func (r *Nodes) carryOut(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, next drain, deadline time.Time) (time.Duration, error) {
 	var errs []error
 	again := next.again
 	for _, k := range next.kill {
 		errs = append(errs, r.kill(ctx, k))
 	}
-	for _, pod := range next.evict {
+	asked := false
+	for i, pod := range next.evict {
+		if asked && demandOf(pod) < demandOf(next.evict[i-1]) {
+			again = time.Second
+			break
+		}
 		wait := r.refusals.left(pod, r.Clock.Now())
 		if wait == 0 {
 			switch err := r.evict(ctx, pod, claim); {
@@ -174,6 +180,7 @@ func (r *Nodes) carryOut(ctx context.Context, node *corev1.Node, claim *karpente
 				errs = append(errs, err)
 				continue
 			default:
+				asked = true
 				r.refusals.forget(pod)
 				continue
 			}
