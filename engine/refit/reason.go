@@ -26,6 +26,8 @@ const (
 	// SavesTooLittle: Pods on the node, of which Left need new nodes; Price of the nodes that would go, Instead of what
 	// replaces them, Need is what must be saved at least.
 	SavesTooLittle Kind = "SavesTooLittle"
+	// TooTight a fit: kube-scheduler, which spreads pods, would find no room for Left of the Pods that move.
+	TooTight Kind = "TooTight"
 	// SpotToSpotOff: spot nodes may not be replaced by spot nodes.
 	SpotToSpotOff Kind = "SpotToSpotOff"
 	// TooFewTypes are cheaper than a spot node: Need and Have count instance types.
@@ -74,6 +76,8 @@ func (r Reason) Sentence() string {
 		return r.Want
 	case SavesTooLittle:
 		return r.savesTooLittle()
+	case TooTight:
+		return fmt.Sprintf("its pods fit elsewhere only if they are put together closely: kube-scheduler, which spreads them, would find no room for %d of %d", r.Left, r.Pods)
 	case SpotToSpotOff:
 		return "replacing spot by spot is switched off (feature gate SpotToSpotConsolidation)"
 	case TooFewTypes:

@@ -131,12 +131,15 @@ func (r *Pass) delete() {
 		mark := x.board.Begin()
 		if rest := x.vacate(i, false); len(rest) == 0 {
 			m := Move{Remove: []string{f.snapshot.Nodes[i].Name}, Place: x.placements(i, mark)}
-			if why := f.accept(&m); why.Kind == "" {
+			why := f.accept(&m)
+			if why.Kind == "" {
+				why = x.followed(i, mark)
+			}
+			if why.Kind == "" {
 				r.make(m)
 				continue
-			} else {
-				f.nodes[i].why = why
 			}
+			f.nodes[i].why = why
 		}
 		x.board.Rollback(mark)
 		x.takes[x.node[i]] = true

@@ -67,8 +67,8 @@ func (r *Pass) estimate(i int) (Reason, bool) {
 	rest := x.vacate(i, true)
 	x.board.Rollback(mark)
 	x.takes[x.node[i]] = true
-	if len(rest) == 0 { // a deletion: not worth it, or not possible before others moved
-		return f.nodes[i].why, f.nodes[i].why.Kind == ""
+	if len(rest) == 0 { // a deletion: not worth it, not possible before others moved, or with some room beside only
+		return f.nodes[i].why, f.nodes[i].why.Kind == "" || f.nodes[i].why.Kind == TooTight
 	}
 	why := Reason{Kind: SavesTooLittle, Pods: f.nodes[i].cargo, Price: f.price(i)}
 	why.Need = max(1, f.policy.due(f.nodes[i].disturbance), shape.Money(f.policy.MinSaving*float64(f.price(i))))
@@ -134,13 +134,16 @@ func (r *Pass) part(m *Move, of, effort int, stale bool) (no Reason, again bool)
 			return no, false
 		}
 	}
-	switch {
-	case stale, len(m.Remove) < of && f.tied(m):
+	if stale || len(m.Remove) < of && f.tied(m) {
 		if !r.afford(set) {
 			return Reason{Kind: NoOrder}, false
 		}
 		return r.try(set, effort), true
-	case !f.order(m):
+	}
+	if n := f.strands(m); n > 0 {
+		return Reason{Kind: TooTight, Pods: m.Pods, Left: n}, false
+	}
+	if !f.order(m) {
 		return Reason{Kind: NoOrder}, false
 	}
 	r.make(*m)

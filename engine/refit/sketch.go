@@ -134,6 +134,36 @@ func (x *sketch) vacate(i int, all bool) (rest []batch) {
 	return rest
 }
 
+// followed says whether kube-scheduler finds room for the pods of a node that was vacated since a mark; if it does, the board is
+// left as it was vacated.
+func (x *sketch) followed(i int, mark board.Mark) Reason {
+	was := slices.Clone(x.board.Moves()[mark:])
+	x.board.Rollback(mark)
+	q := seats{table: x.table, board: x.board, takes: x.takes, may: map[int32][]int32{}}
+	var order []int
+	count := map[int]int{}
+	for _, b := range x.cargo[i] {
+		x.board.Take(x.node[i], int(b.class), len(b.pods))
+		if !x.table.Classes[b.class].Buffer {
+			order = append(order, int(b.class))
+			count[int(b.class)] = len(b.pods)
+		}
+	}
+	q.sort(order)
+	left := 0
+	for _, class := range order {
+		left += q.fill(class, count[class])
+	}
+	x.board.Rollback(mark)
+	if left > 0 {
+		return Reason{Kind: TooTight, Pods: x.fleet.nodes[i].cargo, Left: left}
+	}
+	for _, m := range was {
+		x.board.Place(int(m.Node), int(m.Class), int(m.Count))
+	}
+	return Reason{}
+}
+
 // place gives pods to other nodes and returns how many found no place. As in a plan, a pod that would get its wishes on
 // a new node does not give them up for an old one.
 func (x *sketch) place(class, left int) int {

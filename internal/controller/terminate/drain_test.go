@@ -101,7 +101,7 @@ func TestNextDrain(t *testing.T) {
 	}
 }
 
-func TestTheLargestPodIsEvictedFirst(t *testing.T) {
+func TestPodsThatAreHardToPlaceAreEvictedFirst(t *testing.T) {
 	t.Parallel()
 	asks := func(cpu, memory string) func(*corev1.Pod) {
 		return func(p *corev1.Pod) {
@@ -110,12 +110,37 @@ func TestTheLargestPodIsEvictedFirst(t *testing.T) {
 			}}}}
 		}
 	}
-	d := nextDrain([]*corev1.Pod{podNamed("a", asks("1", "1Gi")), podNamed("b", asks("1", "32Gi")), podNamed("c", asks("4", "1Gi"))}, time.Time{}, noon)
-	var got []string
-	for _, p := range d.evict {
-		got = append(got, p.Name)
+	spread := func(p *corev1.Pod) {
+		p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule}}
 	}
-	if diff := cmp.Diff([]string{"b", "c", "a"}, got); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
+	selects := func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{corev1.LabelArchStable: "arm64"} }
+	askedAgo := func(ago time.Duration) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			grace := int64(30)
+			p.DeletionTimestamp, p.DeletionGracePeriodSeconds = &metav1.Time{Time: noon.Add(30*time.Second - ago)}, &grace
+		}
+	}
+	cases := map[string]struct {
+		why  string
+		pods []*corev1.Pod
+		want []string
+	}{
+		"Largest":   {"By processor or memory, a core like 4 GiB.", []*corev1.Pod{podNamed("a", asks("1", "1Gi")), podNamed("b", asks("1", "32Gi")), podNamed("c", asks("4", "1Gi"))}, []string{"b", "c", "a"}},
+		"Choosiest": {"Pods that few nodes suit, however small.", []*corev1.Pod{podNamed("a", asks("4", "1Gi")), podNamed("b", asks("1", "1Gi"), selects), podNamed("c", asks("1", "1Gi"), spread)}, []string{"c", "b", "a"}},
+		"JustAsked": {"The others wait until the scheduler has placed those.", []*corev1.Pod{podNamed("a"), podNamed("b", selects), podNamed("c", spread), podNamed("d", selects, askedAgo(time.Second))}, []string{"c", "b"}},
+		"Placed":    {"They wait no longer, though the first still run out their grace period.", []*corev1.Pod{podNamed("a"), podNamed("b", spread, askedAgo(3*time.Second))}, []string{"a"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := nextDrain(tc.pods, time.Time{}, noon)
+			var got []string
+			for _, p := range d.evict {
+				got = append(got, p.Name)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s\n-want +got\n%s", tc.why, diff)
+			}
+		})
 	}
 }
