@@ -60,7 +60,9 @@ func nodesWith(t *testing.T, objects ...client.Object) *Nodes {
 
 func TestADrainLetsTheSchedulerPlaceThePodsThatAreHardToPlace(t *testing.T) {
 	t.Parallel()
-	choosy := podNamed("choosy", func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{corev1.LabelArchStable: "arm64"} })
+	choosy := podNamed("choosy", func(p *corev1.Pod) {
+		p.UID, p.Spec.NodeSelector = "choosy", map[string]string{corev1.LabelArchStable: "arm64"}
+	})
 	plain := podNamed("plain")
 	cases := map[string]struct {
 		why     string
