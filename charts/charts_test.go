@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -85,6 +86,9 @@ func settings(t *testing.T, d appsv1.Deployment) config.Config {
 			t.Errorf("the chart sets %s, which the controller does not know", e.Name)
 		}
 		env[e.Name] = e.Value
+		if e.ValueFrom != nil && e.ValueFrom.ResourceFieldRef != nil {
+			env[e.Name] = resourceField(t, d.Spec.Template.Spec.Containers[0], e.ValueFrom.ResourceFieldRef)
+		}
 	}
 	if err := c.Environment(flags, func(name string) (string, bool) { v, ok := env[name]; return v, ok }); err != nil {
 		t.Fatal(err)
@@ -93,6 +97,22 @@ func settings(t *testing.T, d appsv1.Deployment) config.Config {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// resourceField is what the kubelet puts into a variable: 0 where nothing is requested, and the node's memory where there is no limit.
+func resourceField(t *testing.T, c corev1.Container, ref *corev1.ResourceFieldSelector) string {
+	t.Helper()
+	switch ref.Resource {
+	case "requests.cpu":
+		return strconv.FormatInt(c.Resources.Requests.Cpu().MilliValue(), 10)
+	case "limits.memory":
+		if limit := c.Resources.Limits.Memory(); !limit.IsZero() {
+			return strconv.FormatInt(limit.Value(), 10)
+		}
+		return "8000000000"
+	}
+	t.Fatalf("what is %s?", ref.Resource)
+	return ""
 }
 
 func TestDefaultsAreTheControllersOwn(t *testing.T) {

@@ -37,7 +37,7 @@ type Config struct {
 	SystemNamespace string
 	// Service is accepted because charts set it; nothing uses it.
 	Service string
-	// CPURequests in milli-cores scales how much is done at once.
+	// CPURequests in milli-cores scales how much is done at once; 0 does half of what a core does.
 	CPURequests int
 	// MemoryLimit in bytes; the garbage collector aims at 90 % of it. Negative means none.
 	MemoryLimit int64

@@ -90,6 +90,18 @@ func TestDefaultsAreValidOnceTheClusterIsNamed(t *testing.T) {
 	}
 }
 
+// The kubelet says 0 for a container that requests nothing, as charts have it by default.
+func TestNoRequestIsFine(t *testing.T) {
+	t.Parallel()
+	c, _, err := load(t, nil, map[string]string{"CLUSTER_NAME": "blue", "CPU_REQUESTS": "0"})
+	if err == nil {
+		err = c.Validate()
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPrintNamesValueAndOrigin(t *testing.T) {
 	t.Parallel()
 	c, f, err := load(t, []string{"--cloud=kwok"}, map[string]string{"KUBE_CLIENT_QPS": "50"})

@@ -18,7 +18,7 @@ func (c *Config) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.Kubeconfig, "kubeconfig", "", "path of the kubeconfig (default the pod's service account, else as kubectl finds it)")
 	f.StringVar(&c.Service, "karpenter-service", "", "accepted for compatibility; not used")
 	f.StringVar(&c.SystemNamespace, "system-namespace", "kube-system", "namespace that the controller runs in")
-	f.IntVar(&c.CPURequests, "cpu-requests", 1000, "the controller's CPU request in milli-cores; scales how much is done at once")
+	f.IntVar(&c.CPURequests, "cpu-requests", 1000, "the controller's CPU request in milli-cores, 0 if it has none; scales how much is done at once")
 	f.Int64Var(&c.MemoryLimit, "memory-limit", -1, "the controller's memory limit in bytes; the garbage collector aims at 90 % of it; -1 for none")
 	f.BoolVar(&c.AggregateNodes, "aggregate-node-metrics", false, "give the metrics of nodes one series for all nodes of a NodePool, zone and capacity type, instead of one for each node")
 	f.BoolVar(&c.DisableObservability, "disable-cluster-state-observability", false, "drop the metrics that have a series for each pod or node")

@@ -23,7 +23,7 @@ func (c *Config) Validate() error {
 	}
 	v.positive("kube-client-qps", c.Kube.QPS)
 	v.positive("kube-client-burst", c.Kube.Burst)
-	v.positive("cpu-requests", c.CPURequests)
+	v.notNegative("cpu-requests", float64(c.CPURequests)) // charts say 0 when nothing is requested
 	v.notNegative("plan-effort", float64(c.Planning.Effort))
 	v.notNegative("node-price", c.Planning.NodePrice)
 	if c.Planning.PodPrice < 0 {
