@@ -3,7 +3,8 @@
 // It starts from the embedded catalogue, so there is a price from the first second and
 // without any permission, and is refreshed from AWS when asked. What a refresh does not
 // mention keeps its price, except for spot: once the market has answered, a zone without a
-// price has no spot offering.
+// price has no spot offering. In China, where AWS tells yuan, the catalogue's dollars count
+// until AWS has told prices on demand, and then none of them.
 //
 // Local Zones have prices of their own, on demand and spot. Few of them sell spot, so there is no spot price in one before
 // the market told it.
@@ -11,6 +12,7 @@ package price
 
 import (
 	"maps"
+	"strings"
 	"sync"
 
 	"github.com/dovetail-sh/dovetail/catalog"
@@ -46,7 +48,7 @@ func (b *Book) OnDemand(instanceType, zone string) (shape.Money, bool) {
 		if p, ok := b.onDemand[place{instanceType, where}]; ok {
 			return p, true
 		}
-		if p, ok := catalog.OnDemand(b.catalogued(where), instanceType); ok {
+		if p, ok := catalog.OnDemand(b.catalogued(where), instanceType); ok && !(inChina(b.region) && b.told()) {
 			return shape.Money(p), true
 		}
 	}
@@ -66,8 +68,12 @@ func (b *Book) Dedicated(instanceType, zone string) (shape.Money, bool) {
 func (b *Book) Spot(instanceType, zone string) (shape.Money, bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	if b.spot != nil || catalog.PricedAs(b.region, zone) != b.region {
+	if b.spot != nil && (!inChina(b.region) || b.told()) || catalog.PricedAs(b.region, zone) != b.region {
 		p, ok := b.spot[place{instanceType, zone}]
+		return p, ok
+	}
+	if inChina(b.region) && b.told() {
+		p, ok := b.onDemand[place{instanceType, b.region}]
 		return p, ok
 	}
 	// The catalogue does not know which zone had which price.
@@ -77,6 +83,13 @@ func (b *Book) Spot(instanceType, zone string) (shape.Money, bool) {
 	p, ok := catalog.OnDemand(b.catalogued(b.region), instanceType)
 	return shape.Money(p), ok
 }
+
+// inChina reports whether AWS's prices of a region are in yuan. The catalogue's are in dollars, and must not be compared with
+// them: every spot offer would look dear, or every other one cheap.
+func inChina(region string) bool { return strings.HasPrefix(region, "cn-") }
+
+// told reports whether AWS has told prices on demand. b.mu is held.
+func (b *Book) told() bool { return len(b.onDemand) > 0 }
 
 // Revision changes whenever a price has.
 func (b *Book) Revision() uint64 {

@@ -120,6 +120,49 @@ func TestTheMarketDecidesWhereSpotIsSold(t *testing.T) {
 	}
 }
 
+// AWS tells yuan in China, and the catalogue dollars. Compared with each other every spot offer would look dear.
+func TestYuanAndDollarsAreNotCompared(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	market := history(func() (*ec2.DescribeSpotPriceHistoryOutput, error) {
+		return &ec2.DescribeSpotPriceHistoryOutput{SpotPriceHistory: []ec2types.SpotPrice{
+			{InstanceType: "m5.large", AvailabilityZone: awssdk.String("cn-north-1a"), SpotPrice: awssdk.String("0.3000"), Timestamp: &noon},
+		}}, nil
+	})
+	list := productsFunc(func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error) {
+		return &pricing.GetProductsOutput{PriceList: []string{strings.ReplaceAll(strings.ReplaceAll(m5, "USD", "CNY"), "0.123", "1.123")}}, nil
+	})
+	cheaper := func(b *Book, when string) {
+		t.Helper()
+		spot, sold := b.Spot("m5.large", "cn-north-1a")
+		onDemand, _ := b.OnDemand("m5.large", "cn-north-1a")
+		if !sold || spot > onDemand || onDemand > 10*spot {
+			t.Errorf("%s: spot costs %s, %v, and on demand %s", when, spot, sold, onDemand)
+		}
+	}
+	first := New("cn-north-1")
+	cheaper(first, "to begin with")
+	if err := first.RefreshSpot(t.Context(), market, noon); err != nil {
+		t.Fatal(err)
+	}
+	cheaper(first, "with the market's prices alone")
+	if err := first.RefreshOnDemand(t.Context(), list, nil); err != nil {
+		t.Fatal(err)
+	}
+	cheaper(first, "with both")
+	if got, _ := first.Spot("m5.large", "cn-north-1a"); got != 300_000 {
+		t.Errorf("spot costs %s, want 0.3000", got)
+	}
+	if got, ok := first.OnDemand("c5.large", "cn-north-1a"); ok {
+		t.Errorf("c5.large, of which AWS told nothing, costs %s, which is dollars", got)
+	}
+	second := New("cn-north-1")
+	if err := second.RefreshOnDemand(t.Context(), list, nil); err != nil {
+		t.Fatal(err)
+	}
+	cheaper(second, "with the price list alone")
+}
+
 // A Local Zone is not priced as its region is: on demand it costs more, and where the market tells no price spot is not sold.
 func TestLocalZonesHaveTheirOwnPrices(t *testing.T) {
 	t.Parallel()
