@@ -2,7 +2,8 @@
 // counts how much is left in each.
 //
 // EC2's own count is asked for once a minute and lags behind launches, so launches are
-// counted here in between.
+// counted here in between. A reservation that takes nothing although EC2 counts some as
+// left is believed full for a while, and longer each time; then one launch tries it.
 package reservation
 
 import (
@@ -36,6 +37,13 @@ const (
 	expiringBefore = 40 * time.Minute
 	// windowsPlatform is how EC2's names of platforms with Windows begin.
 	windowsPlatform = "Windows"
+
+	// firstRest is how long a reservation that EC2 found full is believed to be, whatever EC2 counts; as long as its count
+	// may be old. Each time that it is found full again the rest doubles, up to longestRest.
+	firstRest   = keep
+	longestRest = 24 * time.Minute
+	// forgiveAfter is how long after a rest the next one counts as the first.
+	forgiveAfter = 30 * time.Minute
 )
 
 // Finder finds reservations. It is safe for use by many goroutines.
@@ -48,12 +56,19 @@ type Finder struct {
 	left     map[string]int32 // by ID
 	own      map[string]bool  // by ID: of dedicated machines; never changes for one ID
 	windows  map[string]bool  // by ID: of machines with Windows; never changes either
+	rests    map[string]rest  // by ID: of those that EC2 found full, until a launch goes well
 	revision uint64           // +1 on every change of left
+}
+
+// rest is how long a reservation is believed full.
+type rest struct {
+	until  time.Time
+	length time.Duration
 }
 
 // New makes a Finder.
 func New(api ec2.DescribeCapacityReservationsAPIClient, clock clock.PassiveClock) *Finder {
-	return &Finder{api: api, clock: clock, found: kept.New[string, []awsv1.CapacityReservation](clock, keep), left: map[string]int32{}, own: map[string]bool{}, windows: map[string]bool{}}
+	return &Finder{api: api, clock: clock, found: kept.New[string, []awsv1.CapacityReservation](clock, keep), left: map[string]int32{}, own: map[string]bool{}, windows: map[string]bool{}, rests: map[string]rest{}}
 }
 
 // Find lists the active reservations that one of the terms matches, ascending by ID.
@@ -155,8 +170,25 @@ func (f *Finder) count(found map[string]ec2types.CapacityReservation) {
 	for id, r := range found {
 		f.windows[id] = strings.HasPrefix(string(r.InstancePlatform), windowsPlatform)
 		f.own[id] = r.Tenancy == ec2types.CapacityReservationTenancyDedicated
-		f.setLocked(id, awssdk.ToInt32(r.AvailableInstanceCount))
+		f.setLocked(id, f.believedLocked(id, awssdk.ToInt32(r.AvailableInstanceCount)))
 	}
+}
+
+// believedLocked is what of EC2's count is believed: nothing while the reservation rests, and then one to try it with until a
+// launch has gone well. Once EC2 counts none itself its word is good again. f.mu is held.
+func (f *Finder) believedLocked(id string, counted int32) int32 {
+	r, ok := f.rests[id]
+	now := f.clock.Now()
+	switch {
+	case !ok:
+		return counted
+	case counted <= 0, !now.Before(r.until.Add(forgiveAfter)):
+		delete(f.rests, id)
+		return counted
+	case now.Before(r.until):
+		return 0
+	}
+	return min(counted, 1)
 }
 
 // setLocked sets what is left. f.mu is held.
@@ -192,6 +224,7 @@ func (f *Finder) Windows(id string) bool {
 func (f *Finder) Launched(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	delete(f.rests, id)
 	f.setLocked(id, max(f.left[id]-1, 0))
 }
 
@@ -199,6 +232,16 @@ func (f *Finder) Launched(id string) {
 func (f *Finder) Exhausted(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	now := f.clock.Now()
+	next := rest{length: firstRest}
+	if old, ok := f.rests[id]; ok {
+		next.length = old.length
+		if !now.Before(old.until) {
+			next.length = min(2*old.length, longestRest)
+		}
+	}
+	next.until = now.Add(next.length)
+	f.rests[id] = next
 	f.setLocked(id, 0)
 }
 
