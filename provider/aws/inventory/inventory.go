@@ -12,10 +12,12 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/dovetail-sh/dovetail/provider/aws/selector"
 )
@@ -59,6 +61,7 @@ type Store struct {
 	api api
 
 	refreshing sync.Mutex // held during a refresh, so that one at a time asks AWS
+	first      singleflight.Group
 
 	mu   sync.RWMutex // guards the field below
 	list *List
@@ -67,20 +70,34 @@ type Store struct {
 // New makes an empty Store.
 func New(api api) *Store { return &Store{api: api} }
 
-// List returns what the region sells, asking AWS if it has never been asked with success.
+// firstWithin bounds the first listing. It takes some twenty calls in a row, longer than those who want to know may wait.
+const firstWithin = 2 * time.Minute
+
+// List returns what the region sells, asking AWS if it has never been asked with success. That goes on when the caller gives
+// up, so that the next one finds it done.
 func (s *Store) List(ctx context.Context) (*List, error) {
 	if list := s.known(); list != nil {
 		return list, nil
 	}
-	s.refreshing.Lock()
-	defer s.refreshing.Unlock()
-	if list := s.known(); list != nil {
-		return list, nil
+	asked := s.first.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), firstWithin)
+		defer cancel()
+		s.refreshing.Lock()
+		defer s.refreshing.Unlock()
+		if s.known() != nil {
+			return nil, nil
+		}
+		return nil, s.refreshLocked(ctx)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for what the region sells: %w", ctx.Err())
+	case answer := <-asked:
+		if answer.Err != nil {
+			return nil, answer.Err
+		}
+		return s.known(), nil
 	}
-	if err := s.refreshLocked(ctx); err != nil {
-		return nil, err
-	}
-	return s.known(), nil
 }
 
 // Refresh asks AWS.
