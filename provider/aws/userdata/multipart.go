@@ -5,15 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/mail"
 	"net/textproto"
+	"slices"
+	"strconv"
 	"strings"
 )
 
-// boundary between parts; fixed, so that equal input gives equal output.
-const boundary = "//"
+// usualBoundary is between parts: fixed, so that equal input gives equal output.
+const usualBoundary = "//"
+
+// boundaryOf is a boundary that no part has a line of: a part may be multipart itself.
+func boundaryOf(parts []part) string {
+	boundary := usualBoundary
+	used := func(p part) bool { return strings.Contains("\n"+p.body, "\n--"+boundary) }
+	for n := 1; slices.ContainsFunc(parts, used); n++ {
+		boundary = usualBoundary + strconv.Itoa(n)
+	}
+	return boundary
+}
 
 // Content types of parts.
 const (
@@ -89,16 +102,19 @@ func lineOf(text, want string) int {
 // join writes parts as one MIME document.
 func join(parts []part) (string, error) {
 	var b bytes.Buffer
+	boundary := boundaryOf(parts)
 	fmt.Fprintf(&b, "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=%q\n\n", boundary)
 	w := multipart.NewWriter(&b)
 	if err := w.SetBoundary(boundary); err != nil {
 		return "", fmt.Errorf("writing user data: %w", err)
 	}
 	for _, p := range parts {
-		if p.header.Get("Content-Type") == "" {
-			p = newPart(shellType, p.body)
+		header := p.header
+		if header.Get("Content-Type") == "" {
+			header = maps.Clone(header) // how the body is encoded stays
+			header.Set("Content-Type", shellType)
 		}
-		pw, err := w.CreatePart(p.header)
+		pw, err := w.CreatePart(header)
 		if err != nil {
 			return "", fmt.Errorf("writing user data: %w", err)
 		}

@@ -142,6 +142,30 @@ func TestWhatDoesNotReadNamesTheLine(t *testing.T) {
 	}
 }
 
+// What the user wrote arrives as it was, although our own part stands beside it: a part may be multipart itself, and encoded.
+func TestPartsOfTheUsersStayWhole(t *testing.T) {
+	t.Parallel()
+	nested := "Content-Type: multipart/mixed; boundary=\"//\"\n\n--//\nContent-Type: text/x-shellscript\n\n#!/bin/bash\necho nested\n--//--\n"
+	user := "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"OUTER\"\n\n--OUTER\n" + nested +
+		"\n--OUTER\nContent-Transfer-Encoding: base64\n\nIyEvYmluL2Jhc2gKZWNobyBjb2RlZAo=\n--OUTER--\n"
+	for _, family := range []string{awsv1.AMIFamilyAL2, awsv1.AMIFamilyAL2023} {
+		text, err := Render(family, with(plain(), user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts, err := split(text)
+		if err != nil || len(parts) != 3 {
+			t.Fatalf("%s: %d parts, %v, want the user's two and ours\n%s", family, len(parts), err, text)
+		}
+		if !strings.Contains(parts[0].body, "echo nested") || !strings.HasSuffix(strings.TrimSpace(parts[0].body), "--//--") {
+			t.Errorf("%s: the nested part is\n%s", family, parts[0].body)
+		}
+		if got := parts[1].header.Get("Content-Transfer-Encoding"); got != "base64" || parts[1].header.Get("Content-Type") != shellType {
+			t.Errorf("%s: the second part has the header %v", family, parts[1].header)
+		}
+	}
+}
+
 func TestTooLong(t *testing.T) {
 	t.Parallel()
 	_, err := Render(awsv1.AMIFamilyCustom, with(plain(), strings.Repeat("x", MaxBytes+1)))
