@@ -36,6 +36,24 @@ func reads[T any, P interface {
 	}
 }
 
+// written are the decoder's words for what stands in a manifest.
+var written = map[string]string{"string": "a string", "number": "a number", "bool": "true or false", "array": "a list", "object": "an object"}
+
+// wanted is what a Go type takes.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int32, reflect.Int64, reflect.Int:
+		return "an integer"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "an object"
+}
+
 // misquoted names the first amount of a resource that cannot be read, which the decoder does not; nil if there is none.
 func misquoted(text []byte) error {
 	var object any
@@ -100,7 +118,8 @@ var index = regexp.MustCompile(`\[\d+\]`)
 func plain(err error) error {
 	var mismatch *encodingjson.UnmarshalTypeError
 	if errors.As(err, &mismatch) && mismatch.Field != "" {
-		return fmt.Errorf("%s is a %s; want %s", mismatch.Field, mismatch.Value, mismatch.Type)
+		value, number, _ := strings.Cut(mismatch.Value, " ") // "number 1.5"
+		return fmt.Errorf("%s must be %s, not %s", mismatch.Field, wanted(mismatch.Type), cmp.Or(number, written[value]))
 	}
 	text := err.Error()
 	for _, prefix := range []string{"error unmarshaling JSON: ", "while decoding JSON: ", "error converting YAML to JSON: ", "json: "} {

@@ -2,6 +2,8 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -56,17 +58,30 @@ var retired = map[string]string{
 
 // find tells how to read a kind; read is nil for kinds that do not concern scheduling.
 func find(apiVersion, name string) (kind, error) {
-	group, _, _ := strings.Cut(apiVersion, "/")
+	group := groupOf(apiVersion)
 	if now, ok := retired[name]; ok && strings.HasPrefix(group, "karpenter.") {
 		return kind{}, fmt.Errorf("apiVersion %s is no longer served; write it as %s", apiVersion, now)
 	}
-	k, ok := kinds[name]
-	if !ok || k.apiVersion == apiVersion {
+	k, known := kinds[name]
+	ours := slices.ContainsFunc(slices.Collect(maps.Values(kinds)), func(k kind) bool {
+		return strings.HasPrefix(group, "karpenter.") && groupOf(k.apiVersion) == group
+	})
+	switch {
+	case known && k.apiVersion == apiVersion:
 		return k, nil
-	}
-	wanted, _, _ := strings.Cut(k.apiVersion, "/")
-	if group == wanted || group == "extensions" {
+	case known && (ours || group == groupOf(k.apiVersion) || group == "extensions"):
 		return kind{}, fmt.Errorf("apiVersion %s is not served; write it as %s", apiVersion, k.apiVersion)
+	case ours:
+		return kind{}, fmt.Errorf("apiVersion %s has no kind %s; correct its name", apiVersion, name)
 	}
 	return kind{}, nil
+}
+
+// groupOf is empty for the core group.
+func groupOf(apiVersion string) string {
+	group, _, named := strings.Cut(apiVersion, "/")
+	if !named {
+		return ""
+	}
+	return group
 }

@@ -108,22 +108,52 @@ type head struct {
 }
 
 func (s *Set) document(place string, text []byte) error {
-	asJSON := text
-	if !json.Valid(text) { // reading JSON as YAML takes ten times as long
-		var err error
-		if asJSON, err = yaml.YAMLToJSONStrict(text); err != nil {
-			return plain(err)
+	objects, err := inJSON(text)
+	if err != nil {
+		return plain(err)
+	}
+	for _, object := range objects {
+		if err := s.object(place, metav1.TypeMeta{}, object); err != nil {
+			return err
 		}
 	}
-	if bytes.Equal(asJSON, []byte("null")) {
-		return nil // only comments
+	return nil
+}
+
+// inJSON is a document in JSON. JSON documents may follow each other without a mark, and as YAML they would take ten
+// times as long.
+func inJSON(text []byte) ([]json.RawMessage, error) {
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		var out []json.RawMessage
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		for {
+			var one json.RawMessage
+			err := decoder.Decode(&one)
+			if errors.Is(err, io.EOF) {
+				return out, nil
+			}
+			if err != nil {
+				break // YAML may begin with a brace, too
+			}
+			out = append(out, one)
+		}
+		if len(out) > 0 {
+			return nil, fmt.Errorf("what follows object %d is not JSON", len(out))
+		}
 	}
-	return s.object(place, metav1.TypeMeta{}, asJSON)
+	one, err := yaml.YAMLToJSONStrict(text)
+	if err != nil || bytes.Equal(one, []byte("null")) { // only comments
+		return nil, err
+	}
+	return []json.RawMessage{one}, nil
 }
 
 // object reads one object. of is the kind of items of a typed list, which do not say it themselves.
 func (s *Set) object(place string, of metav1.TypeMeta, text []byte) error {
 	var h head
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		return errors.New("this is not a Kubernetes object: apiVersion and kind are missing")
+	}
 	if err := json.Unmarshal(text, &h); err != nil {
 		return fmt.Errorf("this is not a Kubernetes object: %w", plain(err))
 	}

@@ -50,8 +50,10 @@ func TestWorkloadsBecomeThePodsThatTheyLack(t *testing.T) {
 			 "spec": {"replicas": 2, "template": {"spec": {"containers": []}}}},
 			{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "d-1-x", "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "d-1", "uid": "u", "controller": true}]}}]}`,
 			[]string{"default/d-0", "default/d-1-x"}},
-		"a typed list": {"apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}, {metadata: {name: b}}]", []string{"default/a", "default/b"}},
-		"comments":     {"# nothing\n---\n---\napiVersion: v1\nkind: Pod\nmetadata: {generateName: g-}\n", []string{"default/g-1"}},
+		"a typed list":    {"apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}, {metadata: {name: b}}]", []string{"default/a", "default/b"}},
+		"JSON after JSON": {`{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}} {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"}}`, []string{"default/a", "default/b"}},
+		"YAML in braces":  {`{apiVersion: v1, kind: Pod, metadata: {name: a}}`, []string{"default/a"}},
+		"comments":        {"# nothing\n---\n---\napiVersion: v1\nkind: Pod\nmetadata: {generateName: g-}\n", []string{"default/g-1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
