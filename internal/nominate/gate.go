@@ -50,6 +50,9 @@ type waiting struct {
 // again; 0 means that the node may lose the taint that keeps pods off now. An error is no reason to hold it.
 func (n *Nominator) Hold(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) (wait time.Duration, err error) {
 	now := n.Clock.Now()
+	if n.opening(claim.Name) {
+		return 0, nil // it was let go, but somebody else wrote the node first: its pods count on it
+	}
 	if len(n.Plans.Planned(claim.Name)) == 0 {
 		return n.release(claim.Name), nil
 	}

@@ -380,6 +380,21 @@ func TestNodesOfAPlanOpenTogether(t *testing.T) {
 	})
 }
 
+func TestANodeThatWasLetGoIsNotHeldAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(pod("a"), pod("b", func(p *corev1.Pod) { p.Labels["claim"] = "d" }))
+		n := newNominator(t, c)
+		if _, err := hold(t, n, c, "c"); err != nil {
+			t.Fatal(err)
+		}
+		c.nodes["d"] = nil // it is on its way
+		if again, err := hold(t, n, c, "c"); err != nil || again > 0 {
+			t.Errorf("held for another %s, error %v: the write that opens it may have come to nothing", again, err)
+		}
+	})
+}
+
 func TestANodeThatOpensFirstTakesPodsOfThoseToCome(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
