@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/json"
 
 	"github.com/dovetail-sh/dovetail/api/crd"
 	"github.com/dovetail-sh/dovetail/api/crd/judge"
@@ -33,9 +34,11 @@ func accept(of metav1.TypeMeta, object metav1.Object, text []byte) error {
 		return err
 	}
 	u := &unstructured.Unstructured{}
-	if err := u.UnmarshalJSON(text); err != nil {
+	if err := json.UnmarshalCaseSensitivePreserveInts(text, &u.Object); err != nil {
 		return plain(err)
 	}
+	u.SetAPIVersion(of.APIVersion)
+	u.SetKind(of.Kind) // items of typed lists do not say it themselves
 	problems := j.Create(context.Background(), u)
 	if len(problems) == 0 {
 		return nil

@@ -1,6 +1,7 @@
 package manifest_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +62,18 @@ func TestWorkloadsBecomeThePodsThatTheyLack(t *testing.T) {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestItemsOfATypedListAreJudgedToo(t *testing.T) {
+	t.Parallel()
+	const list = "apiVersion: karpenter.sh/v1\nkind: NodePoolList\nitems: [{metadata: {name: p}, spec: {weight: %d, template: {spec: {requirements: [], nodeClassRef: {group: g.io, kind: K, name: class}}}}}]"
+	if set := read(t, fmt.Sprintf(list, 100)); len(set.NodePools) != 1 || set.NodePools[0].Name != "p" {
+		t.Errorf("read %v, want NodePool p", set.NodePools)
+	}
+	_, err := manifest.Read([]string{"-"}, strings.NewReader(fmt.Sprintf(list, 101)))
+	if want := "item 1: NodePool p: spec.weight: Invalid value: 101"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want one with %q", err, want)
 	}
 }
 
