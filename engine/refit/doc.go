@@ -8,6 +8,10 @@
 // [Policy] asks for, whichever of its options the cloud picks. So with constant prices and pods no sequence of moves
 // comes back to a fleet that was there before.
 //
+// A move is proposed only if kube-scheduler, which spreads pods where a plan fits them together, would find room for each of
+// its pods; seats.go is the picture of it. Without that the rule above would hold on paper only: pods that are left over have
+// nodes bought for them, and a fleet that is nearly full would never come to rest.
+//
 // What the package does not do: it does not remember anything, knows no eviction and no PodDisruptionBudget; nodes
 // that those hold are named in the Policy. Work is counted in steps, never in time.
 package refit
