@@ -140,6 +140,7 @@ func (r *Pass) part(m *Move, of, effort int, stale bool) (no Reason, again bool)
 		}
 		return r.try(set, effort), true
 	}
+	r.result.Counters.Steps += f.lookCost(set)
 	if n := f.strands(m); n > 0 {
 		return Reason{Kind: TooTight, Pods: m.Pods, Left: n}, false
 	}
