@@ -15,8 +15,9 @@ type Interrupter interface {
 	// Done says that a notice has been acted upon, or is not worth it.
 	Done(ctx context.Context, notice Notice) error
 
-	// Scarce says that an offering was just taken away, so that it is not bought again at once.
-	Scarce(capacityType, instanceType, zone string)
+	// Scarce says that the cloud is taking back the machine of a claim with these labels, so that its offering, or what its
+	// reservation has left, is not bought again at once.
+	Scarce(labels map[string]string)
 }
 
 // Diagnoser is a Cloud that can be asked which of its machines are broken or about to be worked upon, beside what it says

@@ -38,7 +38,7 @@ func (w *warning) Done(_ context.Context, n provider.Notice) error {
 	return nil
 }
 
-func (w *warning) Scarce(string, string, string) {}
+func (w *warning) Scarce(map[string]string) {}
 
 // interruptedMachineIsReplaced: one pod's machine is about to be taken away, and a budget keeps the pod where it is. The
 // replacement does not wait for the drain.

@@ -11,6 +11,7 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/awssim"
+	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
 	"github.com/dovetail-sh/dovetail/provider/aws"
 )
@@ -182,7 +183,7 @@ func (w *week) react(ctx context.Context, n provider.Notice) error {
 		}
 		switch m := w.machines[i]; n.Kind {
 		case provider.SpotInterrupted:
-			w.cloud.Scarce(m.bought.CapacityType, m.bought.InstanceType, m.bought.Zone)
+			w.cloud.Scarce(map[string]string{shape.LabelCapacityType: m.bought.CapacityType, shape.LabelInstanceType: m.bought.InstanceType, shape.LabelZone: m.bought.Zone})
 			w.drain(m)
 			m.endsAt = w.clock.Now().Add(gracePeriod)
 		case provider.InstanceStopped, provider.InstanceTerminated:

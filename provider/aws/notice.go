@@ -3,6 +3,8 @@ package aws
 import (
 	"context"
 
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
 	"github.com/dovetail-sh/dovetail/provider/aws/offering"
 )
@@ -17,7 +19,14 @@ func (c *Cloud) Notices(ctx context.Context) ([]provider.Notice, error) {
 // Done deletes a notice's message.
 func (c *Cloud) Done(ctx context.Context, n provider.Notice) error { return c.notices.Delete(ctx, n) }
 
-// Scarce rests an offering as if EC2 had been asked for it and had none.
-func (c *Cloud) Scarce(capacityType, instanceType, zone string) {
-	c.shortage.Note(offering.Pool{CapacityType: capacityType, InstanceType: instanceType, Zone: zone})
+// Scarce rests an offering, or a reservation, as if EC2 had been asked for it and had none.
+func (c *Cloud) Scarce(labels map[string]string) {
+	p := offering.Pool{CapacityType: labels[shape.LabelCapacityType], InstanceType: labels[shape.LabelInstanceType], Zone: labels[shape.LabelZone]}
+	if id := labels[awsv1.LabelCapacityReservationID]; id != "" && p.CapacityType == shape.Reserved {
+		c.reserved.Exhausted(id)
+		return
+	}
+	if p.InstanceType != "" && p.Zone != "" {
+		c.shortage.Note(p)
+	}
 }

@@ -235,3 +235,20 @@ func TestAFleetNamesFiftyLaunchTemplatesAtMost(t *testing.T) {
 		t.Errorf("%s, which is the cheapest, is not the first", cheapest)
 	}
 }
+
+func TestAReservationThatIsTakenBackIsNotLaunchedIntoAtOnce(t *testing.T) {
+	t.Parallel()
+	b, _ := withReservations(t)
+	before := b.reservedOfferings(t)
+	for id, o := range before {
+		if !o.Available {
+			continue
+		}
+		b.Scarce(map[string]string{shape.LabelCapacityType: shape.Reserved, awsv1.LabelCapacityReservationID: id})
+		if after := b.reservedOfferings(t)[id]; after.Available || after.Remaining > 0 {
+			t.Errorf("reservation %s still has %d left, right after a machine of it was taken back", id, after.Remaining)
+		}
+		return
+	}
+	t.Fatalf("none of the reservations has anything left: %v", before)
+}

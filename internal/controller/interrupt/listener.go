@@ -7,7 +7,6 @@ import (
 
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -160,8 +159,8 @@ func (l *Listener) actOn(ctx context.Context, machine string, n provider.Notice)
 	if claim == nil {
 		return nil
 	}
-	if n.Kind == provider.SpotInterrupted {
-		l.rest(claim)
+	if n.Kind == provider.SpotInterrupted || n.Kind == provider.CapacityReservationInterrupted {
+		l.Cloud.Scarce(claim.Labels) // before anything is planned again
 	}
 	if !claim.DeletionTimestamp.IsZero() {
 		return nil
@@ -202,14 +201,6 @@ var sayings = map[provider.NoticeKind]saying{
 	provider.CapacityReservationInterrupted: {observe.CapacityReservationInterruption, "The owner of the capacity reservation is taking the machine back"},
 	provider.InstanceStopped:                {observe.InstanceStopping, "The machine is stopping or has stopped"},
 	provider.InstanceTerminated:             {observe.InstanceTerminating, "The machine is being terminated"},
-}
-
-// rest has the offering of a spot claim left alone for a while, before anything is planned again.
-func (l *Listener) rest(claim *karpenterv1.NodeClaim) {
-	instanceType, zone := claim.Labels[corev1.LabelInstanceTypeStable], claim.Labels[corev1.LabelTopologyZone]
-	if claim.Labels[karpenterv1.CapacityTypeLabelKey] == karpenterv1.CapacityTypeSpot && instanceType != "" && zone != "" {
-		l.Cloud.Scarce(karpenterv1.CapacityTypeSpot, instanceType, zone)
-	}
 }
 
 // retire deletes a claim and then says so.

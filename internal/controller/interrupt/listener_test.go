@@ -69,10 +69,10 @@ func (q *queue) Done(_ context.Context, n provider.Notice) error {
 	return nil
 }
 
-func (q *queue) Scarce(capacityType, instanceType, zone string) {
+func (q *queue) Scarce(labels map[string]string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.scarce = append(q.scarce, capacityType+"/"+instanceType+"/"+zone)
+	q.scarce = append(q.scarce, labels[karpenterv1.CapacityTypeLabelKey]+"/"+labels[corev1.LabelInstanceTypeStable]+"/"+labels[corev1.LabelTopologyZone])
 }
 
 // bench is a Listener on a small cluster.
@@ -170,6 +170,10 @@ func onDemand(claim *karpenterv1.NodeClaim) {
 	claim.Labels[karpenterv1.CapacityTypeLabelKey] = karpenterv1.CapacityTypeOnDemand
 }
 
+func reserved(claim *karpenterv1.NodeClaim) {
+	claim.Labels[karpenterv1.CapacityTypeLabelKey] = karpenterv1.CapacityTypeReserved
+}
+
 func TestWhatBecomesOfAMachine(t *testing.T) {
 	t.Parallel()
 	const ending = "TerminatingOnInterruption"
@@ -196,7 +200,7 @@ func TestWhatBecomesOfAMachine(t *testing.T) {
 		"Stopped":           {"A stopped machine is replaced.", provider.InstanceStopped, "i-a", nil, []string{"a instance_stopped"}, twice("InstanceStopping", ending), nil},
 		"Terminated":        {"So is a terminated one.", provider.InstanceTerminated, "i-a", onDemand, []string{"a instance_terminated"}, twice("InstanceTerminating", ending), nil},
 		"TerminatedLeaving": {"Every machine that we end is reported: that is no news.", provider.InstanceTerminated, "i-a", leaving, nil, nil, nil},
-		"Reservation":       {"The reservation's owner wants it back.", provider.CapacityReservationInterrupted, "i-a", onDemand, []string{"a capacity_reservation_interrupted"}, twice("CapacityReservationInstanceInterrupted", ending), nil},
+		"Reservation":       {"The reservation's owner wants it back: there is nothing left for others.", provider.CapacityReservationInterrupted, "i-a", reserved, []string{"a capacity_reservation_interrupted"}, twice("CapacityReservationInstanceInterrupted", ending), []string{"reserved/m5.large/us-east-1a"}},
 		"NotOurs":           {"Machines without a claim are none of ours.", provider.SpotInterrupted, "i-other", nil, nil, nil, nil},
 		"NotOursAlike":      {"The whole ID counts.", provider.SpotInterrupted, "a", nil, nil, nil, nil},
 		"PlannedUnknown":    {"Maintenance at no known time may be now.", provider.ScheduledChange, "i-a", nil, []string{"a scheduled_change"}, twice("InstanceUnhealthy", ending), nil},
