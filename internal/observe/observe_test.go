@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/record"
 	clocktesting "k8s.io/utils/clock/testing"
 )
@@ -47,6 +49,31 @@ func TestRecorderKeepsBackWhatItSaid(t *testing.T) {
 	r.Emit(web, Evicted, "its node goes")
 	if got := drain(sink.Events); got != 1 {
 		t.Errorf("after %s: %d events, want 1", Evicted.Every, got)
+	}
+}
+
+// counter is a sink that counts.
+type counter struct {
+	record.EventRecorder
+	n int
+}
+
+func (c *counter) Event(runtime.Object, string, string, string) { c.n++ }
+
+// A cluster whose limits are reached says the same of every pod of a large job, in every pass.
+func TestRecorderRemembersALargeJob(t *testing.T) {
+	t.Parallel()
+	const pods = 60_000
+	sink := &counter{}
+	r := NewRecorder(sink, clocktesting.NewFakeClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)))
+	for range 2 {
+		for i := range pods {
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "batch", Name: fmt.Sprintf("job-%d", i)}}
+			r.Emit(pod, FailedScheduling, "limit reached")
+		}
+	}
+	if sink.n != pods {
+		t.Errorf("%d events about %d pods, want one of each", sink.n, pods)
 	}
 }
 

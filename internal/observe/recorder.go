@@ -2,6 +2,7 @@ package observe
 
 import (
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -12,17 +13,18 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// rememberAtMost bounds what a Recorder keeps; past it, what may be said again is forgotten, or if that is little all, and
-// events may come once too often.
-const rememberAtMost = 20_000
+// rememberAtMost bounds what a Recorder keeps, a few words for each event; past it, what may be said again is forgotten, or if that
+// is little all, and events may come once too often. A cluster at its limits has tens of thousands of pods to say the same about.
+const rememberAtMost = 300_000
 
 // Recorder emits events, and keeps back those that say the same again too soon.
 type Recorder struct {
 	sink  record.EventRecorder
 	clock clock.PassiveClock
+	seed  maphash.Seed
 
-	mu       sync.Mutex // guards the fields below
-	until    map[said]time.Time
+	mu       sync.Mutex           // guards the fields below
+	until    map[uint64]time.Time // by the hash of what was said
 	limiters map[string]*rate.Limiter
 }
 
@@ -31,7 +33,7 @@ type said struct{ object, reason, message string }
 
 // NewRecorder emits to sink.
 func NewRecorder(sink record.EventRecorder, c clock.PassiveClock) *Recorder {
-	return &Recorder{sink: sink, clock: c, until: map[said]time.Time{}, limiters: map[string]*rate.Limiter{}}
+	return &Recorder{sink: sink, clock: c, seed: maphash.MakeSeed(), until: map[uint64]time.Time{}, limiters: map[string]*rate.Limiter{}}
 }
 
 // Emit records an event about an object, with one sentence that holds still while
@@ -47,7 +49,8 @@ func (r *Recorder) Emitf(object runtime.Object, reason *Reason, format string, a
 	r.Emit(object, reason, fmt.Sprintf(format, args...))
 }
 
-func (r *Recorder) due(key said, reason *Reason) bool {
+func (r *Recorder) due(what said, reason *Reason) bool {
+	key := maphash.Comparable(r.seed, what)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock.Now()
