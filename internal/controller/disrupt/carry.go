@@ -11,11 +11,12 @@ import (
 
 // carryOn takes a move that has begun one step further.
 func (p *planner) carryOn(g group) {
-	blocked := p.blocked(g)
+	blocked := p.blocked(g, p.guards)
 	if p.draining(g) {
 		g.drained = p.now
 	}
-	if late := p.now.Sub(g.drained) > moveLimit; blocked != "" && late {
+	passes := blocked != "" && g.held(p.now) <= moveLimit && p.blocked(g, p.guards.lasting()) == ""
+	if late := p.now.Sub(g.drained) > moveLimit; blocked != "" && late && !passes {
 		p.release(g, failedCheck, blocked)
 		return
 	} else if len(g.nodes) == 0 && late {
@@ -41,7 +42,7 @@ func (p *planner) carryOn(g group) {
 	switch {
 	case p.fence(g) || len(g.nodes) == 0:
 	case blocked != "":
-		p.soon(lookAgain) // pods that were drained are on their way back
+		p.soon(settle) // pods that were drained are on their way back
 	case held < settle:
 		p.soon(settle - held)
 	case next.Ready():
@@ -66,10 +67,10 @@ func (p *planner) carryOn(g group) {
 }
 
 // blocked says why one of the chosen nodes of a move must not go now, or nothing. That ends the move, unless some of its nodes
-// have drained: then what holds the rest may be no more than the pods of those, which are not ready again yet.
-func (p *planner) blocked(g group) string {
+// have drained, or those of other moves: then what holds the rest may be no more than their pods, which are not ready again yet.
+func (p *planner) blocked(g group, by guards) string {
 	for _, s := range g.nodes {
-		if why := s.obstacle(g.reason, p.podOf, p.guards); why != "" {
+		if why := s.obstacle(g.reason, p.podOf, by); why != "" {
 			return why
 		}
 	}

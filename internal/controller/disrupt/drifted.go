@@ -44,6 +44,10 @@ func (p *planner) drifted() {
 			return
 		}
 		if why := s.obstacle(karpenterv1.DisruptionReasonDrifted, p.podOf, p.guards); why != "" {
+			if s.obstacle(karpenterv1.DisruptionReasonDrifted, p.podOf, p.guards.lasting()) == "" {
+				p.soon(settle) // it passes by itself
+				continue
+			}
 			p.block(s, why)
 			continue
 		}

@@ -34,6 +34,24 @@ func compileGuards(budgets []policyv1.PodDisruptionBudget) guards {
 	return out
 }
 
+// lasting are the guards without those budgets' refusals that pass by themselves: some of their pods are not ready, as after
+// another node went.
+func (g guards) lasting() guards {
+	out := make(guards, len(g))
+	for namespace, list := range g {
+		list = slices.Clone(list)
+		for i, b := range list {
+			if b.Status.DisruptionsAllowed <= 0 && b.Status.CurrentHealthy < b.Status.ExpectedPods {
+				passing := *b.PodDisruptionBudget
+				passing.Status.DisruptionsAllowed = 1
+				list[i].PodDisruptionBudget = &passing
+			}
+		}
+		out[namespace] = list
+	}
+	return out
+}
+
 // blocking says which PodDisruptionBudget would not let a pod be evicted now, or nothing.
 func (g guards) blocking(pod *corev1.Pod) string {
 	var names []string

@@ -234,3 +234,39 @@ func TestAMoveEndsWithItsDrift(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
+
+// TestABudgetThatIsUsedUpForTheMomentIsWaitedFor has a drifted node whose pods share a PodDisruptionBudget with pods that are on
+// their way from another node. What was opened for the node would stand idle if it were left alone for minutes.
+func TestABudgetThatIsUsedUpForTheMomentIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	chosen := marked("Drifted", time.Minute)
+	cases := map[string]struct {
+		why      string
+		healthy  int32 // of three
+		allowed  int32
+		change   []func(*seen)
+		want     []string
+		againMax time.Duration
+	}{
+		"Passes":     {"A pod elsewhere is not ready yet.", 2, 0, []func(*seen){drifted, chosen}, nil, settle},
+		"Lasts":      {"All are ready, and none may go: that is not a matter of time.", 3, 0, []func(*seen){drifted, chosen}, []string{"release a Drifted"}, time.Hour},
+		"TooLong":    {"Ten minutes are enough.", 2, 0, []func(*seen){drifted, marked("Drifted", 11*time.Minute)}, []string{"release a Drifted"}, time.Hour},
+		"NotBegun":   {"A node that is not chosen yet is looked at again soon.", 2, 0, []func(*seen){drifted}, nil, settle},
+		"NeverBegun": {"Or only after a while.", 3, 0, []func(*seen){drifted}, []string{"keep a Drifted"}, time.Hour},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(func(p *karpenterv1.NodePool) {
+				p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyWhenEmpty
+			}).node("a", 4, []int{4}, tc.change...).node("b", 4, nil)
+			f.budget("a")
+			f.pdbs[0].Status = policyv1.PodDisruptionBudgetStatus{ExpectedPods: 3, CurrentHealthy: tc.healthy, DisruptionsAllowed: tc.allowed}
+			m := newMemory()
+			out := f.pass(&m, noon)
+			if diff := cmp.Diff(tc.want, words(out)); diff != "" || out.again > tc.againMax {
+				t.Errorf("%s\nagain in %s, want %s at most; -want +got\n%s", tc.why, out.again, tc.againMax, diff)
+			}
+		})
+	}
+}
