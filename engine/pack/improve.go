@@ -95,10 +95,7 @@ const (
 
 // improve looks for a cheaper plan than the greedy one that follows from st, within the effort.
 func (s *solver) improve(kinds []kind, st state) {
-	greedy := 0.0
-	for _, o := range s.opened[st.opened:] {
-		greedy += o.price * float64(o.times)
-	}
+	greedy := s.spent(st)
 	if s.effort <= 0 || s.leftOver() > 0 || greedy <= s.floor*1.001 || !s.generates(kinds, st) {
 		return
 	}

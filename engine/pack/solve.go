@@ -119,6 +119,7 @@ func (s *solver) tier(pools []int, kinds []kind) {
 	s.floor = min(s.greedy(kinds), anywhere)
 	s.floors = append(s.floors, s.floor)
 	s.improve(kinds, st)
+	s.prove(pools, kinds, st)
 	s.shift(kinds, st.opened)
 	s.merge(kinds, st.opened)
 	for _, e := range aside {
