@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/enginetest"
+	"github.com/dovetail-sh/dovetail/engine/refit"
 	"github.com/dovetail-sh/dovetail/internal/journal"
 	"github.com/dovetail-sh/dovetail/internal/manifest"
 	"github.com/dovetail-sh/dovetail/internal/simulate"
@@ -205,7 +208,7 @@ func TestAPlanOfTheJournalIsShownAndExplained(t *testing.T) {
 		{[]string{"replay", plan}, "note: planned at 2001-09-09T01:46:40"},
 		{[]string{"replay", plan}, "planning again gives the same"},
 		{[]string{"replay", filepath.Dir(plan)}, "FILE"},
-		{[]string{"replay", filepath.Dir(plan)}, ".plan.json.gz   2001-09-09 01:46:40   7      5           1            0.3800"},
+		{[]string{"replay", filepath.Dir(plan)}, ".plan.json.gz   2001-09-09 01:46:40   7      0          5           1            0.3800"},
 		{[]string{"replay", "-o", "json", plan}, `"pricePerHour"`},
 		{[]string{"replay", keep(other)}, "this version of dovetail plans otherwise: "},
 		{[]string{"explain", "pod", "too-big", "--record", plan}, "default/too-big cannot be placed\n  pool default: 5"},
@@ -218,6 +221,56 @@ func TestAPlanOfTheJournalIsShownAndExplained(t *testing.T) {
 		}
 	}
 	if code, _, stderr := run(t, "explain", "pod", "web", "--record", plan); code != 1 || !strings.Contains(stderr, "did you mean one of default/web-0, ") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+}
+
+// It has the searches that found moves as well.
+func TestMovesOfTheJournalAreShown(t *testing.T) {
+	t.Parallel()
+	search := journal.Search{At: time.Unix(1e9, 0), Snapshot: enginetest.Running(12, 60, 12), Policy: refit.DefaultPolicy()}
+	search.Policy.Pools = map[string]refit.PoolPolicy{}
+	for _, pool := range search.Snapshot.Pools {
+		search.Policy.Pools[pool.Name] = refit.PoolPolicy{Mode: refit.WhenUnderutilized, Budget: 2}
+	}
+	search.Result = search.Again()
+	keep := func(s journal.Search) string {
+		dir := t.TempDir()
+		j, err := journal.New(journal.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Keep(s); err != nil {
+			t.Fatal(err)
+		}
+		files, err := journal.Files(dir)
+		if err != nil || len(files) != 1 {
+			t.Fatalf("files %v, %v; want one", files, err)
+		}
+		return files[0]
+	}
+	file, other := keep(search), search
+	other.Result.After++
+	gone := search.Result.Moves[0].Remove[0]
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"replay", file}, "GIVE UP"},
+		{[]string{"replay", file}, "\n" + gone},
+		{[]string{"replay", file}, "STAYS"},
+		{[]string{"replay", file}, "note: searched at 2001-09-09T01:46:40Z; searching again gives the same"},
+		{[]string{"replay", file}, fmt.Sprintf("\nprice %.4f $/h becomes %.4f $/h\n", search.Result.Before.Float(), search.Result.After.Float())},
+		{[]string{"replay", "-o", "json", file}, `"beforePerHour"`},
+		{[]string{"replay", filepath.Dir(file)}, ".moves.json.gz   2001-09-09 01:46:40"},
+		{[]string{"replay", keep(other)}, "this version of dovetail moves otherwise: "},
+	} {
+		code, stdout, stderr := run(t, c.args...)
+		if code != 0 || !strings.Contains(stdout, c.want) {
+			t.Errorf("%v: exit code %d, no %q in\n%s%s", c.args, code, c.want, stdout, stderr)
+		}
+	}
+	if code, _, stderr := run(t, "explain", "pod", "web", "--record", file); code != 1 || !strings.Contains(stderr, "has moves, not a plan; 'dovetail replay' shows them") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }

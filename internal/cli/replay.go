@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,11 +21,11 @@ func newReplay() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "replay FILE",
-		Short: "Show a plan that the controller has made, and whether planning it again gives the same",
-		Long: `Show a plan that the controller has made, and whether planning it again gives the same.
+		Short: "Show a plan or moves that the controller has made, and whether making them again gives the same",
+		Long: `Show a plan or moves that the controller has made, and whether making them again gives the same.
 
-FILE is one of those that the controller writes with --journal-dir (or JOURNAL_DIR): a plan, and all that it was
-made from. A directory is listed. 'dovetail explain pod NAME --record FILE' asks why.`,
+FILE is one of those that the controller writes with --journal-dir (or JOURNAL_DIR): a plan, or a search for nodes to give
+up, and all that it was made from. A directory is listed. 'dovetail explain pod NAME --record FILE' asks of a plan why.`,
 		Example: `  kubectl -n kube-system exec deployment/dovetail -- /dovetail replay /journal`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -38,6 +39,9 @@ made from. A directory is listed. 'dovetail explain pod NAME --record FILE' asks
 			}
 			if info, err := os.Stat(args[0]); err == nil && info.IsDir() {
 				return listRecords(cmd, args[0])
+			}
+			if journal.KindOf(args[0]) == journal.Moves {
+				return replayMoves(cmd, args[0], output)
 			}
 			return runReplay(cmd, args[0], output)
 		},
@@ -67,7 +71,7 @@ func runReplay(cmd *cobra.Command, file, output string) error {
 	return p.Table(cmd.OutOrStdout())
 }
 
-// listRecords prints what plans a journal's directory has, oldest first.
+// listRecords prints what a journal's directory has, oldest first.
 func listRecords(cmd *cobra.Command, dir string) error {
 	files, err := journal.Files(dir)
 	if err != nil {
@@ -78,46 +82,75 @@ func listRecords(cmd *cobra.Command, dir string) error {
 	}
 	rows := make([]string, len(files))
 	for i, file := range files {
-		r, err := readRecord(file)
-		if err != nil {
+		if rows[i], err = rowOf(file); err != nil {
 			return err
 		}
-		rows[i] = fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%.4f", filepath.Base(file), r.At.UTC().Format(time.DateTime), len(r.Snapshot.Pods),
-			len(r.Decision.Open), len(r.Decision.Unplaced), r.Decision.Price.Float())
 	}
-	return table(cmd.OutOrStdout(), "FILE\tPLANNED AT (UTC)\tPODS\tNEW NODES\tNOT PLACED\t$/h", rows)
+	return table(cmd.OutOrStdout(), "FILE\tMADE AT (UTC)\tPODS\tGIVEN UP\tNEW NODES\tNOT PLACED\t$/h", rows)
 }
 
-// compare says whether two plans are the same to the last byte.
-func compare(then, now engine.Decision) (string, error) {
-	var texts [2][]byte
-	for i, d := range []engine.Decision{then, now} {
-		text, err := json.Marshal(d)
-		if err != nil {
-			return "", fmt.Errorf("writing a plan: %w", err)
-		}
-		texts[i] = text
+// rowOf is a file of the journal in the list: what a plan costs, or what moves save.
+func rowOf(file string) (string, error) {
+	row := func(at time.Time, pods, gone, opened int, unplaced string, price float64) string {
+		return fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%.4f", filepath.Base(file), at.UTC().Format(time.DateTime), pods, gone, opened, unplaced, price)
 	}
-	if bytes.Equal(texts[0], texts[1]) {
-		return "planning again gives the same", nil
+	if journal.KindOf(file) == journal.Moves {
+		s, err := readSearch(file)
+		if err != nil {
+			return "", err
+		}
+		sum := view.MovesOf(s.Result, nil).Together
+		return row(s.At, sum.Pods, sum.GivenUp, sum.Opened, "-", -sum.Saving), nil
+	}
+	r, err := readRecord(file)
+	if err != nil {
+		return "", err
+	}
+	return row(r.At, len(r.Snapshot.Pods), 0, len(r.Decision.Open), fmt.Sprint(len(r.Decision.Unplaced)), r.Decision.Price.Float()), nil
+}
+
+// compare says whether two plans are the same.
+func compare(then, now engine.Decision) (string, error) {
+	if same, err := alike(then, now); same || err != nil {
+		return "planning again gives the same", err
 	}
 	return fmt.Sprintf("this version of dovetail plans otherwise: %d new nodes for %.4f $/h, %d pods not placed",
 		len(now.Open), now.Price.Float(), len(now.Unplaced)), nil
 }
 
-// readRecord reads a file of the controller's journal.
+// alike reports whether two results are the same to the last byte.
+func alike(then, now any) (bool, error) {
+	var texts [2][]byte
+	for i, d := range []any{then, now} {
+		text, err := json.Marshal(d)
+		if err != nil {
+			return false, fmt.Errorf("writing what was made again: %w", err)
+		}
+		texts[i] = text
+	}
+	return bytes.Equal(texts[0], texts[1]), nil
+}
+
+// readRecord reads a plan of the controller's journal.
 func readRecord(file string) (journal.Record, error) {
+	if journal.KindOf(file) == journal.Moves {
+		return journal.Record{}, fmt.Errorf("%s has moves, not a plan; 'dovetail replay' shows them, and why each node stayed", file)
+	}
+	record, err := read(file, journal.Decode)
+	if err == nil && record.At.IsZero() {
+		err = fmt.Errorf("%s is no plan of the controller's journal; want a file that --journal-dir has", file)
+	}
+	return record, err
+}
+
+func read[R any](file string, decode func(io.Reader) (R, error)) (record R, err error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return journal.Record{}, fmt.Errorf("reading a plan: %w", err)
+		return record, fmt.Errorf("reading the controller's journal: %w", err)
 	}
 	defer f.Close()
-	record, err := journal.Decode(f)
-	if err != nil {
+	if record, err = decode(f); err != nil {
 		return record, fmt.Errorf("%s: %w", file, err)
-	}
-	if record.At.IsZero() {
-		return record, fmt.Errorf("%s is no plan of the controller's journal; want a file that --journal-dir has", file)
 	}
 	return record, nil
 }

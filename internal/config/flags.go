@@ -56,7 +56,7 @@ func (c *Config) addPlanningFlags(f *pflag.FlagSet) {
 	f.DurationVar(&c.Planning.Payback, "consolidation-payback", time.Hour, "within which a move must have saved what its evictions cost; 0 moves for any saving, as Karpenter does")
 	f.BoolVar(&c.Planning.Nominate, "nominate-pods", true, "tell the scheduler where pods are planned, in status.nominatedNodeName")
 	f.DurationVar(&c.Planning.NominationHold, "nomination-hold", 10*time.Second, "how long a node that could take pods may wait for other nodes of its plan, so that pods come to where they are planned; 0 for not at all")
-	f.StringVar(&c.Planning.JournalDir, "journal-dir", "", "directory for the record of plans (default in memory only)")
+	f.StringVar(&c.Planning.JournalDir, "journal-dir", "", "directory for the record of plans and moves (default in memory only)")
 
 	f.DurationVar(&c.Lifecycle.Launch, "launch-timeout", 5*time.Minute, "give a claim up that was not launched for so long; 0 for never")
 	f.DurationVar(&c.Lifecycle.Registration, "registration-timeout", 15*time.Minute, "give a claim up whose node did not join for so long; 0 for never")

@@ -33,6 +33,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/reserve"
 	"github.com/dovetail-sh/dovetail/internal/controller/static"
 	"github.com/dovetail-sh/dovetail/internal/controller/terminate"
+	"github.com/dovetail-sh/dovetail/internal/journal"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/internal/regular"
@@ -60,6 +61,7 @@ type kit struct {
 	joining *health.Reconciler
 	times   *census.Times
 	planner *provision.Provisioner
+	journal *journal.Journal
 }
 
 // cloudFor is the cloud, with its calls counted for a controller.
@@ -200,6 +202,7 @@ func (k *kit) addDisruption() error {
 		Refresh: func(ctx context.Context) { provision.Refresh(ctx, k.mirror, cloud, k.overlay) },
 		Client:  k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics, Delete: k.apply.Retire,
 		Mirror: k.mirror, Apply: k.apply, Policy: policyOf(k.config.Planning),
+		Record: func(s journal.Search) { k.journal.Add(s) },
 		Rules: disrupt.Rules{
 			SpotToSpot: k.config.Gates.SpotToSpotConsolidation, MinSaving: k.config.Planning.MinSaving,
 			PodPrice: shape.Dollars(k.config.Planning.PodPrice), Payback: k.config.Planning.Payback,

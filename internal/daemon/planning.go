@@ -29,6 +29,7 @@ func (k *kit) addProvisioning() error {
 	if err != nil {
 		return err
 	}
+	k.journal = record
 	deps := provision.Deps{
 		Mirror:  k.mirror,
 		Cloud:   k.cloudFor("provisioner"),

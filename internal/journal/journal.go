@@ -33,8 +33,8 @@ const (
 	// waiting is how many plans may wait for being written before they are dropped.
 	waiting = 16
 
-	// suffix is that of the files of a journal's directory.
-	suffix = ".plan.json.gz"
+	// suffix is that of the files of a journal's directory, after the kind.
+	suffix = ".json.gz"
 )
 
 // ErrNotFound means that there is no such record, or not any more.
@@ -43,7 +43,7 @@ var ErrNotFound = errors.New("record not found")
 // Journal is a bounded list of records.
 type Journal struct {
 	options Options
-	queue   chan Record
+	queue   chan Kept
 
 	mu      sync.Mutex // guards the fields below
 	entries []Entry    // ascending by number
@@ -66,11 +66,11 @@ func New(o Options) (*Journal, error) {
 			return nil, fmt.Errorf("making the journal's directory: %w", err)
 		}
 	}
-	return &Journal{options: o, queue: make(chan Record, waiting), texts: map[uint64][]byte{}}, nil
+	return &Journal{options: o, queue: make(chan Kept, waiting), texts: map[uint64][]byte{}}, nil
 }
 
 // Add hands a record over. It returns at once; when too many wait already, the record is dropped.
-func (j *Journal) Add(r Record) {
+func (j *Journal) Add(r Kept) {
 	select {
 	case j.queue <- r:
 	default:
@@ -86,7 +86,7 @@ func (j *Journal) Start(ctx context.Context) error {
 			return nil
 		case r := <-j.queue:
 			if err := j.Keep(r); err != nil {
-				j.options.Log.Error(err, "keeping a plan in the journal")
+				j.options.Log.Error(err, "keeping a record in the journal")
 			}
 		}
 	}
@@ -96,35 +96,33 @@ func (j *Journal) Start(ctx context.Context) error {
 func (j *Journal) NeedLeaderElection() bool { return false }
 
 // Keep compresses a record and keeps it, before it returns.
-func (j *Journal) Keep(r Record) error {
+func (j *Journal) Keep(r Kept) error {
+	entry := r.entry()
 	text, err := encode(r)
 	if err != nil {
 		j.drop()
-		return fmt.Errorf("writing plan of revision %d: %w", r.Revision, err)
+		return fmt.Errorf("writing %s of revision %d: %w", entry.Kind, entry.Revision, err)
 	}
 	if len(text) > j.options.Bytes {
 		j.drop()
-		return fmt.Errorf("plan of revision %d has %d bytes, the journal holds %d", r.Revision, len(text), j.options.Bytes)
+		return fmt.Errorf("%s of revision %d has %d bytes, the journal holds %d", entry.Kind, entry.Revision, len(text), j.options.Bytes)
 	}
-	entry := j.append(r, text)
+	entry = j.append(entry, text)
 	if j.options.Dir == "" {
 		return nil
 	}
-	name := fmt.Sprintf("%s-%06d%s", r.At.UTC().Format("20060102T150405.000"), entry.Number, suffix)
+	name := fmt.Sprintf("%s-%06d.%s%s", entry.At.UTC().Format("20060102T150405.000"), entry.Number, entry.Kind, suffix)
 	if err := os.WriteFile(filepath.Join(j.options.Dir, name), text, 0o640); err != nil {
 		return fmt.Errorf("writing the journal's file: %w", err)
 	}
 	return j.sweep()
 }
 
-func (j *Journal) append(r Record, text []byte) Entry {
+func (j *Journal) append(entry Entry, text []byte) Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.number++
-	entry := Entry{
-		Number: j.number, At: r.At, Revision: r.Revision, Pods: len(r.Snapshot.Pods),
-		Opened: len(r.Decision.Open), Unplaced: len(r.Decision.Unplaced), Bytes: len(text),
-	}
+	entry.Number, entry.Bytes = j.number, len(text)
 	j.entries = append(j.entries, entry)
 	j.texts[entry.Number] = text
 	j.bytes += len(text)
@@ -187,26 +185,30 @@ func (j *Journal) Entries() []Entry {
 	return slices.Clone(j.entries)
 }
 
-// Read reads one record. ErrNotFound if it is not there any more.
+// Read reads one plan. ErrNotFound if it is not there any more, or is none.
 func (j *Journal) Read(number uint64) (Record, error) {
 	j.mu.Lock()
-	text, ok := j.texts[number]
+	i := slices.IndexFunc(j.entries, func(e Entry) bool { return e.Number == number && e.Kind == Plan })
+	text := j.texts[number]
 	j.mu.Unlock()
-	if !ok {
-		return Record{}, fmt.Errorf("reading record %d of the journal: %w", number, ErrNotFound)
+	if i < 0 {
+		return Record{}, fmt.Errorf("reading plan %d of the journal: %w", number, ErrNotFound)
 	}
 	return Decode(bytes.NewReader(text))
 }
 
-// Last reads the newest record. ErrNotFound if there is none.
+// Last reads the newest plan. ErrNotFound if there is none.
 func (j *Journal) Last() (Record, error) {
-	j.mu.Lock()
-	number := j.number
-	j.mu.Unlock()
+	number := uint64(0)
+	for _, e := range j.Entries() {
+		if e.Kind == Plan {
+			number = e.Number
+		}
+	}
 	return j.Read(number)
 }
 
-func encode(r Record) ([]byte, error) {
+func encode(r Kept) ([]byte, error) {
 	var out bytes.Buffer
 	// The best compression would take a large cluster's plan longer than making it.
 	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
@@ -237,21 +239,30 @@ func Files(dir string) ([]string, error) {
 	return out, nil
 }
 
-// Decode reads a record as a file of the journal holds it, or as plain JSON.
-func Decode(from io.Reader) (Record, error) {
+// KindOf is what a file of a journal's directory is a record of, by its name.
+func KindOf(file string) Kind {
+	if strings.HasSuffix(file, "."+string(Moves)+suffix) {
+		return Moves
+	}
+	return Plan
+}
+
+// Decode reads a plan as a file of the journal holds it, or as plain JSON.
+func Decode(from io.Reader) (Record, error) { return decode[Record](from) }
+
+func decode[R Kept](from io.Reader) (r R, err error) {
 	text, err := io.ReadAll(from)
 	if err != nil {
-		return Record{}, fmt.Errorf("reading a plan: %w", err)
+		return r, fmt.Errorf("reading a record of the journal: %w", err)
 	}
 	var source io.Reader = bytes.NewReader(text)
 	if bytes.HasPrefix(text, []byte{0x1f, 0x8b}) {
 		if source, err = gzip.NewReader(source); err != nil {
-			return Record{}, fmt.Errorf("unpacking a plan: %w", err)
+			return r, fmt.Errorf("unpacking a record of the journal: %w", err)
 		}
 	}
-	var r Record
 	if err := json.NewDecoder(source).Decode(&r); err != nil {
-		return Record{}, fmt.Errorf("reading a plan: %w", err)
+		return r, fmt.Errorf("reading a record of the journal: %w", err)
 	}
 	return r, nil
 }

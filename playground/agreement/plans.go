@@ -19,7 +19,7 @@ type plans struct {
 
 // readPlans reads a journal's directory, oldest record first.
 func readPlans(dir string) (plans, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	files, err := filepath.Glob(filepath.Join(dir, "*."+string(journal.Plan)+".*"))
 	if err != nil {
 		return plans{}, fmt.Errorf("listing the journal's records: %w", err)
 	}

@@ -27,7 +27,7 @@ func (p *planner) carryOn(g group) {
 		p.release(g, failedCheck, "it has not drifted any more")
 		return
 	}
-	next := p.pass.Follow(g.course())
+	next := p.follow(g.course())
 	p.want(next.Place)
 	g.heed(next)
 	if next.Why.Kind == refit.SavesTooLittle {

@@ -52,7 +52,7 @@ func (p *planner) drifted() {
 			continue
 		}
 		p.looks++
-		next := p.pass.Follow(refit.Course{Nodes: []string{s.node.Name}})
+		next := p.follow(refit.Course{Nodes: []string{s.node.Name}})
 		if next.Why.Kind != "" {
 			p.block(s, next.Why.Sentence())
 			continue

@@ -3,6 +3,7 @@ package disrupt
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/refit"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/journal"
 )
 
 const (
@@ -108,6 +110,7 @@ type moves struct {
 	wanted  map[string]struct{} // nodes that take pods of nodes that go: they are not empty
 	spent   []string            // pools whose budgets keep nodes from being looked at
 	found   *refit.Result       // nil if no search was due
+	search  *journal.Search     // how it was found; nil if it has no moves
 	again   time.Duration
 }
 
@@ -140,7 +143,11 @@ func (v view) plan(m *memory) moves {
 	for i, g := range groups {
 		courses[i] = g.course()
 	}
-	p.pass = refit.Begin(v.snapshot, p.refitPolicy(due), since, courses...)
+	policy := p.refitPolicy(due)
+	p.pass = refit.Begin(v.snapshot, policy, since, courses...)
+	if due {
+		p.search = &journal.Search{Revision: v.snapshot.Revision, Snapshot: v.snapshot, Policy: policy, Since: since, Courses: frozen(courses), Allowed: map[string]int{}}
+	}
 	for _, g := range groups {
 		p.carryOn(g)
 	}
@@ -156,9 +163,27 @@ type planner struct {
 	view
 	memory *memory
 	pass   *refit.Pass
+	search *journal.Search // what was asked of pass; nil if no search is due
 	left   map[karpenterv1.DisruptionReason]map[string]int
 	looks  int
 	out    moves
+}
+
+// follow asks the pass what becomes of a move.
+func (p *planner) follow(c refit.Course) refit.Outlook {
+	if p.search != nil {
+		p.search.Followed = append(p.search.Followed, frozen([]refit.Course{c})...)
+	}
+	return p.pass.Follow(c)
+}
+
+// frozen are courses whose homes nobody will change: moves go on while the journal writes.
+func frozen(courses []refit.Course) []refit.Course {
+	out := slices.Clone(courses)
+	for i := range out {
+		out[i].Homes = maps.Clone(out[i].Homes)
+	}
+	return out
 }
 
 // group is a move with those of its nodes that are still there.

@@ -27,6 +27,7 @@ import (
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
+	"github.com/dovetail-sh/dovetail/internal/journal"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 )
 
@@ -43,7 +44,7 @@ type opener interface {
 	Open(ctx context.Context, nodes []engine.NewNode, reason string) (map[string]*karpenterv1.NodeClaim, error)
 }
 
-// Deps are what a Reconciler needs; all are required.
+// Deps are what a Reconciler needs; all are required but Record.
 type Deps struct {
 	Client  client.Client
 	Clock   clock.PassiveClock
@@ -56,6 +57,9 @@ type Deps struct {
 
 	// Refresh has the picture know what the cloud sells now, and for how much.
 	Refresh func(ctx context.Context)
+
+	// Record keeps a search that found moves; nil for nowhere.
+	Record func(journal.Search)
 
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
@@ -114,6 +118,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	next := v.plan(&r.memory)
 	empties := v.decide(next)
 	r.evaluated(next, r.Clock.Since(began))
+	if next.search != nil && r.Record != nil {
+		next.search.At, next.search.Took = began, r.Clock.Since(looked)
+		r.Record(*next.search)
+	}
 	r.count(v)
 	decided := r.Clock.Now()
 	r.memory.rest = decided.Add(min(restFor*decided.Sub(looked), longestRest))

@@ -131,7 +131,8 @@ func (p *planner) underutilized() {
 	byNode := map[string]seen{}
 	for _, s := range p.all {
 		if s.pool != nil {
-			p.pass.Allow(s.pool.Name, max(left[s.pool.Name], 0))
+			p.search.Allowed[s.pool.Name] = max(left[s.pool.Name], 0)
+			p.pass.Allow(s.pool.Name, p.search.Allowed[s.pool.Name])
 		}
 		if candidate(s) {
 			byNode[s.node.Name] = s
@@ -139,6 +140,10 @@ func (p *planner) underutilized() {
 	}
 	found := p.pass.Find()
 	p.out.found = &found
+	if len(found.Moves) > 0 {
+		p.search.Result = found
+		p.out.search = p.search
+	}
 	p.memory.sweep = sweep{at: p.now, revision: p.snapshot.Revision, done: len(found.Moves) == 0 && !found.Counters.Exhausted, count: p.memory.sweep.count + 1}
 	p.soon(sweepEvery)
 	for i := range found.Moves {
