@@ -80,7 +80,7 @@ func (p *Provisioner) NeedLeaderElection() bool { return true }
 
 // Start plans until the context ends.
 func (p *Provisioner) Start(ctx context.Context) error {
-	p.Mirror.Hear(p.hear)
+	p.Mirror.Hear(p.Hear)
 	p.Batch.Trigger() // pods may have been waiting for a leader
 	patience := lookAgain
 	for ctx.Err() == nil {
@@ -100,8 +100,8 @@ func (p *Provisioner) Start(ctx context.Context) error {
 	return nil
 }
 
-// hear turns news from the mirror into batches.
-func (p *Provisioner) hear(c mirror.Change) {
+// Hear turns news from the mirror into batches. Start asks for it.
+func (p *Provisioner) Hear(c mirror.Change) {
 	switch {
 	case c&mirror.Wanted != 0:
 		p.Batch.Trigger()
@@ -115,6 +115,7 @@ func (p *Provisioner) hear(c mirror.Change) {
 func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err error) {
 	// See.
 	began := p.Clock.Now()
+	p.open.Store(true) // what comes while this pass looks and plans may be too late for it
 	Refresh(ctx, p.Mirror, p.Cloud, p.Overlay)
 	buffered := p.Mirror.Buffered()
 	p.buffered.Store(buffered)

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -269,6 +270,32 @@ func TestAPodWithoutRoomIsToldWhyOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int{"q": 1}, r.claims()); diff != "" {
 		t.Errorf("once the class is there: -want +got\n%s", diff)
+	}
+}
+
+// A pool that becomes ready while a plan is made without it has the pods planned again soon, not when the next look is due.
+func TestNewsThatComesDuringAPassIsNotMissed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.Batch = provision.NewBatch(time.Millisecond, time.Second, clock.RealClock{})
+	r.Decided = func([]shape.PodID) { r.pool("q", 1) }
+	r.mirror.Hear(r.Hear)
+	r.pod("web", "1")
+	r.Batch.Wait(t.Context(), 0) // the pod's own news
+	if _, err := r.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.claims()); n > 0 {
+		t.Fatalf("%d pools have claims: the pool was there too early", n)
+	}
+	if !r.Batch.Wait(t.Context(), time.Second) {
+		t.Fatal("nothing asks for another pass")
+	}
+	if _, err := r.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"q": 1}, r.claims()); diff != "" {
+		t.Errorf("claims by pool: -want +got\n%s", diff)
 	}
 }
 
