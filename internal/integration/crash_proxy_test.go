@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 
 	"io"
 	"net/http"
@@ -57,6 +58,13 @@ func (a *assassin) restarted() {
 	a.writes = 0
 }
 
+// toTheEnd lets a request end though its client dies. The API server takes an eviction off its PodDisruptionBudget before it deletes
+// the pod; cut off between the two, it leaves the budget used up for the two minutes after which Kubernetes' disruption
+// controller no longer believes in it. That is not what is tried out here, and would be most of the day.
+func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithCancel(context.WithoutCancel(ctx)) // one without Done would be ended by the proxy itself
+}
+
 // between makes a proxy to a server. point names a request if it is a write.
 func (a *assassin) between(t *testing.T, target string, transport http.RoundTripper, point func(*http.Request) string) *httptest.Server {
 	t.Helper()
@@ -74,6 +82,11 @@ func (a *assassin) between(t *testing.T, target string, transport http.RoundTrip
 		ErrorLog:     quietLog,
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/eviction") {
+			ctx, done := toTheEnd(r.Context())
+			defer done()
+			r = r.WithContext(ctx)
+		}
 		name := point(r)
 		if name == "" || !a.write(name) {
 			proxy.ServeHTTP(w, r)
