@@ -21,10 +21,10 @@ const looksAt = 500
 type seats struct {
 	table *feasible.Table
 	board *board.Board
-	takes []bool              // by the Table's nodes; nil for all that are not leaving
-	may   map[int32]([]int32) // by class: nodes that had room when somebody last looked
-	next  int                 // where the next look begins
-	cell  []int32             // scratch
+	takes []bool            // by the Table's nodes; nil for all that are not leaving
+	may   map[int32][]int32 // by class: nodes that had room when somebody last looked
+	next  int               // where the next look begins
+	cell  []int32           // scratch
 }
 
 // strands is how many pods of a move kube-scheduler would find no room for, as things are once what it opens is there.
@@ -51,8 +51,8 @@ func (f *fleet) strands(m *Move) (over int) {
 	return over
 }
 
-// inOrder lists the classes that have pods in the order in which a drain evicts them: those first that few nodes suit, and of
-// those the larger ones.
+// inOrder lists the classes that have pods in the order in which internal/controller/terminate evicts them: those first that few
+// nodes suit by what they require, and of those the larger ones.
 func (q *seats) inOrder() []int {
 	var out []int
 	for i, c := range q.table.Classes {
@@ -66,11 +66,12 @@ func (q *seats) inOrder() []int {
 
 func (q *seats) sort(classes []int) {
 	rank := func(i int) int {
-		c := q.table.Classes[i]
+		c := q.table.Snapshot().Classes[q.table.Classes[i].Source] // where wishes are told from rules
 		switch {
-		case len(c.Spread)+len(c.Affinity) > 0:
+		case slices.ContainsFunc(c.Spread, func(s shape.Spread) bool { return s.Hard }),
+			slices.ContainsFunc(c.Affinity, func(t shape.PodTerm) bool { return t.Weight == 0 }):
 			return 2
-		case len(c.NodeTerms) > 0 || len(c.VolumeTerms) > 0:
+		case len(c.NodeTerms)+len(c.VolumeTerms)+len(c.Attach) > 0:
 			return 1
 		}
 		return 0
