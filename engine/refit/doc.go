@@ -9,7 +9,7 @@
 // comes back to a fleet that was there before.
 //
 // A move is proposed only if kube-scheduler, which spreads pods where a plan fits them together, would find room for each of
-// its pods; seats.go is the picture of it. Without that the rule above would hold on paper only: pods that are left over have
+// its pods; scheduler.go is the picture of it. Without that the rule above would hold on paper only: pods that are left over have
 // nodes bought for them, which are the next to be moved.
 //
 // What the package does not do: it does not remember anything, knows no eviction and no PodDisruptionBudget; nodes

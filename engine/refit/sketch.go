@@ -139,7 +139,7 @@ func (x *sketch) vacate(i int, all bool) (rest []batch) {
 func (x *sketch) followed(i int, mark board.Mark) Reason {
 	was := slices.Clone(x.board.Moves()[mark:])
 	x.board.Rollback(mark)
-	q := seats{table: x.table, board: x.board, takes: x.takes, may: map[int32][]int32{}}
+	q := scheduler{table: x.table, board: x.board, takes: x.takes, may: map[int32][]int32{}}
 	var order []int
 	count := map[int]int{}
 	for _, b := range x.cargo[i] {
