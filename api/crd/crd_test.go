@@ -67,7 +67,7 @@ func TestLooks(t *testing.T) {
 	want := map[string]looks{
 		"nodepools.karpenter.sh": {
 			"v1", "Cluster", "", "karpenter", "status, scale .spec.replicas .status.nodes",
-			"NodeClass Nodes Ready Age (Weight) (CPU) (Memory)",
+			"NodeClass Nodes Ready Age Outdated Held (Weight) (CPU) (Memory)",
 		},
 		"nodeclaims.karpenter.sh": {
 			"v1", "Cluster", "", "karpenter", "status",

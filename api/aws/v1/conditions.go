@@ -39,6 +39,16 @@ const (
 	ReasonUserDataSizeLimitExceeded           = "UserDataSizeLimitExceeded"
 	ReasonInstanceProfileNotFound             = "InstanceProfileNotFound"
 	ReasonClusterCIDRResolutionFailed         = "ClusterCIDRResolutionFailed"
+	// ReasonInvalidKubeletConfiguration is for what no kubelet takes.
+	ReasonInvalidKubeletConfiguration = "InvalidKubeletConfiguration"
+	// ReasonUnsupportedKubeletConfiguration is for what nodes of the AMI family cannot be told.
+	ReasonUnsupportedKubeletConfiguration = "UnsupportedKubeletConfiguration"
+	// ReasonKubeletExpressionsDisabled is for expressions without the feature gate NodeClassCEL.
+	ReasonKubeletExpressionsDisabled = "KubeletExpressionsDisabled"
+	// ReasonKubeletExpressionInvalid is for expressions that do not compile.
+	ReasonKubeletExpressionInvalid = "KubeletExpressionInvalid"
+	// ReasonKubeletExpressionEvaluationFailed is for expressions that give no good value for any instance type.
+	ReasonKubeletExpressionEvaluationFailed = "KubeletExpressionEvaluationFailed"
 	// ReasonDryRunDisabled goes with True: nothing was tried.
 	ReasonDryRunDisabled = "DryRunDisabled"
 )

@@ -87,12 +87,18 @@ type EC2NodeClassSpec struct {
 	// +optional
 	Tags map[string]string `json:"tags,omitempty"`
 
-	// Kubelet settings of the nodes.
-	// +kubebuilder:validation:XValidation:rule="!has(self.imageGCHighThresholdPercent) || !has(self.imageGCLowThresholdPercent) || self.imageGCHighThresholdPercent > self.imageGCLowThresholdPercent",message="imageGCHighThresholdPercent must be greater than imageGCLowThresholdPercent"
-	// +kubebuilder:validation:XValidation:rule="!has(self.evictionSoft) || self.evictionSoft.all(k, has(self.evictionSoftGracePeriod) && k in self.evictionSoftGracePeriod)",message="each key of evictionSoft needs one in evictionSoftGracePeriod"
-	// +kubebuilder:validation:XValidation:rule="!has(self.evictionSoftGracePeriod) || self.evictionSoftGracePeriod.all(k, has(self.evictionSoft) && k in self.evictionSoft)",message="each key of evictionSoftGracePeriod needs one in evictionSoft"
+	// Kubelet is what nodes' kubelet configuration files set, in the fields of kubelet.config.k8s.io/v1beta1. AL2023
+	// takes every field; other AMI families take clusterDNS (one address), maxPods, podsPerCore (not Bottlerocket),
+	// systemReserved, kubeReserved, evictionHard, evictionSoft, evictionSoftGracePeriod, evictionMaxPodGracePeriod,
+	// imageGCHighThresholdPercent, imageGCLowThresholdPercent and cpuCFSQuota. registerWithTaints is not for a class to
+	// set. With the feature gate NodeClassCEL, maxPods and the values of systemReserved and kubeReserved may be CEL
+	// expressions of vcpus, memory_mib, default_enis, ips_per_eni, max_pods and instance_type. They give pods,
+	// milli-cores of CPU, MiB of memory, GiB of storage and numbers of process IDs.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=object
 	// +optional
-	Kubelet *KubeletConfiguration `json:"kubelet,omitempty"`
+	Kubelet KubeletConfiguration `json:"kubelet,omitempty" hash:"ignore"`
 
 	// BlockDeviceMappings are the disks of the instances. Without them the AMI
 	// family decides.
@@ -123,6 +129,10 @@ type EC2NodeClassSpec struct {
 	// +kubebuilder:default={"httpEndpoint":"enabled","httpProtocolIPv6":"disabled","httpPutResponseHopLimit":1,"httpTokens":"required"}
 	// +optional
 	MetadataOptions *MetadataOptions `json:"metadataOptions,omitempty"`
+
+	// EnclaveOptions turn Nitro enclaves on. Enabled leaves only instance types that can.
+	// +optional
+	EnclaveOptions *EnclaveOptions `json:"enclaveOptions,omitempty"`
 
 	// ConnectionTracking says how long network interfaces remember idle connections.
 	// +optional

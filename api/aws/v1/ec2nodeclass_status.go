@@ -103,6 +103,29 @@ const (
 	CapacityReservationStateExpiring CapacityReservationState = "expiring"
 )
 
+// IdleCapacityReservation is a capacity reservation with room left that a class does not select.
+type IdleCapacityReservation struct {
+	// ID of the reservation.
+	// +required
+	ID string `json:"id"`
+	// InstanceType of the reservation.
+	// +required
+	InstanceType string `json:"instanceType"`
+	// AvailabilityZone of the reservation.
+	// +required
+	AvailabilityZone string `json:"availabilityZone"`
+	// InstanceMatchCriteria is open when any instance that fits may run in the reservation, whether it names it or not,
+	// and targeted when only those may that name it.
+	// +required
+	InstanceMatchCriteria string `json:"instanceMatchCriteria"`
+	// Idle is how many instances it still takes.
+	// +required
+	Idle int32 `json:"idle"`
+	// HourlyCost of those, in dollars, at the price on demand. Empty where that is not known.
+	// +optional
+	HourlyCost string `json:"hourlyCost,omitempty"`
+}
+
 // EC2NodeClassStatus is what the selectors of a class come down to.
 type EC2NodeClassStatus struct {
 	// Subnets to launch into, the one with the most free addresses first.
@@ -116,6 +139,11 @@ type EC2NodeClassStatus struct {
 	// CapacityReservations that may be launched into.
 	// +optional
 	CapacityReservations []CapacityReservation `json:"capacityReservations,omitempty"`
+
+	// IdleCapacityReservations are capacity reservations of the account that are paid for and have room left, and that
+	// the class does not select: the dearest first, 20 at most.
+	// +optional
+	IdleCapacityReservations []IdleCapacityReservation `json:"idleCapacityReservations,omitempty"`
 
 	// AMIs to start from. For an instance type the first counts whose
 	// requirements it meets.

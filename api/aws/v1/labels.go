@@ -116,8 +116,13 @@ const (
 	ResourceEFA                corev1.ResourceName = "vpc.amazonaws.com/efa"
 	ResourcePodENI             corev1.ResourceName = "vpc.amazonaws.com/pod-eni"
 	ResourcePrivateIPv4Address corev1.ResourceName = "vpc.amazonaws.com/PrivateIPv4Address"
-	ResourceNIPSlots           corev1.ResourceName = "eks.amazonaws.com/nip-slots"
 )
+
+// LabelAliases are the names that AWS's drivers use for well-known labels. The EBS driver puts its own on
+// nodes, volumes and, by its documentation, into StorageClasses.
+func LabelAliases() karpenterv1.LabelAliases {
+	return karpenterv1.LabelAliases{LabelEBSCSIZone: corev1.LabelTopologyZone}
+}
 
 // LabelRules are the label rules that AWS adds to karpenterv1.CoreLabelRules.
 func LabelRules() karpenterv1.LabelRules {
@@ -138,5 +143,6 @@ func LabelRules() karpenterv1.LabelRules {
 		Values: map[string]sets.Set[string]{
 			LabelInstanceTenancy: sets.New(TenancyDefault, TenancyDedicated),
 		},
+		Aliases: LabelAliases(),
 	}
 }

@@ -40,6 +40,13 @@ type CPUOptions struct {
 	NestedVirtualization *string `json:"nestedVirtualization,omitempty"`
 }
 
+// EnclaveOptions say whether the machine may start Nitro enclaves.
+type EnclaveOptions struct {
+	// Enabled turns Nitro enclaves on.
+	// +required
+	Enabled bool `json:"enabled"`
+}
+
 // ConnectionTracking says how long network interfaces remember idle
 // connections. It leaves only instance types of the Nitro System, and does not
 // apply to interfaces of type efa-only.

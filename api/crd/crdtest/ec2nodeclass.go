@@ -1,16 +1,38 @@
 package crdtest
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 func ec2NodeClassCases() []Case {
 	cases := []Case{
-		{Name: "defaults", Becomes: `spec.metadataOptions = {httpEndpoint: enabled, httpProtocolIPv6: disabled, httpPutResponseHopLimit: 1, httpTokens: required}`},
+		{
+			Name:    "defaults",
+			Becomes: `spec.metadataOptions = {httpEndpoint: enabled, httpProtocolIPv6: disabled, httpPutResponseHopLimit: 1, httpTokens: required}`,
+		},
 		{Name: "misspelt field", Create: `spec.userdata = x`, Says: `unknown field "spec.userdata"`},
 		{Name: "instance profile", Create: "spec.role = null\nspec.instanceProfile = p"},
-		{Name: "neither role nor profile", Create: `spec.role = null`, At: "spec", Says: "set exactly one of 'role' and 'instanceProfile'"},
-		{Name: "role and profile", Create: `spec.instanceProfile = p`, At: "spec", Says: "set exactly one of 'role' and 'instanceProfile'"},
+		{
+			Name:   "neither role nor profile",
+			Create: `spec.role = null`,
+			At:     "spec",
+			Says:   "set exactly one of 'role' and 'instanceProfile'",
+		},
+		{
+			Name:   "role and profile",
+			Create: `spec.instanceProfile = p`,
+			At:     "spec",
+			Says:   "set exactly one of 'role' and 'instanceProfile'",
+		},
 		{Name: "empty role", Create: `spec.role = ""`, At: "spec.role", Says: "role cannot be empty"},
-		{Name: "empty profile", Create: "spec.role = null\nspec.instanceProfile = \"\"", At: "spec.instanceProfile", Says: "instanceProfile cannot be empty"},
+		{
+			Name:   "empty profile",
+			Create: "spec.role = null\nspec.instanceProfile = \"\"",
+			At:     "spec.instanceProfile",
+			Says:   "instanceProfile cannot be empty",
+		},
 		{Name: "role changes", Update: `spec.role = other`},
 		{Name: "role becomes a profile", Update: "spec.role = null\nspec.instanceProfile = p"},
 	}
@@ -25,13 +47,26 @@ func ec2NodeClassCases() []Case {
 func tagCases() []Case {
 	cases := []Case{
 		{Name: "tags", Create: `spec.tags = {team: a, karpenter.sh/custom: b}`},
-		{Name: "tag with an empty key", Create: `spec.tags = {"": a}`, At: "spec.tags", Says: "tag keys cannot be empty"},
+		{
+			Name:   "tag with an empty key",
+			Create: `spec.tags = {"": a}`,
+			At:     "spec.tags",
+			Says:   "tag keys cannot be empty",
+		},
 	}
 	for _, tag := range []string{
 		"eks:eks-cluster-name", "kubernetes.io/cluster/mine", "kubernetes.io/cluster",
 		"karpenter.sh/nodepool", "karpenter.sh/nodeclaim", "karpenter.k8s.aws/ec2nodeclass",
 	} {
-		cases = append(cases, Case{Name: "tag " + tag, Create: `spec.tags = {"` + tag + `": a}`, At: "spec.tags", Says: "are set by the controller; remove them"})
+		cases = append(
+			cases,
+			Case{
+				Name:   "tag " + tag,
+				Create: `spec.tags = {"` + tag + `": a}`,
+				At:     "spec.tags",
+				Says:   "are set by the controller; remove them",
+			},
+		)
 	}
 	return cases
 }
@@ -67,24 +102,56 @@ func selectorCases(field, badID string) []Case {
 
 func subnetCases() []Case {
 	const at = "spec.subnetSelectorTerms"
-	return append(selectorCases("subnetSelectorTerms", "sg-1"),
+	return append(
+		selectorCases("subnetSelectorTerms", "sg-1"),
 		Case{Name: "subnet by ID", Create: at + ` = [{id: subnet-0a}]`},
 		Case{Name: "subnets missing", Create: at + ` = null`, At: at, Says: sayRequired},
 		Case{Name: "subnets empty", Create: at + ` = []`, At: at, Says: "subnetSelectorTerms cannot be empty"},
-		Case{Name: "subnet by ID and tags", Create: at + ` = [{id: subnet-0a, tags: {a: b}}]`, At: at, Says: "a term of subnetSelectorTerms with 'id' cannot have other fields"},
-		Case{Name: "second subnet by ID and tags", Create: at + ` = [{tags: {a: b}}, {id: subnet-0a, tags: {a: b}}]`, At: at, Says: "a term of subnetSelectorTerms with 'id' cannot have other fields"},
+		Case{
+			Name:   "subnet by ID and tags",
+			Create: at + ` = [{id: subnet-0a, tags: {a: b}}]`,
+			At:     at,
+			Says:   "a term of subnetSelectorTerms with 'id' cannot have other fields",
+		},
+		Case{
+			Name:   "second subnet by ID and tags",
+			Create: at + ` = [{tags: {a: b}}, {id: subnet-0a, tags: {a: b}}]`,
+			At:     at,
+			Says:   "a term of subnetSelectorTerms with 'id' cannot have other fields",
+		},
 	)
 }
 
 func securityGroupCases() []Case {
 	const at = "spec.securityGroupSelectorTerms"
-	return append(selectorCases("securityGroupSelectorTerms", "subnet-1"),
+	return append(
+		selectorCases("securityGroupSelectorTerms", "subnet-1"),
 		Case{Name: "security group by ID or name", Create: at + ` = [{id: sg-0a}, {name: nodes}]`},
 		Case{Name: "security groups missing", Create: at + ` = null`, At: at, Says: sayRequired},
-		Case{Name: "security groups empty", Create: at + ` = []`, At: at, Says: "securityGroupSelectorTerms cannot be empty"},
-		Case{Name: "security group by ID and tags", Create: at + ` = [{id: sg-0a, tags: {a: b}}]`, At: at, Says: "a term of securityGroupSelectorTerms with 'id' cannot have other fields"},
-		Case{Name: "security group by name and tags", Create: at + ` = [{name: a, tags: {a: b}}]`, At: at, Says: "a term of securityGroupSelectorTerms with 'name' cannot have other fields"},
-		Case{Name: "security group by ID and name", Create: at + ` = [{id: sg-0a, name: a}]`, At: at, Says: "cannot have other fields"},
+		Case{
+			Name:   "security groups empty",
+			Create: at + ` = []`,
+			At:     at,
+			Says:   "securityGroupSelectorTerms cannot be empty",
+		},
+		Case{
+			Name:   "security group by ID and tags",
+			Create: at + ` = [{id: sg-0a, tags: {a: b}}]`,
+			At:     at,
+			Says:   "a term of securityGroupSelectorTerms with 'id' cannot have other fields",
+		},
+		Case{
+			Name:   "security group by name and tags",
+			Create: at + ` = [{name: a, tags: {a: b}}]`,
+			At:     at,
+			Says:   "a term of securityGroupSelectorTerms with 'name' cannot have other fields",
+		},
+		Case{
+			Name:   "security group by ID and name",
+			Create: at + ` = [{id: sg-0a, name: a}]`,
+			At:     at,
+			Says:   "cannot have other fields",
+		},
 	)
 }
 
@@ -104,8 +171,14 @@ func amiCases() []Case {
 		form       = "alias must have the form family@version"
 		windows    = "the version of a Windows alias must be latest"
 	)
-	cases := append(selectorCases("amiSelectorTerms", "img-1"),
-		ami("by ID, name, owner or parameter", `{id: ami-0a}, {name: a, owner: self}, {tags: {a: b}, owner: amazon}, {ssmParameter: /p}`, "", ""),
+	cases := append(
+		selectorCases("amiSelectorTerms", "img-1"),
+		ami(
+			"by ID, name, owner or parameter",
+			`{id: ami-0a}, {name: a, owner: self}, {tags: {a: b}, owner: amazon}, {ssmParameter: /p}`,
+			"",
+			"",
+		),
 		Case{Name: "amis missing", Create: at + ` = null`, At: at, Says: sayRequired},
 		ami("list empty", ``, "", "at least 1 items"),
 		ami("by owner alone", `{owner: self}`, "", "each term of amiSelectorTerms needs"),
@@ -115,12 +188,22 @@ func amiCases() []Case {
 		ami("by alias and tags", `{alias: al2023@latest, tags: {a: b}}`, "", aliasAlone),
 		ami("by alias and name", `{alias: al2023@latest, name: a}`, "", aliasAlone),
 		ami("by alias and owner", `{alias: al2023@latest, owner: self}`, "", aliasAlone),
-		ami("by alias and in another term", `{alias: al2023@latest}, {id: ami-0a}`, "", "a term of amiSelectorTerms with 'alias' must be the only term"),
+		ami(
+			"by alias and in another term",
+			`{alias: al2023@latest}, {id: ami-0a}`,
+			"",
+			"a term of amiSelectorTerms with 'alias' must be the only term",
+		),
 		ami("with an alias without a version", `{alias: al2023}`, "[0].alias", form),
 		ami("with an alias with an empty version", `{alias: al2023@}`, "[0].alias", form),
 		ami("with an alias of an unknown family", `{alias: ubuntu@latest}`, "[0].alias", family),
 		ami("with an alias in capitals", `{alias: AL2023@latest}`, "[0].alias", family),
-		ami("with an alias of 31 characters", `{alias: "al2023@`+strings.Repeat("v", 24)+`"}`, "[0].alias", "may not be more than 30"),
+		ami(
+			"with an alias of 31 characters",
+			`{alias: "al2023@`+strings.Repeat("v", 24)+`"}`,
+			"[0].alias",
+			"may not be more than 30",
+		),
 	)
 	for _, name := range []string{"windows2019", "windows2022", "windows2025"} {
 		cases = append(cases, ami("with a pinned alias of "+name, `{alias: "`+name+`@v1"}`, "[0].alias", windows))
@@ -131,8 +214,18 @@ func amiCases() []Case {
 func amiFamilyCases() []Case {
 	const mismatch = "amiFamily must be the family of the alias, or Custom"
 	cases := []Case{
-		{Name: "family missing without an alias", Create: `spec.amiSelectorTerms = [{id: ami-0a}]`, At: "spec", Says: "amiFamily is required, because amiSelectorTerms have no alias"},
-		{Name: "unknown family", Create: `spec.amiFamily = Ubuntu`, At: "spec.amiFamily", Says: sayEnum + `"AL2", "AL2023", "Bottlerocket", "Custom", "Windows2019", "Windows2022", "Windows2025"`},
+		{
+			Name:   "family missing without an alias",
+			Create: `spec.amiSelectorTerms = [{id: ami-0a}]`,
+			At:     "spec",
+			Says:   "amiFamily is required, because amiSelectorTerms have no alias",
+		},
+		{
+			Name:   "unknown family",
+			Create: `spec.amiFamily = Ubuntu`,
+			At:     "spec.amiFamily",
+			Says:   sayEnum + `"AL2", "AL2023", "Bottlerocket", "Custom", "Windows2019", "Windows2022", "Windows2025"`,
+		},
 	}
 	families := map[string]string{
 		"AL2": "al2@v20240807", "AL2023": "al2023@v20240625", "Bottlerocket": "bottlerocket@v1.10.0",
@@ -144,12 +237,21 @@ func amiFamilyCases() []Case {
 		if family == "AL2" {
 			other = "AL2023"
 		}
-		cases = append(cases,
+		cases = append(
+			cases,
 			Case{Name: "alias of " + family + " without a family", Create: alias + "null"},
 			Case{Name: "alias of " + family + " with its family", Create: alias + family},
 			Case{Name: "alias of " + family + " with Custom", Create: alias + "Custom"},
-			Case{Name: "alias of " + family + " with another family", Create: alias + other, At: "spec", Says: mismatch},
-			Case{Name: "family " + family + " without an alias", Create: "spec.amiSelectorTerms = [{id: ami-0a}]\nspec.amiFamily = " + family},
+			Case{
+				Name:   "alias of " + family + " with another family",
+				Create: alias + other,
+				At:     "spec",
+				Says:   mismatch,
+			},
+			Case{
+				Name:   "family " + family + " without an alias",
+				Create: "spec.amiSelectorTerms = [{id: ami-0a}]\nspec.amiFamily = " + family,
+			},
 		)
 	}
 	return cases
@@ -158,14 +260,48 @@ func amiFamilyCases() []Case {
 func reservationCases() []Case {
 	const at = "spec.capacityReservationSelectorTerms"
 	const idAlone = "a term of capacityReservationSelectorTerms with 'id' cannot have other fields"
-	return append(selectorCases("capacityReservationSelectorTerms", "subnet-1"),
-		Case{Name: "reservations by everything", Create: at + ` = [{id: cr-0a}, {tags: {a: b}, ownerID: "123456789012"}, {instanceMatchCriteria: open}]`},
-		Case{Name: "reservation by owner alone", Create: at + ` = [{ownerID: "123456789012"}]`, At: at, Says: "each term of capacityReservationSelectorTerms needs"},
-		Case{Name: "reservation by ID and tags", Create: at + ` = [{id: cr-0a, tags: {a: b}}]`, At: at, Says: idAlone},
-		Case{Name: "reservation by ID and owner", Create: at + ` = [{id: cr-0a, ownerID: "123456789012"}]`, At: at, Says: idAlone},
-		Case{Name: "reservation by ID and criteria", Create: at + ` = [{id: cr-0a, instanceMatchCriteria: open}]`, At: at, Says: idAlone},
-		Case{Name: "reservation with an owner that is no account", Create: at + ` = [{tags: {a: b}, ownerID: "12"}]`, At: at + "[0].ownerID", Says: sayPattern},
-		Case{Name: "reservation with unknown criteria", Create: at + ` = [{instanceMatchCriteria: closed}]`, At: at + "[0].instanceMatchCriteria", Says: sayEnum + `"open", "targeted"`},
+	return append(
+		selectorCases("capacityReservationSelectorTerms", "subnet-1"),
+		Case{
+			Name:   "reservations by everything",
+			Create: at + ` = [{id: cr-0a}, {tags: {a: b}, ownerID: "123456789012"}, {instanceMatchCriteria: open}]`,
+		},
+		Case{
+			Name:   "reservation by owner alone",
+			Create: at + ` = [{ownerID: "123456789012"}]`,
+			At:     at,
+			Says:   "each term of capacityReservationSelectorTerms needs",
+		},
+		Case{
+			Name:   "reservation by ID and tags",
+			Create: at + ` = [{id: cr-0a, tags: {a: b}}]`,
+			At:     at,
+			Says:   idAlone,
+		},
+		Case{
+			Name:   "reservation by ID and owner",
+			Create: at + ` = [{id: cr-0a, ownerID: "123456789012"}]`,
+			At:     at,
+			Says:   idAlone,
+		},
+		Case{
+			Name:   "reservation by ID and criteria",
+			Create: at + ` = [{id: cr-0a, instanceMatchCriteria: open}]`,
+			At:     at,
+			Says:   idAlone,
+		},
+		Case{
+			Name:   "reservation with an owner that is no account",
+			Create: at + ` = [{tags: {a: b}, ownerID: "12"}]`,
+			At:     at + "[0].ownerID",
+			Says:   sayPattern,
+		},
+		Case{
+			Name:   "reservation with unknown criteria",
+			Create: at + ` = [{instanceMatchCriteria: closed}]`,
+			At:     at + "[0].instanceMatchCriteria",
+			Says:   sayEnum + `"open", "targeted"`,
+		},
 	)
 }
 
@@ -174,10 +310,30 @@ func placementGroupCases() []Case {
 	return []Case{
 		{Name: "placement group by name", Create: at + ` = {name: g}`},
 		{Name: "placement group by ID", Create: at + ` = {id: pg-0a}`},
-		{Name: "placement group by nothing", Create: at + ` = {}`, At: at, Says: "placementGroupSelector needs 'name' or 'id'"},
-		{Name: "placement group by name and ID", Create: at + ` = {name: g, id: pg-0a}`, At: at, Says: "placementGroupSelector can have only one of 'name' and 'id'"},
-		{Name: "placement group with an empty name", Create: at + ` = {name: ""}`, At: at + ".name", Says: "at least 1 chars long"},
-		{Name: "placement group with an ID of another kind", Create: at + ` = {id: sg-0a}`, At: at + ".id", Says: sayPattern},
+		{
+			Name:   "placement group by nothing",
+			Create: at + ` = {}`,
+			At:     at,
+			Says:   "placementGroupSelector needs 'name' or 'id'",
+		},
+		{
+			Name:   "placement group by name and ID",
+			Create: at + ` = {name: g, id: pg-0a}`,
+			At:     at,
+			Says:   "placementGroupSelector can have only one of 'name' and 'id'",
+		},
+		{
+			Name:   "placement group with an empty name",
+			Create: at + ` = {name: ""}`,
+			At:     at + ".name",
+			Says:   "at least 1 chars long",
+		},
+		{
+			Name:   "placement group with an ID of another kind",
+			Create: at + ` = {id: sg-0a}`,
+			At:     at + ".id",
+			Says:   sayPattern,
+		},
 	}
 }
 
@@ -218,9 +374,31 @@ func ec2StatusCases() []Case {
 		reservation("with an ID of another kind", "id: sg-0a", "id", sayPattern),
 		reservation("with an owner that is no account", `ownerID: "12"`, "ownerID", sayPattern),
 		reservation("with unknown criteria", "instanceMatchCriteria: closed", "instanceMatchCriteria", sayEnum),
-		reservation("of an unknown type", "reservationType: other", "reservationType", sayEnum+`"default", "capacity-block"`),
+		reservation(
+			"of an unknown type",
+			"reservationType: other",
+			"reservationType",
+			sayEnum+`"default", "capacity-block"`,
+		),
 		reservation("in an unknown state", "state: gone", "state", sayEnum+`"active", "expiring"`),
-		{Name: "status", Status: `status = {subnets: [{id: subnet-0a, zone: us-east-1a, zoneID: use1-az1}], securityGroups: [{id: sg-0a, name: a}], amis: [{id: ami-0a, name: a, deprecated: true, requirements: [{key: a, operator: In, values: [b]}]}], instanceProfile: p}`},
+		{
+			Name:   "status",
+			Status: `status = {subnets: [{id: subnet-0a, zone: us-east-1a, zoneID: use1-az1}], securityGroups: [{id: sg-0a, name: a}], amis: [{id: ami-0a, name: a, deprecated: true, requirements: [{key: a, operator: In, values: [b]}]}], instanceProfile: p}`,
+		},
+	}
+	idle := map[string]string{
+		"availabilityZone":      "us-east-1a",
+		"id":                    "cr-0a",
+		"instanceMatchCriteria": "open",
+		"instanceType":          "m5.large",
+		"idle":                  "1",
+	}
+	cases = append(cases, Case{Name: "status with an idle reservation", Status: idleReservation(idle, "")})
+	for field := range idle {
+		cases = append(cases, Case{
+			Name: "status with an idle reservation without " + field, Status: idleReservation(idle, field),
+			At: "status.idleCapacityReservations[0]." + field, Says: sayRequired,
+		})
 	}
 	for path, objects := range map[string]string{
 		"subnets[0].id":                    `{zone: z}`,
@@ -232,7 +410,26 @@ func ec2StatusCases() []Case {
 		"amis[0].requirements[0].operator": `{id: ami-0a, requirements: [{key: a}]}`,
 	} {
 		list, _, _ := strings.Cut(path, "[")
-		cases = append(cases, Case{Name: "status without " + path, Status: `status = {` + list + `: [` + objects + `]}`, At: "status." + path, Says: sayRequired})
+		cases = append(
+			cases,
+			Case{
+				Name:   "status without " + path,
+				Status: `status = {` + list + `: [` + objects + `]}`,
+				At:     "status." + path,
+				Says:   sayRequired,
+			},
+		)
 	}
 	return cases
+}
+
+// idleReservation is a status with one, of which a field is left out.
+func idleReservation(fields map[string]string, without string) string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		if key != without {
+			parts = append(parts, key+": "+fields[key])
+		}
+	}
+	return "status.idleCapacityReservations = [{" + strings.Join(parts, ", ") + "}]"
 }

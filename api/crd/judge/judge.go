@@ -1,5 +1,5 @@
-// Package judge does in this process what an API server does with objects of our kinds before it keeps them: it fills in
-// defaults and checks schema and rules. It asks nobody, and knows no object but the one that it is given.
+// Package judge does in this process what an API server does with objects of our kinds before it keeps them: it fills
+// in defaults and checks schema and rules. It asks nobody, and knows no object but the one that it is given.
 package judge
 
 import (

@@ -14,6 +14,17 @@ const (
 	// ConditionNodeRegistrationHealthy is False after launches whose nodes never
 	// registered. It says so and does not count for Ready.
 	ConditionNodeRegistrationHealthy = "NodeRegistrationHealthy"
+
+	// The conditions below are Dovetail's own. None counts for Ready.
+
+	// ConditionRolledOut is True when no node of the pool is left that is not what its NodePool and node class ask for.
+	ConditionRolledOut = "RolledOut"
+	// ConditionDisruptionHeld is True while somebody holds the pool still, and absent otherwise.
+	ConditionDisruptionHeld = "DisruptionHeld"
+	// ConditionLaunchable is False while the pool is switched off by its limits, and absent otherwise.
+	ConditionLaunchable = "Launchable"
+	// ConditionReplicasReady is True when a static pool has all its nodes, and they are ready for pods.
+	ConditionReplicasReady = "ReplicasReady"
 )
 
 // Condition types of NodeClaim.
@@ -38,6 +49,9 @@ const (
 	ConditionConsistentStateFound = "ConsistentStateFound"
 	// ConditionDisruptionReason is True, with the reason, on nodes chosen to be given up.
 	ConditionDisruptionReason = "DisruptionReason"
+	// ConditionRebooting is True while a reboot mends the node, False when the last one is over, and absent on nodes
+	// that were never rebooted.
+	ConditionRebooting = "Rebooting"
 )
 
 // Reasons of NodePool conditions.
@@ -47,6 +61,13 @@ const (
 	ReasonNodeClassReadinessUnknown = "NodeClassReadinessUnknown"
 	ReasonNodePoolValidationFailed  = "NodePoolValidationFailed"
 	ReasonRegistrationFailed        = "RegistrationFailed"
+	ReasonReplacing                 = "Replacing"
+	ReasonSwitchedOff               = "SwitchedOff"
+	ReasonPoolNotReady              = "PoolNotReady"
+	ReasonNothingSuits              = "NoCompatibleInstanceTypes"
+	ReasonNoCapacity                = "NoCapacity"
+	ReasonLimitReached              = "LimitReached"
+	ReasonNodesStarting             = "NodesStarting"
 )
 
 // Reasons of NodeClaim conditions. A cloud may add its own to Launched and Drifted.
@@ -65,6 +86,11 @@ const (
 	ReasonAwaitingVolumeDetachment      = "AwaitingVolumeDetachment"
 	ReasonTerminationGracePeriodElapsed = "TerminationGracePeriodElapsed"
 	ReasonConsistencyCheckFailed        = "ConsistencyCheckFailed"
+	ReasonRebootRequested               = "RebootRequested"
+	ReasonRebootIssued                  = "RebootIssued"
+	ReasonRebootSucceeded               = "RebootSucceeded"
+	ReasonRebootFailed                  = "RebootFailed"
+	ReasonRebooting                     = "Rebooting"
 )
 
 // Conditions is where the NodePool keeps its conditions.

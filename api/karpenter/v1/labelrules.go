@@ -27,6 +27,8 @@ type LabelRules struct {
 	Forbidden sets.Set[string]
 	// Values of well-known labels that have a fixed set of them.
 	Values map[string]sets.Set[string]
+	// Aliases are further names of well-known labels.
+	Aliases LabelAliases
 }
 
 // CoreLabelRules are the rules that hold for every cloud.
@@ -52,16 +54,18 @@ func CoreLabelRules() LabelRules {
 
 // Merge returns the rules of r and other together. Neither changes.
 func (r LabelRules) Merge(other LabelRules) LabelRules {
-	values := maps.Clone(r.Values)
-	if values == nil {
-		values = map[string]sets.Set[string]{}
-	}
+	values := map[string]sets.Set[string]{}
+	maps.Copy(values, r.Values)
 	maps.Copy(values, other.Values)
+	aliases := LabelAliases{}
+	maps.Copy(aliases, r.Aliases)
+	maps.Copy(aliases, other.Aliases)
 	return LabelRules{
 		WellKnown: r.WellKnown.Union(other.WellKnown),
 		Reserved:  r.Reserved.Union(other.Reserved),
 		Forbidden: r.Forbidden.Union(other.Forbidden),
 		Values:    values,
+		Aliases:   aliases,
 	}
 }
 
@@ -109,9 +113,26 @@ func NodeClassLabelKey(kind schema.GroupKind) string {
 	return kind.Group + "/" + strings.ToLower(kind.Kind)
 }
 
-// NormalizeLabel turns the deprecated name of a well-known label into the one
-// in use, and returns any other label as it is.
-func NormalizeLabel(key string) string {
+// LabelAliases are names that a cloud's drivers use for well-known labels, such as
+// topology.ebs.csi.aws.com/zone for topology.kubernetes.io/zone: the label that is
+// meant, by its other name. The deprecated names of Kubernetes itself need not be
+// among them, so nil is for clouds that add none.
+//
+// Whoever reads the key of a node's label from an object normalizes it first:
+// selectors, affinity, topology keys, volumes, requirements, templates and nodes.
+type LabelAliases map[string]string
+
+// Normalize returns the well-known label that a key is another name of, and any
+// other key as it is.
+func (a LabelAliases) Normalize(key string) string {
+	if label, found := a[key]; found {
+		return label
+	}
+	return normalizeLabel(key)
+}
+
+// normalizeLabel turns the deprecated name of a well-known label into the one in use.
+func normalizeLabel(key string) string {
 	switch key {
 	case corev1.LabelFailureDomainBetaZone:
 		return corev1.LabelTopologyZone

@@ -40,6 +40,12 @@ const (
 	// DoNotDisruptAnnotationKey keeps a pod or node from being disrupted by
 	// choice: "true", or on pods also a Go duration counted from the pod's start.
 	DoNotDisruptAnnotationKey = Group + "/do-not-disrupt"
+	// DoNotRepairAnnotationKey on a Node or its NodeClaim keeps a sick node from being replaced, if it is "true" and
+	// nothing else. DoNotDisruptAnnotationKey does not.
+	DoNotRepairAnnotationKey = Group + "/do-not-repair"
+	// DisruptionCostAnnotationKey on a Pod is an int32: what moving it costs, 2^27 as much more as moving an ordinary
+	// one. It goes before controller.kubernetes.io/pod-deletion-cost.
+	DisruptionCostAnnotationKey = Group + "/disruption-cost"
 	// NodePoolHashAnnotationKey carries the template hash on NodePools, and on
 	// NodeClaims the hash they were made from.
 	NodePoolHashAnnotationKey = Group + "/nodepool-hash"
@@ -50,6 +56,11 @@ const (
 	NodeClaimTerminationTimestampAnnotationKey = Group + "/nodeclaim-termination-timestamp"
 	// NodeClaimMinValuesRelaxedAnnotationKey is "true" when minValues were lowered to launch.
 	NodeClaimMinValuesRelaxedAnnotationKey = Group + "/nodeclaim-min-values-relaxed"
+	// RebootGracePeriodAnnotationKey on a NodeClaim is the Go duration that the drain before a reboot may take: "0s" is
+	// no drain, and without the annotation it takes as long as it takes.
+	RebootGracePeriodAnnotationKey = Group + "/reboot-termination-grace-period"
+	// RebootPreBootIDAnnotationKey on a NodeClaim is the boot ID that its node had when its reboot was issued.
+	RebootPreBootIDAnnotationKey = Group + "/reboot-pre-boot-id"
 	// DRADriversAnnotationKey lists, with commas, the drivers whose devices the
 	// planned pods were given.
 	DRADriversAnnotationKey = Group + "/requested-dra-drivers"

@@ -47,10 +47,11 @@ type NodePoolSpec struct {
 type Disruption struct {
 	// ConsolidateAfter is how long a node must have seen no pod come or go
 	// before it may be consolidated, or Never. Static pools ignore it.
+	// +kubebuilder:default="0s"
 	// +kubebuilder:validation:Pattern=`^(([0-9]+(s|m|h))+|Never)$`
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Schemaless
-	// +required
+	// +optional
 	ConsolidateAfter NillableDuration `json:"consolidateAfter"`
 
 	// ConsolidationPolicy says which nodes may be consolidated: only empty ones,
@@ -115,7 +116,7 @@ const (
 )
 
 // DisruptionReason is why a node is given up, as budgets name it.
-// +kubebuilder:validation:Enum=Underutilized;Empty;Drifted
+// +kubebuilder:validation:Enum=Underutilized;Empty;Drifted;Unhealthy
 type DisruptionReason string
 
 const (
@@ -125,6 +126,8 @@ const (
 	DisruptionReasonEmpty DisruptionReason = "Empty"
 	// DisruptionReasonDrifted means the node no longer matches its NodePool or node class.
 	DisruptionReasonDrifted DisruptionReason = "Drifted"
+	// DisruptionReasonUnhealthy means the node has been sick for longer than its cloud lets it be.
+	DisruptionReasonUnhealthy DisruptionReason = "Unhealthy"
 )
 
 // NodeClaimTemplate is what the NodeClaims of a pool are made from.
@@ -248,6 +251,16 @@ type NodePoolStatus struct {
 	// +optional
 	Nodes *int64 `json:"nodes,omitempty"`
 
+	// Rollout says how far the nodes are what this NodePool and its node class
+	// ask for. It is Dovetail's own.
+	// +optional
+	Rollout *RolloutStatus `json:"rollout,omitempty"`
+
+	// Hold says until when somebody holds disruption, and who. It is Dovetail's
+	// own, and absent while nobody does.
+	// +optional
+	Hold *HoldStatus `json:"hold,omitempty"`
+
 	// NodeClassObservedGeneration is the generation of the node class for which
 	// NodeRegistrationHealthy was worked out; a newer one starts it afresh.
 	// +optional
@@ -260,6 +273,49 @@ type NodePoolStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
+// RolloutStatus counts the nodes of a pool, those included that are on their way.
+type RolloutStatus struct {
+	// Nodes is how many there are: UpToDate and Outdated together.
+	// +optional
+	Nodes int32 `json:"nodes"`
+
+	// UpToDate is how many are what the NodePool and its node class ask for now.
+	// +optional
+	UpToDate int32 `json:"upToDate"`
+
+	// Outdated is how many are not: their template, class, image or requirements
+	// have changed since.
+	// +optional
+	Outdated int32 `json:"outdated"`
+
+	// Replacing is how many of the outdated are chosen to go or going.
+	// +optional
+	Replacing int32 `json:"replacing"`
+
+	// Starting is how many of those that are up to date are not ready for pods yet.
+	// +optional
+	Starting int32 `json:"starting"`
+}
+
+// HoldStatus is a hold that is in force.
+type HoldStatus struct {
+	// Until is when it ends by itself; absent if the annotation cannot be read.
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
+
+	// By is who holds, as written in the annotation.
+	// +optional
+	By string `json:"by,omitempty"`
+
+	// Reason is why, as written in the annotation.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// NodePool is the one that carries the annotation.
+	// +optional
+	NodePool string `json:"nodePool,omitempty"`
+}
+
 // NodePool is a kind of node that may be launched, as often as pods need it.
 //
 // +kubebuilder:object:root=true
@@ -269,6 +325,8 @@ type NodePoolStatus struct {
 // +kubebuilder:printcolumn:name="Nodes",type="string",JSONPath=".status.nodes"
 // +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].status"
 // +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
+// +kubebuilder:printcolumn:name="Outdated",type="integer",JSONPath=".status.rollout.outdated"
+// +kubebuilder:printcolumn:name="Held",type="string",JSONPath=".status.hold.until"
 // +kubebuilder:printcolumn:name="Weight",type="integer",JSONPath=".spec.weight",priority=1
 // +kubebuilder:printcolumn:name="CPU",type="string",JSONPath=".status.resources.cpu",priority=1
 // +kubebuilder:printcolumn:name="Memory",type="string",JSONPath=".status.resources.memory",priority=1

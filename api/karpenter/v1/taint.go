@@ -9,7 +9,13 @@ import (
 const (
 	DisruptedTaintKey    = Group + "/disrupted"
 	UnregisteredTaintKey = Group + "/unregistered"
+	RebootingTaintKey    = Group + "/rebooting"
 )
+
+// RebootingTaint keeps new pods off a node from the request of a reboot until the node has booted anew.
+func RebootingTaint() corev1.Taint {
+	return corev1.Taint{Key: RebootingTaintKey, Effect: corev1.TaintEffectNoSchedule}
+}
 
 // DisruptedTaint keeps new pods off a node that is being given up.
 func DisruptedTaint() corev1.Taint {

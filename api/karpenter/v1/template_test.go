@@ -44,8 +44,9 @@ func TestTaintsConvert(t *testing.T) {
 	}
 }
 
-func TestNormalizeLabel(t *testing.T) {
+func TestLabelAliases(t *testing.T) {
 	t.Parallel()
+	rules := CoreLabelRules().Merge(LabelRules{Aliases: LabelAliases{"driver.example.com/zone": "topology.kubernetes.io/zone"}}).Merge(LabelRules{})
 	for old, want := range map[string]string{
 		"failure-domain.beta.kubernetes.io/zone":   "topology.kubernetes.io/zone",
 		"failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
@@ -53,9 +54,10 @@ func TestNormalizeLabel(t *testing.T) {
 		"beta.kubernetes.io/arch":                  "kubernetes.io/arch",
 		"beta.kubernetes.io/os":                    "kubernetes.io/os",
 		"example.com/zone":                         "example.com/zone",
+		"driver.example.com/zone":                  "topology.kubernetes.io/zone",
 	} {
-		if got := NormalizeLabel(old); got != want {
-			t.Errorf("NormalizeLabel(%s) is %s, want %s", old, got, want)
+		if got := rules.Aliases.Normalize(old); got != want {
+			t.Errorf("%s is another name of %s, want %s", old, got, want)
 		}
 	}
 }

@@ -97,7 +97,7 @@ func validatePoolRequirement(at *field.Path, r Requirement, rules LabelRules) fi
 // ValidateRequirement checks one requirement: its label, its values, and that
 // they go with the operator.
 func ValidateRequirement(at *field.Path, r Requirement, rules LabelRules) field.ErrorList {
-	r.Key = NormalizeLabel(r.Key)
+	r.Key = rules.Aliases.Normalize(r.Key)
 	var errs field.ErrorList
 	for _, problem := range validation.IsQualifiedName(r.Key) {
 		errs = append(errs, field.Invalid(at.Child("key"), r.Key, problem))
