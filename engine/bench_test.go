@@ -26,13 +26,16 @@ func benchmarkPlan(b *testing.B, s shape.Snapshot) {
 
 func BenchmarkDiverse(b *testing.B) {
 	for _, pods := range []int{100, 1_000, 5_000, 20_000} {
-		b.Run(fmt.Sprintf("pods=%d/types=400", pods), func(b *testing.B) { benchmarkPlan(b, enginetest.Diverse(pods, 400)) })
+		b.Run(fmt.Sprintf("pods=%d/types=400", pods), func(b *testing.B) {
+			benchmarkPlan(b, enginetest.Diverse(pods, 400))
+		})
 	}
 }
 
 func BenchmarkGrowth(b *testing.B) {
 	for _, size := range []struct{ pods, nodes int }{
-		{1, 1_000}, {1, 5_000}, {1, 15_000}, {1_000, 1_000}, {1_000, 5_000}, {1_000, 15_000}, {10_000, 1_000}, {10_000, 5_000}, {10_000, 15_000}, {100_000, 1_000}, {100_000, 5_000}, {100_000, 15_000},
+		{1, 1_000}, {1, 5_000}, {1, 15_000}, {1_000, 1_000}, {1_000, 5_000}, {1_000, 15_000}, {10_000, 1_000},
+		{10_000, 5_000}, {10_000, 15_000}, {100_000, 1_000}, {100_000, 5_000}, {100_000, 15_000},
 	} {
 		b.Run(fmt.Sprintf("pods=%d/nodes=%d/offerings=800", size.pods, size.nodes), func(b *testing.B) {
 			benchmarkPlan(b, enginetest.Busy(size.pods, size.nodes, 134))

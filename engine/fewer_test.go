@@ -53,7 +53,10 @@ func TestOfPlansAboutAsCheapTheOneWithFewerNodesWins(t *testing.T) {
 			policy.NodePrice = shape.Dollars(tc.nodePrice)
 			d := engine.Plan(twoSizes(tc.both), policy)
 			if len(d.Open) != tc.nodes || len(d.Unplaced) > 0 {
-				t.Errorf("%s\ngot %d nodes for %s and %d pods unplaced, want %d nodes", tc.why, len(d.Open), d.Price, len(d.Unplaced), tc.nodes)
+				t.Errorf(
+					"%s\ngot %d nodes for %s and %d pods unplaced, want %d nodes", tc.why, len(d.Open), d.Price,
+					len(d.Unplaced), tc.nodes,
+				)
 			}
 		})
 	}
@@ -100,13 +103,18 @@ func TestPlansUnderLimitsAreNearTheirBound(t *testing.T) {
 		cores += n.Requests.CPU
 	}
 	limited := *s.Pools[0]
-	limited.Limits = []shape.Limit{{Resource: shape.CPU, Max: 2 * cores}, {Resource: shape.LimitNodes, Max: int64(2 * len(free.Open))}}
+	limited.Limits = []shape.Limit{
+		{Resource: shape.CPU, Max: 2 * cores}, {Resource: shape.LimitNodes, Max: int64(2 * len(free.Open))},
+	}
 	s.Pools = []*shape.Pool{&limited}
 	got := engine.Plan(s, engine.DefaultPolicy())
 	if err := enginetest.Check(s, engine.DefaultPolicy(), got); err != nil {
 		t.Fatal(err)
 	}
 	if float64(got.Price) > 1.01*float64(got.Bound) || len(got.Unplaced) > 0 {
-		t.Errorf("price %s, bound %s, %d pods unplaced; want at most 1.01 times the bound", got.Price, got.Bound, len(got.Unplaced))
+		t.Errorf(
+			"price %s, bound %s, %d pods unplaced; want at most 1.01 times the bound", got.Price, got.Bound,
+			len(got.Unplaced),
+		)
 	}
 }

@@ -24,7 +24,9 @@ func TestPlanObeysTheLaws(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s, policy := enginetest.Snapshots().Draw(t, "snapshot"), engine.DefaultPolicy()
-		policy.MinValues = rapid.SampledFrom([]engine.MinValuesPolicy{engine.MinValuesStrict, engine.MinValuesBestEffort}).Draw(t, "minValues policy")
+		policy.MinValues = rapid.SampledFrom([]engine.MinValuesPolicy{
+			engine.MinValuesStrict, engine.MinValuesBestEffort,
+		}).Draw(t, "minValues policy")
 		d := engine.Plan(s, policy)
 		if err := enginetest.Check(s, policy, d); err != nil {
 			t.Fatalf("%v\n%s\n%s", err, text(t, s), enginetest.Print(s, d, true))
@@ -97,7 +99,9 @@ func TestBoundIsNeverAboveTheOptimumOfSpreadPods(t *testing.T) {
 		s := enginetest.TinySpread().Draw(t, "snapshot")
 		d := engine.Plan(s, engine.DefaultPolicy())
 		if best, ok := enginetest.BruteForce(s); ok && len(d.Unplaced) == 0 && d.Bound > best {
-			t.Fatalf("bound %s is above the optimum %s\n%s\n%s", d.Bound, best, text(t, s), enginetest.Print(s, d, false))
+			t.Fatalf(
+				"bound %s is above the optimum %s\n%s\n%s", d.Bound, best, text(t, s), enginetest.Print(s, d, false),
+			)
 		}
 	})
 }
@@ -114,7 +118,9 @@ func TestALimitOutOfReachChangesNothing(t *testing.T) {
 		limited.Pools = nil
 		for _, p := range s.Pools {
 			far := *p
-			far.Limits = []shape.Limit{{Resource: shape.CPU, Max: 1 << 50, Used: 17}, {Resource: shape.LimitNodes, Max: 1 << 40}}
+			far.Limits = []shape.Limit{
+				{Resource: shape.CPU, Max: 1 << 50, Used: 17}, {Resource: shape.LimitNodes, Max: 1 << 40},
+			}
 			limited.Pools = append(limited.Pools, &far)
 		}
 		got := engine.Plan(limited, policy)

@@ -12,7 +12,7 @@ import (
 type offer struct {
 	columns bitset.Set
 	listed  bool   // the rest is there, or on its way
-	of      *offer // of whose options the offer's are the last; nil if it is not known to be anybody's tail
+	of      *offer // of whose options the offer's are the last; nil if it is not known to be the tail of another
 	cut     bool   // some types are left out
 
 	options                []Option
@@ -40,7 +40,9 @@ const mostWholes = 64
 // ascend by price, and what a larger load drops of them are the cheapest: most offers are the tail of another.
 func findTails(offers []*offer) (whole, tails []*offer) {
 	slices.SortStableFunc(offers, func(a, b *offer) int {
-		return cmp.Or(cmp.Compare(a.columns.Next(0), b.columns.Next(0)), cmp.Compare(b.columns.Count(), a.columns.Count()))
+		return cmp.Or(
+			cmp.Compare(a.columns.Next(0), b.columns.Next(0)), cmp.Compare(b.columns.Count(), a.columns.Count()),
+		)
 	})
 	for _, o := range offers {
 		first := o.columns.Next(0)

@@ -7,19 +7,18 @@ import (
 	"strconv"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
+	"github.com/dovetail-sh/dovetail/engine/board"
 	"github.com/dovetail-sh/dovetail/engine/fanout"
 	"github.com/dovetail-sh/dovetail/engine/feasible"
-	"github.com/dovetail-sh/dovetail/engine/pack"
+	"github.com/dovetail-sh/dovetail/engine/limits"
 	"github.com/dovetail-sh/dovetail/engine/require"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
 // open writes down the new nodes.
-func (a *assembler) open(bins []pack.Bin) {
-	slack := newSlack(a.table, bins)
-	for _, left := range slack.left {
-		a.left = append(a.left, slices.Clone(left))
-	}
+func (a *assembler) open(bins []board.Bin) {
+	launches := limits.NewLaunches(a.table, len(bins), func(i int) limits.Node { return limited(&bins[i]) })
+	a.left = launches.Left()
 	if len(bins) == 0 {
 		return
 	}
@@ -27,7 +26,7 @@ func (a *assembler) open(bins []pack.Bin) {
 	a.table.Traits() // before several goroutines ask
 	how, pods := make([]*launch, len(bins)), [][]shape.PodID(nil)
 	fanout.Both(func() {
-		a.settle(bins, slack, how)
+		a.settle(bins, launches, how)
 	}, func() {
 		pods = a.podsOf(bins)
 	})
@@ -38,11 +37,16 @@ func (a *assembler) open(bins []pack.Bin) {
 	}
 }
 
+// limited is a bin as limits see it.
+func limited(b *board.Bin) limits.Node {
+	return limits.Node{Pool: b.Pool, Column: b.Column, Keeps: b.Keeps}
+}
+
 // settle finds how each bin is launched.
-func (a *assembler) settle(bins []pack.Bin, slack *slack, how []*launch) {
+func (a *assembler) settle(bins []board.Bin, narrowed *limits.Launches, how []*launch) {
 	var launches []*launch
 	for i := range bins {
-		l, found := a.launch(&bins[i], a.reserve(&bins[i], slack.narrow(&bins[i], bins[i].Columns)))
+		l, found := a.launch(&bins[i], a.reserve(&bins[i], narrowed.Narrow(limited(&bins[i]), bins[i].Columns)))
 		if how[i] = l; !found {
 			launches = append(launches, l)
 		}
@@ -52,7 +56,7 @@ func (a *assembler) settle(bins []pack.Bin, slack *slack, how []*launch) {
 
 // launch is what new nodes with the same choice of columns and the same wishes share.
 type launch struct {
-	bin     *pack.Bin // the first of them
+	bin     *board.Bin // the first of them
 	wheres  []*feasible.Where
 	columns bitset.Set
 	offer   *offer
@@ -63,7 +67,7 @@ type launch struct {
 
 // reserve keeps a bin that was planned for a capacity reservation to that one, and all others away
 // from reservations: their machines are counted.
-func (a *assembler) reserve(b *pack.Bin, columns bitset.Set) bitset.Set {
+func (a *assembler) reserve(b *board.Bin, columns bitset.Set) bitset.Set {
 	name := a.table.Columns[b.Column].Offering.Reservation
 	if name == "" && !a.table.Reserved {
 		return columns
@@ -79,7 +83,7 @@ func (a *assembler) reserve(b *pack.Bin, columns bitset.Set) bitset.Set {
 
 // launch settles from which columns a bin may be launched, once for all bins that are alike in it: found tells that
 // an earlier bin was.
-func (a *assembler) launch(b *pack.Bin, columns bitset.Set) (l *launch, found bool) {
+func (a *assembler) launch(b *board.Bin, columns bitset.Set) (l *launch, found bool) {
 	wheres := a.wheres(b)
 	key := a.key[:0]
 	for _, set := range []bitset.Set{{uint64(b.Pool)}, columns, b.Free} {
@@ -120,7 +124,7 @@ func (a *assembler) describe(launches []*launch) {
 }
 
 // wheres lists what the bin's pods want of its labels, without repeats, in a fixed order.
-func (a *assembler) wheres(b *pack.Bin) []*feasible.Where {
+func (a *assembler) wheres(b *board.Bin) []*feasible.Where {
 	var out []*feasible.Where
 	for _, e := range b.Entries {
 		w := a.table.Classes[a.items[e.Item].Class].Where
@@ -136,7 +140,7 @@ func (a *assembler) wheres(b *pack.Bin) []*feasible.Where {
 const leastNodes = 100
 
 // podsOf lists each node's pods, ascending. Which pods of a class a node gets follows from the order of the bins.
-func (a *assembler) podsOf(bins []pack.Bin) [][]shape.PodID {
+func (a *assembler) podsOf(bins []board.Bin) [][]shape.PodID {
 	entries, pods := make([]int, len(bins)+1), make([]int, len(bins)+1) // how many the bins before each have
 	for i := range bins {
 		entries[i+1] = entries[i] + len(bins[i].Entries)
@@ -169,7 +173,7 @@ func (a *assembler) podsOf(bins []pack.Bin) [][]shape.PodID {
 }
 
 // newNodes writes down the nodes.
-func (a *assembler) newNodes(bins []pack.Bin, how []*launch, pods [][]shape.PodID) {
+func (a *assembler) newNodes(bins []board.Bin, how []*launch, pods [][]shape.PodID) {
 	spans := fanout.Spans(len(bins), leastNodes)
 	fanout.Each(len(spans), func(part int) {
 		var sum []int64
@@ -181,7 +185,7 @@ func (a *assembler) newNodes(bins []pack.Bin, how []*launch, pods [][]shape.PodI
 }
 
 // newNode describes one node. sum is the bin's load, to be changed.
-func (a *assembler) newNode(i int, b *pack.Bin, l *launch, pods []shape.PodID, sum []int64) NewNode {
+func (a *assembler) newNode(i int, b *board.Bin, l *launch, pods []shape.PodID, sum []int64) NewNode {
 	pool, column := a.table.Pools[b.Pool], l.columns.Next(0)
 	for d, room := range pool.Room(column) {
 		sum[d] += a.table.Columns[column].Allocatable(d) - room // the daemons there
@@ -194,7 +198,7 @@ func (a *assembler) newNode(i int, b *pack.Bin, l *launch, pods []shape.PodID, s
 
 // requirements are what the NodeClaim asks for: the pool's wishes, narrowed to the options. Of a label
 // that the pool leaves open one value is left: the node needs one, whatever pods want it.
-func (a *assembler) requirements(b *pack.Bin, wheres []*feasible.Where, o *offer) []shape.Requirement {
+func (a *assembler) requirements(b *board.Bin, wheres []*feasible.Where, o *offer) []shape.Requirement {
 	pool := a.table.Pools[b.Pool]
 	set := pool.Wishes
 	for _, w := range wheres {
@@ -204,7 +208,9 @@ func (a *assembler) requirements(b *pack.Bin, wheres []*feasible.Where, o *offer
 	for i := range pool.Free {
 		f := &pool.Free[i]
 		if value, ok := f.Settled(b.Free); ok {
-			set = set.Without(f.Key).With(require.Of(shape.Requirement{Key: f.Key, Values: []string{value}, MinValues: set.Get(f.Key).MinValues()}))
+			set = set.Without(f.Key).With(require.Of(shape.Requirement{
+				Key: f.Key, Values: []string{value}, MinValues: set.Get(f.Key).MinValues(),
+			}))
 		}
 	}
 	set = narrowTo(set, shape.LabelInstanceType, o.types)
@@ -233,5 +239,7 @@ func narrowTo(set require.Set, key string, values []string) require.Set {
 	if len(values) == 0 {
 		return set
 	}
-	return set.Without(key).With(require.Of(shape.Requirement{Key: key, Values: values, MinValues: set.Get(key).MinValues()}))
+	return set.Without(key).With(require.Of(shape.Requirement{
+		Key: key, Values: values, MinValues: set.Get(key).MinValues(),
+	}))
 }

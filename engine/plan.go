@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/dovetail-sh/dovetail/engine/bind"
 	"github.com/dovetail-sh/dovetail/engine/board"
 	"github.com/dovetail-sh/dovetail/engine/fanout"
 	"github.com/dovetail-sh/dovetail/engine/feasible"
@@ -19,26 +20,62 @@ import (
 func Plan(s shape.Snapshot, p Policy) Decision { return new(Planner).Plan(s, p) }
 
 // Planner plans one Snapshot after the other, of which most is the same: what follows from a list that two Snapshots
-// share is worked out once. The decisions are those of [Plan]. It is of one goroutine.
+// share is worked out once. The decisions are those of [Plan]. The zero Planner is ready. Not safe for concurrent use.
 type Planner struct {
 	last *feasible.Table
 }
 
-// Plan is the function of that name.
+// Plan is the function of that name. The lists of the Snapshots before must not have changed meanwhile.
 func (pl *Planner) Plan(s shape.Snapshot, p Policy) Decision {
+	if pass := bind.Begin(&s); pass != nil {
+		return pl.settled(pass, &s, p)
+	}
+	return pl.once(s, p)
+}
+
+// once plans as if every volume claim were bound.
+func (pl *Planner) once(s shape.Snapshot, p Policy) Decision {
 	t := feasible.CompileAfter(pl.last, &s, p.Preferences == RespectPreferences)
 	pl.last = t
-	st := neighbours(t)
-	b := board.New(t, st)
-	result := pack.Pack(b, pack.Task{NodePrice: p.NodePrice, Effort: p.Effort, Strict: p.MinValues == MinValuesStrict})
+	b := board.New(t, neighbours(t))
+	task := pack.Task{NodePrice: p.NodePrice, Effort: p.Effort, Strict: p.MinValues == MinValuesStrict}
+	result := pack.Pack(b, task)
+	if result.Short {
+		b, task.Level = board.New(t, neighbours(t)), true
+		result = pack.Pack(b, task)
+	} else {
+		b, result = otherwise(b, task, result)
+	}
 
-	a := &assembler{table: t, board: b, items: result.Items, ledger: result.Ledger, policy: p, next: make([]int, len(t.Classes))}
-	a.decision.Counters = Counters{Pods: len(s.Pods), Classes: len(t.Classes), Columns: len(t.Columns), Steps: result.Steps}
+	a := &assembler{
+		table: t, board: b, items: result.Items, ledger: result.Ledger, policy: p, next: make([]int, len(t.Classes)),
+	}
+	a.decision.Counters = Counters{
+		Pods: len(s.Pods), Classes: len(t.Classes), Columns: len(t.Columns), Steps: result.Steps,
+	}
 	a.place()
 	a.open(result.Bins)
 	a.refuse(result.Stuck)
 	a.decision.Bound = min(result.Floor, a.decision.Price)
 	return a.decision
+}
+
+// otherwise makes a plan in other ways too, as far as effort allows, and returns the best.
+func otherwise(b *board.Board, task pack.Task, r pack.Result) (*board.Board, pack.Result) {
+	steps, all := r.Steps, task.Effort
+	for _, way := range task.Ways(b, &r) {
+		if task.Way, task.Effort = way, all-steps; task.Effort <= 0 {
+			break
+		}
+		other := board.New(b.Table, neighbours(b.Table))
+		result := pack.Pack(other, task)
+		steps += result.Steps
+		if task.Better(other, &result, b, &r) {
+			b, r = other, result
+		}
+	}
+	r.Steps = steps
+	return b, r
 }
 
 // leastOpening is from how many pods on it is taken for granted that nodes are going to be opened.
@@ -59,7 +96,7 @@ func neighbours(t *feasible.Table) (st *spread.State) {
 type assembler struct {
 	table    *feasible.Table
 	board    *board.Board
-	items    []pack.Item
+	items    []board.Item
 	ledger   *spread.Ledger // nil if there are no rules about neighbours
 	policy   Policy
 	next     []int // by class: how many of its pods have been given out, oldest first
@@ -89,7 +126,7 @@ func (a *assembler) appendPods(out []shape.PodID, class, from, n int) []shape.Po
 }
 
 func (a *assembler) place() {
-	for _, m := range a.board.Moves() {
+	for _, m := range a.board.Moves(0) {
 		for _, id := range a.take(int(m.Class), int(m.Count)) {
 			a.decision.Place = append(a.decision.Place, Placement{Pod: id, Node: a.table.Nodes[m.Node].Name})
 		}

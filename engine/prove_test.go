@@ -9,15 +9,19 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// A plan in which some pods must spread over zones is held against a bound as close as one without them: what is proved of
-// pods whose zones were chosen says nothing of other choices, and what their resources cost by the fraction is far below.
+// A plan in which some pods must spread over zones is held against a bound as close as one without them: what is proved
+// of pods whose zones were chosen says nothing of other choices, and what their resources cost by the fraction is far
+// below.
 func TestTheBoundOfPodsThatSpreadIsClose(t *testing.T) {
 	t.Parallel()
 	w := enginetest.NewWorld()
 	addCatalogue(w)
 	for i := range 300 {
 		app := fmt.Sprintf("app-%d", i%5)
-		c := shape.Class{Namespace: "default", Labels: []shape.Label{{Key: "app", Value: app}}, Requests: shape.Vector{CPU: int64(700 + 900*(i%5)), Memory: int64(6+i%5) << 30, Pods: 1}}
+		c := shape.Class{
+			Namespace: "default", Labels: []shape.Label{{Key: "app", Value: app}},
+			Requests: shape.Vector{CPU: int64(700 + 900*(i%5)), Memory: int64(6+i%5) << 30, Pods: 1},
+		}
 		if i%5 < 2 {
 			c.Spread = []shape.Spread{{Key: shape.LabelZone, MaxSkew: 1, Hard: true, Selector: shape.Selector{
 				Requirements: []shape.Requirement{{Key: "app", Operator: shape.In, Values: []string{app}}},

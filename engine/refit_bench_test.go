@@ -47,9 +47,10 @@ func thinned(s shape.Snapshot, seed uint64) shape.Snapshot {
 	return out
 }
 
-// settled refits until there is nothing left to do.
+// settled refits until there is nothing left to do, once an hour.
 func settled(s shape.Snapshot, p refit.Policy) (after shape.Snapshot, rounds, evicted int) {
 	for rounds = 0; ; rounds++ {
+		s.Now = s.Now.Add(time.Hour)
 		r := refit.Refit(s, p)
 		if len(r.Moves) == 0 {
 			return s, rounds, evicted

@@ -10,8 +10,8 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// grown is a fleet of forty pods of some applications that came so many at a time: each time nodes were bought for what had no room.
-// The machines are on demand, of the c, m and r types of one region.
+// grown is a fleet of forty pods of some applications that came so many at a time: each time nodes were bought for what
+// had no room. The machines are on demand, of the c, m and r types of one region.
 func grown(seed uint64, apps, atOnce int) shape.Snapshot {
 	roll := func(n int) int {
 		seed = seed*6364136223846793005 + 1442695040888963407
@@ -25,7 +25,9 @@ func grown(seed uint64, apps, atOnce int) shape.Snapshot {
 	w := enginetest.NewWorld()
 	addCatalogue(w)
 	for i := range 40 {
-		w.Pod(shape.PodID(fmt.Sprintf("default/%04d", i)), shape.Class{Namespace: "default", Requests: sizes[roll(apps)]})
+		w.Pod(shape.PodID(fmt.Sprintf("default/%04d", i)), shape.Class{
+			Namespace: "default", Requests: sizes[roll(apps)],
+		})
 	}
 	s := w.Snapshot()
 	policy := engine.DefaultPolicy()
@@ -64,7 +66,8 @@ func (a *saved) settle(s shape.Snapshot, budget int) {
 	a.evicted += evicted
 }
 
-// Fleets of which one node at a time gains next to nothing end under a budget of one node nearly where they end without a budget.
+// Fleets of which one node at a time gains next to nothing end under a budget of one node nearly where they end without
+// a budget.
 func TestABudgetOfOneReachesWhatNoBudgetReaches(t *testing.T) {
 	t.Parallel()
 	var before shape.Money

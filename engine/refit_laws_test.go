@@ -20,7 +20,9 @@ func fleets() *rapid.Generator[fleet] {
 	return rapid.Custom(func(t *rapid.T) fleet {
 		s := enginetest.Snapshots().Draw(t, "cluster")
 		f := fleet{pick: func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "option") }}
-		f.snapshot = thinned(enginetest.Bought(s, engine.Plan(s, engine.DefaultPolicy()), f.pick), rapid.Uint64().Draw(t, "gone"))
+		f.snapshot = thinned(
+			enginetest.Bought(s, engine.Plan(s, engine.DefaultPolicy()), f.pick), rapid.Uint64().Draw(t, "gone"),
+		)
 		f.policy = refit.DefaultPolicy()
 		f.policy.Effort = 100_000
 		f.policy.SpotToSpot = rapid.Bool().Draw(t, "spot to spot")
@@ -31,7 +33,9 @@ func fleets() *rapid.Generator[fleet] {
 		f.policy.Pools = map[string]refit.PoolPolicy{}
 		for _, p := range s.Pools {
 			f.policy.Pools[p.Name] = refit.PoolPolicy{
-				Mode:     rapid.SampledFrom([]refit.Mode{refit.Never, refit.WhenEmpty, refit.WhenUnderutilized, refit.WhenUnderutilized, refit.Balanced}).Draw(t, "mode"),
+				Mode: rapid.SampledFrom([]refit.Mode{
+					refit.Never, refit.WhenEmpty, refit.WhenUnderutilized, refit.WhenUnderutilized, refit.Balanced,
+				}).Draw(t, "mode"),
 				Budget:   rapid.IntRange(-1, 4).Draw(t, "budget"),
 				Lifetime: time.Duration(rapid.IntRange(0, 1).Draw(t, "expires")) * 24 * time.Hour,
 			}
@@ -56,6 +60,7 @@ func TestRefitsConvergeAndNeverCostMore(t *testing.T) {
 			if round > 100 {
 				t.Fatal("a hundred rounds, and still moves")
 			}
+			s.Now = s.Now.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "minutes")) * time.Minute)
 			r := refit.Refit(s, f.policy)
 			if r.Before-r.After < 0 {
 				t.Fatalf("from %s to %s", r.Before, r.After)
@@ -82,7 +87,9 @@ func TestRefitsConvergeAndNeverCostMore(t *testing.T) {
 						t.Fatalf("%d nodes of pool %s go, and then more do; its policy is %+v", before[pool], pool, b)
 					}
 					if b.Budget >= 0 && n-before[pool] > m.Turns*b.Budget {
-						t.Fatalf("%d nodes of pool %s go in %d turns; its policy is %+v", n-before[pool], pool, m.Turns, b)
+						t.Fatalf(
+							"%d nodes of pool %s go in %d turns; its policy is %+v", n-before[pool], pool, m.Turns, b,
+						)
 					}
 				}
 				price := enginetest.Price(s)
@@ -95,8 +102,8 @@ func TestRefitsConvergeAndNeverCostMore(t *testing.T) {
 	})
 }
 
-// A move that nothing disturbs needs no more than what was opened for it, though all others are under way with it. These clusters
-// have no node on its way and no rules about neighbours: those count other nodes once some are reserved.
+// A move that nothing disturbs needs no more than what was opened for it, though all others are under way with it.
+// These clusters have no node on its way and no rules about neighbours: those count other nodes once some are reserved.
 func TestWhatWasOpenedForMovesHoldsTheirPods(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -118,7 +125,10 @@ func TestWhatWasOpenedForMovesHoldsTheirPods(t *testing.T) {
 		pass := refit.Begin(s, f.policy, s.Now, courses...)
 		for i, c := range courses {
 			if o := pass.Follow(c); o.Why.Kind != "" || len(o.Open) > 0 {
-				t.Fatalf("move %d of %d: %+v, %d nodes are missing\n%s", i+1, len(courses), o.Why, len(o.Open), text(t, found.Moves[i]))
+				t.Fatalf(
+					"move %d of %d: %+v, %d nodes are missing\n%s", i+1, len(courses), o.Why, len(o.Open),
+					text(t, found.Moves[i]),
+				)
 			}
 		}
 	})
@@ -191,7 +201,8 @@ func TestEveryNodeGoesOrIsKeptForAReason(t *testing.T) {
 			what[k.Node] += "stays"
 		}
 		for _, n := range f.snapshot.Nodes {
-			if _, ours := f.policy.Pools[n.Pool]; ours && n.Claim != "" && n.Stage != shape.Leaving && what[n.Name] != "goes" && what[n.Name] != "stays" {
+			if _, ours := f.policy.Pools[n.Pool]; ours && n.Claim != "" && n.Stage != shape.Leaving &&
+				what[n.Name] != "goes" && what[n.Name] != "stays" {
 				t.Fatalf("%s: %q", n.Name, what[n.Name])
 			}
 		}

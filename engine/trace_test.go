@@ -43,7 +43,9 @@ func traceSnapshot(tb testing.TB, pods int) shape.Snapshot {
 		}
 		cpu, _ := strconv.ParseInt(f[3], 10, 64)
 		memory, _ := strconv.ParseInt(f[4], 10, 64)
-		w.Pod(shape.PodID("default/"+f[0]), shape.Class{Namespace: "default", Requests: shape.Vector{CPU: 2 * cpu, Memory: memory << 20, Pods: 1}})
+		w.Pod(shape.PodID("default/"+f[0]), shape.Class{
+			Namespace: "default", Requests: shape.Vector{CPU: 2 * cpu, Memory: memory << 20, Pods: 1},
+		})
 		n++
 	}
 	return w.Snapshot()
@@ -52,15 +54,21 @@ func traceSnapshot(tb testing.TB, pods int) shape.Snapshot {
 func addCatalogue(w *enginetest.World) {
 	for _, t := range catalog.Offered("us-east-1") {
 		price, sold := catalog.OnDemand("us-east-1", t.Name)
-		if !sold || t.Bare || !strings.ContainsAny(t.Name[:1], "cmr") || t.GPU.Count > 0 || t.Name[1] < '0' || t.Name[1] > '9' {
+		if !sold || t.Bare || !strings.ContainsAny(t.Name[:1], "cmr") || t.GPU.Count > 0 || t.Name[1] < '0' ||
+			t.Name[1] > '9' {
 			continue
 		}
-		it := shape.InstanceType{Name: t.Name, Capacity: shape.Vector{CPU: int64(t.VCPU) * 1000, Memory: t.MemoryMiB << 20, Pods: int64(t.ENIPods())}}
+		it := shape.InstanceType{
+			Name:     t.Name,
+			Capacity: shape.Vector{CPU: int64(t.VCPU) * 1000, Memory: t.MemoryMiB << 20, Pods: int64(t.ENIPods())},
+		}
 		it.Allocatable = it.Capacity
 		it.Allocatable.CPU -= 100
 		it.Allocatable.Memory -= 10 << 20
 		for _, zone := range []string{"us-east-1a", "us-east-1b", "us-east-1c"} {
-			it.Offerings = append(it.Offerings, shape.Offering{Zone: zone, CapacityType: shape.OnDemand, Price: shape.Money(price), Available: true})
+			it.Offerings = append(it.Offerings, shape.Offering{
+				Zone: zone, CapacityType: shape.OnDemand, Price: shape.Money(price), Available: true,
+			})
 		}
 		w.Type(it)
 	}
@@ -80,6 +88,8 @@ func TestTracePriceIsNearItsBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	if float64(d.Price) > 1.01*float64(d.Bound) {
-		t.Errorf("price %s, bound %s: ratio %.4f, want at most 1.01", d.Price, d.Bound, float64(d.Price)/float64(d.Bound))
+		t.Errorf(
+			"price %s, bound %s: ratio %.4f, want at most 1.01", d.Price, d.Bound, float64(d.Price)/float64(d.Bound),
+		)
 	}
 }

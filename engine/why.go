@@ -16,7 +16,7 @@ func strayTree(id shape.PodID) explain.Tree {
 // as things are at the end of the plan.
 func (a *assembler) why(class int) explain.Tree {
 	for a.table.Classes[class].Next >= 0 {
-		class = int(a.table.Classes[class].Next) // preferences stand in nobody's way
+		class = int(a.table.Classes[class].Next) // preferences keep no pod out
 	}
 	c := a.table.Classes[class]
 	tree := explain.Tree{}
@@ -115,7 +115,7 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 		return r
 	}
 	if !t.Available.Has(i) {
-		return feasible.Reason{Kind: feasible.Unavailable}
+		return t.Columns[i].Missing()
 	}
 	if r, ok := a.withinLimits(p, i); !ok {
 		return r
@@ -126,8 +126,8 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 	if few, ok := a.tooFew(class, p, i); !ok && a.policy.MinValues == MinValuesStrict {
 		return feasible.Reason{Kind: feasible.TooFewTypes, Key: few.Key, Need: int64(few.Need), Have: int64(few.Have)}
 	}
-	if o := t.Columns[i].Offering; o.Reservation != "" && a.taken(o.Reservation) >= o.Remaining {
-		return feasible.Reason{Kind: feasible.Unavailable}
+	if a.usedUp(i) {
+		return feasible.Reason{Kind: feasible.Full}
 	}
 	return feasible.Reason{Kind: feasible.Later}
 }
@@ -136,21 +136,27 @@ func (a *assembler) whyColumn(class, p, i int) feasible.Reason {
 func (a *assembler) withinLimits(p, i int) (feasible.Reason, bool) {
 	for k, l := range a.table.Pools[p].Limits {
 		if need, left := a.table.Columns[i].Takes(l.Resource), a.left[p][k]; need > left {
-			return feasible.Reason{Kind: feasible.OverLimit, Resource: l.Resource, Need: need, Have: max(left, 0)}, false
+			return feasible.Reason{
+				Kind: feasible.OverLimit, Resource: l.Resource, Need: need, Have: max(left, 0),
+			}, false
 		}
 	}
 	return feasible.Reason{}, true
 }
 
-// taken is how many machines of a reservation the plan opens.
-func (a *assembler) taken(reservation string) int32 {
+// usedUp reports whether the plan opens as many machines as a column's reservation holds.
+func (a *assembler) usedUp(column int) bool {
+	o := a.table.Columns[column].Offering
+	if o.Reservation == "" {
+		return false
+	}
 	n := int32(0)
 	for i := range a.decision.Open {
-		if a.decision.Open[i].Options[0].Reservation == reservation {
+		if a.decision.Open[i].Options[0].Reservation == o.Reservation {
 			n++
 		}
 	}
-	return n
+	return n >= o.Remaining
 }
 
 // unneighbourly says what topology rules have against a new node from a column.
@@ -175,7 +181,7 @@ func (a *assembler) unneighbourly(class, p, column int) (feasible.Reason, bool) 
 }
 
 // tooFew reports whether a node for one pod alone could keep the pool's minValues within its limits, in the domains
-// where the column is.
+// where the column is, with what the plan leaves of reservations.
 func (a *assembler) tooFew(class, p, column int) (feasible.TooFew, bool) {
 	c, st, pool := a.table.Classes[class], a.board.Spread, a.table.Pools[p]
 	for _, alt := range a.table.Alternatives(c.Where, pool) {
@@ -191,7 +197,7 @@ func (a *assembler) tooFew(class, p, column int) (feasible.TooFew, bool) {
 				elsewhere = func(i int) bool { return st.Site(pool, i, alt.Free) != site }
 			}
 			for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
-				if _, ok := a.withinLimits(p, i); !ok || elsewhere(i) {
+				if _, ok := a.withinLimits(p, i); !ok || elsewhere(i) || i != column && a.usedUp(i) {
 					columns.Remove(i)
 				}
 			}

@@ -75,7 +75,10 @@ type applier struct {
 
 func newApplier(s shape.Snapshot, pods map[shape.PodID]shape.Pod) *applier {
 	a := &applier{s: s, pods: pods}
-	a.s.Nodes, a.s.Pools, a.s.Types, a.s.Profiles = slices.Clone(s.Nodes), slices.Clone(s.Pools), slices.Clone(s.Types), slices.Clone(s.Profiles)
+	a.s.Nodes = slices.Clone(s.Nodes)
+	a.s.Pools = slices.Clone(s.Pools)
+	a.s.Types = slices.Clone(s.Types)
+	a.s.Profiles = slices.Clone(s.Profiles)
 	return a
 }
 
@@ -120,7 +123,9 @@ func (a *applier) launch(n *engine.NewNode, pick func(int) int) {
 	// One profile is added for every node that is launched, so this name is new.
 	node.Name = fmt.Sprintf("bought-%05d", len(a.s.Profiles))
 	node.Hostname, node.Claim = node.Name, node.Name
-	labels := slices.DeleteFunc(c.labels(a.s.Pools[i], it, offering, *n), func(l shape.Label) bool { return l.Key == shape.LabelHostname })
+	labels := slices.DeleteFunc(c.labels(a.s.Pools[i], it, offering, *n), func(l shape.Label) bool {
+		return l.Key == shape.LabelHostname
+	})
 	a.s.Profiles = append(a.s.Profiles, &shape.Profile{Labels: labels, Taints: a.s.Pools[i].Taints})
 	node.Profile = int32(len(a.s.Profiles) - 1)
 	for _, id := range n.Pods {
@@ -181,7 +186,9 @@ func (a *applier) reserve(name string) {
 func CheckFleet(s shape.Snapshot) error {
 	for _, n := range s.Nodes {
 		room := n.Allocatable
-		labels := labelMap(append([]shape.Label{{Key: shape.LabelHostname, Value: n.Hostname}}, s.Profiles[n.Profile].Labels...))
+		labels := labelMap(append([]shape.Label{
+			{Key: shape.LabelHostname, Value: n.Hostname},
+		}, s.Profiles[n.Profile].Labels...))
 		for _, p := range n.Pods {
 			room = room.Sub(s.Classes[p.Class].Requests)
 			if p.Role != shape.Movable {
@@ -255,7 +262,10 @@ func CheckMove(s shape.Snapshot, m refit.Move) error {
 		}
 	}
 	if price != m.Price || d.Price != m.Instead || m.Pods != evicted {
-		return fmt.Errorf("the move says %s to %s for %d pods; it is %s to %s for %d", m.Price, m.Instead, m.Pods, price, d.Price, evicted)
+		return fmt.Errorf(
+			"the move says %s to %s for %d pods; it is %s to %s for %d", m.Price, m.Instead, m.Pods, price, d.Price,
+			evicted,
+		)
 	}
 	return Check(s, engine.Policy{}, d)
 }

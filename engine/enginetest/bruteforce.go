@@ -125,7 +125,8 @@ func (b *brute) cheapest(group []*shape.Class, zone string) (price shape.Money, 
 			it := b.c.s.Types[i]
 			for k := range it.Offerings {
 				o := &it.Offerings[k]
-				if o.Available && (zone == "" || o.Zone == zone) && (price < 0 || o.Price < price) && b.holds(p, it, o, group) {
+				if o.Available && (zone == "" || o.Zone == zone) && (price < 0 || o.Price < price) &&
+					b.holds(p, it, o, group) {
 					price = o.Price
 				}
 			}
@@ -195,7 +196,9 @@ func Tiny() *rapid.Generator[shape.Snapshot] {
 				p.Taints = []shape.Taint{{Key: "team", Value: "x", Effect: shape.NoSchedule}}
 			}
 			if i == 0 && g.chance("pool zone") {
-				p.Requirements = []shape.Requirement{{Key: shape.LabelZone, Operator: shape.NotIn, Values: []string{"b"}}}
+				p.Requirements = []shape.Requirement{
+					{Key: shape.LabelZone, Operator: shape.NotIn, Values: []string{"b"}},
+				}
 			}
 			w.Pool(p)
 		}

@@ -27,8 +27,8 @@ func (r *runner) define(what, name string, a *args) error {
 	return fmt.Errorf("unknown command %q", what)
 }
 
-// offer reads one instance type in zones= at capacity= with one price=. Further offers of the same name are more offerings of
-// that type; extra.key= is a label of theirs.
+// offer reads one instance type in zones= at capacity= with one price=. Further offers of the same name are more
+// offerings of that type; extra.key= is a label of theirs.
 func (r *runner) offer(name string, a *args) error {
 	v, err := a.vector(110)
 	if err != nil {
@@ -38,8 +38,10 @@ func (r *runner) offer(name string, a *args) error {
 	if err != nil {
 		return err
 	}
-	it := shape.InstanceType{Name: name, Capacity: v, Allocatable: v}
-	labels := append(a.labels(), shape.Label{Key: shape.LabelArch, Value: a.get("arch", "amd64")}, shape.Label{Key: shape.LabelInstanceType, Value: name})
+	it := shape.InstanceType{Name: name, Capacity: v, Allocatable: v, LastResort: a.has("lastresort")}
+	labels := append(a.labels(), shape.Label{
+		Key: shape.LabelArch, Value: a.get("arch", "amd64"),
+	}, shape.Label{Key: shape.LabelInstanceType, Value: name})
 	for _, l := range labels {
 		it.Requirements = append(it.Requirements, shape.Requirement{Key: l.Key, Values: strings.Split(l.Value, "|")})
 	}
@@ -52,7 +54,9 @@ func (r *runner) offer(name string, a *args) error {
 		}
 		it.Attachable = append(it.Attachable, shape.Amount{Resource: driver, Value: int64(count)})
 	}
-	o := shape.Offering{Price: shape.Dollars(price), Available: !a.has("unavailable"), Reservation: a.get("reservation", "")}
+	o := shape.Offering{
+		Price: shape.Dollars(price), Available: !a.has("unavailable"), Reservation: a.get("reservation", ""),
+	}
 	extra := map[string]string{}
 	for _, p := range a.prefixed("extra.") {
 		extra[longKey(p[0])] = p[1]
@@ -120,8 +124,13 @@ func (r *runner) node(name string, a *args) error {
 	if err != nil {
 		return err
 	}
-	n := shape.Node{Name: name, Hostname: a.get("hostname", name), Allocatable: v, Pool: a.get("pool", ""), Zone: a.get("zone", "a"), InstanceType: a.get("type", "")}
-	stages := map[string]shape.Stage{"launching": shape.Launching, "joined": shape.Joined, "ready": shape.Ready, "leaving": shape.Leaving}
+	n := shape.Node{
+		Name: name, Hostname: a.get("hostname", name), Allocatable: v, Pool: a.get("pool", ""),
+		Zone: a.get("zone", "a"), InstanceType: a.get("type", ""),
+	}
+	stages := map[string]shape.Stage{
+		"launching": shape.Launching, "joined": shape.Joined, "ready": shape.Ready, "leaving": shape.Leaving,
+	}
 	stage, ok := stages[a.get("stage", "ready")]
 	if !ok {
 		return fmt.Errorf("unknown stage %q", a.get("stage", ""))
@@ -135,7 +144,9 @@ func (r *runner) node(name string, a *args) error {
 		}
 		n.Attachable = append(n.Attachable, shape.Amount{Resource: driver, Value: int64(c)})
 	}
-	labels := append(a.labels(), shape.Label{Key: shape.LabelZone, Value: n.Zone}, shape.Label{Key: shape.LabelArch, Value: a.get("arch", "amd64")})
+	labels := append(a.labels(), shape.Label{
+		Key: shape.LabelZone, Value: n.Zone,
+	}, shape.Label{Key: shape.LabelArch, Value: a.get("arch", "amd64")})
 	if n.Pool != "" {
 		labels = append(labels, shape.Label{Key: shape.LabelNodePool, Value: n.Pool})
 	}

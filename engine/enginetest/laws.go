@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/require"
@@ -16,7 +17,24 @@ func Check(s shape.Snapshot, p engine.Policy, d engine.Decision) error {
 	for i := range s.Pods {
 		c.pods[s.Pods[i].ID] = s.Classes[s.Pods[i].Class]
 	}
-	for _, law := range []func() error{c.everyPodOnce, c.existingNodes, c.newNodes, c.limits, c.minValues, c.prices} {
+	for _, law := range []func() error{
+		c.everyPodOnce, c.existingNodes, c.newNodes, c.limits, c.minValues, c.prices, c.claims,
+	} {
+		if err := law(); err != nil {
+			return err
+		}
+	}
+	return c.neighbours()
+}
+
+// CheckPlaces is Check for a plan of which only the places and one option of each new node are known, by whomever it
+// was made.
+func CheckPlaces(s shape.Snapshot, d engine.Decision) error {
+	c := &checker{s: s, d: d, pods: map[shape.PodID]*shape.Class{}, seen: map[shape.PodID]string{}}
+	for i := range s.Pods {
+		c.pods[s.Pods[i].ID] = s.Classes[s.Pods[i].Class]
+	}
+	for _, law := range []func() error{c.existingNodes, c.newNodes, c.limits} {
 		if err := law(); err != nil {
 			return err
 		}
@@ -87,7 +105,9 @@ func (c *checker) existingNodes() error {
 			room = room.Sub(c.s.Classes[p.Class].Requests)
 		}
 		sum := shape.Vector{}
-		labels := append([]shape.Label{{Key: shape.LabelHostname, Value: n.Hostname}}, c.s.Profiles[n.Profile].Labels...)
+		labels := append([]shape.Label{
+			{Key: shape.LabelHostname, Value: n.Hostname},
+		}, c.s.Profiles[n.Profile].Labels...)
 		for _, id := range placed[n.Name] {
 			sum = sum.Add(c.pods[id].Requests)
 			if err := suits(c.pods[id], labelMap(labels), c.s.Profiles[n.Profile].Taints, n.Name); err != nil {
@@ -114,7 +134,9 @@ func suits(c *shape.Class, labels []shape.Label, taints []shape.Taint, name stri
 	if key, ok := require.New(c.NodeSelector).HasLabels(labels); !ok {
 		return fmt.Errorf("node selector %s does not hold", key)
 	}
-	for what, terms := range map[string][]shape.NodeTerm{"node affinity": c.NodeTerms, "volume topology": c.VolumeTerms} {
+	for what, terms := range map[string][]shape.NodeTerm{
+		"node affinity": c.NodeTerms, "volume topology": c.VolumeTerms, "what was bought in vain": c.Untried,
+	} {
 		held := len(terms) == 0
 		for _, t := range terms {
 			held = held || require.TermMatches(t, labels, name)
@@ -127,7 +149,8 @@ func suits(c *shape.Class, labels []shape.Label, taints []shape.Taint, name stri
 		ok := taint.Effect == shape.PreferNoSchedule
 		for _, t := range c.Tolerations {
 			key := t.Key == taint.Key || t.Key == "" && t.Exists
-			ok = ok || key && (t.Exists || t.Value == taint.Value) && (t.Effect == shape.AnyEffect || t.Effect == taint.Effect)
+			ok = ok || key && (t.Exists || t.Value == taint.Value) && (t.Effect == shape.AnyEffect ||
+				t.Effect == taint.Effect)
 		}
 		if !ok {
 			return fmt.Errorf("taint %s is not tolerated", taint.Key)
@@ -162,13 +185,18 @@ func (c *checker) newNodes() error {
 				}
 			}
 			if what, short := sum.Short(room); short {
-				return fmt.Errorf("%s on %s has too little %s: %d of %d", n.ID, o.Type, what, sum.Get(what), room.Get(what))
+				return fmt.Errorf(
+					"%s on %s has too little %s: %d of %d", n.ID, o.Type, what, sum.Get(what), room.Get(what),
+				)
 			}
 			for _, id := range n.Pods {
 				if err := suits(c.pods[id], labels, pool.Taints, "new-"+n.ID); err != nil {
 					return fmt.Errorf("%s on %s as %+v: %w", id, n.ID, o, err)
 				}
 			}
+		}
+		if err := c.remains(n, pool); err != nil {
+			return err
 		}
 		if err := c.launched(n, pool, sum); err != nil {
 			return err
@@ -177,15 +205,34 @@ func (c *checker) newNodes() error {
 	return nil
 }
 
-// launched holds what a claim may be launched from, by what it requires, against its pods: the cloud combines types, zones
-// and capacity types as it likes.
+// remains holds that a node is not planned for a machine that its launch leaves out: of types of last resort there are
+// either none or nothing but them. Launches that must keep several values of a label leave nothing out.
+func (c *checker) remains(n engine.NewNode, pool *shape.Pool) error {
+	if slices.ContainsFunc(pool.Requirements, func(r shape.Requirement) bool { return r.MinValues > 0 }) {
+		return nil
+	}
+	last := 0
+	for _, o := range n.Options {
+		if it, _ := c.offering(pool, o); it != nil && it.LastResort {
+			last++
+		}
+	}
+	if last > 0 && last < len(n.Options) {
+		return fmt.Errorf("%s has %d options of last resort among %d", n.ID, last, len(n.Options))
+	}
+	return nil
+}
+
+// launched holds what a claim may be launched from, by what it requires, against its pods: the cloud combines types,
+// zones and capacity types as it likes.
 func (c *checker) launched(n engine.NewNode, pool *shape.Pool, sum shape.Vector) error {
 	wanted := require.New(n.Requirements)
 	for _, i := range pool.Types {
 		it := c.s.Types[i]
 		for k := range it.Offerings {
 			o := &it.Offerings[k]
-			fits := o.Available && n.Options[0].Reservation == o.Reservation && wanted.Get(shape.LabelInstanceType).Has(it.Name) &&
+			fits := o.Available && n.Options[0].Reservation == o.Reservation &&
+				wanted.Get(shape.LabelInstanceType).Has(it.Name) &&
 				wanted.Get(shape.LabelZone).Has(o.Zone) && wanted.Get(shape.LabelCapacityType).Has(o.CapacityType)
 			for _, l := range o.Extra {
 				fits = fits && wanted.Get(l.Key).Has(l.Value)
@@ -195,11 +242,16 @@ func (c *checker) launched(n engine.NewNode, pool *shape.Pool, sum shape.Vector)
 			}
 			labels := c.labels(pool, it, o, n)
 			if what, short := sum.Short(it.Allocatable); short {
-				return fmt.Errorf("%s may be launched on %s in %s, which has too little %s", n.ID, it.Name, o.Zone, what)
+				return fmt.Errorf(
+					"%s may be launched on %s in %s, which has too little %s", n.ID, it.Name, o.Zone, what,
+				)
 			}
 			for _, id := range n.Pods {
 				if err := suits(c.pods[id], labels, pool.Taints, "new-"+n.ID); err != nil {
-					return fmt.Errorf("%s on %s, which may be launched as %s in %s with %v: %w", id, n.ID, it.Name, o.Zone, o.Extra, err)
+					return fmt.Errorf(
+						"%s on %s, which may be launched as %s in %s with %v: %w", id, n.ID, it.Name, o.Zone, o.Extra,
+						err,
+					)
 				}
 			}
 		}
@@ -221,7 +273,8 @@ func (c *checker) offering(p *shape.Pool, o engine.Option) (*shape.InstanceType,
 		it := c.s.Types[i]
 		for k := range it.Offerings {
 			f := &it.Offerings[k]
-			if it.Name == o.Type && f.Zone == o.Zone && f.CapacityType == o.CapacityType && f.Reservation == o.Reservation && f.Price == o.Price {
+			if it.Name == o.Type && f.Zone == o.Zone && f.CapacityType == o.CapacityType &&
+				f.Reservation == o.Reservation && f.Price == o.Price {
 				return it, f
 			}
 		}
@@ -246,7 +299,10 @@ func (c *checker) labels(p *shape.Pool, it *shape.InstanceType, o *shape.Offerin
 	for _, l := range p.Labels {
 		m[l.Key] = l.Value
 	}
-	m[shape.LabelZone], m[shape.LabelCapacityType], m[shape.LabelInstanceType], m[shape.LabelNodePool] = o.Zone, o.CapacityType, it.Name, p.Name
+	m[shape.LabelZone] = o.Zone
+	m[shape.LabelCapacityType] = o.CapacityType
+	m[shape.LabelInstanceType] = it.Name
+	m[shape.LabelNodePool] = p.Name
 	m[shape.LabelHostname] = "new-" + n.ID
 	for _, l := range o.Extra {
 		m[l.Key] = l.Value
@@ -282,8 +338,8 @@ func (c *checker) limits() error {
 	return nil
 }
 
-// minValues counts what the options of each new node are of: what its pool asks for, or what the node's own requirements
-// do if the policy lets them be lowered.
+// minValues counts what the options of each new node are of: what its pool asks for, or what the node's own
+// requirements do if the policy lets them be lowered.
 func (c *checker) minValues() error {
 	for _, n := range c.d.Open {
 		if n.Options[0].Reservation != "" {
@@ -311,7 +367,10 @@ func (c *checker) minValues() error {
 			}
 		}
 		if relaxed != n.Relaxed || relaxed && c.policy.MinValues == engine.MinValuesStrict {
-			return fmt.Errorf("%s: minValues of pool %s relaxed: %t, said to be %t, policy %d", n.ID, n.Pool, relaxed, n.Relaxed, c.policy.MinValues)
+			return fmt.Errorf(
+				"%s: minValues of pool %s relaxed: %t, said to be %t, policy %d", n.ID, n.Pool, relaxed, n.Relaxed,
+				c.policy.MinValues,
+			)
 		}
 	}
 	return nil

@@ -30,7 +30,8 @@ func (c *checker) neighbours() error {
 			}
 		}
 		for j := range seats[:i] {
-			if seats[i].node == seats[j].node && (seats[i].fresh || seats[j].fresh) && portsCollide(seats[i].class, seats[j].class) {
+			if seats[i].node == seats[j].node && (seats[i].fresh || seats[j].fresh) &&
+				portsCollide(seats[i].class, seats[j].class) {
 				return fmt.Errorf("%s and %s use the same host port on %s", seats[i].id, seats[j].id, seats[i].node)
 			}
 		}
@@ -53,7 +54,9 @@ func (c *checker) seats() []seat {
 		moving[p.ID] = p.From != ""
 	}
 	for _, n := range c.s.Nodes {
-		labels[n.Name] = labelMap(append([]shape.Label{{Key: shape.LabelHostname, Value: n.Hostname}}, c.s.Profiles[n.Profile].Labels...))
+		labels[n.Name] = labelMap(append([]shape.Label{
+			{Key: shape.LabelHostname, Value: n.Hostname},
+		}, c.s.Profiles[n.Profile].Labels...))
 		for _, p := range n.Pods {
 			if !moving[p.ID] {
 				out = append(out, seat{p.ID, c.s.Classes[p.Class], n.Name, labels[n.Name], false})
@@ -69,6 +72,11 @@ func (c *checker) seats() []seat {
 		l := c.labels(p, it, off, n)
 		for _, id := range n.Pods {
 			out = append(out, seat{id, c.pods[id], n.ID, l, true})
+		}
+		for _, ds := range c.s.DaemonSets {
+			if class := c.s.Classes[ds.Class]; suits(class, l, p.Taints, n.ID) == nil {
+				out = append(out, seat{shape.PodID("daemon " + ds.Name), class, n.ID, l, false})
+			}
 		}
 	}
 	return out
@@ -94,7 +102,8 @@ func (c *checker) term(seats []seat, own *seat, term *shape.PodTerm) error {
 		}
 		// A pod that counts itself may be the first; others that are counted may have come later.
 		d, has := shape.LabelValue(seats[j].label, term.Key)
-		anywhere = anywhere || has && (!seats[j].fresh || seats[j].class == own.class && d != domain && alone(seats, &seats[j], term, d))
+		anywhere = anywhere || has && (!seats[j].fresh || seats[j].class == own.class && d != domain &&
+			alone(seats, &seats[j], term, d))
 		if has && ok && d == domain {
 			found = true
 			if term.Anti && (own.fresh || seats[j].fresh) {
@@ -132,6 +141,9 @@ func portsCollide(a, b *shape.Class) bool {
 }
 
 func (c *checker) skew(seats []seat, own *seat, sp *shape.Spread) error {
+	if len(sp.Selector.Requirements) == 0 {
+		return nil // kube-scheduler counts no pods for a selector that all would match
+	}
 	count := map[string]int32{}
 	for j := range seats {
 		if seats[j].class.Namespace != own.class.Namespace || !require.Selects(sp.Selector, seats[j].class.Labels) {
@@ -163,7 +175,14 @@ func (c *checker) skew(seats []seat, own *seat, sp *shape.Spread) error {
 	if sp.MinDomains > int32(len(count)) {
 		least = 0
 	}
-	for _, n := range count {
+	there := map[string]bool{}
+	for _, n := range c.s.Nodes {
+		there[n.Hostname] = true
+	}
+	for d, n := range count {
+		if sp.Key == shape.LabelHostname && there[domain] && !there[d] {
+			continue // pods do not wait for nodes that are to be bought
+		}
 		least = min(least, n)
 	}
 	if most-least > sp.MaxSkew {

@@ -10,7 +10,9 @@ import (
 
 // class reads what a line says about a pod.
 func (a *args) class() (c shape.Class, err error) {
-	c = shape.Class{Namespace: a.get("ns", "default"), Labels: a.labels(), Buffer: a.has("buffer"), Refused: a.get("refused", "")}
+	c = shape.Class{
+		Namespace: a.get("ns", "default"), Labels: a.labels(), Buffer: a.has("buffer"), Refused: a.get("refused", ""),
+	}
 	if c.Requests, err = a.vector(1); err != nil {
 		return c, err
 	}
@@ -30,13 +32,18 @@ func (a *args) class() (c shape.Class, err error) {
 	if c.VolumeTerms, err = nodeTerms(a.get("volume", "")); err != nil {
 		return c, err
 	}
+	if err := a.bindings(&c); err != nil {
+		return c, err
+	}
 	if err := a.neighbours(&c); err != nil {
 		return c, err
 	}
 	for _, text := range a.all("tolerate") {
 		body, effect, _ := strings.Cut(text, ":")
 		k, v, equal := strings.Cut(body, "=")
-		e := map[string]shape.Effect{"NoSchedule": shape.NoSchedule, "NoExecute": shape.NoExecute, "PreferNoSchedule": shape.PreferNoSchedule}[effect]
+		e := map[string]shape.Effect{
+			"NoSchedule": shape.NoSchedule, "NoExecute": shape.NoExecute, "PreferNoSchedule": shape.PreferNoSchedule,
+		}[effect]
 		c.Tolerations = append(c.Tolerations, shape.Toleration{Key: k, Value: v, Exists: !equal, Effect: e})
 	}
 	for _, text := range a.all("port") {
@@ -65,7 +72,9 @@ func (a *args) class() (c shape.Class, err error) {
 		if err != nil {
 			return c, err
 		}
-		c.PreferredNodes = append(c.PreferredNodes, shape.PreferredNodes{Weight: int32(n), Term: shape.NodeTerm{Labels: reqs}})
+		c.PreferredNodes = append(c.PreferredNodes, shape.PreferredNodes{
+			Weight: int32(n), Term: shape.NodeTerm{Labels: reqs},
+		})
 	}
 	return c, nil
 }

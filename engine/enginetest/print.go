@@ -42,7 +42,9 @@ func Print(s shape.Snapshot, d engine.Decision, options bool) string {
 			relaxed = " minValues relaxed"
 		}
 		fmt.Fprintf(&b, "open %s %s %s %s cpu %s mem %s%s: %s\n", n.ID, n.Pool, where, n.Price,
-			explain.Amount(shape.CPU, n.Requests.CPU), explain.Amount(shape.Memory, n.Requests.Memory), relaxed, strings.Join(names, " "))
+			explain.Amount(
+				shape.CPU, n.Requests.CPU,
+			), explain.Amount(shape.Memory, n.Requests.Memory), relaxed, strings.Join(names, " "))
 		if options {
 			printOptions(&b, n)
 		}

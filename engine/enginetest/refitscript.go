@@ -24,7 +24,9 @@ func (r *runner) bought(n *shape.Node, p *shape.Profile, a *args) error {
 			}
 			n.Claim, n.Allocatable, n.Price, n.CapacityType = n.Name, it.Allocatable, o.Price, capacity
 			n.Pool = a.get("pool", "general")
-			labels := map[string]string{shape.LabelNodePool: n.Pool, shape.LabelInstanceType: it.Name, shape.LabelCapacityType: capacity}
+			labels := map[string]string{
+				shape.LabelNodePool: n.Pool, shape.LabelInstanceType: it.Name, shape.LabelCapacityType: capacity,
+			}
 			for _, l := range p.Labels {
 				labels[l.Key] = l.Value
 			}
@@ -45,7 +47,10 @@ func (r *runner) refitPolicy(list []string) (refit.Policy, error) {
 	a := parseArgs(list)
 	p := refit.DefaultPolicy()
 	p.Plan = r.policy
-	modes := map[string]refit.Mode{"never": refit.Never, "empty": refit.WhenEmpty, "underutilized": refit.WhenUnderutilized, "balanced": refit.Balanced}
+	modes := map[string]refit.Mode{
+		"never": refit.Never, "empty": refit.WhenEmpty, "underutilized": refit.WhenUnderutilized,
+		"balanced": refit.Balanced,
+	}
 	mode, ok := modes[a.get("mode", "underutilized")]
 	if !ok {
 		return p, fmt.Errorf("unknown mode %q", a.get("mode", ""))

@@ -73,7 +73,10 @@ func (r *runner) block(lines []string) (string, error) {
 	return out, nil
 }
 
-var commands = map[string]bool{"offer": true, "pool": true, "node": true, "run": true, "daemon": true, "policy": true, "plan": true, "refit": true, "explain": true}
+var commands = map[string]bool{
+	"offer": true, "pool": true, "node": true, "run": true, "daemon": true, "policy": true, "plan": true, "refit": true,
+	"explain": true,
+}
 
 func (r *runner) command(w []string) (string, error) {
 	switch w[0] {

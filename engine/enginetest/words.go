@@ -173,7 +173,10 @@ func (a *args) vector(pods int64) (shape.Vector, error) {
 	for _, field := range []struct {
 		word, resource string
 		to             *int64
-	}{{"cpu", shape.CPU, &v.CPU}, {"mem", shape.Memory, &v.Memory}, {"disk", shape.Ephemeral, &v.Ephemeral}, {"pods", shape.Pods, &v.Pods}} {
+	}{
+		{"cpu", shape.CPU, &v.CPU}, {"mem", shape.Memory, &v.Memory}, {"disk", shape.Ephemeral, &v.Ephemeral},
+		{"pods", shape.Pods, &v.Pods},
+	} {
 		if text := a.get(field.word, ""); text != "" {
 			n, err := amount(field.resource, text)
 			if err != nil {
@@ -207,7 +210,9 @@ func (a *args) taints() ([]shape.Taint, error) {
 	for _, text := range a.all("taint") {
 		body, effect, _ := strings.Cut(text, ":")
 		k, v, _ := strings.Cut(body, "=")
-		e, ok := map[string]shape.Effect{"NoSchedule": shape.NoSchedule, "NoExecute": shape.NoExecute, "PreferNoSchedule": shape.PreferNoSchedule}[effect]
+		e, ok := map[string]shape.Effect{
+			"NoSchedule": shape.NoSchedule, "NoExecute": shape.NoExecute, "PreferNoSchedule": shape.PreferNoSchedule,
+		}[effect]
 		if !ok {
 			return nil, fmt.Errorf("%q is no taint", text)
 		}

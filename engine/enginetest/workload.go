@@ -63,13 +63,17 @@ func Diverse(pods, types int) shape.Snapshot {
 		case 1:
 			c.Spread = []shape.Spread{{Key: shape.LabelZone, MaxSkew: 1, Hard: true, Selector: one(letters[d.roll(7)])}}
 		case 2:
-			c.Spread = []shape.Spread{{Key: shape.LabelHostname, MaxSkew: 1, Hard: true, Selector: one(letters[d.roll(7)])}}
+			c.Spread = []shape.Spread{
+				{Key: shape.LabelHostname, MaxSkew: 1, Hard: true, Selector: one(letters[d.roll(7)])},
+			}
 		case 3:
 			label = "near-" + label
 			c.Affinity = []shape.PodTerm{{Key: shape.LabelZone, Namespaces: []string{"default"}, Selector: one(label)}}
 		case 4:
 			label = "apart"
-			c.Affinity = []shape.PodTerm{{Key: shape.LabelHostname, Anti: true, Namespaces: []string{"default"}, Selector: one(label)}}
+			c.Affinity = []shape.PodTerm{
+				{Key: shape.LabelHostname, Anti: true, Namespaces: []string{"default"}, Selector: one(label)},
+			}
 		}
 		c.Labels = []shape.Label{{Key: "my-label", Value: label}}
 		w.Pod(shape.PodID(fmt.Sprintf("default/pod-%06d", i)), c)
@@ -89,21 +93,35 @@ func Busy(pods, nodes, types int) shape.Snapshot {
 		c := shape.Class{Namespace: "default"}
 		c.Requests = shape.Vector{CPU: int64(1+d.roll(16)) * 250, Memory: int64(1+d.roll(16)) << 29, Pods: 1}
 		if d.roll(10) == 0 {
-			c.NodeSelector = []shape.Requirement{{Key: shape.LabelZone, Values: []string{fmt.Sprintf("zone-%d", 1+d.roll(3))}}}
+			c.NodeSelector = []shape.Requirement{
+				{Key: shape.LabelZone, Values: []string{fmt.Sprintf("zone-%d", 1+d.roll(3))}},
+			}
 		}
 		return c
 	}
 	for i := range nodes {
 		zone := fmt.Sprintf("zone-%d", 1+i%3)
-		n := shape.Node{Name: fmt.Sprintf("node-%06d", i), Hostname: fmt.Sprintf("node-%06d", i), Pool: "general", Zone: zone, Stage: shape.Ready, InstanceType: "fake-032",
+		n := shape.Node{Name: fmt.Sprintf(
+			"node-%06d", i,
+		), Hostname: fmt.Sprintf(
+			"node-%06d", i,
+		), Pool: "general", Zone: zone, Stage: shape.Ready, InstanceType: "fake-032",
 			Allocatable: shape.Vector{CPU: 32_000, Memory: 64 << 30, Pods: 110}}
-		n.Profile = w.Profile(shape.Profile{Labels: []shape.Label{{Key: shape.LabelNodePool, Value: "general"}, {Key: shape.LabelArch, Value: "amd64"}, {Key: shape.LabelOS, Value: "linux"}, {Key: shape.LabelInstanceType, Value: "fake-032"}, {Key: shape.LabelZone, Value: zone}}})
+		n.Profile = w.Profile(shape.Profile{
+			Labels: []shape.Label{
+				{Key: shape.LabelNodePool, Value: "general"}, {Key: shape.LabelArch, Value: "amd64"},
+				{Key: shape.LabelOS, Value: "linux"}, {Key: shape.LabelInstanceType, Value: "fake-032"},
+				{Key: shape.LabelZone, Value: zone},
+			},
+		})
 		used := shape.Vector{}
 		n.Requested = &used // as a mirror keeps it
 		for k := range 12 {
 			c := class()
 			c.NodeSelector = nil
-			n.Pods = append(n.Pods, shape.Pod{ID: shape.PodID(fmt.Sprintf("default/run-%06d-%02d", i, k)), Class: w.Class(c), EvictionCost: 1000})
+			n.Pods = append(n.Pods, shape.Pod{
+				ID: shape.PodID(fmt.Sprintf("default/run-%06d-%02d", i, k)), Class: w.Class(c), EvictionCost: 1000,
+			})
 			used = used.Add(c.Requests)
 		}
 		w.Node(n)
@@ -126,19 +144,31 @@ func Running(nodes, pods, types int) shape.Snapshot {
 		size := sizes[d.roll(len(sizes))]
 		zone := fmt.Sprintf("zone-%d", 1+i%3)
 		name := fmt.Sprintf("fake-%03d", size)
-		n := shape.Node{Name: fmt.Sprintf("node-%06d", i), Hostname: fmt.Sprintf("node-%06d", i), Pool: "general", Claim: fmt.Sprintf("node-%06d", i), Zone: zone, Stage: shape.Ready,
+		n := shape.Node{Name: fmt.Sprintf(
+			"node-%06d", i,
+		), Hostname: fmt.Sprintf(
+			"node-%06d", i,
+		), Pool: "general", Claim: fmt.Sprintf("node-%06d", i), Zone: zone, Stage: shape.Ready,
 			InstanceType: name, CapacityType: shape.OnDemand, Price: shape.Dollars(float64(size) * 0.045),
-			Allocatable: shape.Vector{CPU: int64(size)*1000 - 100, Memory: int64(size)<<31 - 10<<20, Pods: int64(size) * 10, Ephemeral: 20 << 30}}
+			Allocatable: shape.Vector{
+				CPU: int64(size)*1000 - 100, Memory: int64(size)<<31 - 10<<20, Pods: int64(size) * 10,
+				Ephemeral: 20 << 30,
+			}}
 		n.Profile = w.Profile(shape.Profile{Labels: []shape.Label{
-			{Key: shape.LabelCapacityType, Value: shape.OnDemand}, {Key: shape.LabelNodePool, Value: "general"}, {Key: shape.LabelArch, Value: "amd64"}, {Key: shape.LabelOS, Value: "linux"},
+			{Key: shape.LabelCapacityType, Value: shape.OnDemand}, {Key: shape.LabelNodePool, Value: "general"},
+			{Key: shape.LabelArch, Value: "amd64"}, {Key: shape.LabelOS, Value: "linux"},
 			{Key: shape.LabelInstanceType, Value: name}, {Key: shape.LabelZone, Value: zone}}})
 		used := shape.Vector{}
 		n.Requested = &used
 		for k := range each {
 			app := d.roll(60)
-			c := shape.Class{Namespace: "default", Labels: []shape.Label{{Key: "app", Value: fmt.Sprintf("app-%02d", app)}}}
+			c := shape.Class{
+				Namespace: "default", Labels: []shape.Label{{Key: "app", Value: fmt.Sprintf("app-%02d", app)}},
+			}
 			share := int64(size) * 1000 * 2 / 3 / int64(each)
-			c.Requests = shape.Vector{CPU: share/2 + int64(app%5)*share/4, Memory: (share/2 + int64(app%7)*share/6) << 21, Pods: 1}
+			c.Requests = shape.Vector{
+				CPU: share/2 + int64(app%5)*share/4, Memory: (share/2 + int64(app%7)*share/6) << 21, Pods: 1,
+			}
 			own := shape.Selector{Requirements: []shape.Requirement{{Key: "app", Values: []string{c.Labels[0].Value}}}}
 			if app%10 == 0 {
 				c.Spread = []shape.Spread{{Key: shape.LabelZone, MaxSkew: 5, Hard: true, Selector: own}}
@@ -146,7 +176,9 @@ func Running(nodes, pods, types int) shape.Snapshot {
 			if app%10 == 1 {
 				c.Spread = []shape.Spread{{Key: shape.LabelHostname, MaxSkew: 3, Hard: true, Selector: own}}
 			}
-			n.Pods = append(n.Pods, shape.Pod{ID: shape.PodID(fmt.Sprintf("default/run-%06d-%02d", i, k)), Class: w.Class(c), EvictionCost: 1000})
+			n.Pods = append(n.Pods, shape.Pod{
+				ID: shape.PodID(fmt.Sprintf("default/run-%06d-%02d", i, k)), Class: w.Class(c), EvictionCost: 1000,
+			})
 			used = used.Add(c.Requests)
 		}
 		w.Node(n)

@@ -94,7 +94,10 @@ func (w *World) Snapshot() shape.Snapshot {
 	if len(w.pools) == 0 {
 		w.pools = append(w.pools, &shape.Pool{Name: "general"})
 	}
-	s := shape.Snapshot{Now: epoch, Classes: w.classes, Profiles: w.profiles, Pods: slices.Clone(w.pods), Nodes: w.nodes, Pools: w.pools, Types: w.types, DaemonSets: w.daemons}
+	s := shape.Snapshot{
+		Now: epoch, Classes: w.classes, Profiles: w.profiles, Pods: slices.Clone(w.pods), Nodes: w.nodes,
+		Pools: w.pools, Types: w.types, DaemonSets: w.daemons,
+	}
 	for _, p := range s.Pools {
 		p.Types = p.Types[:0]
 		for i := range s.Types {

@@ -79,10 +79,25 @@ func (t *Tree) groups() string {
 	return strings.Join(words, ", ")
 }
 
+// plain are what reasons are called that have no detail.
+var plain = map[feasible.Kind]string{
+	feasible.InVain:      "no larger than a node that was bought in vain",
+	feasible.Unavailable: "not available just now",
+	feasible.Full:        "reservation full",
+	feasible.Later:       "left for the next plan",
+	feasible.Leaving:     "being deleted",
+	feasible.NoPools:     "no NodePool",
+}
+
 // Words are what a reason is called and its detail, which may be empty.
 func Words(r feasible.Reason) (title, detail string) {
+	if title, ok := plain[r.Kind]; ok {
+		return title, ""
+	}
 	amounts := func(have string) string {
-		return fmt.Sprintf("needs %s %s, %s %s", Amount(r.Resource, r.Need), r.Resource, have, Amount(r.Resource, r.Have))
+		return fmt.Sprintf(
+			"needs %s %s, %s %s", Amount(r.Resource, r.Need), r.Resource, have, Amount(r.Resource, r.Have),
+		)
 	}
 	switch r.Kind {
 	case feasible.TooSmall:
@@ -110,8 +125,6 @@ func Words(r feasible.Reason) (title, detail string) {
 		return "host port taken", r.Key
 	case feasible.NoAttach:
 		return "no slot for a volume", fmt.Sprintf("%s: needs %d, has %d", r.Key, r.Need, r.Have)
-	case feasible.Unavailable:
-		return "not available just now", ""
 	case feasible.OverLimit:
 		return "over the pool's limit", amounts("left")
 	case feasible.NotReady:
@@ -120,14 +133,8 @@ func Words(r feasible.Reason) (title, detail string) {
 		return "excluded by the pool", "wants " + r.Want
 	case feasible.TooFewTypes:
 		return "too few choices", fmt.Sprintf("%s: needs %d different values, has %d", r.Key, r.Need, r.Have)
-	case feasible.Later:
-		return "left for the next plan", ""
-	case feasible.Leaving:
-		return "being deleted", ""
 	case feasible.Refused:
 		return "refused", r.Want
-	case feasible.NoPools:
-		return "no NodePool", ""
 	}
 	return string(r.Kind), ""
 }

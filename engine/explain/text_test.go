@@ -12,13 +12,25 @@ import (
 func sample() Tree {
 	pool := Tree{Subject: "pool general", Noun: "offerings", Of: 41}
 	for i := range 38 {
-		pool.Add(feasible.Reason{Kind: feasible.TooSmall, Resource: shape.Memory, Need: 96 << 30, Have: int64(i+1) << 30})
+		pool.Add(feasible.Reason{
+			Kind: feasible.TooSmall, Resource: shape.Memory, Need: 96 << 30, Have: int64(i+1) << 30,
+		})
 	}
 	for range 3 {
-		pool.Add(feasible.Reason{Kind: feasible.WrongVolume, Key: shape.LabelZone, Want: "topology.kubernetes.io/zone In b"})
+		pool.Add(feasible.Reason{
+			Kind: feasible.WrongVolume, Key: shape.LabelZone, Want: "topology.kubernetes.io/zone In b",
+		})
 	}
 	pool.Sort()
-	return Tree{Subject: "default/db-0", Children: []Tree{pool, {Subject: "pool spare", Groups: []Group{{1, feasible.Reason{Kind: feasible.NotReady, Want: "EC2NodeClass spare not found"}}}}}}
+	return Tree{
+		Subject: "default/db-0",
+		Children: []Tree{
+			pool,
+			{Subject: "pool spare", Groups: []Group{
+				{1, feasible.Reason{Kind: feasible.NotReady, Want: "EC2NodeClass spare not found"}},
+			}},
+		},
+	}
 }
 
 func TestText(t *testing.T) {
@@ -39,7 +51,9 @@ func TestText(t *testing.T) {
 func TestSentenceFitsOneLine(t *testing.T) {
 	t.Parallel()
 	tree := sample()
-	want := "pool general: 38 too small (needs 96Gi memory, largest has 38Gi), 3 volume out of reach (wants topology.kubernetes.io/zone In b); pool spare: pool not ready (EC2NodeClass spare not found)"
+	want := "pool general: 38 too small (needs 96Gi memory, largest has 38Gi), " +
+		"3 volume out of reach (wants topology.kubernetes.io/zone In b); pool spare: " +
+		"pool not ready (EC2NodeClass spare not found)"
 	if diff := cmp.Diff(want, tree.Sentence()); diff != "" {
 		t.Errorf("Sentence: -want +got\n%s", diff)
 	}
@@ -73,7 +87,9 @@ func TestAmount(t *testing.T) {
 // Taints are written as kubectl takes them.
 func TestTaints(t *testing.T) {
 	t.Parallel()
-	for want, words := range map[string]string{"NoSchedule": "dedicated:NoSchedule", "x:NoExecute": "dedicated=x:NoExecute"} {
+	for want, words := range map[string]string{
+		"NoSchedule": "dedicated:NoSchedule", "x:NoExecute": "dedicated=x:NoExecute",
+	} {
 		if _, got := Words(feasible.Reason{Kind: feasible.Tainted, Key: "dedicated", Want: want}); got != words {
 			t.Errorf("%q is written %q, want %q", want, got, words)
 		}
@@ -82,8 +98,11 @@ func TestTaints(t *testing.T) {
 
 func TestEveryKindHasWords(t *testing.T) {
 	t.Parallel()
-	kinds := []feasible.Kind{feasible.TooSmall, feasible.NoRoom, feasible.WrongLabel, feasible.WrongVolume, feasible.Tainted, feasible.Spread, feasible.Affinity,
-		feasible.AntiAffinity, feasible.PortTaken, feasible.NoAttach, feasible.Unavailable, feasible.OverLimit, feasible.NotReady, feasible.PoolExcludes,
+	kinds := []feasible.Kind{
+		feasible.TooSmall, feasible.NoRoom, feasible.WrongLabel, feasible.WrongVolume, feasible.InVain,
+		feasible.Tainted, feasible.Spread, feasible.Affinity,
+		feasible.AntiAffinity, feasible.PortTaken, feasible.NoAttach, feasible.Unavailable, feasible.OverLimit,
+		feasible.NotReady, feasible.PoolExcludes,
 		feasible.TooFewTypes, feasible.Leaving, feasible.Refused, feasible.NoPools}
 	for _, k := range kinds {
 		if title, _ := Words(feasible.Reason{Kind: k}); title == string(k) {

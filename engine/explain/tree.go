@@ -29,7 +29,8 @@ type Group struct {
 func (t *Tree) Add(r feasible.Reason) {
 	for i := range t.Groups {
 		g := &t.Groups[i]
-		if g.Reason.Kind == r.Kind && g.Reason.Resource == r.Resource && g.Reason.Key == r.Key && g.Reason.Want == r.Want {
+		if g.Reason.Kind == r.Kind && g.Reason.Resource == r.Resource && g.Reason.Key == r.Key &&
+			g.Reason.Want == r.Want {
 			g.Count++
 			if r.Need-r.Have < g.Reason.Need-g.Reason.Have {
 				g.Reason.Need, g.Reason.Have = r.Need, r.Have

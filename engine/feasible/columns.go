@@ -18,9 +18,9 @@ type keyIndex struct {
 }
 
 // buildColumns lists all offerings that a pool names.
-func (t *Table) buildColumns() {
-	used := make([]bool, len(t.snapshot.Types))
-	for _, p := range t.snapshot.Pools {
+func (cp *compiler) buildColumns() {
+	used := make([]bool, len(cp.t.snapshot.Types))
+	for _, p := range cp.t.snapshot.Pools {
 		for _, i := range p.Types {
 			if i >= 0 && int(i) < len(used) {
 				used[i] = true
@@ -28,33 +28,33 @@ func (t *Table) buildColumns() {
 		}
 	}
 	offerings := 0
-	for i, it := range t.snapshot.Types {
+	for i, it := range cp.t.snapshot.Types {
 		if used[i] {
 			offerings += len(it.Offerings)
 		}
 	}
-	t.Columns = make([]Column, 0, offerings)
-	for i, it := range t.snapshot.Types {
+	cp.t.Columns = make([]Column, 0, offerings)
+	for i, it := range cp.t.snapshot.Types {
 		if !used[i] {
 			continue
 		}
-		room := t.Flat(it.Allocatable)
-		t.slots(room, it.Attachable)
+		room := cp.t.Flat(it.Allocatable)
+		cp.t.slots(room, it.Attachable)
 		for j := range it.Offerings {
 			c := Column{Type: it, Offering: &it.Offerings[j], typeIndex: int32(i), room: room}
 			if c.Offering.Allocatable != nil {
-				c.room = t.Flat(*c.Offering.Allocatable)
-				t.slots(c.room, it.Attachable)
+				c.room = cp.t.Flat(*c.Offering.Allocatable)
+				cp.t.slots(c.room, it.Attachable)
 			}
-			t.Columns = append(t.Columns, c)
+			cp.t.Columns = append(cp.t.Columns, c)
 		}
 	}
-	slices.SortFunc(t.Columns, compareColumns)
-	t.Available = bitset.New(len(t.Columns))
-	for i := range t.Columns {
-		t.Reserved = t.Reserved || t.Columns[i].Offering.Reservation != ""
-		if t.Columns[i].Offering.Available {
-			t.Available.Add(i)
+	slices.SortFunc(cp.t.Columns, compareColumns)
+	cp.t.Available = bitset.New(len(cp.t.Columns))
+	for i := range cp.t.Columns {
+		cp.t.Reserved = cp.t.Reserved || cp.t.Columns[i].Offering.Reservation != ""
+		if cp.t.Columns[i].Offering.Available {
+			cp.t.Available.Add(i)
 		}
 	}
 }
@@ -90,7 +90,9 @@ func (c *Column) Label(key string) (v require.Values, ok bool) {
 	if value, found := shape.LabelValue(c.Offering.Extra, key); found {
 		return require.Only(key, value), true
 	}
-	i, found := slices.BinarySearchFunc(c.Type.Requirements, key, func(r shape.Requirement, k string) int { return cmp.Compare(r.Key, k) })
+	i, found := slices.BinarySearchFunc(c.Type.Requirements, key, func(r shape.Requirement, k string) int {
+		return cmp.Compare(r.Key, k)
+	})
 	if !found {
 		return require.Any(key), false
 	}
@@ -153,16 +155,17 @@ func (t *Table) key(key string) *keyIndex {
 	return k
 }
 
-// indexWishes indexes the labels that pools name, before the pools are compiled: nothing but the columns is needed for it.
-func (t *Table) indexWishes() {
-	for _, p := range t.snapshot.Pools {
+// indexWishes indexes the labels that pools name, before the pools are compiled: nothing but the columns is needed for
+// it.
+func (cp *compiler) indexWishes() {
+	for _, p := range cp.t.snapshot.Pools {
 		for i := range p.Requirements {
-			t.key(p.Requirements[i].Key)
+			cp.t.key(p.Requirements[i].Key)
 		}
 		for i := range p.Labels {
-			t.key(p.Labels[i].Key)
+			cp.t.key(p.Labels[i].Key)
 		}
-		t.key(shape.LabelNodePool)
+		cp.t.key(shape.LabelNodePool)
 	}
 }
 

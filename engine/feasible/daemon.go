@@ -9,17 +9,17 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// shun is a daemon that pods cannot share a domain with.
-type shun struct {
+// repelledDaemon is a daemon that pods cannot share a domain with.
+type repelledDaemon struct {
 	daemon int    // index into Snapshot.DaemonSets
 	key    string // of the label by whose values they must differ
 	reason Reason
 }
 
-// shuns lists the daemons that pods of a class cannot be near: host ports collide, or one of the two has a
+// repelledBy lists the daemons that pods of a class cannot be near: host ports collide, or one of the two has a
 // required anti-affinity that selects the other.
-func (t *Table) shuns(c *shape.Class) []shun {
-	var out []shun
+func (t *Table) repelledBy(c *shape.Class) []repelledDaemon {
+	var out []repelledDaemon
 	for i, ds := range t.snapshot.DaemonSets {
 		d := t.daemonClass(ds)
 		if d == nil || d == c {
@@ -27,7 +27,9 @@ func (t *Table) shuns(c *shape.Class) []shun {
 		}
 		for _, p := range c.HostPorts {
 			if slices.ContainsFunc(d.HostPorts, p.Collides) {
-				out = append(out, shun{i, shape.LabelHostname, Reason{Kind: PortTaken, Key: fmt.Sprintf("%s/%d", p.Protocol, p.Port)}})
+				out = append(out, repelledDaemon{
+					i, shape.LabelHostname, Reason{Kind: PortTaken, Key: fmt.Sprintf("%s/%d", p.Protocol, p.Port)},
+				})
 				break
 			}
 		}
@@ -38,18 +40,18 @@ func (t *Table) shuns(c *shape.Class) []shun {
 }
 
 // apart adds the daemon for each required anti-affinity of a that selects b.
-func apart(out []shun, daemon int, a, b *shape.Class) []shun {
+func apart(out []repelledDaemon, daemon int, a, b *shape.Class) []repelledDaemon {
 	for i := range a.Affinity {
 		term := &a.Affinity[i]
 		if term.Anti && term.Weight == 0 && require.TermSelects(term, a.Namespace, b) {
-			out = append(out, shun{daemon, term.Key, Reason{Kind: AntiAffinity, Key: term.Key}})
+			out = append(out, repelledDaemon{daemon, term.Key, Reason{Kind: AntiAffinity, Key: term.Key}})
 		}
 	}
 	return out
 }
 
-// away leaves of alternatives the nodes on which a shunned daemon does not run, or which have no such label.
-func (t *Table) away(alts []Alternative, p *Pool, s *shun) []Alternative {
+// withoutDaemon leaves of alternatives the nodes on which a repelled daemon does not run, or which have no such label.
+func (t *Table) withoutDaemon(alts []Alternative, p *Pool, s *repelledDaemon) []Alternative {
 	d := t.daemonClass(t.snapshot.DaemonSets[s.daemon])
 	for _, where := range t.Alternatives(t.where(d), p) {
 		taken := Alternative{Columns: where.Columns.Clone(), Free: where.Free.Clone()}
@@ -134,8 +136,10 @@ func (t *Table) DaemonClasses() []*shape.Class {
 	return out
 }
 
-// RunsNew reports whether a daemon's pod may run on a new node from a column, of whose free labels only some values remain.
+// RunsNew reports whether a daemon's pod runs on a new node from a column, with the free labels that it gets of the
+// values that remain.
 func (t *Table) RunsNew(daemon *shape.Class, p *Pool, column int, free bitset.Set) bool {
+	free = p.settled(free)
 	return slices.ContainsFunc(t.Alternatives(t.where(daemon), p), func(a Alternative) bool {
 		return a.Columns.Has(column) && p.FreeLeft(a.Free.And(free))
 	})

@@ -14,6 +14,7 @@ type FreeLabel struct {
 	Values     []string // what any pod or the pool mentions; absence is the empty string with Absent
 	Absent     bool     // the last member stands for the missing label
 	open       bool     // any value will do, so pods say which there are
+	named      int      // of Values, how many come first that somebody names; the others are made up
 	from, upto int
 }
 
@@ -21,9 +22,10 @@ type FreeLabel struct {
 func (p *Pool) addFree(t *Table, v require.Values) {
 	f := FreeLabel{Key: v.Key(), from: p.freeBits, Absent: v.HasAbsent()}
 	if members, ok := v.List(); ok {
-		f.Values = members
+		f.Values, f.named = members, len(members)
 	} else {
-		f.Values, f.open = t.mentioned(v), true
+		f.Values, f.named = t.mentioned(v)
+		f.open = true
 	}
 	f.upto = f.from + len(f.Values)
 	if f.Absent {
@@ -34,11 +36,11 @@ func (p *Pool) addFree(t *Table, v require.Values) {
 	p.Free = append(p.Free, f)
 }
 
-// mentioned lists those values of an open set that somebody names: classes, and nodes if pods look for their
-// neighbours by the label. After them come values that nobody names, as many as there may be use for.
-func (t *Table) mentioned(v require.Values) []string {
+// mentioned lists those values of an open set that are named: by classes, and by nodes if pods look for their
+// neighbours by the label. After these, of which it returns the number, come values that are not named, as many as
+// there may be use for.
+func (t *Table) mentioned(v require.Values) (out []string, named int) {
 	rest := v
-	var out []string
 	note := func(w require.Values) {
 		rest = rest.And(w.Spare())
 		for _, m := range w.Named() {
@@ -49,7 +51,7 @@ func (t *Table) mentioned(v require.Values) []string {
 	}
 	for _, w := range t.wheres {
 		note(w.selector.Get(v.Key()))
-		for _, list := range [][]term{w.terms, w.volumes} {
+		for _, list := range w.lists() {
 			for _, tm := range list {
 				note(tm.labels.Get(v.Key()))
 			}
@@ -65,13 +67,30 @@ func (t *Table) mentioned(v require.Values) []string {
 	}
 	slices.Sort(out)
 	out = slices.Compact(out)
+	named = len(out)
 	for range domains + 1 {
 		if other, ok := rest.Some(); ok {
 			out = append(out, other)
 			rest = rest.And(require.Only(v.Key(), other).Spare())
 		}
 	}
-	return out
+	return out, named
+}
+
+// MadeUp reports whether nobody names a value of a label: new nodes get it only to differ from others.
+func MadeUp(t *Table, key, value string) bool {
+	made := false
+	for _, p := range t.Pools {
+		f := p.free(key)
+		if f == nil {
+			continue
+		}
+		if slices.Contains(f.Values[:f.named], value) {
+			return false
+		}
+		made = made || slices.Contains(f.Values[f.named:], value)
+	}
+	return made
 }
 
 // maxNewDomains is how many values of an open label are made up at most for pods that keep apart by it.
@@ -129,7 +148,7 @@ func (p *Pool) FreeLeft(free bitset.Set) bool {
 }
 
 // Settled is the value that a node with this Free gets for the label: of those that remain the first that
-// somebody named. ok is false if the node goes without the label.
+// named somewhere. ok is false if the node goes without the label.
 func (f *FreeLabel) Settled(free bitset.Set) (value string, ok bool) {
 	if at := f.settled(free); at >= f.from && at < f.from+len(f.Values) {
 		return f.Values[at-f.from], true

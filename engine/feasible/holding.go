@@ -14,17 +14,17 @@ type ladder struct {
 	columns []bitset.Set
 }
 
-// climb builds one dimension's ladder over the pool's usable columns. Where machines grow in all dimensions at once,
+// climb builds one dimension's ladder over the pool's stock. Where machines grow in all dimensions at once,
 // ladders share their columns.
 func (p *Pool) climb(dim int) ladder {
-	l := ladder{rungs: make([]int64, 0, p.Usable.Count())}
-	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
+	l := ladder{rungs: make([]int64, 0, p.stock.Count())}
+	for i := p.stock.Next(0); i >= 0; i = p.stock.Next(i + 1) {
 		l.rungs = append(l.rungs, p.Room(i)[dim])
 	}
 	l.steps = make([]int32, 0, len(l.rungs))
 	slices.Sort(l.rungs)
 	l.rungs = slices.Compact(l.rungs)
-	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
+	for i := p.stock.Next(0); i >= 0; i = p.stock.Next(i + 1) {
 		rung, _ := slices.BinarySearch(l.rungs, p.Room(i)[dim])
 		l.steps = append(l.steps, int32(rung))
 	}
@@ -33,14 +33,14 @@ func (p *Pool) climb(dim int) ladder {
 		l.columns = p.ladders[k].columns
 		return l
 	}
-	words := len(p.Usable)
+	words := len(p.stock)
 	flat := make(bitset.Set, words*len(l.rungs))
 	l.columns = make([]bitset.Set, len(l.rungs))
 	for i := range l.rungs {
 		l.columns[i] = flat[i*words : (i+1)*words : (i+1)*words]
 	}
 	k := 0
-	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
+	for i := p.stock.Next(0); i >= 0; i = p.stock.Next(i + 1) {
 		l.columns[l.steps[k]].Add(i)
 		k++
 	}
@@ -70,9 +70,17 @@ func (t *Table) Prepare() {
 	}
 }
 
-// Holding keeps in columns those of the pool that hold the load. It must not be called from two
-// goroutines at once.
+// Holding keeps in columns those of the pool that hold the load, without those of last resort if others do. It must not
+// be called from two goroutines at once.
 func (p *Pool) Holding(load []int64, columns bitset.Set) {
+	p.reaching(load, columns)
+	if p.plain != nil && p.plain.Meets(columns) {
+		columns.Keep(p.plain)
+	}
+}
+
+// reaching keeps in columns those of the pool that hold the load.
+func (p *Pool) reaching(load []int64, columns bitset.Set) {
 	for d, n := range load {
 		if n <= 0 {
 			continue

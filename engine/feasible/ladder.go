@@ -48,7 +48,9 @@ func (t *Table) Ladder(p *Pool, resource string) Ladder {
 
 // Upto is the highest rung that takes at most so much, -1 if there is none.
 func (l Ladder) Upto(most int64) int {
-	k, found := slices.BinarySearchFunc(l, most, func(r Rung, most int64) int { return int(min(max(r.Use-most, -1), 1)) })
+	k, found := slices.BinarySearchFunc(l, most, func(r Rung, most int64) int {
+		return int(min(max(r.Use-most, -1), 1))
+	})
 	if !found {
 		k--
 	}

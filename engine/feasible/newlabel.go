@@ -39,7 +39,8 @@ func (t *Table) WithLabel(p *Pool, free bitset.Set, key, value string) bitset.Se
 	return t.meeting(require.Only(key, value)).And(p.Columns)
 }
 
-// LabelsAllowSome reports whether a new node from any of several columns can satisfy the node selector and node affinity.
+// LabelsAllowSome reports whether a new node from any of several columns can satisfy the node selector and node
+// affinity.
 func (t *Table) LabelsAllowSome(w *Where, p *Pool, columns, free bitset.Set) bool {
 	return slices.ContainsFunc(t.ownAlternatives(w, p), func(a Alternative) bool {
 		return a.Columns.Meets(columns) && p.FreeLeft(a.Free.And(free))
@@ -48,14 +49,14 @@ func (t *Table) LabelsAllowSome(w *Where, p *Pool, columns, free bitset.Set) boo
 
 // ownAlternatives is Alternatives by node selector and node affinity alone.
 func (t *Table) ownAlternatives(w *Where, p *Pool) []Alternative {
-	alts, known := w.own[p]
+	alts, known := w.byAffinity[p]
 	if !known {
 		if !w.noNode {
 			alts = []Alternative{{Columns: p.Columns.Clone(), Free: p.freeFull.Clone()}}
 			alts = t.narrow(alts, p, []term{{labels: w.selector}})
 			alts = t.narrow(alts, p, w.terms)
 		}
-		w.own[p] = alts
+		w.byAffinity[p] = alts
 	}
 	return alts
 }

@@ -14,33 +14,33 @@ var bare = &shape.Profile{}
 const leastNodes = 500
 
 // buildNodes works out what is left on each node.
-func (t *Table) buildNodes() {
-	s := t.snapshot
-	d := len(t.Resources)
-	t.Nodes = make([]Node, len(s.Nodes))
+func (cp *compiler) buildNodes() {
+	s := cp.t.snapshot
+	d := len(cp.t.Resources)
+	cp.t.Nodes = make([]Node, len(s.Nodes))
 	free := make([]int64, len(s.Nodes)*d)
 	spans := fanout.Spans(len(s.Nodes), leastNodes)
 	fanout.Each(len(spans), func(part int) {
 		for i := spans[part].From; i < spans[part].Upto; i++ {
-			n, node := s.Nodes[i], &t.Nodes[i]
+			n, node := s.Nodes[i], &cp.t.Nodes[i]
 			*node = Node{Node: n, Profile: bare, Free: free[i*d : i*d+d : i*d+d]}
 			if n.Profile >= 0 && int(n.Profile) < len(s.Profiles) {
 				node.Profile = s.Profiles[n.Profile]
 			}
-			t.add(node.Free, &n.Allocatable, 1)
-			t.slots(node.Free, n.Attachable)
-			t.takeUp(node)
+			cp.t.add(node.Free, &n.Allocatable, 1)
+			cp.t.slots(node.Free, n.Attachable)
+			cp.t.takeUp(node)
 		}
 	})
-	if !slices.IsSortedFunc(t.Nodes, compareNodes) { // mostly they are
-		slices.SortFunc(t.Nodes, compareNodes)
+	if !slices.IsSortedFunc(cp.t.Nodes, compareNodes) { // mostly they are
+		slices.SortFunc(cp.t.Nodes, compareNodes)
 	}
-	if t.attaches {
-		for i := range t.Nodes {
-			t.attach(i)
+	if cp.t.attaches {
+		for i := range cp.t.Nodes {
+			cp.t.attach(i)
 		}
 	}
-	t.expectDaemons()
+	cp.t.expectDaemons()
 }
 
 // takeUp takes what a node's pods ask for off its room.
@@ -78,13 +78,20 @@ func (t *Table) Moving(id shape.PodID) bool { return t.moving[id] }
 // MovingFrom reports whether any pod to be placed still sits on a node.
 func (t *Table) MovingFrom(node string) bool { return t.from[node] }
 
-func (t *Table) noteMoving() {
-	for i := range t.snapshot.Pods {
-		if p := &t.snapshot.Pods[i]; p.From != "" {
-			if t.moving == nil {
-				t.moving, t.from = map[shape.PodID]bool{}, map[string]bool{}
+// Leaves reports whether some pod of a class still sits on a node.
+func (t *Table) Leaves(c *Class) bool {
+	return len(t.moving) > 0 && slices.ContainsFunc(t.Classes[c.Base].Pods, func(i int32) bool {
+		return t.snapshot.Pods[i].From != ""
+	})
+}
+
+func (cp *compiler) noteMoving() {
+	for i := range cp.t.snapshot.Pods {
+		if p := &cp.t.snapshot.Pods[i]; p.From != "" {
+			if cp.t.moving == nil {
+				cp.t.moving, cp.t.from = map[shape.PodID]bool{}, map[string]bool{}
 			}
-			t.moving[p.ID], t.from[p.From] = true, true
+			cp.t.moving[p.ID], cp.t.from[p.From] = true, true
 		}
 	}
 }

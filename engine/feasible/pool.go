@@ -24,7 +24,8 @@ type Pool struct {
 
 	// Columns that the pool's wishes allow, available or not.
 	Columns bitset.Set
-	// Usable are those of Columns that can be bought and have room left beside the daemons.
+	// Usable are those of Columns that can be bought and have room left beside the daemons, without those of last
+	// resort that no class needs.
 	Usable bitset.Set
 
 	// Free are labels that the pool gives its nodes but that offerings say nothing about:
@@ -35,30 +36,35 @@ type Pool struct {
 	freeFull bitset.Set
 
 	named   bitset.Set // columns of the types that the pool lists
+	stock   bitset.Set // Usable, and all of last resort
+	plain   bitset.Set // stock without those of last resort; nil if it has none, or a launch leaves none out
 	dims    int
 	room    []int64  // by column
 	ladders []ladder // by dimension, built when first asked
 }
 
 // buildPools compiles the pools; last is the Table whose columns these are, nil if they are new.
-func (t *Table) buildPools(last *Table) {
-	for _, sp := range t.snapshot.Pools {
+func (cp *compiler) buildPools(last *Table) {
+	for _, sp := range cp.t.snapshot.Pools {
 		var p *Pool
 		if last != nil {
-			p = t.takePool(last, sp)
+			p = cp.t.takePool(last, sp)
 		}
 		if p == nil {
-			p = t.compilePool(sp)
+			p = cp.t.compilePool(sp)
 		}
-		t.Pools = append(t.Pools, p)
+		cp.t.Pools = append(cp.t.Pools, p)
 	}
-	slices.SortFunc(t.Pools, func(a, b *Pool) int {
+	slices.SortFunc(cp.t.Pools, func(a, b *Pool) int {
 		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Name, b.Name))
 	})
 }
 
 func (t *Table) compilePool(sp *shape.Pool) *Pool {
-	p := &Pool{Pool: sp, Limits: t.withinReach(sp.Limits), dims: len(t.Resources), ladders: make([]ladder, len(t.Resources)), Columns: bitset.New(len(t.Columns))}
+	p := &Pool{
+		Pool: sp, Limits: t.withinReach(sp.Limits), dims: len(t.Resources), ladders: make([]ladder, len(t.Resources)),
+		Columns: bitset.New(len(t.Columns)),
+	}
 	p.Wishes = require.New(sp.Requirements).And(require.OfLabels(sp.Labels)).
 		And(require.OfLabels([]shape.Label{{Key: shape.LabelNodePool, Value: sp.Name}}))
 	in := make(map[int32]bool, len(sp.Types))
@@ -108,6 +114,7 @@ func (t *Table) furnish(p *Pool) {
 		}
 	}
 	p.Usable = bitset.New(len(t.Columns))
+	p.stock = p.Usable
 	if p.NotReady != "" {
 		return
 	}
@@ -117,12 +124,17 @@ func (t *Table) furnish(p *Pool) {
 			p.Usable.Remove(i)
 		}
 	}
+	p.stock = p.Usable
+	if last := t.lastResort(); !p.MinValues && last.Meets(p.stock) {
+		p.plain = p.stock.Clone()
+		p.plain.Drop(last)
+	}
 }
 
 // Alternatives lists the ways in which pods can go to new nodes of a pool; none if they cannot.
 // Availability is not looked at.
 func (t *Table) Alternatives(w *Where, p *Pool) []Alternative {
-	if alts, known := w.alts[p]; known {
+	if alts, known := w.alternatives[p]; known {
 		return alts
 	}
 	var alts []Alternative
@@ -131,11 +143,12 @@ func (t *Table) Alternatives(w *Where, p *Pool) []Alternative {
 		alts = t.narrow(alts, p, []term{{labels: w.selector}})
 		alts = t.narrow(alts, p, w.terms)
 		alts = t.narrow(alts, p, w.volumes)
-		for i := range w.shuns {
-			alts = t.away(alts, p, &w.shuns[i])
+		alts = t.narrow(alts, p, w.untried)
+		for i := range w.repelled {
+			alts = t.withoutDaemon(alts, p, &w.repelled[i])
 		}
 	}
-	w.alts[p] = alts
+	w.alternatives[p] = alts
 	return alts
 }
 
@@ -167,13 +180,13 @@ func (t *Table) apply(a *Alternative, p *Pool, tm *term) bool {
 		return false
 	}
 	for _, v := range tm.names {
-		if _, listed := v.List(); listed { // In names: a new node has a name nobody knows yet
+		if _, listed := v.List(); listed { // In names: the name of a new node is not known yet
 			return false
 		}
 	}
 	for _, v := range tm.labels.All() {
 		if v.Key() == shape.LabelHostname {
-			if _, listed := v.List(); listed {
+			if !newHost(v) {
 				return false
 			}
 			continue
@@ -188,6 +201,13 @@ func (t *Table) apply(a *Alternative, p *Pool, tm *term) bool {
 		a.Columns.Keep(t.meeting(v))
 	}
 	return a.Columns.Any()
+}
+
+// newHost reports whether the host name of a new node can be a member. It is not known yet: it is none that is listed,
+// and no number.
+func newHost(v require.Values) bool {
+	_, listed := v.List()
+	return !listed && !v.Bounded()
 }
 
 // Restrict narrows columns and free labels to nodes whose label has the value, or lacks it
@@ -219,6 +239,18 @@ func (t *Table) withinReach(limits []shape.Limit) []shape.Limit {
 		if left := l.Max - l.Used; left < 0 || left/most < machines {
 			out = append(out, l)
 		}
+	}
+	return out
+}
+
+// Tiers groups pools of equal weight, highest weight first. Pools of one tier compete on price.
+func Tiers(t *Table) [][]int {
+	var out [][]int
+	for p, pool := range t.Pools {
+		if p == 0 || t.Pools[p-1].Weight != pool.Weight {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], p)
 	}
 	return out
 }

@@ -26,9 +26,13 @@ func (t *Table) addVariants() {
 		// The chain's first link takes the class's place, with its pods.
 		chain := []*Class{c}
 		for left := range steps {
-			chain = append(chain, &Class{Class: promote(c.Class, steps[left+1:]), Need: c.Need, Size: c.Size, Shared: c.Shared, First: c.First, Source: c.Source,
-				Strict: c.Strict, avoid: left+1 < len(steps) && discouraged})
+			chain = append(chain, &Class{
+				Class: promote(c.Class, steps[left+1:]), Need: c.Need, Size: c.Size, Shared: c.Shared, First: c.First,
+				Source: c.Source, Strict: c.Strict, avoid: left+1 < len(steps) && discouraged,
+				Wished: wished(c.Class, steps[left+1:]),
+			})
 		}
+		c.Wished = wished(c.Class, steps)
 		c.Class, c.avoid = promote(c.Class, steps), discouraged
 		for i, v := range chain {
 			v.Base, v.Next = int32(base), -1
@@ -97,6 +101,16 @@ func preferences(c *shape.Class, discouraged bool) []step {
 	return out
 }
 
+// wished tells by the Spread of the promoted class which of it are preferences.
+func wished(c *shape.Class, steps []step) (out []bool) {
+	for i, sp := range c.Spread {
+		if sp.Hard || slices.ContainsFunc(steps, func(s step) bool { return s.spread == i }) {
+			out = append(out, !sp.Hard)
+		}
+	}
+	return out
+}
+
 // promote is the class with some of its preferences required and the others forgotten.
 func promote(c *shape.Class, steps []step) *shape.Class {
 	out := *c
@@ -128,9 +142,11 @@ func both(terms []shape.NodeTerm, and shape.NodeTerm) []shape.NodeTerm {
 	out := make([]shape.NodeTerm, 0, len(terms))
 	for _, t := range terms {
 		if len(t.Labels) == 0 && len(t.Names) == 0 {
-			continue // matches nothing, with or without company
+			continue // matches nothing, with or without other conditions
 		}
-		out = append(out, shape.NodeTerm{Labels: slices.Concat(t.Labels, and.Labels), Names: slices.Concat(t.Names, and.Names)})
+		out = append(out, shape.NodeTerm{
+			Labels: slices.Concat(t.Labels, and.Labels), Names: slices.Concat(t.Names, and.Names),
+		})
 	}
 	return out
 }

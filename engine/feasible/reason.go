@@ -14,6 +14,8 @@ const (
 	WrongLabel Kind = "WrongLabel"
 	// WrongVolume nodes cannot reach the pod's volumes: Key, Want.
 	WrongVolume Kind = "WrongVolume"
+	// InVain places are no larger than a node that was bought for the pod and did not take it.
+	InVain Kind = "InVain"
 	// Tainted nodes have a taint that the pod does not tolerate: Key, Want (value and effect).
 	Tainted Kind = "Tainted"
 	// Spread constraints would be violated: Key, Need (skew it would have), Have (skew allowed).
@@ -30,6 +32,8 @@ const (
 	NoAttach Kind = "NoAttach"
 	// Unavailable offerings cannot be had just now.
 	Unavailable Kind = "Unavailable"
+	// Full reservations have no machine left.
+	Full Kind = "Full"
 	// OverLimit pools may not grow that far: Resource, Need, Have (what is left of the limit).
 	OverLimit Kind = "OverLimit"
 	// NotReady pools cannot launch: Want says why.

@@ -6,25 +6,31 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// same reports whether two lists are one: equal length, equal place in memory. Snapshots are values that never change, so
-// what was made of the one holds for the other.
+// same reports whether two lists are one: equal length, equal place in memory. Snapshots are values that never change,
+// so what was made of the one holds for the other.
 func same[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// takeColumns takes over the columns of a Table of before if they follow from the same types, with the indexes over them;
-// false if they do not.
+// takeColumns takes over the columns of a Table of before if they follow from the same types, with the indexes over
+// them; false if they do not.
 func (t *Table) takeColumns(last *Table) bool {
 	if last == nil || !same(last.snapshot.Types, t.snapshot.Types) || !slices.Equal(last.Resources, t.Resources) ||
-		!slices.EqualFunc(last.snapshot.Pools, t.snapshot.Pools, func(a, b *shape.Pool) bool { return same(a.Types, b.Types) }) {
+		!slices.EqualFunc(last.snapshot.Pools, t.snapshot.Pools, func(a, b *shape.Pool) bool {
+			return same(a.Types, b.Types)
+		}) {
 		return false
 	}
-	t.Columns, t.Available, t.Reserved, t.keys, t.traits = last.Columns, last.Available, last.Reserved, last.keys, last.traits
+	t.Columns = last.Columns
+	t.Available = last.Available
+	t.Reserved = last.Reserved
+	t.keys = last.keys
+	t.traits = last.traits
 	return true
 }
 
-// takePool takes over what a Table of before made of a pool with the same columns and daemons, but for its limits; nil if it
-// must be made anew.
+// takePool takes over what a Table of before made of a pool with the same columns and daemons, but for its limits; nil
+// if it must be made anew.
 func (t *Table) takePool(last *Table, sp *shape.Pool) *Pool {
 	if !same(last.snapshot.Classes, t.snapshot.Classes) || !same(last.snapshot.DaemonSets, t.snapshot.DaemonSets) {
 		return nil
@@ -34,7 +40,8 @@ func (t *Table) takePool(last *Table, sp *shape.Pool) *Pool {
 		return nil
 	}
 	old := last.Pools[i]
-	if old.Weight != sp.Weight || old.NotReady != sp.NotReady || !same(old.Labels, sp.Labels) || !same(old.Taints, sp.Taints) ||
+	if old.Weight != sp.Weight || old.NotReady != sp.NotReady || !same(old.Labels, sp.Labels) ||
+		!same(old.Taints, sp.Taints) ||
 		!same(old.Requirements, sp.Requirements) {
 		return nil
 	}

@@ -47,7 +47,7 @@ type Table struct {
 	from     map[string]bool      // those nodes
 	volumes  map[shape.Attach]int32
 	expected map[int][]int32 // by node: daemons still to come, as indexes into Snapshot.Classes
-	traits   *Traits         // nil before somebody asks
+	traits   *Traits         // nil before it is asked for
 }
 
 // Column is one offering of one instance type.
@@ -80,6 +80,9 @@ type Class struct {
 	// looks at nodes by it.
 	Strict *Where
 
+	// Wished tells by Spread which of it are preferences; nil if none is.
+	Wished []bool
+
 	// Source is the class's index in Snapshot.Classes.
 	Source int32
 
@@ -105,65 +108,74 @@ type Node struct {
 // preferences are treated as required until they stand in the way; without, there are none.
 func Compile(s *shape.Snapshot, respect bool) *Table { return CompileAfter(nil, s, respect) }
 
-// CompileAfter is Compile for a Snapshot that shares lists with one which was compiled before: what follows from the same
-// list is taken over. The result is the same. Neither Table may be used from another goroutine then.
+// CompileAfter is Compile for a Snapshot that shares lists with one which was compiled before: what follows from the
+// same list is taken over. The result is the same. Neither Table may be used from another goroutine then.
 func CompileAfter(last *Table, s *shape.Snapshot, respect bool) *Table {
-	t := &Table{snapshot: s, keys: map[string]*keyIndex{}, wheres: map[string]*Where{}, volumes: map[shape.Attach]int32{}, Attached: map[[2]int32]bool{}}
-	t.collectClasses()
-	t.nameResources()
+	t := &Table{
+		snapshot: s, keys: map[string]*keyIndex{}, wheres: map[string]*Where{}, volumes: map[shape.Attach]int32{},
+		Attached: map[[2]int32]bool{},
+	}
+	cp := &compiler{t}
+	cp.collectClasses()
+	cp.nameResources()
 	if t.takeColumns(last) {
-		t.compileClasses(respect)
+		cp.compileClasses(respect)
 	} else {
 		last = nil
-		fanout.Both(func() { t.compileClasses(respect) }, func() {
-			t.buildColumns()
-			t.indexWishes()
+		fanout.Both(func() { cp.compileClasses(respect) }, func() {
+			cp.buildColumns()
+			cp.indexWishes()
 		})
 	}
-	t.buildPools(last)
-	t.buildNodes()
+	cp.buildPools(last)
+	cp.reserveLastResort()
+	cp.buildNodes()
 	return t
 }
 
-// compileClasses works out what each class needs and where it may go. It looks at no columns: those are built meanwhile.
-func (t *Table) compileClasses(respect bool) {
-	t.sizeClasses()
-	for _, c := range t.Classes {
-		c.Where, c.Next = t.whereOf(c.Class, false), -1
+// compiler makes a Table of a Snapshot, step by step.
+type compiler struct{ t *Table }
+
+// compileClasses works out what each class needs and where it may go. It looks at no columns: those are built
+// meanwhile.
+func (cp *compiler) compileClasses(respect bool) {
+	cp.sizeClasses()
+	for _, c := range cp.t.Classes {
+		c.Where, c.Next = cp.t.whereOf(c.Class, false), -1
 		c.Strict = c.Where
-		if len(c.Where.shuns) > 0 {
-			c.Strict = t.where(c.Class)
+		if len(c.Where.repelled) > 0 {
+			c.Strict = cp.t.where(c.Class)
 		}
 	}
-	for _, d := range t.snapshot.DaemonSets { // before pools, which list what anyone may ask of a free label
-		if c := t.daemonClass(d); c != nil {
-			t.where(c)
+	for _, d := range cp.t.snapshot.DaemonSets { // before pools, which list what anyone may ask of a free label
+		if c := cp.t.daemonClass(d); c != nil {
+			cp.t.where(c)
 		}
 	}
-	t.noteMoving()
-	t.sortClasses()
-	for i := range t.class {
-		t.class[i] = -1
+	cp.noteMoving()
+	cp.sortClasses()
+	for i := range cp.t.class {
+		cp.t.class[i] = -1
 	}
-	for i, c := range t.Classes {
-		t.class[c.Source] = int32(i)
+	for i, c := range cp.t.Classes {
+		cp.t.class[c.Source] = int32(i)
 		c.Base = int32(i)
 	}
 	if respect {
-		t.addVariants()
+		cp.t.addVariants()
 	}
 }
 
 // sizeClasses finds the distinct sizes, and ranks them by how hard pods of the size are to place.
-func (t *Table) sizeClasses() {
+func (cp *compiler) sizeClasses() {
 	known := map[string]*Class{}
 	var sizes []*Class // of each size the first
-	scratch, text := make([]int64, len(t.Resources)), []byte(nil)
-	for _, c := range t.Classes {
+	scratch, text := make([]int64, len(cp.t.Resources)), []byte(nil)
+	for _, c := range cp.t.Classes {
 		clear(scratch)
-		t.add(scratch, &c.Requests, 1)
+		cp.t.add(scratch, &c.Requests, 1)
 		c.Need = scratch
-		t.addAttach(c)
+		cp.t.addAttach(c)
 		text = appendNumbers(text[:0], c.Need)
 		for _, v := range c.Shared {
 			text = binary.LittleEndian.AppendUint32(text, uint32(v.ID))
@@ -180,7 +192,10 @@ func (t *Table) sizeClasses() {
 		c.Need, c.First, c.Size = same.Need, same.First, same.Size
 	}
 	hard := func(a, b *Class) int {
-		return cmp.Or(slices.Compare(b.Need[4:], a.Need[4:]), cmp.Compare(bulk(b.Need), bulk(a.Need)), slices.Compare(b.Need, a.Need))
+		return cmp.Or(
+			slices.Compare(b.Need[4:], a.Need[4:]), cmp.Compare(bulk(b.Need), bulk(a.Need)),
+			slices.Compare(b.Need, a.Need),
+		)
 	}
 	order := slices.Clone(sizes)
 	slices.SortStableFunc(order, hard)
@@ -191,7 +206,7 @@ func (t *Table) sizeClasses() {
 		}
 		c.rank = rank
 	}
-	for _, c := range t.Classes {
+	for _, c := range cp.t.Classes {
 		c.rank = sizes[c.Size].rank
 	}
 }
@@ -206,9 +221,9 @@ func (t *Table) Stray() []shape.PodID { return t.stray }
 func (t *Table) ClassOf(source int32) int32 { return t.class[source] }
 
 // collectClasses finds which classes have pods to be placed.
-func (t *Table) collectClasses() {
-	s := t.snapshot
-	t.class = make([]int32, len(s.Classes))
+func (cp *compiler) collectClasses() {
+	s := cp.t.snapshot
+	cp.t.class = make([]int32, len(s.Classes))
 	counts := make([]int32, len(s.Classes))
 	for i := range s.Pods {
 		if c := s.Pods[i].Class; c >= 0 && int(c) < len(counts) {
@@ -223,40 +238,45 @@ func (t *Table) collectClasses() {
 		}
 	}
 	list := make([]Class, wanted)
-	t.Classes = make([]*Class, 0, wanted)
+	cp.t.Classes = make([]*Class, 0, wanted)
 	for source, n := range counts {
-		t.class[source] = -1
+		cp.t.class[source] = -1
 		if n > 0 {
-			i := len(t.Classes)
-			t.class[source] = int32(i)
+			i := len(cp.t.Classes)
+			cp.t.class[source] = int32(i)
 			list[i] = Class{Class: s.Classes[source], Source: int32(source), Pods: rest[:0:n]}
-			t.Classes = append(t.Classes, &list[i])
+			cp.t.Classes = append(cp.t.Classes, &list[i])
 			rest = rest[n:]
 		}
 	}
 	for i := range s.Pods {
 		p := &s.Pods[i]
 		if p.Class < 0 || int(p.Class) >= len(counts) {
-			t.stray = append(t.stray, p.ID)
+			cp.t.stray = append(cp.t.stray, p.ID)
 			continue
 		}
-		c := t.Classes[t.class[p.Class]]
+		c := cp.t.Classes[cp.t.class[p.Class]]
 		c.Pods = append(c.Pods, int32(i))
 	}
-	slices.Sort(t.stray)
-	for _, c := range t.Classes {
-		for i, p := range c.Pods {
-			if id := s.Pods[p].ID; i == 0 || id < c.first {
-				c.first = id
-			}
-		}
-		slices.SortFunc(c.Pods, func(a, b int32) int {
-			if c := s.Pods[a].Created.Compare(s.Pods[b].Created); c != 0 {
-				return c
-			}
-			return cmp.Compare(s.Pods[a].ID, s.Pods[b].ID)
-		})
+	slices.Sort(cp.t.stray)
+	for _, c := range cp.t.Classes {
+		c.sortPods(s.Pods)
 	}
+}
+
+// sortPods puts the oldest first, and notes the least ID.
+func (c *Class) sortPods(pods []shape.Pod) {
+	for i, p := range c.Pods {
+		if id := pods[p].ID; i == 0 || id < c.first {
+			c.first = id
+		}
+	}
+	slices.SortFunc(c.Pods, func(a, b int32) int {
+		if c := pods[a].Created.Compare(pods[b].Created); c != 0 {
+			return c
+		}
+		return cmp.Compare(pods[a].ID, pods[b].ID)
+	})
 }
 
 // appendNumbers appends a vector to a map key.
@@ -267,33 +287,33 @@ func appendNumbers(key []byte, v []int64) []byte {
 	return key
 }
 
-func (t *Table) nameResources() {
-	t.Resources = []string{shape.CPU, shape.Memory, shape.Ephemeral, shape.Pods}
+func (cp *compiler) nameResources() {
+	cp.t.Resources = []string{shape.CPU, shape.Memory, shape.Ephemeral, shape.Pods}
 	var extended []string
 	note := func(v shape.Vector) {
 		for _, a := range v.Extended {
 			extended = append(extended, a.Resource)
 		}
 	}
-	for _, c := range t.Classes {
+	for _, c := range cp.t.Classes {
 		note(c.Requests)
 	}
-	for _, d := range t.snapshot.DaemonSets {
-		if c := t.daemonClass(d); c != nil {
+	for _, d := range cp.t.snapshot.DaemonSets {
+		if c := cp.t.daemonClass(d); c != nil {
 			note(c.Requests)
 		}
 	}
 	slices.Sort(extended)
-	t.Resources = append(t.Resources, slices.Compact(extended)...)
+	cp.t.Resources = append(cp.t.Resources, slices.Compact(extended)...)
 	var drivers []string
-	for _, c := range t.Classes {
+	for _, c := range cp.t.Classes {
 		for _, a := range c.Attach {
 			drivers = append(drivers, attachPrefix+a.Driver)
 		}
 	}
-	t.attaches = len(drivers) > 0
+	cp.t.attaches = len(drivers) > 0
 	slices.Sort(drivers)
-	t.Resources = append(t.Resources, slices.Compact(drivers)...)
+	cp.t.Resources = append(cp.t.Resources, slices.Compact(drivers)...)
 }
 
 func (t *Table) daemonClass(d shape.DaemonSet) *shape.Class {
@@ -380,19 +400,19 @@ func Holds(load, room []int64) bool {
 // sortClasses orders classes for planning: higher priority first, then those that
 // are harder to place. It looks at content only and at the first pod last, so the order
 // does not depend on how the Snapshot is laid out.
-func (t *Table) sortClasses() {
-	texts := slices.Sorted(maps.Keys(t.wheres))
+func (cp *compiler) sortClasses() {
+	texts := slices.Sorted(maps.Keys(cp.t.wheres))
 	place := make(map[*Where]int32, len(texts))
 	for i, text := range texts {
-		place[t.wheres[text]] = int32(i)
+		place[cp.t.wheres[text]] = int32(i)
 	}
 	type entry struct { // what is compared, side by side
 		class                        *Class
 		first                        shape.PodID
 		priority, rank, where, rules int32
 	}
-	list := make([]entry, len(t.Classes))
-	for i, c := range t.Classes {
+	list := make([]entry, len(cp.t.Classes))
+	for i, c := range cp.t.Classes {
 		list[i] = entry{c, c.first, c.Priority, c.rank, place[c.Where], int32(len(c.Spread) + len(c.Affinity))}
 	}
 	slices.SortFunc(list, func(a, b entry) int {
@@ -409,7 +429,7 @@ func (t *Table) sortClasses() {
 		return cmp.Compare(a.first, b.first)
 	})
 	for i := range list {
-		t.Classes[i] = list[i].class
+		cp.t.Classes[i] = list[i].class
 	}
 }
 

@@ -19,7 +19,8 @@ type Traits struct {
 	offered []bool   // by number: scratch of Closed
 }
 
-// Traits are those of the Table's columns. It and the methods of what it returns are of one goroutine.
+// Traits are those of the Table's columns. Neither it nor the methods of what it returns are safe for
+// concurrent use.
 func (t *Table) Traits() *Traits {
 	if t.traits == nil {
 		t.traits = newTraits(t)
@@ -90,8 +91,8 @@ func (t *Traits) List(have []bool, from, upto int) []string {
 	return slices.Clip(out)
 }
 
-// Closed reports whether every usable column that the types, zones and capacity types of some columns can be combined to
-// is one of them.
+// Closed reports whether every usable column that the types, zones and capacity types of some columns can be combined
+// to is one of them.
 func (t *Traits) Closed(usable, columns bitset.Set) bool {
 	clear(t.offered)
 	for i := columns.Next(0); i >= 0; i = columns.Next(i + 1) {
@@ -107,8 +108,8 @@ func (t *Traits) Closed(usable, columns bitset.Set) bool {
 	return true
 }
 
-// Settle narrows a pool's columns until they are closed, to some of those that share their zone, their capacity type and
-// their type, in this order, with one of them.
+// Settle narrows a pool's columns until they are closed, to some of those that share their zone, their capacity type
+// and their type, in this order, with one of them.
 func (t *Table) Settle(p *Pool, columns, free bitset.Set, like int) {
 	for _, key := range []string{"", shape.LabelZone, shape.LabelCapacityType, shape.LabelInstanceType} {
 		if key != "" {

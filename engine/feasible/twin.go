@@ -9,9 +9,9 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// twins are the labels in which columns differ that are alike in type, zone and capacity type, ascending. of numbers these
-// three, each from 0 up. Reservations are not among them: which one a machine is launched into is the cloud's to choose. It
-// builds no index of labels: others may be doing that meanwhile.
+// twins are the labels in which columns differ that are alike in type, zone and capacity type, ascending. of numbers
+// these three, each from 0 up. Reservations are not among them: which one a machine is launched into is the cloud's to
+// choose. It builds no index of labels: others may be doing that meanwhile.
 func (t *Table) twins(of [][3]int32, types, zones, capacity int) []string {
 	first := make([]int32, types*zones*capacity) // the first column with these, counted from 1
 	keys := map[string]bool{}
@@ -41,9 +41,9 @@ func differing(a, b []shape.Label, keys map[string]bool) {
 	}
 }
 
-// Ruling is what a claim has to require, beside types, zones and capacity types, to be launched from none but some columns of
-// a pool: of each label in which offerings differ that are alike otherwise the values that those columns have. It says
-// nothing of labels that rule nothing out, or that some of the columns lack.
+// Ruling is what a claim has to require, beside types, zones and capacity types, to be launched from none but some
+// columns of a pool: of each label in which offerings differ that are alike otherwise the values that those columns
+// have. It says nothing of labels that rule nothing out, or that some of the columns lack.
 func (t *Table) Ruling(p *Pool, columns bitset.Set) []shape.Requirement {
 	var out []shape.Requirement
 	for _, key := range t.Traits().twins {
@@ -58,17 +58,17 @@ func (t *Table) Ruling(p *Pool, columns bitset.Set) []shape.Requirement {
 			}
 		}
 		r := shape.Requirement{Key: key, Values: values}
-		if p.Usable.MeetsBeyond(t.meeting(require.Of(r))) {
+		if p.stock.MeetsBeyond(t.meeting(require.Of(r))) {
 			out = append(out, r)
 		}
 	}
 	return out
 }
 
-// combined are the usable columns of a pool that a claim for some columns may be launched from as far as other labels than
-// type, zone and capacity type say.
+// combined are the columns of a pool, those of last resort included, that a claim for some columns may be launched from
+// as far as other labels than type, zone and capacity type say.
 func (t *Table) combined(p *Pool, columns bitset.Set) bitset.Set {
-	usable := p.Usable
+	usable := p.stock
 	for _, r := range t.Ruling(p, columns) {
 		usable = usable.And(t.meeting(require.Of(r)))
 	}

@@ -17,18 +17,19 @@ type Where struct {
 	selector    require.Set
 	terms       []term // any of them; empty for no wish
 	volumes     []term
+	untried     []term
 	noNode      bool
 	tolerations []shape.Toleration
-	avoid       bool   // PreferNoSchedule counts
-	shuns       []shun // daemons that must not be near, on new nodes
+	avoid       bool             // PreferNoSchedule counts
+	repelled    []repelledDaemon // daemons that must not be near, on new nodes
 
 	// named is set when the answer depends on more of a node than its profile.
-	named bool
+	needsNode bool
 
-	alts     map[*Pool][]Alternative
-	own      map[*Pool][]Alternative // by node selector and node affinity alone
-	profiles map[*shape.Profile]bool // AllowsNode, once known
-	labelled map[*shape.Profile]bool // LabelsAllow, once known
+	alternatives map[*Pool][]Alternative
+	byAffinity   map[*Pool][]Alternative // by node selector and node affinity alone
+	profiles     map[*shape.Profile]bool // AllowsNode, once known
+	labelled     map[*shape.Profile]bool // LabelsAllow, once known
 }
 
 type term struct {
@@ -50,42 +51,51 @@ func (t *Table) where(c *shape.Class) *Where { return t.intern(c, false, nil) }
 
 // whereOf is where with all that pods to be placed heed: the daemons on new nodes, and PreferNoSchedule as if it
 // were NoSchedule if avoid is set.
-func (t *Table) whereOf(c *shape.Class, avoid bool) *Where { return t.intern(c, avoid, t.shuns(c)) }
+func (t *Table) whereOf(c *shape.Class, avoid bool) *Where {
+	return t.intern(c, avoid, t.repelledBy(c))
+}
 
-func (t *Table) intern(c *shape.Class, avoid bool, shuns []shun) *Where {
+func (t *Table) intern(c *shape.Class, avoid bool, repelled []repelledDaemon) *Where {
 	text := whereText(c)
 	if avoid {
 		text += "~"
 	}
-	for i := range shuns {
-		text += fmt.Sprintf("!%d%q", shuns[i].daemon, shuns[i].key)
+	for i := range repelled {
+		text += fmt.Sprintf("!%d%q", repelled[i].daemon, repelled[i].key)
 	}
 	if w := t.wheres[text]; w != nil {
 		return w
 	}
 	w := &Where{
-		text:        text,
-		selector:    require.New(c.NodeSelector),
-		terms:       terms(c.NodeTerms),
-		volumes:     terms(c.VolumeTerms),
-		noNode:      c.NoNode,
-		tolerations: c.Tolerations,
-		avoid:       avoid,
-		shuns:       shuns,
-		alts:        map[*Pool][]Alternative{},
-		own:         map[*Pool][]Alternative{},
-		profiles:    map[*shape.Profile]bool{},
-		labelled:    map[*shape.Profile]bool{},
+		text:         text,
+		selector:     require.New(c.NodeSelector),
+		terms:        terms(c.NodeTerms),
+		volumes:      terms(c.VolumeTerms),
+		untried:      terms(c.Untried),
+		noNode:       c.NoNode,
+		tolerations:  c.Tolerations,
+		avoid:        avoid,
+		repelled:     repelled,
+		alternatives: map[*Pool][]Alternative{},
+		byAffinity:   map[*Pool][]Alternative{},
+		profiles:     map[*shape.Profile]bool{},
+		labelled:     map[*shape.Profile]bool{},
 	}
-	w.named = w.selector.Mentions(shape.LabelHostname)
-	for _, list := range [][]term{w.terms, w.volumes} {
+	w.needsNode = w.selector.Mentions(shape.LabelHostname)
+	for _, list := range w.lists() {
 		for _, tm := range list {
-			w.named = w.named || len(tm.names) > 0 || tm.labels.Mentions(shape.LabelHostname)
+			w.needsNode = w.needsNode || len(tm.names) > 0 || tm.labels.Mentions(shape.LabelHostname)
 		}
 	}
 	t.wheres[text] = w
 	return w
 }
+
+// lists are the terms of each kind, of which one must hold for every kind that has some.
+func (w *Where) lists() [3][]term { return [...][]term{w.terms, w.volumes, w.untried} }
+
+// refusals are what it is called when no term of a list holds.
+var refusals = [...]Kind{WrongLabel, WrongVolume, InVain}
 
 func terms(list []shape.NodeTerm) []term {
 	out := make([]term, 0, len(list))
@@ -101,12 +111,12 @@ func terms(list []shape.NodeTerm) []term {
 
 // whereText is equal for classes that say the same about nodes, in the same order.
 func whereText(c *shape.Class) string {
-	if len(c.NodeSelector)+len(c.NodeTerms)+len(c.VolumeTerms)+len(c.Tolerations) == 0 && !c.NoNode {
+	if len(c.NodeSelector)+len(c.NodeTerms)+len(c.VolumeTerms)+len(c.Untried)+len(c.Tolerations) == 0 && !c.NoNode {
 		return ""
 	}
 	var b strings.Builder
 	writeRequirements(&b, c.NodeSelector)
-	for _, list := range [][]shape.NodeTerm{c.NodeTerms, c.VolumeTerms} {
+	for _, list := range [][]shape.NodeTerm{c.NodeTerms, c.VolumeTerms, c.Untried} {
 		b.WriteString("/")
 		for _, nt := range list {
 			b.WriteString("(")
@@ -156,7 +166,7 @@ func tolerated(tolerations []shape.Toleration, taint shape.Taint) bool {
 
 // AllowsNode reports whether labels and taints of an existing node suit.
 func (w *Where) AllowsNode(n *Node) bool {
-	if w.named {
+	if w.needsNode {
 		return w.suits(n.Profile, n)
 	}
 	ok, known := w.profiles[n.Profile]
@@ -171,7 +181,8 @@ func (w *Where) suits(p *shape.Profile, n *Node) bool {
 	if _, ok := w.Tolerates(p.Taints); !ok {
 		return false
 	}
-	return w.labelsSuit(p, n) && anyTerm(w.volumes, labelsOf(p, n), nameOf(n))
+	labels, name := labelsOf(p, n), nameOf(n)
+	return w.labelsSuit(p, n) && anyTerm(w.volumes, labels, name) && anyTerm(w.untried, labels, name)
 }
 
 // labelsSuit looks at the node selector and node affinity only.
@@ -231,7 +242,7 @@ func (tm *term) matches(labels []shape.Label, name string) bool {
 // LabelsAllow reports whether a node satisfies the node selector and node affinity;
 // taints and volumes are not looked at.
 func (w *Where) LabelsAllow(n *Node) bool {
-	if w.named {
+	if w.needsNode {
 		return w.labelsSuit(n.Profile, n)
 	}
 	ok, known := w.labelled[n.Profile]
@@ -242,8 +253,8 @@ func (w *Where) LabelsAllow(n *Node) bool {
 	return ok
 }
 
-// Named reports whether the answer depends on a node's name, so that nodes of one profile may differ.
-func (w *Where) Named() bool { return w.named }
+// NeedsNode reports whether the answer depends on a node's name, so that nodes of one profile may differ.
+func (w *Where) NeedsNode() bool { return w.needsNode }
 
 // Text is equal for equal Wheres of one Table.
 func (w *Where) Text() string { return w.text }

@@ -56,14 +56,19 @@ func (w *Where) WhyNode(n *Node) (Reason, bool) {
 	if key, ok := w.selector.HasLabels(labels); !ok {
 		return Reason{Kind: WrongLabel, Key: key, Want: w.selector.Get(key).String()}, false
 	}
-	if !anyTerm(w.terms, labels, n.Name) || w.noNode {
-		return termReason(WrongLabel, w.terms, labels), false
+	for i, list := range w.lists() {
+		if !anyTerm(list, labels, n.Name) || i == 0 && w.noNode {
+			return termReason(refusals[i], list, labels), false
+		}
 	}
-	return termReason(WrongVolume, w.volumes, labels), false
+	return Reason{}, true
 }
 
 // termReason names what the first term that fails wants.
 func termReason(kind Kind, list []term, labels []shape.Label) Reason {
+	if kind == InVain {
+		return Reason{Kind: kind}
+	}
 	for i := range list {
 		if key, ok := list[i].labels.HasLabels(labels); !ok {
 			return Reason{Kind: kind, Key: key, Want: list[i].labels.Get(key).String()}
@@ -74,8 +79,11 @@ func termReason(kind Kind, list []term, labels []shape.Label) Reason {
 			return Reason{Kind: kind, Key: "metadata.name", Want: v.String()}
 		}
 	}
-	return Reason{Kind: kind, Want: "a node affinity term that can hold"}
+	return Reason{Kind: kind, Want: noTerm}
 }
+
+// noTerm is what pods want whose terms are all empty: an empty one selects no node.
+const noTerm = "a node affinity term that can hold"
 
 // InPool reports whether a column's type is one of the pool's, whatever the pool's wishes.
 func (t *Table) InPool(column int, p *Pool) bool {
@@ -96,10 +104,13 @@ func (t *Table) WhyColumn(w *Where, p *Pool, column int) (Reason, bool) {
 			return Reason{}, true
 		}
 	}
+	if w.noNode {
+		return Reason{Kind: WrongLabel, Want: noTerm}, false
+	}
 	if v, ok := t.objects(&term{labels: w.selector}, p, column); !ok {
 		return Reason{Kind: WrongLabel, Key: v.Key(), Want: v.String()}, false
 	}
-	for i, list := range [][]term{w.terms, w.volumes} {
+	for i, list := range w.lists() {
 		var first require.Values
 		fits := len(list) == 0
 		for k := range list {
@@ -109,26 +120,39 @@ func (t *Table) WhyColumn(w *Where, p *Pool, column int) (Reason, bool) {
 			}
 		}
 		if !fits {
-			kind := WrongLabel
-			if i == 1 {
-				kind = WrongVolume
-			}
-			return Reason{Kind: kind, Key: first.Key(), Want: first.String()}, false
+			return wanted(refusals[i], first), false
 		}
 	}
-	for i := range w.shuns {
-		for _, d := range t.Alternatives(t.where(t.daemonClass(t.snapshot.DaemonSets[w.shuns[i].daemon])), p) {
+	for i := range w.repelled {
+		for _, d := range t.Alternatives(t.where(t.daemonClass(t.snapshot.DaemonSets[w.repelled[i].daemon])), p) {
 			if d.Columns.Has(column) {
-				return w.shuns[i].reason, false
+				return w.repelled[i].reason, false
 			}
 		}
 	}
-	return Reason{Kind: WrongLabel}, false
+	return Reason{Kind: WrongLabel, Want: "what its node selector, node affinity and volumes allow together"}, false
+}
+
+// wanted is the refusal of a place for want of a label.
+func wanted(kind Kind, v require.Values) Reason {
+	switch {
+	case kind == InVain:
+		return Reason{Kind: kind}
+	case v.Key() == "":
+		return Reason{Kind: kind, Want: noTerm}
+	}
+	return Reason{Kind: kind, Key: v.Key(), Want: v.String()}
 }
 
 // objects is the first wish of a term that a column does not meet.
 func (t *Table) objects(tm *term, p *Pool, column int) (require.Values, bool) {
 	for _, v := range tm.labels.All() {
+		if v.Key() == shape.LabelHostname {
+			if !newHost(v) {
+				return v, false
+			}
+			continue
+		}
 		if f := p.free(v.Key()); f != nil {
 			free := p.AllFree()
 			if f.narrow(free, v); !free.AnyIn(f.from, f.upto) {
@@ -140,8 +164,10 @@ func (t *Table) objects(tm *term, p *Pool, column int) (require.Values, bool) {
 			return v, false
 		}
 	}
-	if len(tm.names) > 0 {
-		return tm.names[0], false
+	for _, v := range tm.names {
+		if !newHost(v) {
+			return v, false
+		}
 	}
 	return require.Values{}, !tm.empty
 }

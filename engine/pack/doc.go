@@ -1,10 +1,7 @@
-// Package pack decides which pods share which new nodes, at the least price.
+// Package pack makes a plan in terms of classes: how many pods of each go on which node, and which nodes to open.
 //
-// It works in two stages. Assign fills nodes that exist and settles the domain of every
-// pod that a topology rule looks at, so that what is left are items: pods of one class in
-// one domain, with a count. Solve then packs items into new nodes; whatever still binds
-// an item binds it within one node only, so how many of an item fit is arithmetic.
-//
-// A bin has a column that it is planned for, the cheapest that holds its pods, and keeps
-// every other column that could hold them too: the cloud may choose among those.
+// It goes round between three others. Place fills nodes that exist and settles the domain of every pod that a topology
+// rule looks at; what is left are items. Binpack packs items into new nodes. Items for which no node can be opened
+// after all give up a preference, or try another domain, and go round again. In the end verify holds the plan against
+// what kube-scheduler will see. Pack itself decides who goes first when not all can have a node.
 package pack

@@ -15,40 +15,43 @@ type fleet struct {
 	snapshot shape.Snapshot // no pending pods; nodes ascend by name
 	policy   *Policy
 	at       map[string]int // by node name
-	nodes    []vessel       // by node
-	pools    map[string]*ledger
+	nodes    []nodeState    // by node
+	pools    map[string]*poolState
 	homes    map[string]int // by node name and by claim: where pods of moves that are under way were planned to go
 
-	planner engine.Planner
-	around  []*shape.Node    // scratch of look
-	moored  map[string]int32 // profiles of nodes that are to be bought, by their labels and taints
+	planner         engine.Planner
+	around          []*shape.Node    // scratch of look
+	plannedProfiles map[string]int32 // profiles of nodes that are to be bought, by their labels and taints
+
+	retryIn time.Duration // until the first move that was refused for its age alone would be made; 0 for none
 
 	rules []watch            // of all classes; made when first asked
 	keys  map[int32][]string // by class: see watched
 }
 
-// vessel is what a node means for moves.
-type vessel struct {
-	// cargo is how many pods need another place if the node goes.
-	cargo       int
+// nodeState is what a node means for moves.
+type nodeState struct {
+	// podsToMove is how many pods need another place if the node goes.
+	podsToMove  int
 	disturbance int64
-	managed     bool // of one of the policy's pools, and not on its way out
-	state       state
+	age         time.Duration // of the youngest of the node and its pods that move; negative if that is not known
+	managed     bool          // of one of the policy's pools, and not on its way out
+	role        role
 	why         Reason // for kept nodes and candidates that were looked at
 }
 
-// state is what may become of a node.
-type state uint8
+// role is what may become of a node.
+type role uint8
 
 const (
-	kept      state = iota // never goes
-	candidate              // may go
-	needed                 // takes pods of nodes that go
+	kept      role = iota // never goes
+	candidate             // may go
+	needed                // takes pods of nodes that go
 	gone
 )
 
-// ledger is a pool's side of the moves.
-type ledger struct {
+// poolState is a pool's side of the moves.
+type poolState struct {
 	PoolPolicy
 	left        int // of the budget; negative for no limit
 	price       shape.Money
@@ -58,10 +61,14 @@ type ledger struct {
 // ordinary is what evicting an ordinary pod weighs, and what giving up a node weighs beside its pods.
 const ordinary = 1000
 
-// newFleet takes a Snapshot as it is. Nodes of courses take no pods; nodes that are shut take none except those that moves under way count on, and those made
-// since the given time: they were made for pods that move. The zero time is never.
+// newFleet takes a Snapshot as it is. Nodes of courses take no pods; nodes that are shut take none except those that
+// moves under way count on, and those made since the given time: they were made for pods that move. The zero time is
+// never.
 func newFleet(s shape.Snapshot, p *Policy, since time.Time, courses []Course) *fleet {
-	f := &fleet{snapshot: s, policy: p, at: make(map[string]int, len(s.Nodes)), nodes: make([]vessel, len(s.Nodes)), pools: map[string]*ledger{}, homes: map[string]int{}, moored: map[string]int32{}}
+	f := &fleet{
+		snapshot: s, policy: p, at: make(map[string]int, len(s.Nodes)), nodes: make([]nodeState, len(s.Nodes)),
+		pools: map[string]*poolState{}, homes: map[string]int{}, plannedProfiles: map[string]int32{},
+	}
 	wanted, going := map[string]bool{}, map[string]bool{}
 	for _, c := range courses {
 		for _, name := range c.Nodes {
@@ -72,7 +79,7 @@ func newFleet(s shape.Snapshot, p *Policy, since time.Time, courses []Course) *f
 		}
 	}
 	for name, pp := range p.Pools {
-		f.pools[name] = &ledger{PoolPolicy: pp, left: pp.Budget}
+		f.pools[name] = &poolState{PoolPolicy: pp, left: pp.Budget}
 	}
 	f.snapshot.Pods = nil
 	f.snapshot.Nodes = slices.Clone(s.Nodes)
@@ -89,10 +96,12 @@ func newFleet(s shape.Snapshot, p *Policy, since time.Time, courses []Course) *f
 			}
 		}
 		v := &f.nodes[i]
-		v.cargo, v.disturbance = f.weigh(n)
-		v.state, v.why = f.judge(n)
+		v.podsToMove, v.disturbance = f.weigh(n)
+		v.age = f.youngest(n)
+		v.role, v.why = f.judge(n)
 		v.managed = f.pools[n.Pool] != nil && n.Claim != "" && n.Stage != shape.Leaving
-		if going[n.Name] || shut(n) && !wanted[n.Name] && !wanted[n.Claim] && (since.IsZero() || n.Created.Before(since)) {
+		if going[n.Name] || shut(n) && !wanted[n.Name] && !wanted[n.Claim] && (since.IsZero() ||
+			n.Created.Before(since)) {
 			f.snapshot.Nodes[i] = closed(n)
 		}
 		if v.managed {
@@ -103,7 +112,7 @@ func newFleet(s shape.Snapshot, p *Policy, since time.Time, courses []Course) *f
 	return f
 }
 
-// readyOnly closes nodes that are on their way: they may be somebody's replacement.
+// readyOnly closes nodes that are on their way: they may be replacements.
 func (f *fleet) readyOnly() {
 	for i, n := range f.snapshot.Nodes {
 		if n.Stage != shape.Ready || shut(n) {
@@ -113,9 +122,11 @@ func (f *fleet) readyOnly() {
 }
 
 // judge decides whether a node may go at all.
-func (f *fleet) judge(n *shape.Node) (state, Reason) {
+func (f *fleet) judge(n *shape.Node) (role, Reason) {
 	l := f.pools[n.Pool]
-	stray := slices.IndexFunc(n.Pods, func(p shape.Pod) bool { return p.Class < 0 || int(p.Class) >= len(f.snapshot.Classes) })
+	stray := slices.IndexFunc(n.Pods, func(p shape.Pod) bool {
+		return p.Class < 0 || int(p.Class) >= len(f.snapshot.Classes)
+	})
 	pinned := slices.IndexFunc(n.Pods, func(p shape.Pod) bool { return p.Role == shape.Pinned })
 	switch {
 	case l == nil || n.Claim == "" || l.Mode == Never:
@@ -148,17 +159,29 @@ func (f *fleet) class(i int32) *shape.Class {
 	return f.snapshot.Classes[i]
 }
 
+// unbound reports whether any pod that moves with a node has a volume claim without a volume, as those have that exist
+// in the plan only: where it may go depends on the other pods of the claim and on the volumes that are left.
+func (f *fleet) unbound(i int) bool {
+	return slices.ContainsFunc(f.snapshot.Nodes[i].Pods, func(p shape.Pod) bool {
+		return p.Role == shape.Movable && slices.ContainsFunc(f.class(p.Class).Bindings, func(b shape.Binding) bool {
+			return b.Made || len(b.Slots) > 0
+		})
+	})
+}
+
 func empty(n *shape.Node) bool {
-	return !slices.ContainsFunc(n.Pods, func(p shape.Pod) bool { return p.Role == shape.Movable || p.Role == shape.Pinned })
+	return !slices.ContainsFunc(n.Pods, func(p shape.Pod) bool {
+		return p.Role == shape.Movable || p.Role == shape.Pinned
+	})
 }
 
 // weigh is how many pods a node would evict and what that weighs, less the closer its end is anyway. Pods that exist in
 // the plan only are moved without an eviction.
-func (f *fleet) weigh(n *shape.Node) (cargo int, disturbance int64) {
+func (f *fleet) weigh(n *shape.Node) (podsToMove int, disturbance int64) {
 	disturbance = ordinary
 	for i := range n.Pods {
 		if p := &n.Pods[i]; p.Role == shape.Movable && !f.class(p.Class).Buffer {
-			cargo++
+			podsToMove++
 			disturbance += int64(max(p.EvictionCost, 0))
 		}
 	}
@@ -166,7 +189,22 @@ func (f *fleet) weigh(n *shape.Node) (cargo int, disturbance int64) {
 		left := min(max(n.Created.Add(lifetime).Sub(f.snapshot.Now), 0), lifetime)
 		disturbance = int64(float64(disturbance) * left.Seconds() / lifetime.Seconds())
 	}
-	return cargo, disturbance
+	return podsToMove, disturbance
+}
+
+// youngest is how long the youngest of a node and its pods that move has lived; negative if nothing is known of any of
+// them.
+func (f *fleet) youngest(n *shape.Node) time.Duration {
+	latest := n.Created
+	for i := range n.Pods {
+		if p := &n.Pods[i]; p.Role == shape.Movable && !f.class(p.Class).Buffer && p.Created.After(latest) {
+			latest = p.Created
+		}
+	}
+	if latest.IsZero() || f.snapshot.Now.IsZero() {
+		return -1
+	}
+	return max(f.snapshot.Now.Sub(latest), 0)
 }
 
 // shut reports whether a node takes no pods of others.
@@ -195,16 +233,16 @@ func emptied(n *shape.Node, moved func(shape.Pod)) *shape.Node {
 	return out
 }
 
-// outlook is what the planner makes of the pods of some nodes when those go.
-type outlook struct {
+// planned is what the planner makes of the pods of some nodes when those go.
+type planned struct {
 	set      []int
 	decision engine.Decision
 	home     map[shape.PodID]int
 }
 
 // look plans the pods of nodes that go, at home if they have one; the fleet stays as it is.
-func (f *fleet) look(set []int, homes map[shape.PodID]string, effort int) outlook {
-	o := outlook{set: set, home: map[shape.PodID]int{}}
+func (f *fleet) look(set []int, homes map[shape.PodID]string, effort int) planned {
+	o := planned{set: set, home: map[shape.PodID]int{}}
 	goes := make(map[int]bool, len(set))
 	for _, i := range set {
 		goes[i] = true
@@ -219,7 +257,7 @@ func (f *fleet) look(set []int, homes map[shape.PodID]string, effort int) outloo
 				pod.Home = homes[pod.ID]
 				s.Pods = append(s.Pods, pod)
 			})
-		case i >= len(f.nodes) || f.nodes[i].state != gone:
+		case i >= len(f.nodes) || f.nodes[i].role != gone:
 			s.Nodes = append(s.Nodes, n)
 		}
 	}
@@ -238,7 +276,7 @@ func (f *fleet) settle(m *Move) {
 	for _, name := range m.Remove {
 		i := f.at[name]
 		f.snapshot.Nodes[i] = emptied(f.snapshot.Nodes[i], func(pod shape.Pod) { pods[pod.ID] = pod })
-		f.nodes[i].state = gone
+		f.nodes[i].role = gone
 		if l := f.pools[f.snapshot.Nodes[i].Pool]; l != nil && l.left > 0 {
 			l.left--
 		}
@@ -252,8 +290,8 @@ func (f *fleet) settle(m *Move) {
 	for name, list := range byNode {
 		i := f.at[name]
 		f.snapshot.Nodes[i] = f.joined(f.snapshot.Nodes[i], list)
-		if f.nodes[i].state == candidate {
-			f.nodes[i].state, f.nodes[i].why = needed, Reason{Kind: Needed}
+		if f.nodes[i].role == candidate {
+			f.nodes[i].role, f.nodes[i].why = needed, Reason{Kind: Needed}
 		}
 	}
 	for i := range m.Open {
@@ -294,7 +332,7 @@ func (f *fleet) buy(n *engine.NewNode, pods []shape.Pod) {
 		}
 		f.snapshot.Pools[i] = &grown
 	}
-	f.moor(n, pods)
+	f.addPlannedNode(n, pods)
 	if name := n.Options[0].Reservation; name != "" {
 		f.snapshot.Types = slices.Clone(f.snapshot.Types)
 		for i, it := range f.snapshot.Types {
@@ -303,15 +341,15 @@ func (f *fleet) buy(n *engine.NewNode, pods []shape.Pod) {
 	}
 }
 
-// moor adds a node that is to be bought, so that topology rules count its pods.
-func (f *fleet) moor(n *engine.NewNode, pods []shape.Pod) {
+// addPlannedNode adds a node that is to be bought, so that topology rules count its pods.
+func (f *fleet) addPlannedNode(n *engine.NewNode, pods []shape.Pod) {
 	p := f.profile(n)
 	key := fmt.Sprint(p.Labels, p.Taints)
-	at, known := f.moored[key]
+	at, known := f.plannedProfiles[key]
 	if !known {
 		at = int32(len(f.snapshot.Profiles))
 		f.snapshot.Profiles = append(slices.Clip(f.snapshot.Profiles), p)
-		f.moored[key] = at
+		f.plannedProfiles[key] = at
 	}
 	node := closed(f.ready(n, at))
 	node.Name = fmt.Sprintf("bought %06d", len(f.snapshot.Nodes)) // ascending
@@ -335,7 +373,9 @@ func (f *fleet) profile(n *engine.NewNode) *shape.Profile {
 			}
 		}
 	}
-	labels[shape.LabelZone], labels[shape.LabelCapacityType], labels[shape.LabelInstanceType] = first.Zone, first.CapacityType, first.Type
+	labels[shape.LabelZone] = first.Zone
+	labels[shape.LabelCapacityType] = first.CapacityType
+	labels[shape.LabelInstanceType] = first.Type
 	labels[shape.LabelNodePool] = n.Pool
 	p := &shape.Profile{}
 	if i := slices.IndexFunc(f.snapshot.Pools, func(p *shape.Pool) bool { return p.Name == n.Pool }); i >= 0 {

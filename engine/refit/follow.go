@@ -30,22 +30,23 @@ func (o *Outlook) Ready() bool { return o.Why.Kind == "" && len(o.Open) == 0 && 
 type Course struct {
 	// Nodes are those of its nodes that are still there.
 	Nodes []string
-	// Homes says where its pods were planned to go: to which node, or claim of a node. Pods that it does not name go anywhere.
+	// Homes says where its pods were planned to go: to which node, or claim of a node. Pods that it does not name go
+	// anywhere.
 	Homes map[shape.PodID]string
 	// Thrifty moves are given up when what is missing would cost more than what goes, or as much.
 	Thrifty bool
 }
 
-// Follow asks what becomes of a move that was begun, for whatever reason. What it needs then counts as taken, unless its nodes
-// cannot go. Pods go where they were planned to go as long as that holds. What is missing for a thrifty move is narrowed to
-// options that cost less for certain.
+// Follow asks what becomes of a move that was begun, for whatever reason. What it needs then counts as taken, unless
+// its nodes cannot go. Pods go where they were planned to go as long as that holds. What is missing for a thrifty move
+// is narrowed to options that cost less for certain.
 func (r *Pass) Follow(c Course) Outlook {
 	f := r.fleet
 	f.reserve(c, -1)
 	var set []int
 	m := Move{}
 	for _, name := range c.Nodes {
-		if i, ok := f.at[name]; ok && f.nodes[i].state != gone {
+		if i, ok := f.at[name]; ok && f.nodes[i].role != gone {
 			set = append(set, i)
 			m.Remove = append(m.Remove, name)
 		}
@@ -60,7 +61,10 @@ func (r *Pass) Follow(c Course) Outlook {
 			return Outlook{Why: why}
 		}
 	}
-	out := Outlook{Open: m.Open, Place: m.Place, InTurn: len(m.Remove) > 1 && f.tied(&m), Homes: make(map[shape.PodID]string, len(m.Place))}
+	out := Outlook{
+		Open: m.Open, Place: m.Place, InTurn: len(m.Remove) > 1 && f.dependOnEachOther(&m),
+		Homes: make(map[shape.PodID]string, len(m.Place)),
+	}
 	for _, p := range m.Place {
 		n := f.snapshot.Nodes[f.at[p.Node]]
 		out.Waits = out.Waits || n.Stage != shape.Ready
@@ -70,7 +74,8 @@ func (r *Pass) Follow(c Course) Outlook {
 	return out
 }
 
-// reserve takes what a course needs off its pods' homes, times n: moves that are under way must not take each other's room.
+// reserve takes what a course needs off its pods' homes, times n: moves that are under way must not take each other's
+// room.
 func (f *fleet) reserve(c Course, n int64) {
 	for _, name := range c.Nodes {
 		i, ok := f.at[name]

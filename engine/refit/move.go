@@ -1,6 +1,8 @@
 package refit
 
 import (
+	"time"
+
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
@@ -47,9 +49,13 @@ type Result struct {
 
 	Before shape.Money `json:"before"` // price of all nodes of the policy's pools
 	After  shape.Money `json:"after"`  // of those with all moves made
-	// Floor is a price below which the pods of the nodes that may go cannot be had, with the other nodes as they are and
-	// their free room at no price. 0 if nothing is known.
+	// Floor is a price below which the pods of the nodes that may go cannot be had, with the other nodes as they are
+	// and their free room at no price. 0 if nothing is known.
 	Floor shape.Money `json:"floor"`
+
+	// Ripe is in how long the first of the moves would be made that were refused for no more than the age of their
+	// nodes and pods, as far as they were looked at; 0 if there is none.
+	Ripe time.Duration `json:"ripe,omitempty"`
 
 	Counters Counters `json:"counters"`
 }

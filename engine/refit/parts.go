@@ -10,7 +10,7 @@ import (
 // parts divides what the planner made of a set of nodes into moves that do not depend on each other: nodes whose pods
 // share a new node belong together, all others go by themselves. Pods without a place leave their node out, and then
 // whoever shares a new node with it.
-func (f *fleet) parts(o *outlook) (moves []Move, stuck map[int]Reason) {
+func (f *fleet) parts(o *planned) (moves []Move, stuck map[int]Reason) {
 	group := map[int]int{} // union-find over nodes that go
 	var find func(int) int
 	find = func(i int) int {
@@ -71,16 +71,20 @@ func (f *fleet) order(m *Move) bool {
 	slices.SortFunc(m.Remove, func(a, b string) int {
 		return cmp.Or(cmp.Compare(f.nodes[f.at[a]].disturbance, f.nodes[f.at[b]].disturbance), cmp.Compare(a, b))
 	})
-	if len(m.Remove) == 1 || !f.tied(m) {
+	if len(m.Remove) == 1 || !f.dependOnEachOther(m) {
 		return true
 	}
 	m.InTurn = true
 	return f.rehearse(m)
 }
 
-// tied reports whether any pod of a move has a rule about others, or others about it.
-func (f *fleet) tied(m *Move) bool {
+// dependOnEachOther reports whether any pod of a move has a rule about others, or others about it, or a volume to find
+// that others may get.
+func (f *fleet) dependOnEachOther(m *Move) bool {
 	for _, name := range m.Remove {
+		if f.unbound(f.at[name]) {
+			return true
+		}
 		for _, pod := range f.snapshot.Nodes[f.at[name]].Pods {
 			if pod.Role != shape.Movable {
 				continue
@@ -94,8 +98,8 @@ func (f *fleet) tied(m *Move) bool {
 	return false
 }
 
-// rehearse drains one node after the other on a copy of the fleet in which the new nodes are there. Pods go where the move has
-// them go as far as that is allowed by then.
+// rehearse drains one node after the other on a copy of the fleet in which the new nodes are there. Pods go where the
+// move has them go as far as that is allowed by then.
 func (f *fleet) rehearse(m *Move) bool {
 	s := f.snapshot
 	s.Nodes, s.Profiles = slices.Clone(s.Nodes), slices.Clone(s.Profiles)

@@ -22,12 +22,12 @@ const (
 	Balanced
 )
 
-// balance is the least score of a move of nodes of a Balanced pool. Karpenter's figure.
-const balance = 0.5
+// minBalance is the least score of a move of nodes of a Balanced pool. Karpenter's figure.
+const minBalance = 0.5
 
-// flexible is how many cheaper instance types a single spot node must find before it is replaced by another spot
+// minSpotTypes is how many cheaper instance types a single spot node must find before it is replaced by another spot
 // node, so that the new one does not come from the scarcest of all. Karpenter's figure.
-const flexible = 15
+const minSpotTypes = 15
 
 // PoolPolicy is what a NodePool says about disruption.
 type PoolPolicy struct {
@@ -54,11 +54,13 @@ type Policy struct {
 	MinSaving float64
 	// PodPrice is what it costs to evict an ordinary pod once, in micro-dollars; see shape.Pod.EvictionCost.
 	PodPrice shape.Money
-	// Payback is within which time a move must have saved what its evictions cost; 0 counts any saving as enough.
+	// Payback is within which time a move must have saved what its evictions cost; 0 counts any saving as enough. It is
+	// less for nodes and pods that have not lived for half of it: no saving is counted on for longer than twice their
+	// age.
 	Payback time.Duration
 
-	// Overlap is for how long what a move opens runs beside what it gives up. Both are paid until then, and a move must have saved
-	// that within the payback time as well.
+	// Overlap is for how long what a move opens runs beside what it gives up. Both are paid until then, and a move must
+	// have saved that within the payback time as well.
 	Overlap time.Duration
 	// Turn is how long nodes that are drained take until they are gone and budgets let others go in their place.
 	Turn time.Duration
@@ -81,20 +83,41 @@ func DefaultPolicy() Policy {
 	}
 }
 
-// both is what a move must save an hour to pay for the time in which it has old and new nodes. While old ones go in so many
-// turns, half of them are still there on average.
-func (p *Policy) both(price, instead shape.Money, turns int) shape.Money {
-	if p.Payback <= 0 || instead <= 0 {
+// trust is how many times as long as it has lived a fleet is taken to live on. A saving lasts no longer than what it is
+// made on: of nodes and pods that came half a minute ago it is not known whether they will be there in an hour, and of
+// an autoscaler that goes up and down each minute they will not. Simulated scale-downs of fleets of two minutes cost
+// the same with 1, 2 and 5, and no less without the rule; with 5 an autoscaler of a ten minutes' period has its fleet
+// replaced each time, with 1 the last moves come minutes later.
+const trust = 2
+
+// lasts is for how long a saving on what has lived for so long may be counted. Payback bounds it; negative ages are
+// unknown ones.
+func (p *Policy) lasts(age time.Duration) time.Duration {
+	if age < 0 || age >= p.Payback/trust {
+		return p.Payback
+	}
+	return max(trust*age, time.Second)
+}
+
+// overlapCost is what the time costs in which a move has old and new nodes, in micro-dollars. While old ones go in so
+// many turns, half of them are still there on average.
+func (p *Policy) overlapCost(price, instead shape.Money, turns int) float64 {
+	if instead <= 0 {
 		return 0
 	}
 	waits := time.Duration(turns-1) * p.Turn
-	return shape.Money((float64(instead)*p.Overlap.Hours() + float64(price)/2*waits.Hours()) / p.Payback.Hours())
+	return float64(float64(instead)*p.Overlap.Hours()) + float64(float64(price)/2*waits.Hours())
 }
 
-// due is what a move must save an hour to pay for its evictions.
-func (p *Policy) due(disturbance int64) shape.Money {
+// evictions is what a disturbance costs, in micro-dollars.
+func (p *Policy) evictions(disturbance int64) float64 {
+	return float64(float64(disturbance) / ordinary * float64(p.PodPrice))
+}
+
+// due is what a move must save an hour so that it has earned its cost, in micro-dollars, while the saving lasts.
+func (p *Policy) due(cost float64, age time.Duration) shape.Money {
 	if p.Payback <= 0 {
 		return 0
 	}
-	return shape.Money(float64(disturbance) / ordinary * float64(p.PodPrice) / p.Payback.Hours())
+	return shape.Money(cost / p.lasts(age).Hours())
 }

@@ -2,6 +2,7 @@ package refit
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
@@ -24,7 +25,8 @@ const (
 	// NoPlace is there for some pod: Want says which and why.
 	NoPlace Kind = "NoPlace"
 	// SavesTooLittle: Pods on the node, of which Left need new nodes; Price of the nodes that would go, Instead of what
-	// replaces them, Need is what must be saved at least.
+	// replaces them, Need is what must be saved at least. Lasts is set where the saving is not counted on for the whole
+	// payback time, since a node or pod of the move is young.
 	SavesTooLittle Kind = "SavesTooLittle"
 	// TooTight a fit: kube-scheduler, which spreads pods, would find no room for Left of the Pods that move.
 	TooTight Kind = "TooTight"
@@ -32,12 +34,12 @@ const (
 	SpotToSpotOff Kind = "SpotToSpotOff"
 	// TooFewTypes are cheaper than a spot node: Need and Have count instance types.
 	TooFewTypes Kind = "TooFewTypes"
-	// Unbalanced moves disturb too much for what they save: Want is the pool, Score and Least are the numbers, and Have is how
-	// many nodes would go, 0 for one.
+	// Unbalanced moves disturb too much for what they save: Want is the pool, Score and Least are the numbers, and Have
+	// is how many nodes would go, 0 for one.
 	Unbalanced Kind = "Unbalanced"
 	// BudgetUsed up: Want is the pool.
 	BudgetUsed Kind = "BudgetUsed"
-	// NotTried: the effort ended before anybody looked.
+	// NotTried: the effort ended before it was looked at.
 	NotTried Kind = "NotTried"
 	// NoOrder of draining keeps every topology rule on the way.
 	NoOrder Kind = "NoOrder"
@@ -55,8 +57,11 @@ type Reason struct {
 	Price   shape.Money `json:"price,omitempty"`
 	Instead shape.Money `json:"instead,omitempty"`
 	Need    shape.Money `json:"need,omitempty"`
-	Score   float64     `json:"score,omitempty"`
-	Least   float64     `json:"least,omitempty"`
+
+	Lasts time.Duration `json:"lasts,omitempty"`
+
+	Score float64 `json:"score,omitempty"`
+	Least float64 `json:"least,omitempty"`
 }
 
 // Sentence is the reason in words, without a full stop. It holds still while nothing changes.
@@ -77,17 +82,27 @@ func (r Reason) Sentence() string {
 	case SavesTooLittle:
 		return r.savesTooLittle()
 	case TooTight:
-		return fmt.Sprintf("its pods fit elsewhere only if they are put together closely: kube-scheduler, which spreads them, would find no room for %d of %d", r.Left, r.Pods)
+		return fmt.Sprintf(
+			"its pods fit elsewhere only if they are put together closely: kube-scheduler, which spreads them, "+
+				"would find no room for %d of %d",
+			r.Left, r.Pods,
+		)
 	case SpotToSpotOff:
 		return "replacing spot by spot is switched off (feature gate SpotToSpotConsolidation)"
 	case TooFewTypes:
-		return fmt.Sprintf("only %d cheaper spot instance types hold its pods, spot is replaced by spot from %d on", r.Have, flexible)
+		return fmt.Sprintf(
+			"only %d cheaper spot instance types hold its pods, spot is replaced by spot from %d on", r.Have,
+			minSpotTypes,
+		)
 	case Unbalanced:
 		with := ""
 		if r.Have > 1 {
 			with = fmt.Sprintf(" with %d more", r.Have-1)
 		}
-		return fmt.Sprintf("moving it%s disturbs more than it saves: it scores %.2f of at least %.2f in NodePool %s", with, r.Score, r.Least, r.Want)
+		return fmt.Sprintf(
+			"moving it%s disturbs more than it saves: it scores %.2f of at least %.2f in NodePool %s", with, r.Score,
+			r.Least, r.Want,
+		)
 	case BudgetUsed:
 		return "the budgets of NodePool " + r.Want + " let no further node go now"
 	case NotTried:
@@ -101,11 +116,35 @@ func (r Reason) Sentence() string {
 }
 
 func (r Reason) savesTooLittle() string {
+	young := ""
+	if r.Lasts > 0 {
+		young = fmt.Sprintf(" while its youngest pod or node is %s old", (r.Lasts / trust).Round(time.Second))
+	}
 	switch {
 	case r.Left == 0 && r.Instead == 0:
-		return fmt.Sprintf("giving it up saves %s an hour and moves %d pods, which is worth it from %s on", r.Price, r.Pods, r.Need)
+		return fmt.Sprintf(
+			"giving it up saves %s an hour and moves %d pods, which is worth it from %s on%s", r.Price, r.Pods, r.Need,
+			young,
+		)
 	case r.Instead == 0:
-		return fmt.Sprintf("%d of its %d pods have no room elsewhere, and no machine for less holds them: it costs %s an hour", r.Left, r.Pods, r.Price)
+		return fmt.Sprintf(
+			"%s have no room elsewhere, and no machine for less holds them: it costs %s an hour", r.homeless(), r.Price,
+		)
 	}
-	return fmt.Sprintf("%d of its %d pods have no room elsewhere; it costs %s an hour, what replaces it %s, and %s must be saved", r.Left, r.Pods, r.Price, r.Instead, r.Need)
+	return fmt.Sprintf(
+		"%s have no room elsewhere; it costs %s an hour, what replaces it %s, and %s must be saved%s", r.homeless(),
+		r.Price, r.Instead, r.Need, young,
+	)
+}
+
+// homeless are the pods that need a new machine. What stands in for a CapacityBuffer needs one too, and is no pod that
+// would be evicted.
+func (r Reason) homeless() string {
+	switch {
+	case r.Left <= r.Pods:
+		return fmt.Sprintf("%d of its %d pods", r.Left, r.Pods)
+	case r.Pods == 0:
+		return fmt.Sprintf("the %d places that it keeps for CapacityBuffers", r.Left)
+	}
+	return fmt.Sprintf("%d pods of its own and of CapacityBuffers", r.Left)
 }

@@ -22,9 +22,9 @@ type Pass struct {
 	worth  []float64 // by the sketch's classes: what a pod costs at best
 }
 
-// Begin starts a pass in which moves may be under way, each of which is to be followed before new ones are looked for. since is
-// when the first of them began: nodes made since then take pods though they are empty or unwelcome, as do those where pods of the moves
-// were planned to go. The zero time is no such move.
+// Begin starts a pass in which moves may be under way, each of which is to be followed before new ones are looked for.
+// since is when the first of them began: nodes made since then take pods though they are empty or unwelcome, as do
+// those where pods of the moves were planned to go. The zero time is no such move.
 func Begin(s shape.Snapshot, p Policy, since time.Time, courses ...Course) *Pass {
 	r := &Pass{fleet: newFleet(s, &p, since, courses)}
 	for _, c := range courses {
@@ -45,10 +45,10 @@ func (r *Pass) Find() Result {
 	f := r.fleet
 	f.readyOnly()
 	for i := range f.nodes {
-		if f.nodes[i].managed && f.nodes[i].state != gone {
+		if f.nodes[i].managed && f.nodes[i].role != gone {
 			r.result.Before += f.price(i)
 		}
-		if f.nodes[i].state == candidate {
+		if f.nodes[i].role == candidate {
 			r.result.Counters.Candidates++
 		}
 	}
@@ -61,13 +61,14 @@ func (r *Pass) Find() Result {
 
 // candidates lists the nodes that may go, those first whose going disturbs least for its price.
 func (f *fleet) candidates() []int {
-	return f.byWeight(func(i int) bool { return f.nodes[i].state == candidate })
+	return f.byWeight(func(i int) bool { return f.nodes[i].role == candidate })
 }
 
 // leavers lists the nodes that may go now or when they have settled, in the order of candidates.
 func (f *fleet) leavers() []int {
 	return f.byWeight(func(i int) bool {
-		return f.nodes[i].state == candidate || f.nodes[i].state == kept && f.nodes[i].managed && f.snapshot.Nodes[i].Unsettled
+		return f.nodes[i].role == candidate || f.nodes[i].role == kept && f.nodes[i].managed &&
+			f.snapshot.Nodes[i].Unsettled
 	})
 }
 
@@ -80,7 +81,9 @@ func (f *fleet) byWeight(of func(i int) bool) []int {
 	}
 	slices.SortStableFunc(out, func(a, b int) int {
 		// price over disturbance, without dividing
-		return cmp.Compare(int64(f.price(b))*max(f.nodes[a].disturbance, 1), int64(f.price(a))*max(f.nodes[b].disturbance, 1))
+		return cmp.Compare(
+			int64(f.price(b))*max(f.nodes[a].disturbance, 1), int64(f.price(a))*max(f.nodes[b].disturbance, 1),
+		)
 	})
 	return out
 }
@@ -94,16 +97,16 @@ func (r *Pass) make(m Move) {
 // sum adds up and says why nodes stay.
 func (r *Pass) sum() {
 	f := r.fleet
-	r.result.After = r.result.Before
+	r.result.After, r.result.Ripe = r.result.Before, f.retryIn
 	for i := range r.result.Moves {
 		r.result.After -= r.result.Moves[i].Saving()
 	}
 	for i := range f.nodes {
 		v := &f.nodes[i]
-		if v.state == gone || !v.managed {
+		if v.role == gone || !v.managed {
 			continue
 		}
-		if v.state == candidate && v.why.Kind == "" {
+		if v.role == candidate && v.why.Kind == "" {
 			v.why = Reason{Kind: NotTried}
 		}
 		r.result.Kept = append(r.result.Kept, Kept{Node: f.snapshot.Nodes[i].Name, Why: v.why})
@@ -120,12 +123,15 @@ func (r *Pass) delete() {
 	r.sketch = newSketch(f, order)
 	x := r.sketch
 	for _, i := range order {
-		if f.nodes[i].state != candidate {
+		if f.nodes[i].role != candidate {
 			continue
 		}
 		if pool, ok := f.allowed([]int{i}); !ok {
 			f.nodes[i].why = Reason{Kind: BudgetUsed, Want: pool}
 			continue
+		}
+		if f.unbound(i) {
+			continue // only a plan knows where their volumes may be: see replace
 		}
 		r.result.Counters.Sketches++
 		mark := x.board.Begin()

@@ -1,29 +1,31 @@
 package refit
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/board"
+	"github.com/dovetail-sh/dovetail/engine/eviction"
 	"github.com/dovetail-sh/dovetail/engine/feasible"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/engine/spread"
 )
 
-// looksAt is how many nodes with room are compared for one pod. Kube-scheduler itself compares all of up to 100, and up to 781 on
-// clusters of 15,000 nodes: half of them less one in a hundred for every 125, but a twentieth (percentageOfNodesToScore).
+// looksAt is how many nodes with room are compared for one pod. Kube-scheduler itself compares all of up to 100, and up
+// to 781 on clusters of 15,000 nodes: half of them less one in a hundred for every 125, but a twentieth
+// (percentageOfNodesToScore).
 const looksAt = 500
 
-// scheduler is a board on which pods are placed as kube-scheduler does it with its default profile: one after the other, each
-// on the node that is least used, and most evenly, of those that may take it. A plan fits pods together more
-// closely than that; where it depends on it, pods would be left over, and more nodes bought for them than were saved.
+// scheduler is a board on which pods are placed as kube-scheduler does it with its default profile: one after the
+// other, each on the node that is least used, and most evenly, of those that may take it. A plan fits pods together
+// more closely than that; where it depends on it, pods would be left over, and more nodes bought for them than were
+// saved.
 type scheduler struct {
 	table *feasible.Table
 	board *board.Board
 	takes []bool            // by the Table's nodes; nil for all that are not leaving
-	may   map[int32][]int32 // by class: nodes that had room when somebody last looked
+	may   map[int32][]int32 // by class: nodes that had room when it was last looked
 	next  int               // where the next look begins
 	cell  []int32           // scratch
 }
@@ -52,8 +54,7 @@ func (f *fleet) strands(m *Move) (over int) {
 	return over
 }
 
-// inOrder lists the classes that have pods in the order in which internal/controller/terminate evicts them: those first that few
-// nodes suit by what they require, and of those the larger ones.
+// inOrder lists the classes that have pods in the order in which drains evict them.
 func (q *scheduler) inOrder() []int {
 	var out []int
 	for i, c := range q.table.Classes {
@@ -66,19 +67,10 @@ func (q *scheduler) inOrder() []int {
 }
 
 func (q *scheduler) sort(classes []int) {
-	rank := func(i int) int {
-		c := q.table.Snapshot().Classes[q.table.Classes[i].Source] // where wishes are told from rules
-		switch {
-		case slices.ContainsFunc(c.Spread, func(s shape.Spread) bool { return s.Hard }),
-			slices.ContainsFunc(c.Affinity, func(t shape.PodTerm) bool { return t.Weight == 0 }):
-			return 2
-		case len(c.NodeTerms)+len(c.VolumeTerms)+len(c.Attach) > 0:
-			return 1
-		}
-		return 0
+	rank := func(i int) eviction.Rank { // of the class itself, where wishes are told from rules
+		return eviction.RankOf(q.table.Snapshot().Classes[q.table.Classes[i].Source])
 	}
-	size := func(i int) int64 { r := q.table.Classes[i].Requests; return max(r.CPU, r.Memory>>22) } // a core like 4 GiB
-	slices.SortStableFunc(classes, func(a, b int) int { return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(size(b), size(a))) })
+	slices.SortStableFunc(classes, func(a, b int) int { return eviction.Compare(rank(a), rank(b)) })
 }
 
 // fill places n pods of a class and returns how many find no room.
@@ -146,5 +138,5 @@ func (q *scheduler) score(node, class int) float64 {
 	all, free, need := &q.table.Nodes[node].Allocatable, q.board.Free(node), q.table.Classes[class].Need
 	cpu := float64(free[0]-need[0]) / float64(max(all.CPU, 1))
 	memory := float64(free[1]-need[1]) / float64(max(all.Memory, 1))
-	return 50*(cpu+memory) + 100*(1-math.Abs(cpu-memory)/2)
+	return float64(50*(cpu+memory)) + float64(100*(1-math.Abs(cpu-memory)/2))
 }

@@ -17,7 +17,7 @@ type idea struct {
 func (f *fleet) lookCost(set []int) int {
 	cost := 200 + len(f.snapshot.Nodes)/2
 	for _, i := range set {
-		cost += 10 * f.nodes[i].cargo
+		cost += 10 * f.nodes[i].podsToMove
 	}
 	return cost
 }
@@ -43,7 +43,7 @@ func (r *Pass) replace() {
 	order := f.candidates()
 	r.worth, r.result.Floor = r.sketch.value(order)
 	for _, i := range order {
-		if f.nodes[i].state != candidate {
+		if f.nodes[i].role != candidate {
 			continue
 		}
 		if pool, ok := f.allowed([]int{i}); !ok {
@@ -54,7 +54,7 @@ func (r *Pass) replace() {
 		if hope && r.afford([]int{i}) {
 			why = r.try([]int{i}, 0)
 		}
-		if f.nodes[i].state == candidate && why.Kind != "" {
+		if f.nodes[i].role == candidate && why.Kind != "" {
 			f.nodes[i].why = why
 		}
 	}
@@ -70,19 +70,21 @@ func (r *Pass) estimate(i int) (Reason, bool) {
 	if len(rest) == 0 { // a deletion: not worth it, not possible before others moved, or with some room beside only
 		return f.nodes[i].why, f.nodes[i].why.Kind == "" || f.nodes[i].why.Kind == TooTight
 	}
-	why := Reason{Kind: SavesTooLittle, Pods: f.nodes[i].cargo, Price: f.price(i)}
-	why.Need = max(1, f.policy.due(f.nodes[i].disturbance), shape.Money(f.policy.MinSaving*float64(f.price(i))))
+	why := Reason{Kind: SavesTooLittle, Pods: f.nodes[i].podsToMove, Price: f.price(i)}
+	age, evictions := f.nodes[i].age, f.policy.evictions(f.nodes[i].disturbance)
+	why.Need = max(1, f.policy.due(evictions, age), shape.Money(f.policy.MinSaving*float64(f.price(i))))
 	least := 0.0
 	for _, b := range rest {
 		why.Left += len(b.pods)
-		least += r.worth[b.class] * float64(len(b.pods))
+		least += float64(r.worth[b.class] * float64(len(b.pods)))
 	}
 	if price, ok := x.cheapest(rest); ok {
 		why.Instead = price
-		why.Need = max(why.Need, f.policy.due(f.nodes[i].disturbance)+f.policy.both(f.price(i), price, 1))
+		why.Need = max(why.Need, f.policy.due(evictions+f.policy.overlapCost(f.price(i), price, 1), age))
 		if f.price(i)-price >= why.Need {
 			return why, true
 		}
+		f.noteRetry(&Move{Price: f.price(i), Instead: price, Turns: 1, Disturbance: f.nodes[i].disturbance}, age)
 	}
 	// Several machines may do what one cannot, but not for less than the pods are worth.
 	return why, float64(f.price(i)-why.Need) > least && len(rest) > 1
@@ -122,7 +124,7 @@ func (r *Pass) part(m *Move, of, effort int, stale bool) (no Reason, again bool)
 	f := r.fleet
 	set := f.set(m)
 	for _, i := range set {
-		if f.nodes[i].state != candidate {
+		if f.nodes[i].role != candidate {
 			return Reason{Kind: Needed}, false
 		}
 	}
@@ -134,7 +136,7 @@ func (r *Pass) part(m *Move, of, effort int, stale bool) (no Reason, again bool)
 			return no, false
 		}
 	}
-	if stale || len(m.Remove) < of && f.tied(m) {
+	if stale || len(m.Remove) < of && f.dependOnEachOther(m) {
 		if !r.afford(set) {
 			return Reason{Kind: NoOrder}, false
 		}
@@ -151,8 +153,8 @@ func (r *Pass) part(m *Move, of, effort int, stale bool) (no Reason, again bool)
 	return Reason{}, false
 }
 
-// merge looks for sets of nodes whose pods are cheaper on other machines together: first sets of the most wasteful nodes,
-// then such that the dice pick.
+// merge looks for sets of nodes whose pods are cheaper on other machines together: first sets of the most wasteful
+// nodes, then such that the dice pick.
 func (r *Pass) merge() {
 	for r.sketch != nil {
 		r.collect()
@@ -212,7 +214,9 @@ func (r *Pass) hopeful(set []int) bool {
 			disturbance += f.nodes[d.node].disturbance
 		}
 	}
-	least := f.policy.due(disturbance) + f.policy.both(price, price-shape.Money(waste), f.turns(set))
+	least := f.policy.due(
+		f.policy.evictions(disturbance)+f.policy.overlapCost(price, price-shape.Money(waste), f.turns(set)), f.age(set),
+	)
 	return waste >= float64(max(1, least, shape.Money(f.policy.MinSaving*float64(price))))
 }
 
@@ -232,19 +236,22 @@ func (r *Pass) collect() {
 	f := r.fleet
 	r.ideas = r.ideas[:0]
 	for i := range f.nodes {
-		if f.nodes[i].state != candidate || len(r.sketch.cargo[i]) == 0 {
+		if f.nodes[i].role != candidate || len(r.sketch.podsToMove[i]) == 0 {
 			continue
 		}
 		waste := float64(f.price(i))
-		for _, b := range r.sketch.cargo[i] {
-			waste -= r.worth[b.class] * float64(len(b.pods))
+		for _, b := range r.sketch.podsToMove[i] {
+			waste -= float64(r.worth[b.class] * float64(len(b.pods)))
 		}
 		if waste > 0 {
 			r.ideas = append(r.ideas, idea{i, waste})
 		}
 	}
 	slices.SortStableFunc(r.ideas, func(a, b idea) int {
-		return cmp.Compare(b.waste*float64(max(f.nodes[a.node].disturbance, 1)), a.waste*float64(max(f.nodes[b.node].disturbance, 1)))
+		return cmp.Compare(
+			float64(b.waste*float64(max(f.nodes[a.node].disturbance, 1))),
+			float64(a.waste*float64(max(f.nodes[b.node].disturbance, 1))),
+		)
 	})
 }
 
@@ -264,7 +271,7 @@ func (r *Pass) bestSet() (best []int) {
 			if why := f.accept(&moves[k]); why.Kind == "" {
 				sum += f.worth(&moves[k])
 			} else if why.Kind == Unbalanced {
-				f.blame(&moves[k], why)
+				f.noteReason(&moves[k], why)
 			}
 		}
 		if sum > most {
@@ -276,8 +283,9 @@ func (r *Pass) bestSet() (best []int) {
 	}
 }
 
-// blame says of nodes that only a balance keeps from going together that it does, unless they came closer to one by themselves.
-func (f *fleet) blame(m *Move, why Reason) {
+// noteReason says of nodes that only a balance keeps from going together that it does, unless they came closer to one
+// by themselves.
+func (f *fleet) noteReason(m *Move, why Reason) {
 	why.Have = len(m.Remove)
 	for _, i := range f.set(m) {
 		if v := &f.nodes[i]; v.why.Kind != Unbalanced || v.why.Score < why.Score {

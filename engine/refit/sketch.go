@@ -19,27 +19,27 @@ type sketch struct {
 	table *feasible.Table
 	board *board.Board
 
-	node  []int     // by index of the fleet's nodes: index of the Table's
-	back  []int     // the other way round
-	cargo [][]batch // by index of the fleet's nodes: pods that would have to move
-	takes []bool    // by index of the Table's nodes: may be given pods
+	node       []int         // by index of the fleet's nodes: index of the Table's
+	back       []int         // the other way round
+	podsToMove [][]classPods // by index of the fleet's nodes: pods that would have to move
+	takes      []bool        // by index of the Table's nodes: may be given pods
 
-	rank  []int32   // of the Table's nodes: which are given pods first
-	roomy []harbour // by feasible.Class.Size
-	opens []int8    // by class: 1 if a new node could hold a pod, -1 if not, 0 if nobody asked
-	alone [][]bitset.Set
+	rank       []int32     // of the Table's nodes: which are given pods first
+	roomCaches []roomCache // by feasible.Class.Size
+	opens      []int8      // by class: 1 if a new node could hold a pod, -1 if not, 0 if it was not asked
+	alone      [][]bitset.Set
 
 	domains []int32 // scratch
 }
 
-// batch is pods of one class on one node.
-type batch struct {
+// classPods is pods of one class on one node.
+type classPods struct {
 	class int32
 	pods  []shape.PodID // ascending
 }
 
-// harbour is the nodes that had room for a pod of some size when somebody last looked.
-type harbour struct {
+// roomCache is the nodes that had room for a pod of some size when it was last looked.
+type roomCache struct {
 	known bool
 	nodes []int32 // by rank
 	full  int     // how many of them turned out to be full
@@ -50,7 +50,7 @@ func newSketch(f *fleet, order []int) *sketch {
 	s := f.snapshot
 	s.Nodes = slices.Clone(s.Nodes)
 	s.Pods = nil
-	x := &sketch{fleet: f, cargo: make([][]batch, len(s.Nodes))}
+	x := &sketch{fleet: f, podsToMove: make([][]classPods, len(s.Nodes))}
 	for _, i := range order {
 		n := s.Nodes[i]
 		bare := emptied(n, func(pod shape.Pod) { s.Pods = append(s.Pods, pod) })
@@ -86,7 +86,7 @@ func (x *sketch) index(leavers []int) {
 	for _, c := range x.table.Classes {
 		sizes = max(sizes, int(c.Size)+1)
 	}
-	x.roomy = make([]harbour, sizes)
+	x.roomCaches = make([]roomCache, sizes)
 }
 
 // load places the candidates' pods.
@@ -100,13 +100,15 @@ func (x *sketch) load(order []int) {
 			if class < 0 {
 				continue
 			}
-			at, found := slices.BinarySearchFunc(x.cargo[i], class, func(b batch, c int32) int { return cmp.Compare(b.class, c) })
+			at, found := slices.BinarySearchFunc(x.podsToMove[i], class, func(b classPods, c int32) int {
+				return cmp.Compare(b.class, c)
+			})
 			if !found {
-				x.cargo[i] = slices.Insert(x.cargo[i], at, batch{class: class})
+				x.podsToMove[i] = slices.Insert(x.podsToMove[i], at, classPods{class: class})
 			}
-			x.cargo[i][at].pods = append(x.cargo[i][at].pods, pod.ID)
+			x.podsToMove[i][at].pods = append(x.podsToMove[i][at].pods, pod.ID)
 		}
-		for _, b := range x.cargo[i] {
+		for _, b := range x.podsToMove[i] {
 			x.board.Place(x.node[i], int(b.class), len(b.pods))
 		}
 	}
@@ -114,18 +116,18 @@ func (x *sketch) load(order []int) {
 
 // vacate takes all pods off a node and gives other nodes as many as they take. rest is what is left, by class; the
 // board keeps the change until the caller rolls it back. all goes on when something has found no place.
-func (x *sketch) vacate(i int, all bool) (rest []batch) {
+func (x *sketch) vacate(i int, all bool) (rest []classPods) {
 	self := x.node[i]
-	for _, b := range x.cargo[i] {
+	for _, b := range x.podsToMove[i] {
 		x.survey(int(b.class)) // before anything is taken for a try
 	}
-	for _, b := range x.cargo[i] {
+	for _, b := range x.podsToMove[i] {
 		x.board.Take(self, int(b.class), len(b.pods))
 	}
 	x.takes[self] = false
-	for _, b := range x.cargo[i] {
+	for _, b := range x.podsToMove[i] {
 		if left := x.place(int(b.class), len(b.pods)); left > 0 {
-			rest = append(rest, batch{b.class, b.pods[len(b.pods)-left:]})
+			rest = append(rest, classPods{b.class, b.pods[len(b.pods)-left:]})
 			if !all {
 				return rest
 			}
@@ -134,15 +136,15 @@ func (x *sketch) vacate(i int, all bool) (rest []batch) {
 	return rest
 }
 
-// followed says whether kube-scheduler finds room for the pods of a node that was vacated since a mark; if it does, the board is
-// left as it was vacated.
+// followed says whether kube-scheduler finds room for the pods of a node that was vacated since a mark; if it does, the
+// board is left as it was vacated.
 func (x *sketch) followed(i int, mark board.Mark) Reason {
-	was := slices.Clone(x.board.Moves()[mark:])
+	was := x.board.Moves(mark)
 	x.board.Rollback(mark)
 	q := scheduler{table: x.table, board: x.board, takes: x.takes, may: map[int32][]int32{}}
 	var order []int
 	count := map[int]int{}
-	for _, b := range x.cargo[i] {
+	for _, b := range x.podsToMove[i] {
 		x.board.Take(x.node[i], int(b.class), len(b.pods))
 		if !x.table.Classes[b.class].Buffer {
 			order = append(order, int(b.class))
@@ -156,7 +158,7 @@ func (x *sketch) followed(i int, mark board.Mark) Reason {
 	}
 	x.board.Rollback(mark)
 	if left > 0 {
-		return Reason{Kind: TooTight, Pods: x.fleet.nodes[i].cargo, Left: left}
+		return Reason{Kind: TooTight, Pods: x.fleet.nodes[i].podsToMove, Left: left}
 	}
 	for _, m := range was {
 		x.board.Place(int(m.Node), int(m.Class), int(m.Count))
@@ -178,7 +180,7 @@ func (x *sketch) place(class, left int) int {
 // spreadOut fills nodes by rank.
 func (x *sketch) spreadOut(class, left int) int {
 	c := x.table.Classes[class]
-	h := &x.roomy[c.Size]
+	h := &x.roomCaches[c.Size]
 	byDomain := x.board.Spread.Classes[class].Domains
 	for progress := true; progress && left > 0; {
 		progress = false
@@ -226,7 +228,7 @@ func (x *sketch) oneByOne(node, class, n int) int {
 // never grows between two moves: nodes that go take no more pods.
 func (x *sketch) survey(class int) {
 	c := x.table.Classes[class]
-	h := &x.roomy[c.Size]
+	h := &x.roomCaches[c.Size]
 	if h.known && h.full <= len(h.nodes) {
 		return
 	}
@@ -247,7 +249,7 @@ func (x *sketch) survey(class int) {
 func (x *sketch) canOpen(class int) bool {
 	if x.opens[class] == 0 {
 		x.opens[class] = -1
-		if _, ok := x.cheapest([]batch{{class: int32(class), pods: make([]shape.PodID, 1)}}); ok {
+		if _, ok := x.cheapest([]classPods{{class: int32(class), pods: make([]shape.PodID, 1)}}); ok {
 			x.opens[class] = 1
 		}
 	}
@@ -255,7 +257,7 @@ func (x *sketch) canOpen(class int) bool {
 }
 
 // cheapest is the price of the cheapest machine that holds all pods of a list together, topology aside.
-func (x *sketch) cheapest(list []batch) (price shape.Money, ok bool) {
+func (x *sketch) cheapest(list []classPods) (price shape.Money, ok bool) {
 	load := make([]int64, len(x.table.Resources))
 	for _, b := range list {
 		for d, n := range x.table.Classes[b.class].Need {
@@ -298,14 +300,18 @@ func (x *sketch) suits(class int) []bitset.Set {
 func (x *sketch) placements(i int, mark board.Mark) []engine.Placement {
 	next := map[int32]int{}
 	var out []engine.Placement
-	for _, m := range x.board.Moves()[mark:] {
+	for _, m := range x.board.Moves(mark) {
 		if m.Count <= 0 {
 			continue
 		}
 		base := x.table.Classes[m.Class].Base
-		at, _ := slices.BinarySearchFunc(x.cargo[i], base, func(b batch, c int32) int { return cmp.Compare(b.class, c) })
+		at, _ := slices.BinarySearchFunc(x.podsToMove[i], base, func(b classPods, c int32) int {
+			return cmp.Compare(b.class, c)
+		})
 		for range m.Count {
-			out = append(out, engine.Placement{Pod: x.cargo[i][at].pods[next[base]], Node: x.table.Nodes[m.Node].Name})
+			out = append(out, engine.Placement{
+				Pod: x.podsToMove[i][at].pods[next[base]], Node: x.table.Nodes[m.Node].Name,
+			})
 			next[base]++
 		}
 	}

@@ -1,17 +1,18 @@
 package refit
 
-// mostInTurns bounds how many nodes of one pool a move may give up that budgets do not let go at once. All that it opens is
-// paid until the last of them has gone, and what a long row of drains was planned for is not there any more when its last one begins.
-const mostInTurns = 10
+// maxInTurns bounds how many nodes of one pool a move may give up that budgets do not let go at once. All that it
+// opens is paid until the last of them has gone, and what a long row of drains was planned for is not there any more
+// when its last one begins.
+const maxInTurns = 10
 
-// allowed reports whether budgets let the nodes of a set go, some of them now and the rest in their place when they are gone.
-// It names the pool that does not.
+// allowed reports whether budgets let the nodes of a set go, some of them now and the rest in their place when they are
+// gone. It names the pool that does not.
 func (f *fleet) allowed(set []int) (pool string, ok bool) {
 	count := map[string]int{}
 	for _, i := range set {
 		name := f.snapshot.Nodes[i].Pool
 		count[name]++
-		if l := f.pools[name]; l != nil && (l.left == 0 || l.left > 0 && count[name] > max(l.left, mostInTurns)) {
+		if l := f.pools[name]; l != nil && (l.left == 0 || l.left > 0 && count[name] > max(l.left, maxInTurns)) {
 			return name, false
 		}
 	}

@@ -1,7 +1,7 @@
 package refit
 
 import (
-	"github.com/dovetail-sh/dovetail/engine/bound"
+	"github.com/dovetail-sh/dovetail/engine/lp"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
@@ -14,9 +14,9 @@ func (x *sketch) value(of []int) (worth []float64, floor shape.Money) {
 	t := x.table
 	demand := make([]float64, len(t.Resources))
 	for _, i := range of {
-		for _, b := range x.cargo[i] {
+		for _, b := range x.podsToMove[i] {
 			for d, n := range t.Classes[b.class].Need {
-				demand[d] += float64(n) * float64(len(b.pods))
+				demand[d] += float64(float64(n) * float64(len(b.pods)))
 			}
 		}
 	}
@@ -24,32 +24,32 @@ func (x *sketch) value(of []int) (worth []float64, floor shape.Money) {
 	for d := range unit {
 		unit[d] = min(demand[d], 1)
 	}
-	lp := bound.NewCover(unit)
+	program := lp.NewCover(unit)
 	for _, pool := range t.Pools {
 		for i := pool.Usable.Next(0); i >= 0; i = pool.Usable.Next(i + 1) {
-			c := bound.Column{Cost: float64(t.Columns[i].Price())}
+			c := lp.Variable{Cost: float64(t.Columns[i].Price())}
 			for d, n := range pool.Room(i) {
 				if n > 0 && demand[d] > 0 {
-					c.Rows, c.Much = append(c.Rows, int32(d)), append(c.Much, float64(n)/demand[d])
+					c.Rows, c.Coefficients = append(c.Rows, int32(d)), append(c.Coefficients, float64(n)/demand[d])
 				}
 			}
 			if len(c.Rows) > 0 {
-				lp.Add(c)
+				program.Add(c)
 			}
 		}
 	}
-	solved := lp.Solve(maxPivots) < maxPivots && lp.Covered()
-	dual := lp.Dual()
+	solved := program.Solve(maxPivots) < maxPivots && program.Covered()
+	dual := program.Dual()
 	worth = make([]float64, len(t.Classes))
 	for k, c := range t.Classes {
 		for d, n := range c.Need {
 			if demand[d] > 0 {
-				worth[k] += max(dual[d], 0) / demand[d] * float64(n)
+				worth[k] += float64(max(dual[d], 0) / demand[d] * float64(n))
 			}
 		}
 	}
 	if solved {
-		floor = shape.Money(lp.Cost() * (1 - 1e-9))
+		floor = shape.Money(program.Cost() * (1 - 1e-9))
 	}
 	return worth, floor
 }

@@ -40,13 +40,14 @@ func watches(classes []*shape.Class) []watch {
 }
 
 func (w watch) same(o watch) bool {
-	return w.key == o.key && w.all == o.all && w.selector.Nothing == o.selector.Nothing && slices.Equal(w.namespaces, o.namespaces) &&
+	return w.key == o.key && w.all == o.all && w.selector.Nothing == o.selector.Nothing &&
+		slices.Equal(w.namespaces, o.namespaces) &&
 		slices.EqualFunc(w.selector.Requirements, o.selector.Requirements, func(a, b shape.Requirement) bool {
 			return a.Key == b.Key && a.Operator == b.Operator && slices.Equal(a.Values, b.Values)
 		})
 }
 
-// watched lists the keys whose domains of a class's pods matter to somebody.
+// watched lists the keys whose domains of a class's pods matter to some rule.
 func (f *fleet) watched(class int32) []string {
 	if f.keys == nil {
 		f.keys = map[int32][]string{}
@@ -58,7 +59,8 @@ func (f *fleet) watched(class int32) []string {
 	c := f.class(class)
 	keys := []string{}
 	for _, w := range f.rules {
-		if (w.all || slices.Contains(w.namespaces, c.Namespace)) && require.Selects(w.selector, c.Labels) && !slices.Contains(keys, w.key) {
+		if (w.all || slices.Contains(w.namespaces, c.Namespace)) && require.Selects(w.selector, c.Labels) &&
+			!slices.Contains(keys, w.key) {
 			keys = append(keys, w.key)
 		}
 	}
@@ -66,8 +68,8 @@ func (f *fleet) watched(class int32) []string {
 	return keys
 }
 
-// pinDown leaves a new node only options of one domain where the domain of its pods matters to anybody: what is planned
-// next for others must hold whichever option the cloud picks.
+// pinDown leaves a new node only options of one domain where the domain of its pods matters to some rule: what is
+// planned next for others must hold whichever option the cloud picks.
 func (f *fleet) pinDown(n *engine.NewNode, class func(shape.PodID) int32) {
 	first := n.Options[0]
 	for _, id := range n.Pods {

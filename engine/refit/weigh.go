@@ -3,6 +3,7 @@ package refit
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
@@ -17,7 +18,7 @@ func (f *fleet) appraise(m *Move) Reason {
 		n := f.snapshot.Nodes[i]
 		m.Price += n.Price
 		m.Disturbance += f.nodes[i].disturbance
-		m.Pods += f.nodes[i].cargo
+		m.Pods += f.nodes[i].podsToMove
 		price[n.Pool] += n.Price
 		disturbance[n.Pool] += f.nodes[i].disturbance
 	}
@@ -28,19 +29,21 @@ func (f *fleet) appraise(m *Move) Reason {
 		m.Need = 0 // nothing is disturbed, not even when the price is not known
 		return Reason{}
 	}
-	m.Need = max(m.Need, f.policy.due(m.Disturbance)+f.policy.both(m.Price, m.Instead, m.Turns))
+	age := f.age(f.set(m))
+	m.Need = max(m.Need, f.need(m, age))
 	if len(m.Open) > 0 {
 		m.Need = max(m.Need, shape.Money(f.policy.MinSaving*float64(m.Price)))
 	}
 	if m.Saving() < m.Need {
-		return Reason{Kind: SavesTooLittle, Pods: m.Pods, Left: f.left(m), Price: m.Price, Instead: m.Instead, Need: m.Need}
+		f.noteRetry(m, age)
+		return f.tooLittle(m, age)
 	}
 	for _, pool := range slices.Sorted(maps.Keys(price)) {
 		l := f.pools[pool]
 		score := Score{Pool: pool, Value: score(m.Saving(), m.Price, price[pool], l, disturbance[pool])}
 		m.Scores = append(m.Scores, score)
-		if l.Mode == Balanced && score.Value < balance {
-			return Reason{Kind: Unbalanced, Want: pool, Score: score.Value, Least: balance}
+		if l.Mode == Balanced && score.Value < minBalance {
+			return Reason{Kind: Unbalanced, Want: pool, Score: score.Value, Least: minBalance}
 		}
 	}
 	return Reason{}
@@ -48,12 +51,12 @@ func (f *fleet) appraise(m *Move) Reason {
 
 // score compares a pool's part in what a move saves with its part in what it disturbs. A pool's part in the saving is
 // in proportion to the price of those of its nodes that go.
-func score(saving, all, own shape.Money, l *ledger, disturbance int64) float64 {
+func score(saving, all, own shape.Money, l *poolState, disturbance int64) float64 {
 	if l.price <= 0 || all <= 0 {
 		return 0
 	}
 	if disturbance == 0 || l.disturbance == 0 {
-		return 1 / balance // it disturbs nothing
+		return 1 / minBalance // it disturbs nothing
 	}
 	saved := float64(saving) * float64(own) / float64(all) / float64(l.price)
 	return saved / (float64(disturbance) / float64(l.disturbance))
@@ -73,7 +76,45 @@ func (f *fleet) worth(m *Move) float64 {
 	if f.policy.Payback <= 0 {
 		return float64(m.Saving())
 	}
-	return float64(m.Saving() - f.policy.due(m.Disturbance) - f.policy.both(m.Price, m.Instead, m.Turns))
+	return float64(m.Saving() - f.need(m, f.age(f.set(m))))
+}
+
+// need is what a move must save an hour to earn what it costs.
+func (f *fleet) need(m *Move, age time.Duration) shape.Money {
+	return f.policy.due(f.policy.evictions(m.Disturbance)+f.policy.overlapCost(m.Price, m.Instead, m.Turns), age)
+}
+
+// age is how long the youngest of some nodes and of the pods that they would evict has lived; negative if that is not
+// known.
+func (f *fleet) age(set []int) time.Duration {
+	least := time.Duration(-1)
+	for _, i := range set {
+		if age := f.nodes[i].age; age >= 0 && (least < 0 || age < least) {
+			least = age
+		}
+	}
+	return least
+}
+
+// noteRetry notes when a move that saves too little for its age will save enough.
+func (f *fleet) noteRetry(m *Move, age time.Duration) {
+	cost := f.policy.evictions(m.Disturbance) + f.policy.overlapCost(m.Price, m.Instead, m.Turns)
+	if age < 0 || m.Saving() <= 0 || m.Saving() < f.policy.due(cost, -1) {
+		return // time alone does not help
+	}
+	in := time.Duration(cost/float64(m.Saving())*float64(time.Hour))/trust - age
+	if in > 0 && (f.retryIn == 0 || in < f.retryIn) {
+		f.retryIn = in
+	}
+}
+
+// tooLittle is why a move of that age is not worth it.
+func (f *fleet) tooLittle(m *Move, age time.Duration) Reason {
+	out := Reason{Kind: SavesTooLittle, Pods: m.Pods, Left: f.left(m), Price: m.Price, Instead: m.Instead, Need: m.Need}
+	if age >= 0 && f.policy.lasts(age) < f.policy.Payback {
+		out.Lasts = f.policy.lasts(age)
+	}
+	return out
 }
 
 // accept narrows what a move opens to options with which it still saves enough, whichever the cloud picks, and says why
@@ -97,7 +138,7 @@ func (f *fleet) accept(m *Move) Reason {
 		if spot && !f.policy.SpotToSpot {
 			n.Options = slices.DeleteFunc(n.Options, func(o engine.Option) bool { return o.CapacityType == shape.Spot })
 		} else if spot && len(m.Remove) == 1 && len(m.Open) == 1 && n.Options[0].CapacityType == shape.Spot {
-			if have := narrowSpot(n, m.Price); have < flexible {
+			if have := narrowSpot(n, m.Price); have < minSpotTypes {
 				return Reason{Kind: TooFewTypes, Have: have}
 			}
 		}
@@ -105,7 +146,7 @@ func (f *fleet) accept(m *Move) Reason {
 			if spot && !f.policy.SpotToSpot {
 				return Reason{Kind: SpotToSpotOff}
 			}
-			return Reason{Kind: SavesTooLittle, Pods: m.Pods, Left: f.left(m), Price: m.Price, Instead: m.Instead, Need: m.Need}
+			return f.tooLittle(m, f.age(f.set(m)))
 		}
 		if label := f.require(n); label != "" {
 			return Reason{Kind: TooFewOptions, Want: label}
@@ -127,7 +168,9 @@ func (f *fleet) classes(m *Move) map[shape.PodID]int32 {
 
 // allSpot reports whether everything that a move gives up is spot.
 func (f *fleet) allSpot(m *Move) bool {
-	return !slices.ContainsFunc(m.Remove, func(name string) bool { return f.snapshot.Nodes[f.at[name]].CapacityType != shape.Spot })
+	return !slices.ContainsFunc(m.Remove, func(name string) bool {
+		return f.snapshot.Nodes[f.at[name]].CapacityType != shape.Spot
+	})
 }
 
 // narrowSpot keeps the cheapest spot types, as many as it takes to be flexible but no more: with more, one pool after
@@ -136,7 +179,7 @@ func (f *fleet) allSpot(m *Move) bool {
 func narrowSpot(n *engine.NewNode, below shape.Money) int {
 	types := map[string]bool{}
 	keep := map[string]bool{}
-	most := flexible
+	most := minSpotTypes
 	for _, r := range n.Requirements {
 		if r.Key == shape.LabelInstanceType {
 			most = max(most, int(r.MinValues))
@@ -150,13 +193,15 @@ func narrowSpot(n *engine.NewNode, below shape.Money) int {
 			}
 		}
 	}
-	n.Options = slices.DeleteFunc(n.Options, func(o engine.Option) bool { return o.CapacityType != shape.Spot || !keep[o.Type] })
+	n.Options = slices.DeleteFunc(n.Options, func(o engine.Option) bool {
+		return o.CapacityType != shape.Spot || !keep[o.Type]
+	})
 	return len(types)
 }
 
-// narrow leaves a new node those options that cost at most the ceiling; false if there is none. Requirements list types,
-// zones and capacity types apart, and the cloud may combine them: so types of which some combination is dearer are
-// left out, and if none is left, first capacity types and then zones are narrowed to the cheapest option's.
+// narrow leaves a new node those options that cost at most the ceiling; false if there is none. Requirements list
+// types, zones and capacity types apart, and the cloud may combine them: so types of which some combination is dearer
+// are left out, and if none is left, first capacity types and then zones are narrowed to the cheapest option's.
 func narrow(n *engine.NewNode, ceiling shape.Money) bool {
 	if len(n.Options) == 0 {
 		return false

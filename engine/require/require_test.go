@@ -12,11 +12,16 @@ import (
 )
 
 // samples cover every way in which a value can relate to the generated requirements.
-var samples = []string{"", "0", "1", "2", "3", "5", "007", "a", "b", "c", "-4", "9223372036854775807", "9223372036854775808"}
+var samples = []string{
+	"", "0", "1", "2", "3", "5", "007", "a", "b", "c", "-4", "9223372036854775807", "9223372036854775808",
+}
 
 func requirements() *rapid.Generator[shape.Requirement] {
 	return rapid.Custom(func(t *rapid.T) shape.Requirement {
-		r := shape.Requirement{Key: rapid.SampledFrom([]string{"k", "l"}).Draw(t, "key"), Operator: shape.Operator(rapid.IntRange(0, 7).Draw(t, "operator"))}
+		r := shape.Requirement{
+			Key:      rapid.SampledFrom([]string{"k", "l"}).Draw(t, "key"),
+			Operator: shape.Operator(rapid.IntRange(0, 7).Draw(t, "operator")),
+		}
 		switch r.Operator {
 		case shape.In, shape.NotIn:
 			r.Values = rapid.SliceOfN(rapid.SampledFrom(samples), 0, 4).Draw(t, "values")
@@ -44,7 +49,9 @@ func meets(r shape.Requirement, value string, present bool) bool {
 	if !present || err1 != nil || err2 != nil {
 		return false
 	}
-	return map[shape.Operator]bool{shape.Gt: have > bound, shape.Lt: have < bound, shape.Gte: have >= bound, shape.Lte: have <= bound}[r.Operator]
+	return map[shape.Operator]bool{
+		shape.Gt: have > bound, shape.Lt: have < bound, shape.Gte: have >= bound, shape.Lte: have <= bound,
+	}[r.Operator]
 }
 
 func TestASetIsTheConjunctionOfItsRequirements(t *testing.T) {

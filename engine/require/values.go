@@ -24,6 +24,9 @@ type Values struct {
 	bounded   bool
 	low, high int64
 
+	// over and under say that low and high were written as Gt and Lt, of one less and one more. Only String asks.
+	over, under bool
+
 	// present rules out that the label is missing.
 	present bool
 
@@ -77,9 +80,9 @@ func (v Values) compare(r shape.Requirement) Values {
 	case r.Operator == shape.Lte:
 		v.high = n
 	case r.Operator == shape.Gt && n < math.MaxInt64:
-		v.low = n + 1
+		v.low, v.over = n+1, true
 	case r.Operator == shape.Lt && n > math.MinInt64:
-		v.high = n - 1
+		v.high, v.under = n-1, true
 	default:
 		return v.nothing()
 	}
@@ -128,6 +131,9 @@ func (v Values) within(value string) bool {
 // HasAbsent reports whether the label may be missing.
 func (v Values) HasAbsent() bool { return !v.present }
 
+// Bounded reports whether the members are integers within bounds.
+func (v Values) Bounded() bool { return v.bounded }
+
 // List returns the members in ascending order; ok is false when the set excludes values
 // instead of listing them. The slice must not be written to.
 func (v Values) List() (members []string, ok bool) {
@@ -174,6 +180,8 @@ func (v Values) And(w Values) Values {
 		out.list = union(v.list, w.list)
 		out.bounded = v.bounded || w.bounded
 		out.low, out.high = v.tighter(w)
+		out.over = v.over && v.low == out.low || w.over && w.low == out.low
+		out.under = v.under && v.high == out.high || w.under && w.high == out.high
 	}
 	return out
 }
@@ -293,8 +301,17 @@ func (v Values) Requirements() []shape.Requirement {
 
 // String is the set for people: "zone In a,b", "cpu Gte 4".
 func (v Values) String() string {
+	if v.finite && v.present && len(v.list) == 0 {
+		return v.key + " of values that exclude each other"
+	}
 	var out []string
 	for _, r := range v.Requirements() {
+		switch {
+		case r.Operator == shape.Gte && v.over:
+			r.Operator, r.Values = shape.Gt, []string{strconv.FormatInt(v.low-1, 10)}
+		case r.Operator == shape.Lte && v.under:
+			r.Operator, r.Values = shape.Lt, []string{strconv.FormatInt(v.high+1, 10)}
+		}
 		words := []string{r.Key, r.Operator.String()}
 		if len(r.Values) > 0 {
 			words = append(words, strings.Join(r.Values, ","))

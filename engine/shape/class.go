@@ -34,6 +34,14 @@ type Class struct {
 	VolumeTerms []NodeTerm `json:"volumeTerms,omitempty"`
 	Attach      []Attach   `json:"attach,omitempty"`
 
+	// Untried says where nodes may still help the pod after some that were bought for it did not take it: one of the
+	// terms must hold, on top of NodeTerms and VolumeTerms. Empty if nothing was bought in vain.
+	Untried []NodeTerm `json:"untried,omitempty"`
+
+	// Bindings are those volume claims of a pod about which something is still to be settled that concerns other pods
+	// too, smallest claim first. VolumeTerms holds already what each of them allows by itself.
+	Bindings []Binding `json:"bindings,omitempty"`
+
 	// Refused is why no node may be bought for these pods (a claim for dynamic resources, a missing
 	// volume claim), one sentence. Empty for all others.
 	Refused string `json:"refused,omitempty"`
@@ -110,4 +118,32 @@ type Attach struct {
 	// Volume is set when several pods may share the volume: it then takes one slot a node.
 	// Empty means each pod brings its own.
 	Volume string `json:"volume,omitempty"`
+}
+
+// Binding is a volume claim that gets its volume when the first of its pods gets a node, or that only one pod may use.
+type Binding struct {
+	// Claim is the namespace and name of a claim that several pods may use. Empty means that each pod of the class has
+	// a claim like this of its own.
+	Claim string `json:"claim,omitempty"`
+
+	// Once is set if no two pods may use the claim at a time (ReadWriteOncePod).
+	Once bool `json:"once,omitempty"`
+
+	// Slots are the volumes that are there for the claim, in the order in which they are tried. Each holds one claim.
+	Slots []Slot `json:"slots,omitempty"`
+
+	// Made is set if a volume is made for the claim when none of Slots suits the pod's node; one of Terms must then
+	// hold there, if there are any.
+	Made  bool       `json:"made,omitempty"`
+	Terms []NodeTerm `json:"terms,omitempty"`
+
+	// Key is the label of which the volume that is made takes the value from the node: it can be reached from nodes
+	// with this value only. Empty for a volume that is reached from everywhere, or of which that is not known.
+	Key string `json:"key,omitempty"`
+}
+
+// Slot is a volume that exists and is free.
+type Slot struct {
+	Volume string     `json:"volume"`
+	Terms  []NodeTerm `json:"terms,omitempty"` // one of them must hold on a node that reaches it; empty for all nodes
 }

@@ -17,7 +17,7 @@ func Dollars(perHour float64) Money {
 	if !(perHour > 0) {
 		return 0
 	}
-	return Money(math.Round(perHour * float64(Dollar)))
+	return Money(math.Round(float64(perHour * float64(Dollar))))
 }
 
 // Float is the price in dollars an hour.

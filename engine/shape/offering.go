@@ -12,6 +12,10 @@ type InstanceType struct {
 	Allocatable Vector     `json:"allocatable"`
 	Offerings   []Offering `json:"offerings,omitempty"`
 
+	// LastResort types are not launched while another of a launch's types remains: the cloud leaves them out. They are
+	// planned for nodes alone that nothing else of the pool can be.
+	LastResort bool `json:"lastResort,omitempty"`
+
 	// Attachable is how many volumes each CSI driver can attach; a driver that is not named has no limit.
 	Attachable []Amount `json:"attachable,omitempty"`
 }

@@ -149,6 +149,24 @@ func (s *State) Open(c *Cell) {
 	for _, k := range c.counted {
 		s.Tallies[k].Nodes[c.Domains[s.Tallies[k].Key]]++
 	}
+	for k, d := range c.Domains {
+		if d >= 0 {
+			s.Keys[k].begun[d] = true
+		}
+	}
+}
+
+// Fresh reports whether a domain has a value that nobody names and no node yet, existing or new. There is one as soon
+// as somebody needs it; nobody misses it before. Domain may be -1.
+func (k *Key) Fresh(domain int32) bool {
+	return domain >= 0 && !k.Host && k.made[domain] && !k.begun[domain]
+}
+
+// Unopen takes back that a node is going to be opened in a cell.
+func (s *State) Unopen(c *Cell) {
+	for _, k := range c.counted {
+		s.Tallies[k].Nodes[c.Domains[s.Tallies[k].Key]]--
+	}
 }
 
 // EnterHosts notes n pods of a class that go to new nodes, whose domains other than hostname do

@@ -144,34 +144,37 @@ func (l *Ledger) Add(class, node, n int) {
 // Room is how many more pods of a class the rules allow on a node that is there, at most limit. It may be less than
 // fit in the end, but is not 0 unless none does.
 func (l *Ledger) Room(class, node, limit int) int {
-	n, _, _ := l.room(class, limit, l.domains(node))
+	n, _, _ := l.room(class, limit, l.domains(node), l.isNew(node))
 	return n
 }
 
 // RoomAt is Room for a new node that would join.
 func (l *Ledger) RoomAt(class int, site *Site, limit int) int {
-	n, _, _ := l.room(class, limit, site.domains)
+	n, _, _ := l.room(class, limit, site.domains, true)
 	return n
 }
 
 // Objection is the first rule that keeps a pod of a class off a node, and for a Skew rule the skew that it would make;
 // skew is meaningless if the node lacks the label. ok is false if no rule objects.
 func (l *Ledger) Objection(class, node int) (r *Rule, skew int32, ok bool) {
-	_, r, skew = l.room(class, 1, l.domains(node))
+	_, r, skew = l.room(class, 1, l.domains(node), l.isNew(node))
 	return r, skew, r != nil
 }
 
 // ObjectionAt is Objection for a new node that would join.
 func (l *Ledger) ObjectionAt(class int, site *Site) (r *Rule, skew int32, ok bool) {
-	_, r, skew = l.room(class, 1, site.domains)
+	_, r, skew = l.room(class, 1, site.domains, true)
 	return r, skew, r != nil
 }
 
 // empty is the domain of a host that is yet to join.
 const empty = math.MaxInt32
 
-// room asks all rules of a class about a node in some domains, by key.
-func (l *Ledger) room(class, limit int, domains []int32) (n int, objects *Rule, skew int32) {
+// isNew reports whether a node is one of those that join.
+func (l *Ledger) isNew(node int) bool { return node >= len(l.s.table.Nodes) }
+
+// room asks all rules of a class about a node in some domains, by key, which is a new one or not.
+func (l *Ledger) room(class, limit int, domains []int32, fresh bool) (n int, objects *Rule, skew int32) {
 	rules := l.s.Classes[class].Rules
 	room := int32(min(limit, math.MaxInt32))
 	for i := range rules {
@@ -191,6 +194,9 @@ func (l *Ledger) room(class, limit int, domains []int32) (n int, objects *Rule, 
 		switch r.Kind {
 		case Skew:
 			least := l.least(r, d)
+			if fresh {
+				least = min(least, l.withheld(r))
+			}
 			if have+self-least > r.MaxSkew {
 				return 0, r, have + self - least
 			}
@@ -231,6 +237,15 @@ func (l *Ledger) least(r *Rule, d int32) int32 {
 	}
 	if domains < r.MinDomains {
 		return 0
+	}
+	return least
+}
+
+// withheld is the smallest count of a domain that is withheld from a rule.
+func (l *Ledger) withheld(r *Rule) int32 {
+	least := int32(math.MaxInt32)
+	for _, d := range r.withheld {
+		least = min(least, l.books[r.Tally].count[d])
 	}
 	return least
 }

@@ -19,7 +19,7 @@ func (s *State) Allows(r *Rule, domain int32) bool {
 	}
 }
 
-// First reports whether a pod may go where it has nobody to be near: it would be the first of its kind anywhere.
+// First reports whether a pod may go where it has no pod to be near: it would be the first of its kind anywhere.
 func (s *State) First(r *Rule) bool {
 	return r.Self && !slices.ContainsFunc(r.all, func(k int32) bool { return s.Tallies[k].Total != 0 })
 }
@@ -44,7 +44,8 @@ func (s *State) least(r *Rule) int32 {
 	t := &s.Tallies[r.Tally]
 	least, domains := int32(math.MaxInt32), int32(0)
 	for d, n := range t.Count {
-		if t.Nodes[d] > 0 || r.universe != nil && r.universe[d] {
+		narrowed := r.Wish && r.universe != nil && !s.Keys[r.Key].made[d]
+		if r.universe != nil && r.universe[d] || t.Nodes[d] > 0 && !narrowed {
 			domains++
 			least = min(least, n)
 		}
@@ -65,9 +66,33 @@ func (s *State) SetUniverse(r *Rule, domain int32) {
 	}
 }
 
-// HostRoom is how many more pods of a class its hostname rules allow on one node, at most
-// limit. count is what each tally holds for that node; node is -1 for a new one.
-func (s *State) HostRoom(class int, count func(tally int32) int32, limit int) int {
+// Narrow leaves a wish only those domains that still take pods. It does nothing to rules that must hold.
+func (s *State) Narrow(class int, takes func(key, domain int32) bool) {
+	for i := range s.Classes[class].Rules {
+		r := &s.Classes[class].Rules[i]
+		if !r.Wish || s.Keys[r.Key].Host {
+			continue
+		}
+		r.universe = make([]bool, len(s.Tallies[r.Tally].Count))
+		for d := range r.universe {
+			r.universe[d] = takes(r.Key, int32(d))
+		}
+	}
+}
+
+// Withhold notes in which of the rule's domains nodes can be opened still. Others in which they could have been before
+// are domains as ever to new nodes, though they may have no node.
+func (r *Rule) Withhold(open []bool) {
+	r.withheld = nil
+	for d, yes := range r.universe {
+		if yes && !open[d] {
+			r.withheld = append(r.withheld, int32(d))
+		}
+	}
+}
+
+// HostRoom is how many more pods of a class its hostname rules allow on an existing node, at most limit.
+func (s *State) HostRoom(class, node, limit int) int {
 	own := &s.Classes[class]
 	n := int32(min(limit, math.MaxInt32))
 	for i := range own.Rules {
@@ -75,13 +100,16 @@ func (s *State) HostRoom(class int, count func(tally int32) int32, limit int) in
 		if !s.Keys[r.Key].Host {
 			continue
 		}
-		have := count(r.Tally)
+		have := s.Tallies[r.Tally].Count[node]
 		switch r.Kind {
 		case Skew:
-			// A new node could always be made, and would be empty: the minimum is 0.
+			most := r.MaxSkew
+			if !own.Leaving {
+				most += s.hostLeast(r, node)
+			}
 			if r.Self {
-				n = min(n, r.MaxSkew-have)
-			} else if have > r.MaxSkew {
+				n = min(n, most-have)
+			} else if have > most {
 				n = 0
 			}
 		case Near:
@@ -100,6 +128,63 @@ func (s *State) HostRoom(class int, count func(tally int32) int32, limit int) in
 		}
 	}
 	return int(n)
+}
+
+// hostLeast is the smallest count of an existing node that a hostname rule looks at, 0 if there are fewer than
+// MinDomains. The node in question counts in any case.
+func (s *State) hostLeast(r *Rule, node int) int32 {
+	t := &s.Tallies[r.Tally]
+	if t.atLeast == 0 {
+		t.survey()
+	}
+	least, hosts := t.least, t.hosts
+	if t.Nodes[node] == 0 {
+		least, hosts = min(least, t.Count[node]), hosts+1
+	}
+	if hosts < r.MinDomains {
+		return 0
+	}
+	return least
+}
+
+// survey looks for the smallest count of a domain that has nodes.
+func (t *Tally) survey() {
+	t.least, t.atLeast, t.hosts = math.MaxInt32, 0, 0
+	for d, n := range t.Nodes {
+		if n == 0 {
+			continue
+		}
+		t.hosts++
+		switch {
+		case t.Count[d] < t.least:
+			t.least, t.atLeast = t.Count[d], 1
+		case t.Count[d] == t.least:
+			t.atLeast++
+		}
+	}
+}
+
+// Levels reports whether a node may take more pods of a class once others have as many as it has: then a node that is
+// full by the rules is worth another look.
+func (s *State) Levels(class int) bool {
+	own := &s.Classes[class]
+	return !own.Leaving && slices.ContainsFunc(own.Rules, func(r Rule) bool {
+		return r.Kind == Skew && s.Keys[r.Key].Host
+	})
+}
+
+// Level grows whenever [State.HostRoom] may have grown for a class that has [State.Levels].
+func (s *State) Level(class int) (sum int64) {
+	for i := range s.Classes[class].Rules {
+		r := &s.Classes[class].Rules[i]
+		if t := &s.Tallies[r.Tally]; r.Kind == Skew && s.Keys[r.Key].Host {
+			if t.atLeast == 0 {
+				t.survey()
+			}
+			sum += int64(t.least)
+		}
+	}
+	return sum
 }
 
 // AddDomain counts n more pods in a domain where a node is going to be; n may be negative.

@@ -13,7 +13,8 @@ type Site struct {
 	number  int32
 	domains []int32 // by State.Keys; -1 for a missing label, empty for hostname
 	counted []bool  // by State.Tallies: the tally looks at the node
-	hosts   []int32 // tallies that count the node's daemons, ascending; only those of which that can matter to other nodes
+	// tallies that count the node's daemons, ascending; only those of which that can matter to other nodes
+	hosts []int32
 }
 
 // sites are all there are.
@@ -71,7 +72,7 @@ func (s *State) newSite(p *feasible.Pool, column int, free bitset.Set) *Site {
 	for k := range s.Tallies {
 		site.counted[k] = s.countsNew(s.Tallies[k].filter, site, p, column, free)
 	}
-	site.hosts = s.hosted(p, column, free)
+	site.hosts = daemonTallies(s, p, column, free)
 	text := s.sites.text[:0]
 	for _, d := range site.domains {
 		text = binary.LittleEndian.AppendUint32(text, uint32(d))

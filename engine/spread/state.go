@@ -17,14 +17,14 @@ type State struct {
 	// Classes is by feasible.Table.Classes.
 	Classes []Class
 
-	table   *feasible.Table
-	byText  map[string]int32
-	byKey   map[string]int32
-	domains [][]int32 // by key, by profile: domain or -1
-	sites   sites
-	named   bool    // some tally tells nodes of one profile apart
-	guests  []guest // ascending by daemon
-	kin     []int32 // by class: the first that is alike but for requests
+	table          *feasible.Table
+	byText         map[string]int32
+	byKey          map[string]int32
+	domains        [][]int32 // by key, by profile: domain or -1
+	sites          sites
+	named          bool            // some tally tells nodes of one profile apart
+	newNodeDaemons []newNodeDaemon // ascending by daemon
+	representative []int32         // by class: the first that is alike but for requests
 }
 
 // Class is how one class of pods takes part in counting.
@@ -39,9 +39,13 @@ type Class struct {
 	Keys []int32
 	// Hosts is set when a hostname tally concerns the class.
 	Hosts bool
-	// Wary is set when a daemon on a new node could shut that node's domain to the class, or be a neighbour that it
-	// looks for.
-	Wary bool
+	// AffectedByDaemons is set when a daemon on a new node could shut that node's domain to the class, or be a
+	// neighbour that it looks for.
+	AffectedByDaemons bool
+	// Leaving is set when pods of the class are to leave nodes that they run on. They are spread over hosts as if one
+	// more, empty host could always be made: kube-scheduler counts those alone that stay, and with every move the pods
+	// would gather on fewer of them.
+	Leaving bool
 }
 
 // RuleKind is what a rule demands.
@@ -68,10 +72,16 @@ type Rule struct {
 	// Self is set when pods of the class are counted by the tally themselves.
 	Self bool
 
+	// Wish is set for a rule that is only preferred. Domains that take no more pods do not hold the others back then.
+	Wish bool
+
 	// Universe are the domains that count for the minimum besides those that have nodes:
 	// those in which a node could be opened for the class. Filled by SetUniverse. kube-scheduler knows nothing of
 	// them; the plan spreads over them as long as it can.
 	universe []bool
+
+	// withheld are domains of the universe in which no node can be opened any more, because others took what is scarce.
+	withheld []int32
 
 	// all are the tallies of all Near rules of the class. Only if none has counted a pod may one that counts itself
 	// be the first.
@@ -85,9 +95,9 @@ type Rule struct {
 func New(t *feasible.Table) *State {
 	s := &State{table: t, byText: map[string]int32{}, byKey: map[string]int32{}}
 	s.Classes = make([]Class, len(t.Classes))
-	s.findKin()
+	findEquivalent(s)
 	for i, c := range t.Classes {
-		if s.leads(i) {
+		if s.isRepresentative(i) {
 			s.bind(i, c)
 		}
 	}
@@ -103,8 +113,11 @@ func New(t *feasible.Table) *State {
 		s.Tallies[i].standing = slices.Clone(s.Tallies[i].Nodes)
 	}
 	s.involve()
-	s.followKin()
-	s.invite()
+	copyToEquivalent(s)
+	for i, c := range t.Classes {
+		s.Classes[i].Leaving = t.Leaves(c)
+	}
+	findDaemonsThatMatter(s)
 	return s
 }
 
@@ -129,10 +142,15 @@ func (s *State) bind(i int, c *feasible.Class) {
 		text = appendSelector(text, &selector)
 		at, known := s.byText[string(text)]
 		if !known {
-			at = s.newTally(string(text), sp.Key, Tally{matches: []matcher{newMatcher(c.Namespace, &shape.PodTerm{Selector: selector})}, filter: f.clone()})
+			at = s.newTally(string(text), sp.Key, Tally{
+				matches: []matcher{newMatcher(c.Namespace, &shape.PodTerm{Selector: selector})}, filter: f.clone(),
+			})
 		}
 		s.named = s.named || f.named()
-		s.rule(i, c, Rule{Kind: Skew, Tally: at, MaxSkew: max(sp.MaxSkew, 1), MinDomains: sp.MinDomains})
+		s.rule(i, c, Rule{
+			Kind: Skew, Tally: at, MaxSkew: max(sp.MaxSkew, 1), MinDomains: sp.MinDomains,
+			Wish: c.Wished != nil && c.Wished[k],
+		})
 		t := &s.Tallies[at]
 		if t.maxSkew == 0 || sp.MaxSkew < t.maxSkew {
 			t.maxSkew = max(sp.MaxSkew, 1)
@@ -188,7 +206,9 @@ func (s *State) bindNear(i int, c *feasible.Class) {
 	keys = slices.Compact(keys)
 	tallies := make([]int32, len(keys))
 	for k, key := range keys {
-		tallies[k] = s.tally("match "+key+text.String(), key, func() Tally { return Tally{matches: all(), ending: true} })
+		tallies[k] = s.tally("match "+key+text.String(), key, func() Tally {
+			return Tally{matches: all(), ending: true}
+		})
 	}
 	for _, at := range tallies {
 		s.rule(i, c, Rule{Kind: Near, Tally: at, all: tallies})
@@ -229,8 +249,10 @@ func (s *State) bindBySymmetry() {
 	for _, term := range terms {
 		matches := newMatcher(term.namespace, term.term)
 		for i, own := range s.table.Classes {
-			if s.leads(i) && matches.selects(own.Class) {
-				at := s.tally("holder "+term.text, term.term.Key, func() Tally { return Tally{holder: term.text, ending: true} })
+			if s.isRepresentative(i) && matches.selects(own.Class) {
+				at := s.tally("holder "+term.text, term.term.Key, func() Tally {
+					return Tally{holder: term.text, ending: true}
+				})
 				s.rule(i, own, Rule{Kind: Apart, Tally: at})
 			}
 		}
@@ -269,7 +291,7 @@ func (s *State) rule(i int, c *feasible.Class, r Rule) {
 func (s *State) involve() {
 	known := map[string][]int32{} // what classes add, by their part
 	for i, c := range s.table.Classes {
-		if !s.leads(i) {
+		if !s.isRepresentative(i) {
 			continue
 		}
 		own := &s.Classes[i]
@@ -335,6 +357,10 @@ func (s *State) nameDomains() {
 		names = append(names, t.PossibleValues(key.Name)...)
 		slices.Sort(names)
 		key.Domains = slices.Compact(names)
+		key.made, key.begun = make([]bool, len(key.Domains)), make([]bool, len(key.Domains))
+		for d, name := range key.Domains {
+			key.made[d] = feasible.MadeUp(t, key.Name, name)
+		}
 	}
 	s.domains = make([][]int32, len(s.Keys))
 	for k := range s.Keys {
@@ -399,13 +425,15 @@ func (s *State) countRunning() {
 	for n := range t.Nodes {
 		node := &t.Nodes[n]
 		for k := range s.Tallies {
-			if d := s.NodeDomain(s.Tallies[k].Key, n); d >= 0 && node.Stage != shape.Leaving && s.Tallies[k].filter.counts(node) {
+			if d := s.NodeDomain(s.Tallies[k].Key, n); d >= 0 && node.Stage != shape.Leaving &&
+				s.Tallies[k].filter.counts(node) {
 				s.Tallies[k].Nodes[d]++
 			}
 		}
 		some := t.MovingFrom(node.Name)
 		for i := range node.Pods {
-			if p := &node.Pods[i]; p.Class >= 0 && int(p.Class) < len(classes) && counted(p.Class) && !(some && t.Moving(p.ID)) {
+			if p := &node.Pods[i]; p.Class >= 0 && int(p.Class) < len(classes) && counted(p.Class) && !(some &&
+				t.Moving(p.ID)) {
 				count(p.Class, n, p.Role == shape.Ending)
 			}
 		}
@@ -419,6 +447,11 @@ func (s *State) countRunning() {
 func (s *State) Add(tally int32, node int, n int32) {
 	t := &s.Tallies[tally]
 	if d := s.NodeDomain(t.Key, node); d >= 0 && t.filter.counts(&s.table.Nodes[node]) {
+		if n < 0 {
+			t.atLeast = 0
+		} else if t.atLeast > 0 && t.Count[d] == t.least && t.Nodes[d] > 0 {
+			t.atLeast--
+		}
 		t.Count[d] += n
 		t.Total += int64(n)
 		t.Here += int64(n)

@@ -14,6 +14,8 @@ type Key struct {
 	Name    string
 	Host    bool     // kubernetes.io/hostname: domains are nodes
 	Domains []string // ascending; empty for Host
+	made    []bool   // by domain: nobody names it; see feasible.MadeUp
+	begun   []bool   // by domain: some cell of it was opened; see State.Open
 }
 
 // Tally counts pods by domain of one key.
@@ -37,6 +39,10 @@ type Tally struct {
 	running  []int32 // Count before the plan
 	standing []int32 // Nodes before the plan
 	maxSkew  int32   // the smallest of the rules'
+
+	// What survey found of a hostname tally: the smallest count of a node, how many nodes have it, and how many there
+	// are in all. No node has it when that is to be looked for again.
+	least, atLeast, hosts int32
 }
 
 // matcher is a label selector in some namespaces.
@@ -91,7 +97,7 @@ func (f *filter) counts(n *feasible.Node) bool {
 }
 
 // named reports whether nodes of one profile may differ.
-func (f *filter) named() bool { return f.affinity && f.where.Named() }
+func (f *filter) named() bool { return f.affinity && f.where.NeedsNode() }
 
 func (f *filter) looksAt(n *feasible.Node) bool {
 	for _, key := range f.keys {
@@ -132,7 +138,10 @@ func (t *Tally) adds(c *shape.Class) bool {
 }
 
 func newMatcher(namespace string, term *shape.PodTerm) matcher {
-	m := matcher{all: term.AllNamespaces, namespaces: term.Namespaces, nothing: term.Selector.Nothing, set: require.New(term.Selector.Requirements)}
+	m := matcher{
+		all: term.AllNamespaces, namespaces: term.Namespaces, nothing: term.Selector.Nothing,
+		set: require.New(term.Selector.Requirements),
+	}
 	if len(m.namespaces) == 0 && !m.all {
 		m.namespaces = []string{namespace}
 	}

@@ -1,0 +1,222 @@
+package bind
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/dovetail-sh/dovetail/engine/require"
+	"github.com/dovetail-sh/dovetail/engine/shape"
+)
+
+// mostValues bounds how many values of a label are tried for one claim.
+const mostValues = 12
+
+// settleValues chooses where the volumes will be made that several pods share.
+func (p *Pass) settleValues(try Trial) {
+	for _, c := range p.claims {
+		b := c.binding
+		if c.closed || c.value || b.Key == "" || !b.Made || c.volume != "" || len(b.Slots) > 0 && !c.made {
+			continue
+		}
+		if placed := p.placed(c); len(placed) > 1 && !p.together(placed) {
+			p.settleValue(c, placed, try)
+		}
+	}
+}
+
+// together reports whether pods share a node.
+func (p *Pass) together(pods []*pod) bool {
+	first, _ := p.place(pods[0])
+	return !slices.ContainsFunc(pods, func(one *pod) bool {
+		at, _ := p.place(one)
+		return at.Name != first.Name
+	})
+}
+
+func (p *Pass) settleValue(c *claim, placed []*pod, try Trial) {
+	key := c.binding.Key
+	votes := map[string]int{}
+	certain := true
+	for _, one := range placed {
+		at, _ := p.place(one)
+		value := valueAt(at, 0, key)
+		votes[value]++
+		for i := range at.Labels {
+			certain = certain && valueAt(at, i, key) == value
+		}
+	}
+	delete(votes, "")
+	values := p.values(key, votes)
+	best, found := candidate{}, false
+	for _, value := range values {
+		if len(values) == 1 || len(votes) == 1 && votes[value] == len(c.users) {
+			best, found = candidate{value: value}, true
+			break
+		}
+		if len(votes) == 1 && votes[value] == 0 {
+			continue // they agree; those that have no place have none for other reasons
+		}
+		next := candidate{value: value, votes: votes[value]}
+		next.placed, next.price = try(p.narrowed(c.users, only(key, value)))
+		if !found || next.better(best) {
+			best, found = next, true
+		}
+	}
+	if !found {
+		return
+	}
+	c.value = true
+	p.demand(c.users, only(key, best.value))
+	p.again = p.again || !certain || len(votes) != 1 || votes[best.value] != len(placed)
+}
+
+// candidate is a value and what comes of it.
+type candidate struct {
+	value  string
+	placed int
+	price  shape.Money
+	votes  int
+}
+
+func (c candidate) better(o candidate) bool {
+	return cmp.Or(
+		cmp.Compare(o.placed, c.placed), cmp.Compare(c.price, o.price), cmp.Compare(o.votes, c.votes),
+		cmp.Compare(c.value, o.value),
+	) < 0
+}
+
+func valueAt(at Place, option int, key string) string {
+	if option >= len(at.Labels) {
+		return ""
+	}
+	value, _ := shape.LabelValue(at.Labels[option], key)
+	return value
+}
+
+func only(key, value string) []shape.NodeTerm {
+	return []shape.NodeTerm{{Labels: []shape.Requirement{{Key: key, Operator: shape.In, Values: []string{value}}}}}
+}
+
+// values lists what the label may be on nodes, those that pods have been given first.
+func (p *Pass) values(key string, votes map[string]int) []string {
+	seen := map[string]bool{}
+	note := func(value string) { seen[value] = true }
+	for value := range votes {
+		note(value)
+	}
+	for _, n := range p.s.Nodes {
+		if value, ok := shape.LabelValue(p.labels(n), key); ok && n.Stage != shape.Leaving {
+			note(value)
+		}
+	}
+	for _, t := range p.s.Types {
+		for i := range t.Offerings {
+			if o := &t.Offerings[i]; o.Available && key == shape.LabelZone {
+				note(o.Zone)
+			} else if value, ok := shape.LabelValue(o.Extra, key); ok && o.Available {
+				note(value)
+			}
+		}
+	}
+	delete(seen, "")
+	var out []string
+	for value := range seen {
+		out = append(out, value)
+	}
+	slices.SortFunc(out, func(a, b string) int { return cmp.Or(cmp.Compare(votes[b], votes[a]), cmp.Compare(a, b)) })
+	return out[:min(len(out), mostValues)]
+}
+
+// fix settles a claim's value by the node of a pod that has it.
+func (p *Pass) fix(c *claim, labels []shape.Label) {
+	value, ok := shape.LabelValue(labels, c.binding.Key)
+	if !ok || c.value {
+		return
+	}
+	c.value = true
+	p.demand(c.users, only(c.binding.Key, value))
+}
+
+// reachable reports whether a pod might go where several volumes are, as far as it alone is concerned.
+func (p *Pass) reachable(one *pod, slots []*shape.Slot) bool {
+	key := fmt.Appendf(nil, "%p", one.class)
+	lists := slices.Clip(one.terms)
+	for _, s := range slots {
+		if len(s.Terms) > 0 {
+			key = fmt.Appendf(key, " %p", s)
+			lists = append(lists, s.Terms)
+		}
+	}
+	if len(one.terms) > 0 {
+		return p.mayReach(one, lists)
+	}
+	may, known := p.reaches[string(key)]
+	if !known {
+		may = p.mayReach(one, lists)
+		p.reaches[string(key)] = may
+	}
+	return may
+}
+
+func (p *Pass) mayReach(one *pod, lists [][]shape.NodeTerm) bool {
+	c := *one.narrow(lists)
+	if c.Refused != "" {
+		return false
+	}
+	for _, n := range p.s.Nodes {
+		labels := p.labels(n)
+		_, selected := require.New(c.NodeSelector).HasLabels(labels)
+		if n.Stage != shape.Leaving && selected && !c.NoNode && holds(c.NodeTerms, labels, n.Name) &&
+			holds(c.VolumeTerms, labels, n.Name) && holds(c.Untried, labels, n.Name) && c.Requests.Fits(p.room(n)) {
+			return true
+		}
+	}
+	for _, t := range p.s.Types {
+		for i := range t.Offerings {
+			if o := &t.Offerings[i]; o.Available && len(p.s.Pools) > 0 && mayHold(&c, o) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (p *Pass) room(n *shape.Node) shape.Vector {
+	if n.Requested != nil {
+		return n.Allocatable.Sub(*n.Requested)
+	}
+	room := n.Allocatable
+	for i := range n.Pods {
+		if c := p.classOf(n.Pods[i].Class); c != nil {
+			room = room.Sub(c.Requests)
+		}
+	}
+	return room
+}
+
+// mayHold looks at an offering's zone and capacity type alone; a new node has a name that nobody knows.
+func mayHold(c *shape.Class, o *shape.Offering) bool {
+	open := func(reqs []shape.Requirement) bool {
+		return !slices.ContainsFunc(reqs, func(r shape.Requirement) bool {
+			v := require.Of(r)
+			switch r.Key {
+			case shape.LabelZone:
+				return !v.Has(o.Zone)
+			case shape.LabelCapacityType:
+				return !v.Has(o.CapacityType)
+			case shape.LabelHostname:
+				return r.Operator == shape.In || r.Operator == shape.DoesNotExist
+			}
+			return false
+		})
+	}
+	some := func(terms []shape.NodeTerm) bool {
+		return len(terms) == 0 || slices.ContainsFunc(terms, func(t shape.NodeTerm) bool {
+			return open(t.Labels) && !slices.ContainsFunc(t.Names, func(r shape.Requirement) bool {
+				return r.Operator == shape.In
+			})
+		})
+	}
+	return !c.NoNode && open(c.NodeSelector) && some(c.NodeTerms) && some(c.VolumeTerms) && some(c.Untried)
+}
