@@ -29,8 +29,14 @@ type (
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.mux)
-	mux.HandleFunc("GET "+AdminPath+"status", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Status(), nil) })
-	mux.HandleFunc("GET "+AdminPath+"calls", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Calls(), nil) })
+	mux.HandleFunc(
+		"GET "+AdminPath+"status",
+		func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Status(), nil) },
+	)
+	mux.HandleFunc(
+		"GET "+AdminPath+"calls",
+		func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Calls(), nil) },
+	)
 	mux.HandleFunc("POST "+AdminPath+"settings", post(s.Set))
 	mux.HandleFunc("GET "+AdminPath+"market", func(w http.ResponseWriter, r *http.Request) {
 		reply(w, s.Market(r.URL.Query().Get("type")), nil)
@@ -41,13 +47,24 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST "+AdminPath+"quota", post(none(s.SetQuota)))
 	mux.HandleFunc("POST "+AdminPath+"interrupt", post(none(s.Interrupt)))
 	mux.HandleFunc("POST "+AdminPath+"event", post(none(s.Befall)))
-	mux.HandleFunc("GET "+AdminPath+"faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.faults.List(), nil) })
+	mux.HandleFunc(
+		"GET "+AdminPath+"faults",
+		func(w http.ResponseWriter, _ *http.Request) { reply(w, s.faults.List(), nil) },
+	)
 	mux.HandleFunc("POST "+AdminPath+"faults", post(s.faults.Add))
 	mux.HandleFunc("DELETE "+AdminPath+"faults", func(w http.ResponseWriter, r *http.Request) {
 		reply(w, struct{}{}, s.faults.Clear(r.URL.Query()["id"]...))
 	})
 	mux.HandleFunc(AdminPath, func(w http.ResponseWriter, r *http.Request) {
-		reply(w, nil, fmt.Errorf("%s %s: know GET status, GET calls, GET market, POST settings, POST squeeze, POST capacity, POST subnet, POST quota, POST interrupt, POST event, and GET, POST and DELETE faults", r.Method, r.URL.Path))
+		reply(
+			w,
+			nil,
+			fmt.Errorf(
+				"%s %s: know GET status, GET calls, GET market, POST settings, POST squeeze, POST capacity, POST subnet, POST quota, POST interrupt, POST event, and GET, POST and DELETE faults",
+				r.Method,
+				r.URL.Path,
+			),
+		)
 	})
 	return mux
 }
@@ -83,24 +100,38 @@ func reply(w http.ResponseWriter, out any, err error) {
 
 // Status returns a picture of the account.
 func (s *Server) Status() Status {
-	out := Status{Calls: len(s.Calls()), Settings: s.settings(), Instances: []InstanceStatus{}, Capacity: []Capacity{}}
+	out := Status{
+		Calls:     len(s.Calls()),
+		Settings:  s.settings(),
+		Instances: []InstanceStatus{},
+		Capacity:  []Capacity{},
+	}
 	_ = s.world.Do(func(st *world.State) error {
 		out.Region, out.Cluster, out.Endpoint, out.Now = st.Region.Name, st.Cluster.Name, st.Cluster.Endpoint, st.Now
 		out.Templates = len(st.Templates)
 		out.Spending = control.Spending(st.Spent())
 		for _, in := range st.Instances {
 			pool := in.Pool()
-			price, _ := st.Price(pool)
 			out.Instances = append(out.Instances, InstanceStatus{
-				ID: in.ID, Type: in.Type.Name, Zone: pool.Zone, Capacity: pool.Capacity, State: in.State(st.Now).String(),
-				Launched: in.Launched, Price: price, Node: in.Node, BootFailure: in.BootFailure,
+				ID:          in.ID,
+				Type:        in.Type.Name,
+				Zone:        pool.Zone,
+				Capacity:    pool.Capacity,
+				State:       in.State(st.Now).String(),
+				Launched:    in.Launched,
+				Price:       st.InstancePrice(in),
+				Node:        in.Node,
+				BootFailure: in.BootFailure,
 			})
 		}
 		for _, n := range st.Subnets {
 			out.Subnets = append(out.Subnets, control.Subnet{ID: n.ID, Zone: n.Zone.Name, Free: n.Free()})
 		}
 		for pool, left := range st.Pools {
-			out.Capacity = append(out.Capacity, Capacity{Type: pool.Type, Zone: pool.Zone, Capacity: pool.Capacity, Available: &left})
+			out.Capacity = append(
+				out.Capacity,
+				Capacity{Type: pool.Type, Zone: pool.Zone, Capacity: pool.Capacity, Available: &left},
+			)
 		}
 		return nil
 	})
@@ -123,7 +154,8 @@ func (s *Server) SetCapacity(c Capacity) error {
 		found := false
 		for _, t := range catalog.Offered(st.Region.Name) {
 			for _, zone := range st.Zones {
-				if (c.Type != "*" && c.Type != t.Name) || (c.Zone != "*" && c.Zone != zone.Name) || !st.Offered(t, zone) {
+				if (c.Type != "*" && c.Type != t.Name) || (c.Zone != "*" && c.Zone != zone.Name) ||
+					!st.Offered(t, zone) {
 					continue
 				}
 				found = true

@@ -36,7 +36,7 @@ func (s *Server) Befall(e control.Event) error {
 		if e.Body == "" {
 			return fmt.Errorf("a message needs a body")
 		}
-		s.events.Send(e.Body, 0)
+		s.send(e.Body, 0)
 		return nil
 	}
 	var silent string

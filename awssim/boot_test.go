@@ -25,7 +25,10 @@ func TestMachineJoinsByItsUserData(t *testing.T) {
 	a.clock.Step(10 * time.Second)
 	name, _ := strings.CutPrefix(a.nodes.next(t), "registered ")
 	node := a.nodes.get(name)
-	if want := aws.ToString(a.describe(t, id).PrivateDnsName); name != want || !strings.HasSuffix(name, ".ec2.internal") {
+	if want := aws.ToString(
+		a.describe(t, id).PrivateDnsName,
+	); name != want ||
+		!strings.HasSuffix(name, ".ec2.internal") {
 		t.Errorf("the node is called %s, want the machine's DNS name %s", name, want)
 	}
 	if want := "aws:///us-east-1a/" + id; node.Spec.ProviderID != want {
@@ -44,11 +47,18 @@ func TestMachineJoinsByItsUserData(t *testing.T) {
 	if diff := cmp.Diff(wantTaints, node.Spec.Taints); diff != "" {
 		t.Errorf("taints: -want +got\n%s", diff)
 	}
-	if cpu, pods := node.Status.Allocatable.Cpu().MilliValue(), node.Status.Allocatable.Pods().Value(); cpu != 1930 || pods != 29 {
+	if cpu, pods := node.Status.Allocatable.Cpu().
+		MilliValue(),
+		node.Status.Allocatable.Pods().
+			Value(); cpu != 1930 ||
+		pods != 29 {
 		t.Errorf("allocatable: %d millicores and %d pods, want 1930 and 29", cpu, pods)
 	}
 	if mib := node.Status.Capacity.Memory().Value() >> 20; mib <= 8192*925/1000 || mib >= 8192 {
-		t.Errorf("capacity: %d MiB, want a little under the nominal 8192 and above what 7.5 %% of overhead would leave", mib)
+		t.Errorf(
+			"capacity: %d MiB, want a little under the nominal 8192 and above what 7.5 %% of overhead would leave",
+			mib,
+		)
 	}
 	if disk := node.Status.Capacity.StorageEphemeral().Value() >> 30; disk != 20 {
 		t.Errorf("ephemeral storage is %d GiB, want the template's 20", disk)
@@ -71,15 +81,27 @@ func TestMachinesThatNeverJoin(t *testing.T) {
 		change func(*ec2types.RequestLaunchTemplateData)
 		want   string // in the reason
 	}{
-		"OtherCluster":    {userData("name: demo", "name: other"), `the cluster "other"`},
-		"OtherEndpoint":   {userData(endpoint, "https://10.9.9.9"), "https://10.9.9.9"},
-		"OtherCA":         {userData(b64(clusterCA), b64("another")), "unknown authority"},
-		"MissingCIDR":     {userData("cidr: 10.100.0.0/16", ""), "spec.cluster.cidr"},
-		"ForbiddenLabel":  {userData("team=blue", "node-restriction.kubernetes.io/team=blue"), "node-restriction.kubernetes.io/team"},
-		"NoUserData":      {func(d *ec2types.RequestLaunchTemplateData) { d.UserData = nil }, "user data is empty"},
-		"OnlyAScript":     {func(d *ec2types.RequestLaunchTemplateData) { d.UserData = aws.String(b64("#!/bin/sh\ntrue\n")) }, "NodeConfig"},
-		"NoProfile":       {func(d *ec2types.RequestLaunchTemplateData) { d.IamInstanceProfile = nil }, "has no role"},
-		"RoleNotForNodes": {func(d *ec2types.RequestLaunchTemplateData) { d.IamInstanceProfile.Name = aws.String(a.emptyProfile(t)) }, "has no role"},
+		"OtherCluster":  {userData("name: demo", "name: other"), `the cluster "other"`},
+		"OtherEndpoint": {userData(endpoint, "https://10.9.9.9"), "https://10.9.9.9"},
+		"OtherCA":       {userData(b64(clusterCA), b64("another")), "unknown authority"},
+		"MissingCIDR":   {userData("cidr: 10.100.0.0/16", ""), "spec.cluster.cidr"},
+		"ForbiddenLabel": {
+			userData("team=blue", "node-restriction.kubernetes.io/team=blue"),
+			"node-restriction.kubernetes.io/team",
+		},
+		"NoUserData": {func(d *ec2types.RequestLaunchTemplateData) { d.UserData = nil }, "user data is empty"},
+		"OnlyAScript": {
+			func(d *ec2types.RequestLaunchTemplateData) { d.UserData = aws.String(b64("#!/bin/sh\ntrue\n")) },
+			"NodeConfig",
+		},
+		"NoProfile": {
+			func(d *ec2types.RequestLaunchTemplateData) { d.IamInstanceProfile = nil },
+			"has no role",
+		},
+		"RoleNotForNodes": {
+			func(d *ec2types.RequestLaunchTemplateData) { d.IamInstanceProfile.Name = aws.String(a.emptyProfile(t)) },
+			"has no role",
+		},
 	}
 	ids := map[string]string{}
 	for name, tc := range cases {
@@ -158,10 +180,13 @@ team = "blue"
 [settings.kubernetes.node-taints]
 "karpenter.sh/unregistered" = [":NoExecute"]
 `},
-		"Windows": {"/aws/service/ami-windows-latest/Windows_Server-2022-English-Core-EKS_Optimized-1.36/image_id", `<powershell>
+		"Windows": {
+			"/aws/service/ami-windows-latest/Windows_Server-2022-English-Core-EKS_Optimized-1.36/image_id",
+			`<powershell>
 [string]$EKSBootstrapScriptFile = "$env:ProgramFiles\Amazon\EKS\Start-EKSBootstrap.ps1"
 & $EKSBootstrapScriptFile -EKSClusterName 'demo' -APIServerEndpoint '` + endpoint + `' -Base64ClusterCA '` + b64(clusterCA) + `' -KubeletExtraArgs '--node-labels="team=blue" --register-with-taints="karpenter.sh/unregistered:NoExecute" --max-pods=29'
-</powershell>`},
+</powershell>`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -173,8 +198,14 @@ team = "blue"
 			a.one(t, "lt-a", true)
 			a.clock.Step(10 * time.Second)
 			node := a.nodes.get(strings.TrimPrefix(a.nodes.next(t), "registered "))
-			if node.Labels["team"] != "blue" || len(node.Spec.Taints) != 1 || node.Status.Allocatable.Pods().Value() != 29 {
-				t.Errorf("labels %v, taints %v, %d pods", node.Labels, node.Spec.Taints, node.Status.Allocatable.Pods().Value())
+			if node.Labels["team"] != "blue" || len(node.Spec.Taints) != 1 ||
+				node.Status.Allocatable.Pods().Value() != 29 {
+				t.Errorf(
+					"labels %v, taints %v, %d pods",
+					node.Labels,
+					node.Spec.Taints,
+					node.Status.Allocatable.Pods().Value(),
+				)
 			}
 		})
 	}
@@ -188,7 +219,11 @@ func TestTerminatedMachineLosesItsNode(t *testing.T) {
 	a.clock.Step(10 * time.Second)
 	name := strings.TrimPrefix(a.nodes.next(t), "registered ")
 	a.waitForNode(t, id)
-	must[*ec2.TerminateInstancesOutput](t)(a.ec2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{id}}))
+	must[*ec2.TerminateInstancesOutput](
+		t,
+	)(
+		a.ec2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{id}}),
+	)
 	a.clock.Step(4 * time.Second)
 	if got := a.nodes.next(t); got != "silenced "+name {
 		t.Errorf("when the machine is gone: %s, want its heartbeats to stop", got)
@@ -221,7 +256,11 @@ func TestSpotInterruption(t *testing.T) {
 	a.clock.Step(10 * time.Second)
 	a.waitForNode(t, id)
 	queue := sqs.NewFromConfig(a.cfg)
-	url := must[*sqs.GetQueueUrlOutput](t)(queue.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(clusterName)})).QueueUrl
+	url := must[*sqs.GetQueueUrlOutput](
+		t,
+	)(
+		queue.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(clusterName)}),
+	).QueueUrl
 	must[*sqs.PurgeQueueOutput](t)(queue.PurgeQueue(t.Context(), &sqs.PurgeQueueInput{QueueUrl: url}))
 
 	if err := a.Interrupt(awssim.Target{Instance: id}); err != nil {
@@ -239,7 +278,9 @@ func TestSpotInterruption(t *testing.T) {
 		t.Fatal(err)
 	}
 	if event.Version != "0" || event.Source != "aws.ec2" || event.DetailType != "EC2 Spot Instance Interruption Warning" ||
-		event.Detail["instance-id"] != id || event.Detail["instance-action"] != "terminate" || len(event.Resources) != 1 {
+		event.Detail["instance-id"] != id ||
+		event.Detail["instance-action"] != "terminate" ||
+		len(event.Resources) != 1 {
 		t.Errorf("event %s", body)
 	}
 	a.clock.Step(time.Minute)
@@ -247,7 +288,11 @@ func TestSpotInterruption(t *testing.T) {
 		t.Errorf("a minute after the notice the instance is %s, want running", got)
 	}
 	a.clock.Step(time.Minute)
-	if got := a.describe(t, id); got.State.Name != ec2types.InstanceStateNameShuttingDown || aws.ToString(got.StateReason.Code) != "Server.SpotInstanceTermination" {
+	if got := a.describe(
+		t,
+		id,
+	); got.State.Name != ec2types.InstanceStateNameShuttingDown ||
+		aws.ToString(got.StateReason.Code) != "Server.SpotInstanceTermination" {
 		t.Errorf("two minutes after the notice: %s, %+v", got.State.Name, got.StateReason)
 	}
 	if err := a.Interrupt(awssim.Target{Node: "nobody"}); err == nil || !strings.Contains(err.Error(), `"nobody"`) {
@@ -259,8 +304,12 @@ func TestSpotInterruption(t *testing.T) {
 func (a *account) receive(t *testing.T, queue *sqs.Client, url *string) string {
 	t.Helper()
 	out := must[*sqs.ReceiveMessageOutput](t)(queue.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
-		QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 20,
-		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameSentTimestamp},
+		QueueUrl:            url,
+		MaxNumberOfMessages: 10,
+		WaitTimeSeconds:     20,
+		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{
+			sqstypes.MessageSystemAttributeNameSentTimestamp,
+		},
 	}))
 	if len(out.Messages) != 1 {
 		t.Fatalf("received %d messages, want 1", len(out.Messages))
@@ -268,6 +317,13 @@ func (a *account) receive(t *testing.T, queue *sqs.Client, url *string) string {
 	if out.Messages[0].Attributes["SentTimestamp"] == "" {
 		t.Error("the message does not say when it was sent")
 	}
-	must[*sqs.DeleteMessageOutput](t)(queue.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: out.Messages[0].ReceiptHandle}))
+	must[*sqs.DeleteMessageOutput](
+		t,
+	)(
+		queue.DeleteMessage(
+			t.Context(),
+			&sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: out.Messages[0].ReceiptHandle},
+		),
+	)
 	return aws.ToString(out.Messages[0].Body)
 }

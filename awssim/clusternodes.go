@@ -2,6 +2,7 @@ package awssim
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,13 +42,36 @@ func (c *clusterNodes) Register(ctx context.Context, node *corev1.Node) error {
 		return err
 	}
 	if err == nil && old.Spec.ProviderID == node.Spec.ProviderID {
-		return nil // this machine registered before
+		return c.revive(ctx, node) // this machine registered before, and booted again
 	}
 	// Left behind by a machine that had the address before.
 	if err := c.Delete(ctx, node.Name); err != nil {
 		return err
 	}
 	_, err = nodes.Create(ctx, node, metav1.CreateOptions{})
+	return err
+}
+
+// revive has the heartbeats of a machine begin again, with the boot ID of its new boot.
+func (c *clusterNodes) revive(ctx context.Context, node *corev1.Node) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": node.Annotations}})
+	if err != nil {
+		return fmt.Errorf("encoding the annotations of node %s: %w", node.Name, err)
+	}
+	if _, err = c.client.CoreV1().
+		Nodes().
+		Patch(ctx, node.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		return err
+	}
+	booted, err := json.Marshal(
+		map[string]any{"status": map[string]any{"nodeInfo": map[string]any{"bootID": node.Status.NodeInfo.BootID}}},
+	)
+	if err != nil {
+		return fmt.Errorf("encoding the boot ID of node %s: %w", node.Name, err)
+	}
+	_, err = c.client.CoreV1().
+		Nodes().
+		Patch(ctx, node.Name, types.MergePatchType, booted, metav1.PatchOptions{}, "status")
 	return err
 }
 

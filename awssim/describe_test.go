@@ -27,7 +27,10 @@ func TestDescribeInstanceTypes(t *testing.T) {
 	a := newAccount(t)
 	pages := ec2.NewDescribeInstanceTypesPaginator(a.ec2, &ec2.DescribeInstanceTypesInput{
 		MaxResults: aws.Int32(100),
-		Filters:    []ec2types.Filter{filterBy("supported-virtualization-type", "hvm"), filterBy("processor-info.supported-architecture", "x86_64", "arm64")},
+		Filters: []ec2types.Filter{
+			filterBy("supported-virtualization-type", "hvm"),
+			filterBy("processor-info.supported-architecture", "x86_64", "arm64"),
+		},
 	})
 	all := map[ec2types.InstanceType]ec2types.InstanceTypeInfo{}
 	for pages.HasMorePages() {
@@ -51,13 +54,19 @@ func TestDescribeInstanceTypes(t *testing.T) {
 		t.Errorf("m5.large: %+v", m5)
 	}
 	if *p5.GpuInfo.Gpus[0].Count != 8 || *p5.GpuInfo.Gpus[0].Name != "H100" || *p5.GpuInfo.Gpus[0].MemoryInfo.SizeInMiB != 81920 ||
-		*p5.NetworkInfo.EfaInfo.MaximumEfaInterfaces != 32 || len(p5.NetworkInfo.NetworkCards) != 32 || *p5.InstanceStorageInfo.TotalSizeInGB != 30400 {
+		*p5.NetworkInfo.EfaInfo.MaximumEfaInterfaces != 32 ||
+		len(p5.NetworkInfo.NetworkCards) != 32 ||
+		*p5.InstanceStorageInfo.TotalSizeInGB != 30400 {
 		t.Errorf("p5.48xlarge: %+v", p5)
 	}
-	if *inf.NeuronInfo.NeuronDevices[0].Count != 6 || *inf.NeuronInfo.NeuronDevices[0].CoreInfo.Count != 2 || inf.InferenceAcceleratorInfo == nil {
+	if *inf.NeuronInfo.NeuronDevices[0].Count != 6 || *inf.NeuronInfo.NeuronDevices[0].CoreInfo.Count != 2 ||
+		inf.InferenceAcceleratorInfo == nil {
 		t.Errorf("inf2.24xlarge: %+v", inf)
 	}
-	_, err := a.ec2.DescribeInstanceTypes(t.Context(), &ec2.DescribeInstanceTypesInput{InstanceTypes: []ec2types.InstanceType{"m5.huge"}})
+	_, err := a.ec2.DescribeInstanceTypes(
+		t.Context(),
+		&ec2.DescribeInstanceTypesInput{InstanceTypes: []ec2types.InstanceType{"m5.huge"}},
+	)
 	wantCode(t, err, "InvalidInstanceType")
 	_, err = a.ec2.DescribeInstanceTypes(t.Context(), &ec2.DescribeInstanceTypesInput{MaxResults: aws.Int32(101)})
 	wantCode(t, err, "InvalidParameterValue")
@@ -79,7 +88,10 @@ func TestDescribeInstanceTypeOfferings(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1e"}, zones); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1e"},
+		zones,
+	); diff != "" {
 		t.Errorf("zones of m5.large: -want +got\n%s", diff)
 	}
 	if total < 3000 {
@@ -91,9 +103,17 @@ func TestSpotPricesLieInTheCataloguesRange(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	history := func(a *account) map[string]string {
-		out := must[*ec2.DescribeSpotPriceHistoryOutput](t)(a.ec2.DescribeSpotPriceHistory(t.Context(), &ec2.DescribeSpotPriceHistoryInput{
-			InstanceTypes: []ec2types.InstanceType{"m5.large"}, ProductDescriptions: []string{"Linux/UNIX"}, StartTime: aws.Time(noon),
-		}))
+		out := must[*ec2.DescribeSpotPriceHistoryOutput](
+			t,
+		)(
+			a.ec2.DescribeSpotPriceHistory(t.Context(), &ec2.DescribeSpotPriceHistoryInput{
+				InstanceTypes: []ec2types.InstanceType{
+					"m5.large",
+				},
+				ProductDescriptions: []string{"Linux/UNIX"},
+				StartTime:           aws.Time(noon),
+			}),
+		)
 		prices := map[string]string{}
 		for _, p := range out.SpotPriceHistory {
 			if p.Timestamp == nil || p.Timestamp.After(noon) {
@@ -126,7 +146,11 @@ func TestNetworkAndImages(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	ctx := t.Context()
-	zones := must[*ec2.DescribeAvailabilityZonesOutput](t)(a.ec2.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})).AvailabilityZones
+	zones := must[*ec2.DescribeAvailabilityZonesOutput](
+		t,
+	)(
+		a.ec2.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{}),
+	).AvailabilityZones
 	if len(zones) != 6 || *zones[0].ZoneName != "us-east-1a" || *zones[0].ZoneId != "use1-az1" {
 		t.Errorf("%d zones, the first %+v", len(zones), zones[0])
 	}
@@ -144,7 +168,10 @@ func TestNetworkAndImages(t *testing.T) {
 	}
 	id := a.image(t, "/aws/service/eks/optimized-ami/1.31/amazon-linux-2-arm64/recommended/image_id")
 	images := must[*ec2.DescribeImagesOutput](t)(a.ec2.DescribeImages(ctx, &ec2.DescribeImagesInput{
-		Owners: []string{"amazon"}, Filters: []ec2types.Filter{filterBy("name", "amazon-eks-arm64-node-1.31-*"), filterBy("state", "available")},
+		Owners: []string{
+			"amazon",
+		},
+		Filters: []ec2types.Filter{filterBy("name", "amazon-eks-arm64-node-1.31-*"), filterBy("state", "available")},
 	})).Images
 	if len(images) != 2 || !slices.ContainsFunc(images, func(im ec2types.Image) bool { return *im.ImageId == id }) {
 		t.Errorf("images by name: %+v; want 2, with the recommended %s", images, id)
@@ -154,7 +181,13 @@ func TestNetworkAndImages(t *testing.T) {
 	}
 	_, err := a.ec2.DescribeImages(ctx, &ec2.DescribeImagesInput{ImageIds: []string{"ami-00000000000000000"}})
 	wantCode(t, err, "InvalidAMIID.NotFound")
-	if out := must[*ec2.DescribeImagesOutput](t)(a.ec2.DescribeImages(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}})); len(out.Images) != 0 {
+	if out := must[*ec2.DescribeImagesOutput](
+		t,
+	)(
+		a.ec2.DescribeImages(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}}),
+	); len(
+		out.Images,
+	) != 0 {
 		t.Errorf("%d own images, want none", len(out.Images))
 	}
 	a.clock.Step(3 * 365 * 24 * time.Hour)
@@ -172,11 +205,26 @@ func TestDescribeInstancesFiltersAndPages(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	a.template(t, "lt-a")
-	a.launch(t, fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.large"}, zones: []string{"us-east-1a"}, count: 23})
+	a.launch(
+		t,
+		fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.large"}, zones: []string{"us-east-1a"}, count: 23},
+	)
 	a.clock.Step(2 * time.Second)
-	a.launch(t, fleet{template: "lt-a", types: []ec2types.InstanceType{"c5.large"}, zones: []string{"us-east-1b"}, count: 4, spot: true})
+	a.launch(
+		t,
+		fleet{
+			template: "lt-a",
+			types:    []ec2types.InstanceType{"c5.large"},
+			zones:    []string{"us-east-1b"},
+			count:    4,
+			spot:     true,
+		},
+	)
 	count := func(filters ...ec2types.Filter) int {
-		pages := ec2.NewDescribeInstancesPaginator(a.ec2, &ec2.DescribeInstancesInput{Filters: filters, MaxResults: aws.Int32(5)})
+		pages := ec2.NewDescribeInstancesPaginator(
+			a.ec2,
+			&ec2.DescribeInstancesInput{Filters: filters, MaxResults: aws.Int32(5)},
+		)
 		seen := map[string]bool{}
 		for pages.HasMorePages() {
 			for _, r := range must[*ec2.DescribeInstancesOutput](t)(pages.NextPage(t.Context())).Reservations {
@@ -208,13 +256,21 @@ func TestDescribeInstancesFiltersAndPages(t *testing.T) {
 			t.Errorf("filters %v: %d instances, want %d", tc.filters, got, tc.want)
 		}
 	}
-	status := must[*ec2.DescribeInstanceStatusOutput](t)(a.ec2.DescribeInstanceStatus(t.Context(), &ec2.DescribeInstanceStatusInput{}))
+	status := must[*ec2.DescribeInstanceStatusOutput](
+		t,
+	)(
+		a.ec2.DescribeInstanceStatus(t.Context(), &ec2.DescribeInstanceStatusInput{}),
+	)
 	if len(status.InstanceStatuses) != 23 {
 		t.Errorf("%d statuses, want those of the 23 running instances", len(status.InstanceStatuses))
 	}
-	impaired := must[*ec2.DescribeInstanceStatusOutput](t)(a.ec2.DescribeInstanceStatus(t.Context(), &ec2.DescribeInstanceStatusInput{
-		Filters: []ec2types.Filter{filterBy("instance-status.status", "impaired")},
-	}))
+	impaired := must[*ec2.DescribeInstanceStatusOutput](
+		t,
+	)(
+		a.ec2.DescribeInstanceStatus(t.Context(), &ec2.DescribeInstanceStatusInput{
+			Filters: []ec2types.Filter{filterBy("instance-status.status", "impaired")},
+		}),
+	)
 	if len(impaired.InstanceStatuses) != 0 {
 		t.Errorf("%d impaired instances, want none", len(impaired.InstanceStatuses))
 	}
@@ -277,15 +333,24 @@ func TestWhatIsNotModelledIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { wantCode(t, call(), "InvalidParameterValue") })
 	}
-	_, err := a.ec2.RunInstances(ctx, &ec2.RunInstancesInput{MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KernelId: aws.String("aki-1")})
+	_, err := a.ec2.RunInstances(
+		ctx,
+		&ec2.RunInstancesInput{MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KernelId: aws.String("aki-1")},
+	)
 	wantCode(t, err, "UnknownParameter")
-	_, err = a.ec2.DescribeKeyPairs(ctx, &ec2.DescribeKeyPairsInput{})
+	_, err = a.ec2.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{})
 	wantCode(t, err, "InvalidAction")
 	_, err = a.ec2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{"i-xyz"}})
 	wantCode(t, err, "InvalidInstanceID.Malformed")
 	_, err = a.ec2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{NextToken: aws.String("rubbish")})
 	wantCode(t, err, "InvalidNextToken")
-	if out := must[*ec2.DescribeCapacityReservationsOutput](t)(a.ec2.DescribeCapacityReservations(ctx, &ec2.DescribeCapacityReservationsInput{})); len(out.CapacityReservations) != 0 {
+	if out := must[*ec2.DescribeCapacityReservationsOutput](
+		t,
+	)(
+		a.ec2.DescribeCapacityReservations(ctx, &ec2.DescribeCapacityReservationsInput{}),
+	); len(
+		out.CapacityReservations,
+	) != 0 {
 		t.Errorf("%d capacity reservations, want none", len(out.CapacityReservations))
 	}
 }
@@ -295,14 +360,28 @@ func TestPricing(t *testing.T) {
 	a := newAccount(t)
 	client := pricing.NewFromConfig(a.cfg)
 	term := func(field, value string) pricingtypes.Filter {
-		return pricingtypes.Filter{Type: pricingtypes.FilterTypeTermMatch, Field: aws.String(field), Value: aws.String(value)}
+		return pricingtypes.Filter{
+			Type:  pricingtypes.FilterTypeTermMatch,
+			Field: aws.String(field),
+			Value: aws.String(value),
+		}
 	}
 	filters := []pricingtypes.Filter{
-		term("regionCode", "eu-west-1"), term("serviceCode", "AmazonEC2"), term("preInstalledSw", "NA"), term("operatingSystem", "Linux"),
-		term("capacitystatus", "Used"), term("marketoption", "OnDemand"),
+		term(
+			"regionCode",
+			"eu-west-1",
+		),
+		term("serviceCode", "AmazonEC2"),
+		term("preInstalledSw", "NA"),
+		term("operatingSystem", "Linux"),
+		term("capacitystatus", "Used"),
+		term("marketoption", "OnDemand"),
 	}
 	read := func(filters []pricingtypes.Filter) map[string]string {
-		pages := pricing.NewGetProductsPaginator(client, &pricing.GetProductsInput{ServiceCode: aws.String("AmazonEC2"), Filters: filters})
+		pages := pricing.NewGetProductsPaginator(
+			client,
+			&pricing.GetProductsInput{ServiceCode: aws.String("AmazonEC2"), Filters: filters},
+		)
 		prices := map[string]string{}
 		for pages.HasMorePages() {
 			for _, text := range must[*pricing.GetProductsOutput](t)(pages.NextPage(t.Context())).PriceList {
@@ -330,14 +409,27 @@ func TestPricing(t *testing.T) {
 	if len(shared) < 600 || shared["m5.large"] != "0.1070000000" {
 		t.Errorf("%d prices, m5.large in eu-west-1 costs %s; want 0.107", len(shared), shared["m5.large"])
 	}
-	metal := read(append(filters, term("tenancy", "Dedicated"), term("productFamily", "Compute Instance (bare metal)")))
+	metal := read(
+		append(filters, term("tenancy", "Dedicated"), term("productFamily", "Compute Instance (bare metal)")),
+	)
 	if metal["m5.metal"] == "" || shared["m5.metal"] != "" {
 		t.Errorf("m5.metal costs %q among bare metal, %q among shared", metal["m5.metal"], shared["m5.metal"])
 	}
 	own := read(append(filters, term("tenancy", "Dedicated"), term("productFamily", "Compute Instance")))
 	if own["m5.large"] != "0.1177000000" || own["t2.micro"] != "" || own["m5.metal"] != "" {
-		t.Errorf("dedicated m5.large costs %q, want a tenth more than shared; t2.micro %q and m5.metal %q, want no price", own["m5.large"], own["t2.micro"], own["m5.metal"])
+		t.Errorf(
+			"dedicated m5.large costs %q, want a tenth more than shared; t2.micro %q and m5.metal %q, want no price",
+			own["m5.large"],
+			own["t2.micro"],
+			own["m5.metal"],
+		)
 	}
-	_, err := client.GetProducts(t.Context(), &pricing.GetProductsInput{ServiceCode: aws.String("AmazonEC2"), Filters: []pricingtypes.Filter{term("colour", "red")}})
+	_, err := client.GetProducts(
+		t.Context(),
+		&pricing.GetProductsInput{
+			ServiceCode: aws.String("AmazonEC2"),
+			Filters:     []pricingtypes.Filter{term("colour", "red")},
+		},
+	)
 	wantCode(t, err, "InvalidParameterException")
 }

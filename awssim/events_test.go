@@ -8,6 +8,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/dovetail-sh/dovetail/awssim"
 	"github.com/dovetail-sh/dovetail/awssim/control"
@@ -29,18 +32,33 @@ func TestScheduledWorkIsAnnouncedAndDone(t *testing.T) {
 	id := a.one(t, "lt-a", false)
 	a.clock.Step(10 * time.Second)
 	inbox := a.mailbox(t)
-	a.befall(t, control.Event{Kind: control.ScheduledChange, Target: awssim.Target{Instance: id}, Code: "instance-retirement", After: fault.Duration(24 * time.Hour)})
+	a.befall(
+		t,
+		control.Event{
+			Kind:   control.ScheduledChange,
+			Target: awssim.Target{Instance: id},
+			Code:   "instance-retirement",
+			After:  fault.Duration(24 * time.Hour),
+		},
+	)
 	e := inbox.of(t, "AWS Health Event")
 	entities, _ := e.Detail["affectedEntities"].([]any)
 	if e.Source != "aws.health" || e.Detail["service"] != "EC2" || e.Detail["eventTypeCategory"] != "scheduledChange" ||
-		e.Detail["eventTypeCode"] != "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED" || len(entities) != 1 ||
-		e.Detail["startTime"] != "Sun, 22 Nov 2026 12:00:10 GMT" || e.Detail["page"] != "1" {
+		e.Detail["eventTypeCode"] != "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED" ||
+		len(entities) != 1 ||
+		e.Detail["startTime"] != "Sun, 22 Nov 2026 12:00:10 GMT" ||
+		e.Detail["page"] != "1" {
 		t.Errorf("event %s", e.body)
 	}
-	status := must[*ec2.DescribeInstanceStatusOutput](t)(a.ec2.DescribeInstanceStatus(t.Context(), &ec2.DescribeInstanceStatusInput{
-		Filters: []ec2types.Filter{filterBy("event.code", "instance-retirement", "instance-reboot")},
-	})).InstanceStatuses
-	if len(status) != 1 || len(status[0].Events) != 1 || !status[0].Events[0].NotBefore.Equal(noon.Add(24*time.Hour+10*time.Second)) {
+	status := must[*ec2.DescribeInstanceStatusOutput](
+		t,
+	)(
+		a.ec2.DescribeInstanceStatus(t.Context(), &ec2.DescribeInstanceStatusInput{
+			Filters: []ec2types.Filter{filterBy("event.code", "instance-retirement", "instance-reboot")},
+		}),
+	).InstanceStatuses
+	if len(status) != 1 || len(status[0].Events) != 1 ||
+		!status[0].Events[0].NotBefore.Equal(noon.Add(24*time.Hour+10*time.Second)) {
 		t.Fatalf("status %+v", status)
 	}
 	a.clock.Step(23 * time.Hour)
@@ -98,7 +116,8 @@ func TestReclaimedReservations(t *testing.T) {
 	inbox := a.mailbox(t)
 	a.befall(t, control.Event{Kind: control.Reclaim, Target: awssim.Target{Instance: id}})
 	e := inbox.of(t, "EC2 Capacity Reservation Instance Interruption Warning")
-	if e.Detail["instance-action"] != "terminate" || e.Detail["azId"] != "use1-az1" || e.Detail["instance-termination-time"] != "2026-11-21T12:02:10Z" {
+	if e.Detail["instance-action"] != "terminate" || e.Detail["azId"] != "use1-az1" ||
+		e.Detail["instance-termination-time"] != "2026-11-21T12:02:10Z" {
 		t.Errorf("event %s", e.body)
 	}
 	a.clock.Step(2 * time.Minute)
@@ -119,7 +138,13 @@ func TestOldShapes(t *testing.T) {
 	if err := a.Interrupt(awssim.Target{Instance: spot}); err != nil {
 		t.Fatal(err)
 	}
-	if e := inbox.of(t, "EC2 Spot Instance Interruption Warning"); !strings.Contains(string(e.Resources), "arn:aws:ec2:us-east-1a:instance/") {
+	if e := inbox.of(
+		t,
+		"EC2 Spot Instance Interruption Warning",
+	); !strings.Contains(
+		string(e.Resources),
+		"arn:aws:ec2:us-east-1a:instance/",
+	) {
 		t.Errorf("spot interruption: resources %s, want a zone and no account", e.Resources)
 	}
 	a.befall(t, control.Event{Kind: control.Reclaim, Target: awssim.Target{Instance: reserved}})
@@ -143,7 +168,15 @@ func TestMessagesComeTwiceAndOutOfOrder(t *testing.T) {
 	always, late := 1.0, fault.Duration(5*time.Minute)
 	a.set(t, awssim.Settings{Duplicates: &always, Disorder: &late})
 	const machines = 20
-	out := a.launch(t, fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.large"}, zones: []string{"us-east-1a"}, count: machines})
+	out := a.launch(
+		t,
+		fleet{
+			template: "lt-a",
+			types:    []ec2types.InstanceType{"m5.large"},
+			zones:    []string{"us-east-1a"},
+			count:    machines,
+		},
+	)
 	launched := out.Instances[0].InstanceIds
 	inbox := a.mailbox(t)
 	waitFor(t, "every message to be sent", func() bool { return inbox.count(t) == 2*machines })
@@ -164,10 +197,27 @@ func TestMachinesInTrouble(t *testing.T) {
 	a := newAccount(t)
 	a.template(t, "lt-a")
 	a.fault(t, fault.Rule{Kind: fault.BootFailure, Params: map[string]string{"InstanceType": "c5.*"}})
-	a.fault(t, fault.Rule{Kind: fault.SlowBoot, Params: map[string]string{"InstanceType": "r5.*"}, Hold: fault.Duration(10 * time.Minute)})
-	a.fault(t, fault.Rule{Kind: fault.LostHeartbeat, Params: map[string]string{"InstanceType": "m5.*"}, Hold: fault.Duration(time.Hour)})
+	a.fault(
+		t,
+		fault.Rule{
+			Kind:   fault.SlowBoot,
+			Params: map[string]string{"InstanceType": "r5.*"},
+			Hold:   fault.Duration(10 * time.Minute),
+		},
+	)
+	a.fault(
+		t,
+		fault.Rule{
+			Kind:   fault.LostHeartbeat,
+			Params: map[string]string{"InstanceType": "m5.*"},
+			Hold:   fault.Duration(time.Hour),
+		},
+	)
 	launch := func(kind ec2types.InstanceType) string {
-		out := a.launch(t, fleet{template: "lt-a", types: []ec2types.InstanceType{kind}, zones: []string{"us-east-1a"}, count: 1})
+		out := a.launch(
+			t,
+			fleet{template: "lt-a", types: []ec2types.InstanceType{kind}, zones: []string{"us-east-1a"}, count: 1},
+		)
 		return out.Instances[0].InstanceIds[0]
 	}
 	dead, slow, silent := launch("c5.large"), launch("r5.large"), launch("m5.large")
@@ -195,6 +245,40 @@ func TestMachinesInTrouble(t *testing.T) {
 	if got := a.nodes.next(t); !strings.HasPrefix(got, "silenced") {
 		t.Errorf("next change %q, want the other machine silenced on request", got)
 	}
+}
+
+func TestMachineJoinsWithOtherRoom(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	a.template(t, "lt-a")
+	room := fault.Room{"memory": "50%", "pods": "8", "example.com/dongle": "2"}
+	a.fault(t, fault.Rule{Kind: fault.OtherRoom, Count: 1, Room: room})
+	a.fault(t, fault.Rule{Kind: fault.OtherRoom, Count: 1, Room: room, Capacity: true})
+	join := func() corev1.NodeStatus {
+		a.one(t, "lt-a", false)
+		a.clock.Step(10 * time.Second)
+		name, _ := strings.CutPrefix(a.nodes.next(t), "registered ")
+		return a.nodes.get(name).Status
+	}
+	allocatableOnly, both, plain := join(), join(), join()
+	for what, tc := range map[string]struct{ got, want corev1.ResourceList }{
+		"AllocatableOnly/Allocatable": {allocatableOnly.Allocatable, halved(plain.Allocatable)},
+		"AllocatableOnly/Capacity":    {allocatableOnly.Capacity, plain.Capacity},
+		"Both/Allocatable":            {both.Allocatable, halved(plain.Allocatable)},
+		"Both/Capacity":               {both.Capacity, halved(plain.Capacity)},
+	} {
+		if diff := cmp.Diff(tc.want, tc.got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", what, diff)
+		}
+	}
+}
+
+func halved(list corev1.ResourceList) corev1.ResourceList {
+	out := list.DeepCopy()
+	out[corev1.ResourceMemory] = *resource.NewQuantity(list.Memory().Value()/2, resource.BinarySI)
+	out[corev1.ResourcePods] = resource.MustParse("8")
+	out["example.com/dongle"] = resource.MustParse("2")
+	return out
 }
 
 // step moves the clock on by d at a time until what it starts has come about:

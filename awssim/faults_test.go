@@ -53,7 +53,8 @@ func oneOfEach(a *account) map[string]func(context.Context) error {
 			return err
 		},
 		"sqs": func(ctx context.Context) error {
-			_, err := sqs.NewFromConfig(a.cfg).GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(clusterName)})
+			_, err := sqs.NewFromConfig(a.cfg).
+				GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(clusterName)})
 			return err
 		},
 		"ssm": func(ctx context.Context) error {
@@ -61,11 +62,13 @@ func oneOfEach(a *account) map[string]func(context.Context) error {
 			return err
 		},
 		"pricing": func(ctx context.Context) error {
-			_, err := pricing.NewFromConfig(a.cfg).GetProducts(ctx, &pricing.GetProductsInput{ServiceCode: aws.String("AmazonEC2"), MaxResults: aws.Int32(1)})
+			_, err := pricing.NewFromConfig(a.cfg).
+				GetProducts(ctx, &pricing.GetProductsInput{ServiceCode: aws.String("AmazonEC2"), MaxResults: aws.Int32(1)})
 			return err
 		},
 		"eks": func(ctx context.Context) error {
-			_, err := eks.NewFromConfig(a.cfg).DescribeCluster(ctx, &eks.DescribeClusterInput{Name: aws.String(clusterName)})
+			_, err := eks.NewFromConfig(a.cfg).
+				DescribeCluster(ctx, &eks.DescribeClusterInput{Name: aws.String(clusterName)})
 			return err
 		},
 	}
@@ -137,7 +140,13 @@ func TestSuccessThatWasLost(t *testing.T) {
 	for kind, launched := range map[fault.Kind]int{fault.Lost: 1, fault.Malformed: 1, fault.Reset: 0, fault.Throttle: 0} {
 		a := impatient(newAccount(t))
 		a.template(t, "lt-a")
-		f := fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.large"}, zones: []string{"us-east-1a"}, count: 1, token: "claim-1"}
+		f := fleet{
+			template: "lt-a",
+			types:    []ec2types.InstanceType{"m5.large"},
+			zones:    []string{"us-east-1a"},
+			count:    1,
+			token:    "claim-1",
+		}
 		in := a.input(t, f)
 		a.fault(t, fault.Rule{Kind: kind, Action: "CreateFleet", Count: 1})
 		if _, err := a.ec2.CreateFleet(t.Context(), in); err == nil {
@@ -147,7 +156,12 @@ func TestSuccessThatWasLost(t *testing.T) {
 			t.Errorf("%s: %d instances were launched, want %d", kind, got, launched)
 		}
 		if again := a.launch(t, f); len(again.Instances) != 1 || len(a.Status().Instances) != 1 {
-			t.Errorf("%s: the same token again gave %+v, and %d instances in all; want one", kind, again.Instances, len(a.Status().Instances))
+			t.Errorf(
+				"%s: the same token again gave %+v, and %d instances in all; want one",
+				kind,
+				again.Instances,
+				len(a.Status().Instances),
+			)
 		}
 	}
 }
@@ -157,13 +171,24 @@ func TestEmptyPoolsByFault(t *testing.T) {
 	a := newAccount(t)
 	a.template(t, "lt-a")
 	a.fault(t, fault.Rule{Kind: fault.NoCapacity, Action: "*", Count: 2})
-	f := fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.large", "c5.large"}, zones: []string{"us-east-1a"}, count: 1}
+	f := fleet{
+		template: "lt-a",
+		types:    []ec2types.InstanceType{"m5.large", "c5.large"},
+		zones:    []string{"us-east-1a"},
+		count:    1,
+	}
 	out := a.launch(t, f)
-	if len(out.Instances) != 0 || len(out.Errors) != 2 || aws.ToString(out.Errors[0].ErrorCode) != "InsufficientInstanceCapacity" {
+	if len(out.Instances) != 0 || len(out.Errors) != 2 ||
+		aws.ToString(out.Errors[0].ErrorCode) != "InsufficientInstanceCapacity" {
 		t.Errorf("instances %+v, errors %+v; want two empty pools", out.Instances, out.Errors)
 	}
 	_, err := impatient(a).ec2.RunInstances(t.Context(), &ec2.RunInstancesInput{
-		MinCount: aws.Int32(1), MaxCount: aws.Int32(1), InstanceType: "m5.large", SubnetId: aws.String(a.subnets(t)["us-east-1a"]),
+		MinCount: aws.Int32(
+			1,
+		),
+		MaxCount:       aws.Int32(1),
+		InstanceType:   "m5.large",
+		SubnetId:       aws.String(a.subnets(t)["us-east-1a"]),
 		LaunchTemplate: &ec2types.LaunchTemplateSpecification{LaunchTemplateName: aws.String("lt-a")},
 	})
 	wantCode(t, err, "InsufficientInstanceCapacity")
@@ -174,14 +199,29 @@ func TestPartialSuccess(t *testing.T) {
 	a := impatient(newAccount(t))
 	a.template(t, "lt-a")
 	a.fault(t, fault.Rule{Kind: fault.Partial, Action: "CreateFleet", Count: 1})
-	out := a.launch(t, fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.large", "c5.large"}, zones: []string{"us-east-1a"}, count: 4})
+	out := a.launch(
+		t,
+		fleet{
+			template: "lt-a",
+			types:    []ec2types.InstanceType{"m5.large", "c5.large"},
+			zones:    []string{"us-east-1a"},
+			count:    4,
+		},
+	)
 	if len(out.Instances) != 1 || len(out.Instances[0].InstanceIds) != 2 || len(out.Errors) != 2 {
-		t.Fatalf("instances %+v, errors %+v; want 2 of 4 from the second-best pool, and both pools' errors", out.Instances, out.Errors)
+		t.Fatalf(
+			"instances %+v, errors %+v; want 2 of 4 from the second-best pool, and both pools' errors",
+			out.Instances,
+			out.Errors,
+		)
 	}
 	ids := out.Instances[0].InstanceIds
 
 	a.fault(t, fault.Rule{Kind: fault.Partial, Action: "CreateTags", Count: 1})
-	_, err := a.ec2.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: ids, Tags: []ec2types.Tag{{Key: aws.String("Name"), Value: aws.String("x")}}})
+	_, err := a.ec2.CreateTags(
+		t.Context(),
+		&ec2.CreateTagsInput{Resources: ids, Tags: []ec2types.Tag{{Key: aws.String("Name"), Value: aws.String("x")}}},
+	)
 	wantCode(t, err, "InternalError")
 	if first, second := nameOf(a.describe(t, ids[0])), nameOf(a.describe(t, ids[1])); first != "x" || second != "" {
 		t.Errorf("names %q and %q, want only the first instance tagged", first, second)
@@ -201,7 +241,14 @@ func TestPartialSuccess(t *testing.T) {
 	a.fault(t, fault.Rule{Kind: fault.Partial, Action: "TerminateInstances", Count: 1})
 	_, err = a.ec2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: ids})
 	wantCode(t, err, "InternalError")
-	if first, second := a.describe(t, ids[0]).State.Name, a.describe(t, ids[1]).State.Name; first != "shutting-down" || second != "pending" {
+	if first, second := a.describe(
+		t,
+		ids[0],
+	).State.Name, a.describe(
+		t,
+		ids[1],
+	).State.Name; first != "shutting-down" ||
+		second != "pending" {
 		t.Errorf("states %s and %s, want only the first shutting down", first, second)
 	}
 }
@@ -219,18 +266,38 @@ func TestPartialBatchDelete(t *testing.T) {
 	t.Parallel()
 	a := impatient(newAccount(t))
 	queues := sqs.NewFromConfig(a.cfg)
-	url := must[*sqs.GetQueueUrlOutput](t)(queues.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(clusterName)})).QueueUrl
+	url := must[*sqs.GetQueueUrlOutput](
+		t,
+	)(
+		queues.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(clusterName)}),
+	).QueueUrl
 	for range 2 {
-		must[*sqs.SendMessageOutput](t)(queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("x")}))
+		must[*sqs.SendMessageOutput](
+			t,
+		)(
+			queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("x")}),
+		)
 	}
-	got := must[*sqs.ReceiveMessageOutput](t)(queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 10}))
+	got := must[*sqs.ReceiveMessageOutput](
+		t,
+	)(
+		queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 10}),
+	)
 	var entries []sqstypes.DeleteMessageBatchRequestEntry
 	for i, m := range got.Messages {
-		entries = append(entries, sqstypes.DeleteMessageBatchRequestEntry{Id: aws.String(fmt.Sprint(i)), ReceiptHandle: m.ReceiptHandle})
+		entries = append(
+			entries,
+			sqstypes.DeleteMessageBatchRequestEntry{Id: aws.String(fmt.Sprint(i)), ReceiptHandle: m.ReceiptHandle},
+		)
 	}
 	a.fault(t, fault.Rule{Kind: fault.Partial, Service: "sqs", Count: 1})
-	out := must[*sqs.DeleteMessageBatchOutput](t)(queues.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: url, Entries: entries}))
-	if len(out.Successful) != 1 || len(out.Failed) != 1 || aws.ToString(out.Failed[0].Code) != "InternalError" || out.Failed[0].SenderFault {
+	out := must[*sqs.DeleteMessageBatchOutput](
+		t,
+	)(
+		queues.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: url, Entries: entries}),
+	)
+	if len(out.Successful) != 1 || len(out.Failed) != 1 || aws.ToString(out.Failed[0].Code) != "InternalError" ||
+		out.Failed[0].SenderFault {
 		t.Errorf("deleted %+v, failed %+v; want one of each, through the service's fault", out.Successful, out.Failed)
 	}
 }
@@ -243,7 +310,15 @@ func TestFaultsPickTheirCalls(t *testing.T) {
 		_, err := a.ec2.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{SubnetIds: []string{id}})
 		return err
 	}
-	a.fault(t, fault.Rule{Kind: fault.ServerError, Action: "Describe*", Params: map[string]string{"SubnetId.*": subnets["us-east-1b"]}, Code: "Unavailable"})
+	a.fault(
+		t,
+		fault.Rule{
+			Kind:   fault.ServerError,
+			Action: "Describe*",
+			Params: map[string]string{"SubnetId.*": subnets["us-east-1b"]},
+			Code:   "Unavailable",
+		},
+	)
 	if err := describe(subnets["us-east-1a"]); err != nil {
 		t.Errorf("a call with another parameter: %v", err)
 	}
@@ -253,7 +328,16 @@ func TestFaultsPickTheirCalls(t *testing.T) {
 	a.fault(t, fault.Rule{Kind: fault.Throttle, Service: "ssm", Params: map[string]string{"Names.2": "/b"}, Count: 1})
 	_, err := ssm.NewFromConfig(a.cfg).GetParameters(t.Context(), in)
 	wantCode(t, err, "ThrottlingException")
-	a.fault(t, fault.Rule{Kind: fault.Throttle, Service: "eks", Params: map[string]string{"name": clusterName}, Skip: 1, Count: 1})
+	a.fault(
+		t,
+		fault.Rule{
+			Kind:    fault.Throttle,
+			Service: "eks",
+			Params:  map[string]string{"name": clusterName},
+			Skip:    1,
+			Count:   1,
+		},
+	)
 	cluster := oneOfEach(a)["eks"]
 	if err := cluster(t.Context()); err != nil {
 		t.Errorf("the call that was to be skipped: %v", err)
@@ -268,7 +352,10 @@ func TestFaultsOverTheAdminAPI(t *testing.T) {
 	first := a.fault(t, fault.Rule{Kind: fault.Throttle, Service: "ec2"})
 	a.fault(t, fault.Rule{Kind: fault.Reset, Service: "iam", Rate: 0.5})
 	wantCode(t, oneOfEach(a)["ec2"](ctx), "RequestLimitExceeded")
-	want := []fault.Rule{{ID: "1", Kind: fault.Throttle, Service: "ec2", Seen: 1, Hits: 1}, {ID: "2", Kind: fault.Reset, Service: "iam", Rate: 0.5}}
+	want := []fault.Rule{
+		{ID: "1", Kind: fault.Throttle, Service: "ec2", Seen: 1, Hits: 1},
+		{ID: "2", Kind: fault.Reset, Service: "iam", Rate: 0.5},
+	}
 	if diff := cmp.Diff(want, must[[]fault.Rule](t)(admin.Faults(ctx))); diff != "" {
 		t.Errorf("rules: -want +got\n%s", diff)
 	}

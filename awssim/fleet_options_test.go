@@ -38,7 +38,11 @@ func TestFleetOptions(t *testing.T) {
 			"A fleet may fall short of its target, not of its minimum.",
 			fleet{types: two[:1], zones: zones[:1], count: 4},
 			func(in *ec2.CreateFleetInput) {
-				in.OnDemandOptions.MinTargetCapacity, in.OnDemandOptions.SingleInstanceType = aws.Int32(2), aws.Bool(true)
+				in.OnDemandOptions.MinTargetCapacity, in.OnDemandOptions.SingleInstanceType = aws.Int32(
+					2,
+				), aws.Bool(
+					true,
+				)
 			},
 			map[string]int{"m5.large us-east-1a": 3}, map[string]int{"m5.large us-east-1a": 3}, "",
 		},
@@ -46,7 +50,11 @@ func TestFleetOptions(t *testing.T) {
 			"Below its minimum a fleet launches nothing.",
 			fleet{types: two[:1], zones: zones[:1], count: 4},
 			func(in *ec2.CreateFleetInput) {
-				in.OnDemandOptions.MinTargetCapacity, in.OnDemandOptions.SingleInstanceType = aws.Int32(4), aws.Bool(true)
+				in.OnDemandOptions.MinTargetCapacity, in.OnDemandOptions.SingleInstanceType = aws.Int32(
+					4,
+				), aws.Bool(
+					true,
+				)
 			},
 			map[string]int{"m5.large us-east-1a": 3}, map[string]int{}, "",
 		},
@@ -67,7 +75,11 @@ func TestFleetOptions(t *testing.T) {
 			"With a minimum, a zone that can not reach it is passed over.",
 			fleet{types: two, zones: zones, count: 4},
 			func(in *ec2.CreateFleetInput) {
-				in.OnDemandOptions.SingleAvailabilityZone, in.OnDemandOptions.MinTargetCapacity = aws.Bool(true), aws.Int32(4)
+				in.OnDemandOptions.SingleAvailabilityZone, in.OnDemandOptions.MinTargetCapacity = aws.Bool(
+					true,
+				), aws.Int32(
+					4,
+				)
 			},
 			map[string]int{"c5.large us-east-1a": 1, "m5.large us-east-1a": 1},
 			map[string]int{"c5.large us-east-1b": 4}, "",
@@ -89,8 +101,15 @@ func TestFleetOptions(t *testing.T) {
 		"Diversified": {
 			"Spot instances spread over all pools.",
 			fleet{types: two, zones: zones, count: 4, spot: true, strategy: "diversified"},
-			nil, nil,
-			map[string]int{"c5.large us-east-1a": 1, "c5.large us-east-1b": 1, "m5.large us-east-1a": 1, "m5.large us-east-1b": 1}, "",
+			nil,
+			nil,
+			map[string]int{
+				"c5.large us-east-1a": 1,
+				"c5.large us-east-1b": 1,
+				"m5.large us-east-1a": 1,
+				"m5.large us-east-1b": 1,
+			},
+			"",
 		},
 		"MaxPrice": {
 			"A pool that costs more than its override allows gives nothing.",
@@ -108,7 +127,9 @@ func TestFleetOptions(t *testing.T) {
 			a.template(t, "lt-a")
 			for pool, left := range tc.few {
 				kind, zone, _ := strings.Cut(pool, " ")
-				if err := a.SetCapacity(awssim.Capacity{Type: kind, Zone: zone, Capacity: "on-demand", Available: &left}); err != nil {
+				if err := a.SetCapacity(
+					awssim.Capacity{Type: kind, Zone: zone, Capacity: "on-demand", Available: &left},
+				); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -146,13 +167,18 @@ func TestLimitsOfWhatFleetsAreMadeFrom(t *testing.T) {
 	tags := func(n int) []ec2types.Tag {
 		out := []ec2types.Tag{{Key: aws.String("first"), Value: aws.String("x")}}
 		for len(out) < n {
-			out = append(out, ec2types.Tag{Key: aws.String("tag-" + strings.Repeat("x", len(out))), Value: aws.String("x")})
+			out = append(
+				out,
+				ec2types.Tag{Key: aws.String("tag-" + strings.Repeat("x", len(out))), Value: aws.String("x")},
+			)
 		}
 		return out
 	}
 	tagged := func(tags []ec2types.Tag) func(*ec2.CreateFleetInput) {
 		return func(in *ec2.CreateFleetInput) {
-			in.TagSpecifications = []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeInstance, Tags: tags}}
+			in.TagSpecifications = []ec2types.TagSpecification{
+				{ResourceType: ec2types.ResourceTypeInstance, Tags: tags},
+			}
 		}
 	}
 	many := func(n int) func(*ec2.CreateFleetInput) {
@@ -174,7 +200,15 @@ func TestLimitsOfWhatFleetsAreMadeFrom(t *testing.T) {
 		"TooManyTemplates": {many(51), "InvalidParameterValue"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := a.input(t, fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.large"}, zones: []string{"us-east-1a"}, count: 1})
+			in := a.input(
+				t,
+				fleet{
+					template: "lt-a",
+					types:    []ec2types.InstanceType{"m5.large"},
+					zones:    []string{"us-east-1a"},
+					count:    1,
+				},
+			)
 			in.DryRun = aws.Bool(true)
 			tc.change(in)
 			_, err := a.ec2.CreateFleet(t.Context(), in)
@@ -182,8 +216,13 @@ func TestLimitsOfWhatFleetsAreMadeFrom(t *testing.T) {
 		})
 	}
 	_, err := a.ec2.CreateLaunchTemplate(t.Context(), &ec2.CreateLaunchTemplateInput{
-		LaunchTemplateName: aws.String("lt-b"), LaunchTemplateData: &ec2types.RequestLaunchTemplateData{KeyName: aws.String("k")},
-		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeLaunchTemplate, Tags: tags(51)}},
+		LaunchTemplateName: aws.String(
+			"lt-b",
+		),
+		LaunchTemplateData: &ec2types.RequestLaunchTemplateData{KeyName: aws.String("k")},
+		TagSpecifications: []ec2types.TagSpecification{
+			{ResourceType: ec2types.ResourceTypeLaunchTemplate, Tags: tags(51)},
+		},
 	})
 	wantCode(t, err, "TagLimitExceeded")
 }

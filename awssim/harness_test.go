@@ -175,39 +175,68 @@ func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) 
 func (a *account) template(t *testing.T, name string, change ...func(*ec2types.RequestLaunchTemplateData)) string {
 	t.Helper()
 	data := &ec2types.RequestLaunchTemplateData{
-		ImageId:            aws.String(a.image(t, "/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended/image_id")),
-		UserData:           aws.String(b64(nodeadmData("team=blue"))),
-		IamInstanceProfile: &ec2types.LaunchTemplateIamInstanceProfileSpecificationRequest{Name: aws.String(nodeProfile)},
-		BlockDeviceMappings: []ec2types.LaunchTemplateBlockDeviceMappingRequest{{
-			DeviceName: aws.String("/dev/xvda"),
-			Ebs:        &ec2types.LaunchTemplateEbsBlockDeviceRequest{VolumeSize: aws.Int32(20), Encrypted: aws.Bool(true), VolumeType: ec2types.VolumeTypeGp3},
-		}},
-		MetadataOptions: &ec2types.LaunchTemplateInstanceMetadataOptionsRequest{HttpTokens: ec2types.LaunchTemplateHttpTokensStateRequired},
+		ImageId: aws.String(
+			a.image(t, "/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended/image_id"),
+		),
+		UserData: aws.String(b64(nodeadmData("team=blue"))),
+		IamInstanceProfile: &ec2types.LaunchTemplateIamInstanceProfileSpecificationRequest{
+			Name: aws.String(nodeProfile),
+		},
+		BlockDeviceMappings: []ec2types.LaunchTemplateBlockDeviceMappingRequest{
+			{
+				DeviceName: aws.String("/dev/xvda"),
+				Ebs: &ec2types.LaunchTemplateEbsBlockDeviceRequest{
+					VolumeSize: aws.Int32(20),
+					Encrypted:  aws.Bool(true),
+					VolumeType: ec2types.VolumeTypeGp3,
+				},
+			},
+		},
+		MetadataOptions: &ec2types.LaunchTemplateInstanceMetadataOptionsRequest{
+			HttpTokens: ec2types.LaunchTemplateHttpTokensStateRequired,
+		},
 		NetworkInterfaces: []ec2types.LaunchTemplateInstanceNetworkInterfaceSpecificationRequest{{
 			DeviceIndex: aws.Int32(0), Groups: []string{a.clusterGroup(t)},
 		}},
-		TagSpecifications: []ec2types.LaunchTemplateTagSpecificationRequest{{
-			ResourceType: ec2types.ResourceTypeNetworkInterface, Tags: []ec2types.Tag{{Key: aws.String("a"), Value: aws.String("b")}},
-		}},
+		TagSpecifications: []ec2types.LaunchTemplateTagSpecificationRequest{
+			{
+				ResourceType: ec2types.ResourceTypeNetworkInterface,
+				Tags:         []ec2types.Tag{{Key: aws.String("a"), Value: aws.String("b")}},
+			},
+		},
 	}
 	for _, c := range change {
 		c(data)
 	}
-	out := must[*ec2.CreateLaunchTemplateOutput](t)(a.ec2.CreateLaunchTemplate(t.Context(), &ec2.CreateLaunchTemplateInput{
-		LaunchTemplateName: aws.String(name), LaunchTemplateData: data,
-		TagSpecifications: []ec2types.TagSpecification{{
-			ResourceType: ec2types.ResourceTypeLaunchTemplate,
-			Tags:         []ec2types.Tag{{Key: aws.String("eks:eks-cluster-name"), Value: aws.String(clusterName)}},
-		}},
-	}))
+	out := must[*ec2.CreateLaunchTemplateOutput](
+		t,
+	)(
+		a.ec2.CreateLaunchTemplate(t.Context(), &ec2.CreateLaunchTemplateInput{
+			LaunchTemplateName: aws.String(name), LaunchTemplateData: data,
+			TagSpecifications: []ec2types.TagSpecification{
+				{
+					ResourceType: ec2types.ResourceTypeLaunchTemplate,
+					Tags: []ec2types.Tag{
+						{Key: aws.String("eks:eks-cluster-name"), Value: aws.String(clusterName)},
+					},
+				},
+			},
+		}),
+	)
 	return aws.ToString(out.LaunchTemplate.LaunchTemplateId)
 }
 
 func (a *account) clusterGroup(t *testing.T) string {
 	t.Helper()
-	out := must[*ec2.DescribeSecurityGroupsOutput](t)(a.ec2.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{
-		Filters: []ec2types.Filter{{Name: aws.String("tag:karpenter.sh/discovery"), Values: []string{clusterName}}},
-	}))
+	out := must[*ec2.DescribeSecurityGroupsOutput](
+		t,
+	)(
+		a.ec2.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{
+			Filters: []ec2types.Filter{
+				{Name: aws.String("tag:karpenter.sh/discovery"), Values: []string{clusterName}},
+			},
+		}),
+	)
 	if len(out.SecurityGroups) != 1 {
 		t.Fatalf("%d security groups are tagged for discovery, want 1", len(out.SecurityGroups))
 	}
@@ -245,7 +274,10 @@ func (a *account) input(t *testing.T, f fleet) *ec2.CreateFleetInput {
 	for i, kind := range f.types {
 		for _, zone := range f.zones {
 			overrides = append(overrides, ec2types.FleetLaunchTemplateOverridesRequest{
-				InstanceType: kind, SubnetId: aws.String(subnets[zone]), AvailabilityZone: aws.String(zone), Priority: aws.Float64(float64(i)),
+				InstanceType:     kind,
+				SubnetId:         aws.String(subnets[zone]),
+				AvailabilityZone: aws.String(zone),
+				Priority:         aws.Float64(float64(i)),
 			})
 		}
 	}
@@ -258,9 +290,14 @@ func (a *account) input(t *testing.T, f fleet) *ec2.CreateFleetInput {
 			Overrides: overrides,
 		}},
 		TargetCapacitySpecification: &ec2types.TargetCapacitySpecificationRequest{
-			TotalTargetCapacity: aws.Int32(f.count), DefaultTargetCapacityType: ec2types.DefaultTargetCapacityTypeOnDemand,
+			TotalTargetCapacity: aws.Int32(
+				f.count,
+			),
+			DefaultTargetCapacityType: ec2types.DefaultTargetCapacityTypeOnDemand,
 		},
-		OnDemandOptions: &ec2types.OnDemandOptionsRequest{AllocationStrategy: ec2types.FleetOnDemandAllocationStrategyLowestPrice},
+		OnDemandOptions: &ec2types.OnDemandOptionsRequest{
+			AllocationStrategy: ec2types.FleetOnDemandAllocationStrategyLowestPrice,
+		},
 		TagSpecifications: []ec2types.TagSpecification{{
 			ResourceType: ec2types.ResourceTypeInstance,
 			Tags:         []ec2types.Tag{{Key: aws.String("karpenter.sh/nodepool"), Value: aws.String("default")}},
@@ -271,7 +308,9 @@ func (a *account) input(t *testing.T, f fleet) *ec2.CreateFleetInput {
 	}
 	if f.spot {
 		in.TargetCapacitySpecification.DefaultTargetCapacityType = ec2types.DefaultTargetCapacityTypeSpot
-		in.SpotOptions = &ec2types.SpotOptionsRequest{AllocationStrategy: ec2types.SpotAllocationStrategyPriceCapacityOptimized}
+		in.SpotOptions = &ec2types.SpotOptionsRequest{
+			AllocationStrategy: ec2types.SpotAllocationStrategyPriceCapacityOptimized,
+		}
 	}
 	if f.strategy != "" && f.spot {
 		in.SpotOptions.AllocationStrategy = ec2types.SpotAllocationStrategy(f.strategy)
@@ -289,7 +328,16 @@ func (a *account) launch(t *testing.T, f fleet) *ec2.CreateFleetOutput {
 // one launches a single m5.large in us-east-1a and returns its id.
 func (a *account) one(t *testing.T, template string, spot bool) string {
 	t.Helper()
-	out := a.launch(t, fleet{template: template, types: []ec2types.InstanceType{"m5.large"}, zones: []string{"us-east-1a"}, count: 1, spot: spot})
+	out := a.launch(
+		t,
+		fleet{
+			template: template,
+			types:    []ec2types.InstanceType{"m5.large"},
+			zones:    []string{"us-east-1a"},
+			count:    1,
+			spot:     spot,
+		},
+	)
 	if len(out.Instances) != 1 || len(out.Instances[0].InstanceIds) != 1 {
 		t.Fatalf("the fleet launched %+v with errors %+v, want one instance", out.Instances, out.Errors)
 	}
@@ -298,6 +346,10 @@ func (a *account) one(t *testing.T, template string, spot bool) string {
 
 func (a *account) describe(t *testing.T, id string) ec2types.Instance {
 	t.Helper()
-	out := must[*ec2.DescribeInstancesOutput](t)(a.ec2.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{InstanceIds: []string{id}}))
+	out := must[*ec2.DescribeInstancesOutput](
+		t,
+	)(
+		a.ec2.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{InstanceIds: []string{id}}),
+	)
 	return out.Reservations[0].Instances[0]
 }

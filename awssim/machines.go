@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,9 +22,11 @@ func (s *Server) carryOut(ctx context.Context, e world.Effect) {
 	s.publish(e)
 	switch e.Kind {
 	case world.EffectState:
-		if e.State == world.Terminated {
+		if e.State == world.Terminated || e.State == world.Stopped {
 			s.beside(ctx, func() { s.silence(ctx, e.Node) })
 		}
+	case world.EffectReboot:
+		s.beside(ctx, func() { s.silence(ctx, e.Node) })
 	case world.EffectBoot:
 		s.beside(ctx, func() { s.boot(ctx, e) })
 	case world.EffectGone:
@@ -74,6 +76,9 @@ func (s *Server) boot(ctx context.Context, e world.Effect) {
 	if trouble.Kind == fault.SlowBoot && !s.wait(ctx, time.Duration(trouble.Hold), e.Instance) {
 		return
 	}
+	if trouble.Kind == fault.OtherRoom {
+		otherRoom(node, trouble)
+	}
 	if err := s.register(ctx, nodes, node, e.Instance); err != nil {
 		s.booted(e.Instance, "", err.Error())
 		return
@@ -85,13 +90,37 @@ func (s *Server) boot(ctx context.Context, e world.Effect) {
 
 // trouble is the fault that befalls a machine when it boots.
 func (s *Server) trouble(in *world.Instance, node string) fault.Rule {
-	pool := in.Pool()
+	pool, reboot := in.Pool(), false
+	_ = s.world.Do(func(*world.State) error {
+		reboot = in.Boots > 0
+		return nil
+	})
 	rule, _ := s.faults.Next(fault.Call{Service: fault.Machine, Action: fault.Boot, Params: func() map[string]string {
 		return map[string]string{
-			"InstanceId": in.ID, "InstanceType": pool.Type, "Zone": pool.Zone, "CapacityType": pool.Capacity, "Node": node,
+			"InstanceId":   in.ID,
+			"InstanceType": pool.Type,
+			"Zone":         pool.Zone,
+			"CapacityType": pool.Capacity,
+			"Node":         node,
+			"Reboot":       strconv.FormatBool(reboot),
 		}
 	}})
 	return rule
+}
+
+// otherRoom has a node join with what a fault says in place of what its type,
+// image and user data give, as with a kubelet that keeps more for itself.
+func otherRoom(node *corev1.Node, trouble fault.Rule) {
+	lists := []corev1.ResourceList{node.Status.Allocatable}
+	if trouble.Capacity {
+		lists = append(lists, node.Status.Capacity)
+	}
+	for _, list := range lists {
+		for name := range trouble.Room {
+			// Rules were checked when they were added.
+			list[corev1.ResourceName(name)], _ = trouble.Room.Of(name, list[corev1.ResourceName(name)])
+		}
+	}
 }
 
 // wait lets time pass; false when the machine, or the simulated AWS, ended
@@ -149,9 +178,17 @@ func (s *Server) prepare(e world.Effect) (*corev1.Node, NodeRegistrar, error) {
 	in := e.Instance
 	var cluster world.Cluster
 	var nodes NodeRegistrar
-	machine := boot.Machine{InstanceID: in.ID, Type: in.Type, Family: in.Image.Family, Version: in.Image.Version, Address: e.Address.String()}
+	joins := false
+	machine := boot.Machine{
+		InstanceID: in.ID,
+		Type:       in.Type,
+		Family:     in.Image.Family,
+		Version:    in.Image.Version,
+		Address:    e.Address.String(),
+	}
 	_ = s.world.Do(func(st *world.State) error {
-		cluster, nodes = st.Cluster, s.nodes
+		cluster, nodes, joins = st.Cluster, s.nodes, st.MayJoin(e.Role)
+		machine.Boots = in.Boots
 		machine.Region, machine.Zone, machine.ZoneID = st.Region.Name, in.Subnet.Zone.Name, in.Subnet.Zone.ID
 		machine.Name = st.PrivateDNSName(e.Address)
 		return nil
@@ -161,13 +198,15 @@ func (s *Server) prepare(e world.Effect) (*corev1.Node, NodeRegistrar, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := kubelet.Check(boot.Cluster{Name: cluster.Name, Endpoint: cluster.Endpoint, CA: cluster.CA}); err != nil {
+	if err := kubelet.Check(
+		boot.Cluster{Name: cluster.Name, Endpoint: cluster.Endpoint, CA: cluster.CA},
+	); err != nil {
 		return nil, nil, err
 	}
 	switch {
 	case e.Role == "":
 		return nil, nil, errors.New("the instance has no role: its launch named no instance profile, or an empty one")
-	case !slices.Contains(cluster.NodeRoles, e.Role):
+	case !joins:
 		return nil, nil, fmt.Errorf("the cluster does not know the role %s: Unauthorized", e.Role)
 	}
 	node, err := kubelet.Node(machine)

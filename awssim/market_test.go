@@ -25,8 +25,13 @@ func moving(o *awssim.Options) { o.Moving = true }
 func (a *account) prices(t *testing.T, since time.Duration) []string {
 	t.Helper()
 	pages := ec2.NewDescribeSpotPriceHistoryPaginator(a.ec2, &ec2.DescribeSpotPriceHistoryInput{
-		InstanceTypes: []ec2types.InstanceType{"m5.large"}, ProductDescriptions: []string{"Linux/UNIX"},
-		AvailabilityZone: aws.String("us-east-1a"), StartTime: aws.Time(a.clock.Now().Add(-since)), MaxResults: aws.Int32(7),
+		InstanceTypes:       []ec2types.InstanceType{"m5.large"},
+		ProductDescriptions: []string{"Linux/UNIX"},
+		AvailabilityZone: aws.String(
+			"us-east-1a",
+		),
+		StartTime:  aws.Time(a.clock.Now().Add(-since)),
+		MaxResults: aws.Int32(7),
 	})
 	var out []string
 	for pages.HasMorePages() {
@@ -77,8 +82,18 @@ func TestSqueezedPoolsTakeBackTheirInstances(t *testing.T) {
 	if err := admin.Squeeze(t.Context(), squeeze); err != nil {
 		t.Fatal(err)
 	}
-	f := fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.large"}, zones: []string{"us-east-1a"}, count: 1, spot: true}
-	if out := a.launch(t, f); len(out.Errors) != 1 || aws.ToString(out.Errors[0].ErrorCode) != "InsufficientInstanceCapacity" {
+	f := fleet{
+		template: "lt-a",
+		types:    []ec2types.InstanceType{"m5.large"},
+		zones:    []string{"us-east-1a"},
+		count:    1,
+		spot:     true,
+	}
+	if out := a.launch(
+		t,
+		f,
+	); len(out.Errors) != 1 ||
+		aws.ToString(out.Errors[0].ErrorCode) != "InsufficientInstanceCapacity" {
 		t.Errorf("a launch into a squeezed pool: %+v", out)
 	}
 	pools := must[[]control.Pool](t)(admin.Market(t.Context(), ""))
@@ -86,7 +101,11 @@ func TestSqueezedPoolsTakeBackTheirInstances(t *testing.T) {
 		t.Errorf("the market shows %+v, want one full pool under full pressure", pools)
 	}
 	a.clock.Step(45 * time.Minute)
-	if in := a.describe(t, id); in.State.Name != "terminated" || aws.ToString(in.StateReason.Code) != "Server.SpotInstanceTermination" {
+	if in := a.describe(
+		t,
+		id,
+	); in.State.Name != "terminated" ||
+		aws.ToString(in.StateReason.Code) != "Server.SpotInstanceTermination" {
 		t.Errorf("the instance is %s because of %+v, want it taken back", in.State.Name, in.StateReason)
 	}
 	kinds := a.mailbox(t).until(t, id, "terminated")
@@ -103,14 +122,40 @@ func TestPoolsAreFinite(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, moving)
 	a.template(t, "lt-a", func(d *ec2types.RequestLaunchTemplateData) { d.UserData = nil })
-	out := a.launch(t, fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.24xlarge"}, zones: []string{"us-east-1a"}, count: 500, spot: true})
+	out := a.launch(
+		t,
+		fleet{
+			template: "lt-a",
+			types:    []ec2types.InstanceType{"m5.24xlarge"},
+			zones:    []string{"us-east-1a"},
+			count:    500,
+			spot:     true,
+		},
+	)
 	if len(out.Instances) == 0 || len(out.Errors) == 0 {
-		t.Fatalf("%d groups launched, %d errors; want some of 500 large machines, and then no more", len(out.Instances), len(out.Errors))
+		t.Fatalf(
+			"%d groups launched, %d errors; want some of 500 large machines, and then no more",
+			len(out.Instances),
+			len(out.Errors),
+		)
 	}
 	first := out.Instances[0].InstanceIds
-	must[*ec2.TerminateInstancesOutput](t)(a.ec2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: first[:1]}))
+	must[*ec2.TerminateInstancesOutput](
+		t,
+	)(
+		a.ec2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: first[:1]}),
+	)
 	a.clock.Step(10 * time.Second)
-	again := a.launch(t, fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.24xlarge"}, zones: []string{"us-east-1a"}, count: 1, spot: true})
+	again := a.launch(
+		t,
+		fleet{
+			template: "lt-a",
+			types:    []ec2types.InstanceType{"m5.24xlarge"},
+			zones:    []string{"us-east-1a"},
+			count:    1,
+			spot:     true,
+		},
+	)
 	if len(again.Instances) != 1 {
 		t.Errorf("the pool did not take back the machine that ended: %+v", again.Errors)
 	}
@@ -126,7 +171,16 @@ func TestInterruptionsAreAsOftenAsPublished(t *testing.T) {
 			if kind == "r6g.large" {
 				continue // another architecture
 			}
-			a.launch(t, fleet{template: "lt-a", types: []ec2types.InstanceType{kind}, zones: []string{zone}, count: 40, spot: true})
+			a.launch(
+				t,
+				fleet{
+					template: "lt-a",
+					types:    []ec2types.InstanceType{kind},
+					zones:    []string{zone},
+					count:    40,
+					spot:     true,
+				},
+			)
 		}
 	}
 	launched := len(a.Status().Instances)
@@ -149,7 +203,11 @@ func TestSpendingFollowsThePrice(t *testing.T) {
 	a.template(t, "lt-a")
 	id := a.one(t, "lt-a", true)
 	a.clock.Step(time.Second + 10*time.Hour) // billed from running on
-	must[*ec2.TerminateInstancesOutput](t)(a.ec2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{id}}))
+	must[*ec2.TerminateInstancesOutput](
+		t,
+	)(
+		a.ec2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{id}}),
+	)
 	a.clock.Step(10 * time.Hour)
 	status := a.Status()
 	_, price, _ := strings.Cut(a.prices(t, 0)[0], " ")

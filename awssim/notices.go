@@ -47,7 +47,9 @@ func (s *Server) notice(e world.Effect, old bool) (notice, bool) {
 	case world.EffectInterruption:
 		n.DetailType, n.Detail["instance-action"] = "EC2 Spot Instance Interruption Warning", "terminate"
 		if old { // a zone for the region, and no account
-			n.Resources = []string{fmt.Sprintf("arn:aws:ec2:%s:instance/%s", e.Instance.Subnet.Zone.Name, e.Instance.ID)}
+			n.Resources = []string{
+				fmt.Sprintf("arn:aws:ec2:%s:instance/%s", e.Instance.Subnet.Zone.Name, e.Instance.ID),
+			}
 		}
 	case world.EffectRebalance:
 		n.DetailType = "EC2 Instance Rebalance Recommendation"
@@ -76,10 +78,25 @@ func (s *Server) blockNotice(e world.Effect) notice {
 		kind = "Capacity Block Reservation Expiration Warning"
 	}
 	return notice{
-		Version: "0", ID: s.newID(), BlockType: kind, Source: "aws.ec2", Account: s.options.AccountID,
-		Time: e.At.UTC().Format(time.RFC3339), Region: s.options.Region,
-		Resources: []string{fmt.Sprintf("arn:aws:ec2:%s:%s:capacity-reservation/%s", s.options.Region, s.options.AccountID, e.Block.ID)},
-		Detail:    map[string]any{"capacity-reservation-id": e.Block.ID, "end-date": e.Block.End.UTC().Format(time.RFC3339)},
+		Version:   "0",
+		ID:        s.newID(),
+		BlockType: kind,
+		Source:    "aws.ec2",
+		Account:   s.options.AccountID,
+		Time:      e.At.UTC().Format(time.RFC3339),
+		Region:    s.options.Region,
+		Resources: []string{
+			fmt.Sprintf(
+				"arn:aws:ec2:%s:%s:capacity-reservation/%s",
+				s.options.Region,
+				s.options.AccountID,
+				e.Block.ID,
+			),
+		},
+		Detail: map[string]any{
+			"capacity-reservation-id": e.Block.ID,
+			"end-date":                e.Block.End.UTC().Format(time.RFC3339),
+		},
 	}
 }
 
@@ -139,7 +156,7 @@ func (s *Server) publish(e world.Effect) {
 	}
 	for i := range copies {
 		late := s.world.Chance("late "+n.ID, int64(i)) * float64(delivery.disorder)
-		s.events.Send(string(body), time.Duration(late))
+		s.send(string(body), time.Duration(late))
 	}
 }
 

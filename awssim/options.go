@@ -60,6 +60,8 @@ type Options struct {
 	// name when empty.
 	InterruptionQueue string
 
+	Floor time.Duration // the least time that an answer takes; see Settings. Zero is as soon as it is made
+
 	Moving bool    // whether the spot market moves; see Settings
 	Unrest float64 // how often spot instances are interrupted while it does; 1 when zero
 

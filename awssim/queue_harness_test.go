@@ -33,7 +33,11 @@ type mailbox struct {
 func (a *account) mailbox(t *testing.T) *mailbox {
 	t.Helper()
 	queues := sqs.NewFromConfig(a.cfg)
-	out := must[*sqs.GetQueueUrlOutput](t)(queues.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(clusterName)}))
+	out := must[*sqs.GetQueueUrlOutput](
+		t,
+	)(
+		queues.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(clusterName)}),
+	)
 	return &mailbox{queues: queues, url: out.QueueUrl}
 }
 
@@ -50,7 +54,14 @@ func (m *mailbox) next(t *testing.T) event {
 				t.Fatalf("a message that is no JSON: %s", e.body)
 			}
 			m.ready = append(m.ready, e)
-			must[*sqs.DeleteMessageOutput](t)(m.queues.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: m.url, ReceiptHandle: message.ReceiptHandle}))
+			must[*sqs.DeleteMessageOutput](
+				t,
+			)(
+				m.queues.DeleteMessage(
+					t.Context(),
+					&sqs.DeleteMessageInput{QueueUrl: m.url, ReceiptHandle: message.ReceiptHandle},
+				),
+			)
 		}
 	}
 	first := m.ready[0]
@@ -88,9 +99,13 @@ func (m *mailbox) until(t *testing.T, id, state string) map[string]int {
 // count is how many messages are in the queue, delayed ones too.
 func (m *mailbox) count(t *testing.T) int {
 	t.Helper()
-	out := must[*sqs.GetQueueAttributesOutput](t)(m.queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
-		QueueUrl: m.url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
-	}))
+	out := must[*sqs.GetQueueAttributesOutput](
+		t,
+	)(
+		m.queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+			QueueUrl: m.url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
+		}),
+	)
 	total := 0
 	for _, name := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"} {
 		n, err := strconv.Atoi(out.Attributes[name])

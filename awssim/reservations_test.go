@@ -21,9 +21,12 @@ func (a *account) reserve(t *testing.T, count int32, criteria ec2types.InstanceM
 	in := &ec2.CreateCapacityReservationInput{
 		InstanceType: aws.String("m5.large"), InstancePlatform: ec2types.CapacityReservationInstancePlatformLinuxUnix,
 		AvailabilityZone: aws.String("us-east-1a"), InstanceCount: aws.Int32(count), InstanceMatchCriteria: criteria,
-		TagSpecifications: []ec2types.TagSpecification{{
-			ResourceType: ec2types.ResourceTypeCapacityReservation, Tags: []ec2types.Tag{{Key: aws.String("team"), Value: aws.String("blue")}},
-		}},
+		TagSpecifications: []ec2types.TagSpecification{
+			{
+				ResourceType: ec2types.ResourceTypeCapacityReservation,
+				Tags:         []ec2types.Tag{{Key: aws.String("team"), Value: aws.String("blue")}},
+			},
+		},
 	}
 	if end != nil {
 		in.EndDateType, in.EndDate = ec2types.EndDateTypeLimited, end
@@ -33,9 +36,13 @@ func (a *account) reserve(t *testing.T, count int32, criteria ec2types.InstanceM
 
 func (a *account) reservation(t *testing.T, id string) ec2types.CapacityReservation {
 	t.Helper()
-	out := must[*ec2.DescribeCapacityReservationsOutput](t)(a.ec2.DescribeCapacityReservations(t.Context(), &ec2.DescribeCapacityReservationsInput{
-		Filters: []ec2types.Filter{filterBy("tag:team", "blue")},
-	}))
+	out := must[*ec2.DescribeCapacityReservationsOutput](
+		t,
+	)(
+		a.ec2.DescribeCapacityReservations(t.Context(), &ec2.DescribeCapacityReservationsInput{
+			Filters: []ec2types.Filter{filterBy("tag:team", "blue")},
+		}),
+	)
 	for _, r := range out.CapacityReservations {
 		if *r.CapacityReservationId == id {
 			return r
@@ -60,12 +67,19 @@ func into(id string, market ec2types.MarketType) func(*ec2types.RequestLaunchTem
 // preferring makes a template's launches use reservations so.
 func preferring(p ec2types.CapacityReservationPreference) func(*ec2types.RequestLaunchTemplateData) {
 	return func(d *ec2types.RequestLaunchTemplateData) {
-		d.CapacityReservationSpecification = &ec2types.LaunchTemplateCapacityReservationSpecificationRequest{CapacityReservationPreference: p}
+		d.CapacityReservationSpecification = &ec2types.LaunchTemplateCapacityReservationSpecificationRequest{
+			CapacityReservationPreference: p,
+		}
 	}
 }
 
 func large(template string, count int32) fleet {
-	return fleet{template: template, types: []ec2types.InstanceType{"m5.large"}, zones: []string{"us-east-1a"}, count: count}
+	return fleet{
+		template: template,
+		types:    []ec2types.InstanceType{"m5.large"},
+		zones:    []string{"us-east-1a"},
+		count:    count,
+	}
 }
 
 func TestTargetedReservations(t *testing.T) {
@@ -73,7 +87,9 @@ func TestTargetedReservations(t *testing.T) {
 	a := newAccount(t)
 	id := a.reserve(t, 2, ec2types.InstanceMatchCriteriaTargeted, nil)
 	none := 0
-	if err := a.SetCapacity(awssim.Capacity{Type: "m5.large", Zone: "*", Capacity: "on-demand", Available: &none}); err != nil {
+	if err := a.SetCapacity(
+		awssim.Capacity{Type: "m5.large", Zone: "*", Capacity: "on-demand", Available: &none},
+	); err != nil {
 		t.Fatal(err)
 	}
 	a.template(t, "lt-into", into(id, ""))
@@ -82,17 +98,26 @@ func TestTargetedReservations(t *testing.T) {
 		t.Errorf("a launch that names no reservation used a targeted one: %+v", out.Instances)
 	}
 	out := a.launch(t, large("lt-into", 3))
-	if len(out.Instances) != 1 || len(out.Instances[0].InstanceIds) != 2 || aws.ToString(out.Errors[0].ErrorCode) != "ReservationCapacityExceeded" {
+	if len(out.Instances) != 1 || len(out.Instances[0].InstanceIds) != 2 ||
+		aws.ToString(out.Errors[0].ErrorCode) != "ReservationCapacityExceeded" {
 		t.Fatalf("3 launches into a reservation of 2: %+v", out)
 	}
-	if r := a.reservation(t, id); *r.AvailableInstanceCount != 0 || *r.TotalInstanceCount != 2 || r.State != "active" {
+	if r := a.reservation(
+		t,
+		id,
+	); *r.AvailableInstanceCount != 0 || *r.TotalInstanceCount != 2 ||
+		r.State != "active" {
 		t.Errorf("reservation %+v", r)
 	}
 	first := out.Instances[0].InstanceIds[0]
 	if in := a.describe(t, first); aws.ToString(in.CapacityReservationId) != id {
 		t.Errorf("the instance does not say which reservation it is in: %+v", in.CapacityReservationId)
 	}
-	must[*ec2.TerminateInstancesOutput](t)(a.ec2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{first}}))
+	must[*ec2.TerminateInstancesOutput](
+		t,
+	)(
+		a.ec2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{first}}),
+	)
 	a.clock.Step(time.Minute)
 	if r := a.reservation(t, id); *r.AvailableInstanceCount != 1 {
 		t.Errorf("%d available after one of two ended, want 1", *r.AvailableInstanceCount)
@@ -117,12 +142,20 @@ func TestOpenReservations(t *testing.T) {
 	if in := a.describe(t, a.one(t, "lt-plain", false)); in.CapacityReservationId != nil {
 		t.Error("a full reservation took another instance")
 	}
-	if out := a.launch(t, large("lt-only", 1)); len(out.Instances) != 0 || aws.ToString(out.Errors[0].ErrorCode) != "ReservationCapacityExceeded" {
+	if out := a.launch(
+		t,
+		large("lt-only", 1),
+	); len(out.Instances) != 0 ||
+		aws.ToString(out.Errors[0].ErrorCode) != "ReservationCapacityExceeded" {
 		t.Errorf("a launch into reservations only, when none has room: %+v", out)
 	}
 	a.clock.Step(time.Hour)
 	if in := a.describe(t, inside); in.CapacityReservationId != nil || in.State.Name != "running" {
-		t.Errorf("when its reservation is over the instance is %s in %v, want it to run on outside", in.State.Name, in.CapacityReservationId)
+		t.Errorf(
+			"when its reservation is over the instance is %s in %v, want it to run on outside",
+			in.State.Name,
+			in.CapacityReservationId,
+		)
 	}
 	if r := a.reservation(t, id); r.State != "expired" {
 		t.Errorf("the reservation is %s, want expired", r.State)
@@ -134,7 +167,15 @@ func TestReservedFirst(t *testing.T) {
 	a := newAccount(t)
 	a.reserve(t, 1, ec2types.InstanceMatchCriteriaOpen, nil)
 	a.template(t, "lt-a")
-	in := a.input(t, fleet{template: "lt-a", types: []ec2types.InstanceType{"c5.large", "m5.large"}, zones: []string{"us-east-1a"}, count: 1})
+	in := a.input(
+		t,
+		fleet{
+			template: "lt-a",
+			types:    []ec2types.InstanceType{"c5.large", "m5.large"},
+			zones:    []string{"us-east-1a"},
+			count:    1,
+		},
+	)
 	in.OnDemandOptions.CapacityReservationOptions = &ec2types.CapacityReservationOptionsRequest{
 		UsageStrategy: ec2types.FleetCapacityReservationUsageStrategyUseCapacityReservationsFirst,
 	}
@@ -148,25 +189,54 @@ func TestCapacityBlocks(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	ctx := t.Context()
-	offers := must[*ec2.DescribeCapacityBlockOfferingsOutput](t)(a.ec2.DescribeCapacityBlockOfferings(ctx, &ec2.DescribeCapacityBlockOfferingsInput{
-		InstanceType: aws.String("p5.48xlarge"), InstanceCount: aws.Int32(1), CapacityDurationHours: aws.Int32(24), StartDateRange: aws.Time(noon.Add(time.Hour)),
-	})).CapacityBlockOfferings
+	offers := must[*ec2.DescribeCapacityBlockOfferingsOutput](
+		t,
+	)(
+		a.ec2.DescribeCapacityBlockOfferings(ctx, &ec2.DescribeCapacityBlockOfferingsInput{
+			InstanceType: aws.String(
+				"p5.48xlarge",
+			),
+			InstanceCount:         aws.Int32(1),
+			CapacityDurationHours: aws.Int32(24),
+			StartDateRange:        aws.Time(noon.Add(time.Hour)),
+		}),
+	).CapacityBlockOfferings
 	price, _ := catalog.OnDemand("us-east-1", "p5.48xlarge")
-	if want := fmt.Sprintf("%.2f", float64(24*price)/1e6); len(offers) != 1 || aws.ToString(offers[0].UpfrontFee) != want {
+	if want := fmt.Sprintf(
+		"%.2f",
+		float64(24*price)/1e6,
+	); len(offers) != 1 ||
+		aws.ToString(offers[0].UpfrontFee) != want {
 		t.Fatalf("offers %+v, want one for %s dollars", offers, want)
 	}
-	block := must[*ec2.PurchaseCapacityBlockOutput](t)(a.ec2.PurchaseCapacityBlock(ctx, &ec2.PurchaseCapacityBlockInput{
-		CapacityBlockOfferingId: offers[0].CapacityBlockOfferingId, InstancePlatform: ec2types.CapacityReservationInstancePlatformLinuxUnix,
-		TagSpecifications: []ec2types.TagSpecification{{
-			ResourceType: ec2types.ResourceTypeCapacityReservation, Tags: []ec2types.Tag{{Key: aws.String("team"), Value: aws.String("blue")}},
-		}},
-	})).CapacityReservation
+	block := must[*ec2.PurchaseCapacityBlockOutput](
+		t,
+	)(
+		a.ec2.PurchaseCapacityBlock(ctx, &ec2.PurchaseCapacityBlockInput{
+			CapacityBlockOfferingId: offers[0].CapacityBlockOfferingId,
+			InstancePlatform:        ec2types.CapacityReservationInstancePlatformLinuxUnix,
+			TagSpecifications: []ec2types.TagSpecification{
+				{
+					ResourceType: ec2types.ResourceTypeCapacityReservation,
+					Tags:         []ec2types.Tag{{Key: aws.String("team"), Value: aws.String("blue")}},
+				},
+			},
+		}),
+	).CapacityReservation
 	id := *block.CapacityReservationId
 	if block.State != "scheduled" || block.ReservationType != ec2types.CapacityReservationTypeCapacityBlock {
 		t.Errorf("block %+v", block)
 	}
 	a.template(t, "lt-block", into(id, ec2types.MarketTypeCapacityBlock))
-	in := a.input(t, fleet{template: "lt-block", types: []ec2types.InstanceType{"p5.48xlarge"}, zones: []string{*block.AvailabilityZone}, count: 1})
+	in := a.input(
+		t,
+		fleet{
+			template: "lt-block",
+			types:    []ec2types.InstanceType{"p5.48xlarge"},
+			zones:    []string{*block.AvailabilityZone},
+			count:    1,
+		},
+	)
 	in.OnDemandOptions = nil
 	in.TargetCapacitySpecification.DefaultTargetCapacityType = ec2types.DefaultTargetCapacityTypeCapacityBlock
 	if out := must[*ec2.CreateFleetOutput](t)(a.ec2.CreateFleet(ctx, in)); len(out.Instances) != 0 {
@@ -202,15 +272,25 @@ func TestInterruptibleReservations(t *testing.T) {
 	a := newAccount(t)
 	ctx := t.Context()
 	source := a.reserve(t, 3, ec2types.InstanceMatchCriteriaTargeted, nil)
-	must[*ec2.CreateInterruptibleCapacityReservationAllocationOutput](t)(a.ec2.CreateInterruptibleCapacityReservationAllocation(ctx,
-		&ec2.CreateInterruptibleCapacityReservationAllocationInput{CapacityReservationId: aws.String(source), InstanceCount: aws.Int32(2)}))
+	must[*ec2.CreateInterruptibleCapacityReservationAllocationOutput](
+		t,
+	)(
+		a.ec2.CreateInterruptibleCapacityReservationAllocation(
+			ctx,
+			&ec2.CreateInterruptibleCapacityReservationAllocationInput{
+				CapacityReservationId: aws.String(source),
+				InstanceCount:         aws.Int32(2),
+			},
+		),
+	)
 	var part ec2types.CapacityReservation
 	for _, r := range must[*ec2.DescribeCapacityReservationsOutput](t)(a.ec2.DescribeCapacityReservations(ctx, &ec2.DescribeCapacityReservationsInput{})).CapacityReservations {
 		if aws.ToBool(r.Interruptible) {
 			part = r
 		}
 	}
-	if part.InterruptionInfo == nil || *part.InterruptionInfo.SourceCapacityReservationId != source || *part.TotalInstanceCount != 2 {
+	if part.InterruptionInfo == nil || *part.InterruptionInfo.SourceCapacityReservationId != source ||
+		*part.TotalInstanceCount != 2 {
 		t.Fatalf("the interruptible part: %+v", part)
 	}
 	a.template(t, "lt-part", into(*part.CapacityReservationId, ec2types.MarketTypeInterruptibleCapacityReservation))
@@ -218,14 +298,20 @@ func TestInterruptibleReservations(t *testing.T) {
 	in.OnDemandOptions = nil
 	in.TargetCapacitySpecification.DefaultTargetCapacityType = ec2types.DefaultTargetCapacityTypeReservedCapacity
 	in.ReservedCapacityOptions = &ec2types.ReservedCapacityOptionsRequest{
-		ReservationTypes: []ec2types.FleetReservationType{ec2types.FleetReservationTypeInterruptibleCapacityReservation},
+		ReservationTypes: []ec2types.FleetReservationType{
+			ec2types.FleetReservationTypeInterruptibleCapacityReservation,
+		},
 	}
 	out := must[*ec2.CreateFleetOutput](t)(a.ec2.CreateFleet(ctx, in))
-	if len(out.Instances) != 1 || out.Instances[0].Lifecycle != ec2types.InstanceLifecycleInterruptibleCapacityReservation {
+	if len(out.Instances) != 1 ||
+		out.Instances[0].Lifecycle != ec2types.InstanceLifecycleInterruptibleCapacityReservation {
 		t.Fatalf("launched %+v, because %s", out.Instances, aws.ToString(out.Errors[0].ErrorMessage))
 	}
 	inbox := a.mailbox(t)
-	a.befall(t, control.Event{Kind: control.Reclaim, Target: awssim.Target{Instance: out.Instances[0].InstanceIds[0]}})
+	a.befall(
+		t,
+		control.Event{Kind: control.Reclaim, Target: awssim.Target{Instance: out.Instances[0].InstanceIds[0]}},
+	)
 	inbox.of(t, "EC2 Capacity Reservation Instance Interruption Warning")
 }
 
@@ -248,7 +334,10 @@ func TestPlacementGroups(t *testing.T) {
 	}
 	a.template(t, "lt-nowhere", in("nowhere"))
 	code := func(template, zone string, count int32, kind ec2types.InstanceType) string {
-		out := a.launch(t, fleet{template: template, types: []ec2types.InstanceType{kind}, zones: []string{zone}, count: count})
+		out := a.launch(
+			t,
+			fleet{template: template, types: []ec2types.InstanceType{kind}, zones: []string{zone}, count: count},
+		)
 		if len(out.Errors) == 0 {
 			return ""
 		}
@@ -285,10 +374,15 @@ func TestPlacementGroups(t *testing.T) {
 	}
 	_, err := a.ec2.DeletePlacementGroup(ctx, &ec2.DeletePlacementGroupInput{GroupName: aws.String("near")})
 	wantCode(t, err, "InvalidPlacementGroup.InUse")
-	described := must[*ec2.DescribePlacementGroupsOutput](t)(a.ec2.DescribePlacementGroups(ctx, &ec2.DescribePlacementGroupsInput{
-		Filters: []ec2types.Filter{filterBy("strategy", "partition")},
-	})).PlacementGroups
-	if len(described) != 1 || *described[0].GroupName != "parts" || *described[0].PartitionCount != 3 || described[0].State != "available" {
+	described := must[*ec2.DescribePlacementGroupsOutput](
+		t,
+	)(
+		a.ec2.DescribePlacementGroups(ctx, &ec2.DescribePlacementGroupsInput{
+			Filters: []ec2types.Filter{filterBy("strategy", "partition")},
+		}),
+	).PlacementGroups
+	if len(described) != 1 || *described[0].GroupName != "parts" || *described[0].PartitionCount != 3 ||
+		described[0].State != "available" {
 		t.Errorf("groups %+v", described)
 	}
 }

@@ -22,7 +22,15 @@ func TestTenThousandInstancesStaySmall(t *testing.T) {
 	}
 	before := heap()
 	for range 20 {
-		a.launch(t, fleet{template: "lt-a", types: []ec2types.InstanceType{"m5.large"}, zones: []string{"us-east-1a"}, count: 500})
+		a.launch(
+			t,
+			fleet{
+				template: "lt-a",
+				types:    []ec2types.InstanceType{"m5.large"},
+				zones:    []string{"us-east-1a"},
+				count:    500,
+			},
+		)
 	}
 	grown := heap() - before
 	if perInstance := grown / 10_000; perInstance > 8<<10 {
@@ -30,7 +38,13 @@ func TestTenThousandInstancesStaySmall(t *testing.T) {
 	}
 	a.clock.Step(time.Minute)
 	pages := ec2.NewDescribeInstancesPaginator(a.ec2, &ec2.DescribeInstancesInput{
-		MaxResults: aws.Int32(1000), Filters: []ec2types.Filter{filterBy("instance-state-name", "running"), filterBy("tag-key", "karpenter.sh/nodepool")},
+		MaxResults: aws.Int32(
+			1000,
+		),
+		Filters: []ec2types.Filter{
+			filterBy("instance-state-name", "running"),
+			filterBy("tag-key", "karpenter.sh/nodepool"),
+		},
 	})
 	start, seen := time.Now(), 0
 	for pages.HasMorePages() {

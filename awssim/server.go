@@ -7,18 +7,23 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/dovetail-sh/dovetail/awssim/arcapi"
+	"github.com/dovetail-sh/dovetail/awssim/cfnapi"
 	"github.com/dovetail-sh/dovetail/awssim/ec2api"
+	"github.com/dovetail-sh/dovetail/awssim/ecrapi"
 	"github.com/dovetail-sh/dovetail/awssim/eksapi"
+	"github.com/dovetail-sh/dovetail/awssim/eventsapi"
 	"github.com/dovetail-sh/dovetail/awssim/fault"
+	"github.com/dovetail-sh/dovetail/awssim/fisapi"
 	"github.com/dovetail-sh/dovetail/awssim/iamapi"
 	"github.com/dovetail-sh/dovetail/awssim/limiter"
 	"github.com/dovetail-sh/dovetail/awssim/pricingapi"
-	"github.com/dovetail-sh/dovetail/awssim/queue"
+	"github.com/dovetail-sh/dovetail/awssim/quotasapi"
 	"github.com/dovetail-sh/dovetail/awssim/sqsapi"
 	"github.com/dovetail-sh/dovetail/awssim/ssmapi"
 	"github.com/dovetail-sh/dovetail/awssim/stsapi"
@@ -31,7 +36,8 @@ type Server struct {
 	options Options
 	world   *world.World
 	mux     *wire.Mux
-	events  *queue.Queue
+	queues  *sqsapi.Account
+	rules   *eventsapi.Account
 	nodes   NodeRegistrar // nil: machines never join
 
 	faults   *fault.Set
@@ -55,20 +61,45 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the simulated AWS: %w", err)
 	}
-	s := &Server{options: o, world: world.New(config), nodes: o.Nodes, faults: fault.NewSet(o.Seed), limits: limiter.New(),
-		slots: make(chan struct{}, besideLimit)}
+	s := &Server{
+		options: o,
+		world:   world.New(config),
+		nodes:   o.Nodes,
+		faults:  fault.NewSet(o.Seed),
+		limits:  limiter.New(),
+		slots:   make(chan struct{}, besideLimit),
+	}
 	s.delivery.Store(&delivery{})
 	if s.nodes == nil && o.Kubeconfig != nil {
 		if s.nodes, err = newClusterNodes(o.Kubeconfig); err != nil {
 			return nil, fmt.Errorf("starting the simulated AWS: %w", err)
 		}
 	}
-	account := sqsapi.NewAccount(o.AccountID, o.Region, o.Clock)
-	s.events = account.Create(o.InterruptionQueue, queueRetention)
-	s.mux = wire.NewMux(map[string]wire.Service{
-		wire.EC2: ec2api.New(s.world), wire.IAM: iamapi.New(s.world), wire.STS: stsapi.New(s.world, s.accessKey()),
-		wire.SSM: ssmapi.New(s.world), wire.EKS: eksapi.New(s.world), wire.ARC: arcapi.New(s.world), wire.Pricing: pricingapi.New(), wire.SQS: sqsapi.New(account),
+	s.queues = sqsapi.NewAccount(o.AccountID, o.Region, o.Clock)
+	s.rules = eventsapi.NewAccount(s.arn)
+	experiments := fisapi.NewAccount(s.world)
+	s.queues.Build(o.InterruptionQueue, queueRetention)
+	s.mux = wire.NewMux([]wire.API{
+		ec2api.New(
+			s.world,
+		),
+		iamapi.New(s.world),
+		stsapi.New(s.world, s.accessKey()),
+		ssmapi.New(s.world),
+		eksapi.New(s.world),
+		arcapi.New(s.world),
+		pricingapi.New(),
+		sqsapi.New(s.queues),
+		eventsapi.New(s.rules),
+		fisapi.New(experiments),
+		cfnapi.New(
+			cfnapi.NewAccount(s.world, s.queues, s.rules, experiments),
+		),
+		ecrapi.New(s.world),
+		ecrapi.NewPublic(s.world),
+		quotasapi.New(s.world),
 	}, s.limits, s.faults, o.AccessKeys, o.Clock.Now, s.newID)
+	s.mux.SetFloor(o.Floor)
 	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
 		return nil, fmt.Errorf("starting the simulated AWS: %w", err)
 	}
@@ -99,7 +130,14 @@ func (s *Server) accessKey() string {
 // that how many calls were made changes no resource's id.
 func (s *Server) newID() string {
 	n := s.ids.Add(1)
-	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", uint32(s.options.Seed), n>>48&0xffff, n>>36&0xfff, n>>24&0xfff, n)
+	return fmt.Sprintf(
+		"%08x-%04x-4%03x-8%03x-%012x",
+		uint32(s.options.Seed),
+		n>>48&0xffff,
+		n>>36&0xfff,
+		n>>24&0xfff,
+		n,
+	)
 }
 
 // URL is what AWS_ENDPOINT_URL must be set to.
@@ -142,9 +180,35 @@ func (s *Server) Settle(ctx context.Context) error {
 // Messages is how many messages the interruption queue holds, those included
 // that were received and not yet deleted.
 func (s *Server) Messages() int {
-	ready, hidden, delayed := s.events.Counts()
+	q, ok := s.queues.Queue(s.options.InterruptionQueue)
+	if !ok {
+		return 0
+	}
+	ready, hidden, delayed := q.Counts()
 	return ready + hidden + delayed
 }
+
+// send puts a message into the interruption queue, if that was not deleted,
+// and into those that rules of the account name.
+func (s *Server) send(body string, delay time.Duration) {
+	names := s.rules.QueuesFor(body)
+	if !slices.Contains(names, s.options.InterruptionQueue) {
+		names = append(names, s.options.InterruptionQueue) // its rules are built in
+	}
+	for _, name := range names {
+		if q, ok := s.queues.Queue(name); ok {
+			q.Send(body, delay)
+		}
+	}
+}
+
+// arn names a resource of EventBridge.
+func (s *Server) arn(resource string) string {
+	return fmt.Sprintf("arn:aws:events:%s:%s:%s", s.options.Region, s.options.AccountID, resource)
+}
+
+// APIs are the services that are simulated, by name.
+func (s *Server) APIs() []wire.API { return s.mux.APIs() }
 
 // Calls returns the API calls made so far, oldest first.
 func (s *Server) Calls() []wire.Record { return s.mux.Calls() }

@@ -27,6 +27,9 @@ func (s *Server) Set(c Settings) (Settings, error) {
 	if c.Throttling != nil {
 		s.limits.Switch(*c.Throttling)
 	}
+	if c.Floor != nil {
+		s.mux.SetFloor(time.Duration(*c.Floor))
+	}
 	_ = s.world.Do(func(st *world.State) error {
 		if c.Lag != nil {
 			st.Lag = time.Duration(*c.Lag)
@@ -65,11 +68,17 @@ func (s *Server) checkSettings(c Settings) error {
 	if c.Lag != nil && *c.Lag < 0 {
 		errs = append(errs, fmt.Errorf("lag is %s, want it not below zero", time.Duration(*c.Lag)))
 	}
+	if c.Floor != nil && (*c.Floor < 0 || time.Duration(*c.Floor) > maxFloor) {
+		errs = append(errs, fmt.Errorf("floor is %s, want it from 0 to %s", time.Duration(*c.Floor), maxFloor))
+	}
 	if c.Duplicates != nil && !(*c.Duplicates >= 0 && *c.Duplicates <= 1) {
 		errs = append(errs, fmt.Errorf("duplicates is %v, want it from 0 to 1", *c.Duplicates))
 	}
 	if c.Disorder != nil && (*c.Disorder < 0 || time.Duration(*c.Disorder) > maxDisorder) {
-		errs = append(errs, fmt.Errorf("disorder is %s, want it from 0 to %s", time.Duration(*c.Disorder), maxDisorder))
+		errs = append(
+			errs,
+			fmt.Errorf("disorder is %s, want it from 0 to %s", time.Duration(*c.Disorder), maxDisorder),
+		)
 	}
 	if c.Unrest != nil && !(*c.Unrest >= 0) {
 		errs = append(errs, fmt.Errorf("unrest is %v, want it not below zero", *c.Unrest))
@@ -83,6 +92,9 @@ func (s *Server) checkSettings(c Settings) error {
 // maxDisorder is the longest delay of a message that SQS allows.
 const maxDisorder = 15 * time.Minute
 
+// maxFloor is below what AWS's clients wait for an answer.
+const maxFloor = 10 * time.Second
+
 // settings returns all settings.
 func (s *Server) settings() Settings {
 	throttling, speed := s.limits.On(), 1.0
@@ -90,8 +102,15 @@ func (s *Server) settings() Settings {
 		speed = clock.Speed()
 	}
 	d := *s.delivery.Load()
-	disorder := fault.Duration(d.disorder)
-	out := Settings{Throttling: &throttling, Speed: &speed, Duplicates: &d.duplicates, Disorder: &disorder, OldShapes: &d.old}
+	disorder, floor := fault.Duration(d.disorder), fault.Duration(s.mux.Floor())
+	out := Settings{
+		Throttling: &throttling,
+		Speed:      &speed,
+		Duplicates: &d.duplicates,
+		Disorder:   &disorder,
+		OldShapes:  &d.old,
+		Floor:      &floor,
+	}
 	_ = s.world.Do(func(st *world.State) error {
 		lag, market := fault.Duration(st.Lag), st.Market
 		out.Lag, out.Moving, out.Unrest = &lag, &market.Moving, &market.Unrest
@@ -118,7 +137,10 @@ func (s *Server) Squeeze(c control.Squeeze) error {
 			if _, known := st.Zone(c.Zone); c.Zone != "" && !known {
 				return fmt.Errorf("no zone %q is in %s", c.Zone, st.Region.Name)
 			}
-			market.Squeezes = append(market.Squeezes, world.Squeeze{Type: c.Type, Zone: c.Zone, Until: st.Now.Add(time.Duration(c.For))})
+			market.Squeezes = append(
+				market.Squeezes,
+				world.Squeeze{Type: c.Type, Zone: c.Zone, Until: st.Now.Add(time.Duration(c.For))},
+			)
 		}
 		st.SetMarket(market)
 		return nil
@@ -139,7 +161,13 @@ func (s *Server) Market(instanceType string) []control.Pool {
 				}
 				full, _ := catalog.OnDemand(st.MarketOf(zone.Name), t.Name)
 				entry := control.Pool{
-					Type: t.Name, Zone: zone.Name, Capacity: world.Spot, Price: price, OnDemand: full, Pressure: st.Pressure(pool, st.Now), InUse: used,
+					Type:     t.Name,
+					Zone:     zone.Name,
+					Capacity: world.Spot,
+					Price:    price,
+					OnDemand: full,
+					Pressure: st.Pressure(pool, st.Now),
+					InUse:    used,
 				}
 				if left, limited := st.Left(pool); limited {
 					entry.Available = &left

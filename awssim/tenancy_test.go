@@ -31,7 +31,11 @@ func TestInstancesKeepTheirTenancy(t *testing.T) {
 	a.clock.Step(time.Second + 10*time.Hour) // billed from running on
 	price, _ := catalog.OnDemand("us-east-1", "m5.large")
 	if paid := a.Status().Spending.Paid; paid != 21*price {
-		t.Errorf("one of each for 10 hours cost %d micro-dollars, want %d: the dedicated one a tenth more", paid, 21*price)
+		t.Errorf(
+			"one of each for 10 hours cost %d micro-dollars, want %d: the dedicated one a tenth more",
+			paid,
+			21*price,
+		)
 	}
 }
 
@@ -39,7 +43,15 @@ func TestBurstableTypesOfOldAreNotDedicated(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	a.template(t, "lt-own", dedicatedTo(ec2types.TenancyDedicated))
-	out := a.launch(t, fleet{template: "lt-own", types: []ec2types.InstanceType{"t2.large"}, zones: []string{"us-east-1a"}, count: 1})
+	out := a.launch(
+		t,
+		fleet{
+			template: "lt-own",
+			types:    []ec2types.InstanceType{"t2.large"},
+			zones:    []string{"us-east-1a"},
+			count:    1,
+		},
+	)
 	if len(out.Instances) != 0 || len(out.Errors) != 1 || aws.ToString(out.Errors[0].ErrorCode) != "Unsupported" {
 		t.Errorf("launched %+v, errors %+v; want Unsupported", out.Instances, out.Errors)
 	}
@@ -53,11 +65,20 @@ func TestBurstableTypesOfOldAreNotDedicated(t *testing.T) {
 func TestReservationsHaveATenancy(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
-	made := must[*ec2.CreateCapacityReservationOutput](t)(a.ec2.CreateCapacityReservation(t.Context(), &ec2.CreateCapacityReservationInput{
-		InstanceType: aws.String("m5.large"), InstancePlatform: ec2types.CapacityReservationInstancePlatformLinuxUnix,
-		AvailabilityZone: aws.String("us-east-1a"), InstanceCount: aws.Int32(1), InstanceMatchCriteria: ec2types.InstanceMatchCriteriaTargeted,
-		Tenancy: ec2types.CapacityReservationTenancyDedicated,
-	})).CapacityReservation
+	made := must[*ec2.CreateCapacityReservationOutput](
+		t,
+	)(
+		a.ec2.CreateCapacityReservation(t.Context(), &ec2.CreateCapacityReservationInput{
+			InstanceType:     aws.String("m5.large"),
+			InstancePlatform: ec2types.CapacityReservationInstancePlatformLinuxUnix,
+			AvailabilityZone: aws.String(
+				"us-east-1a",
+			),
+			InstanceCount:         aws.Int32(1),
+			InstanceMatchCriteria: ec2types.InstanceMatchCriteriaTargeted,
+			Tenancy:               ec2types.CapacityReservationTenancyDedicated,
+		}),
+	).CapacityReservation
 	if made.Tenancy != ec2types.CapacityReservationTenancyDedicated {
 		t.Errorf("made with tenancy %s", made.Tenancy)
 	}

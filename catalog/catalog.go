@@ -21,8 +21,8 @@ type Region struct {
 	Parent   string   // of a group, the region that it belongs to; empty for a region
 }
 
-// LocalZoneNames are the names of a group's zones, lettered in the order of their IDs. A region has none: each account has
-// its own letters for those.
+// LocalZoneNames are the names of a group's zones, lettered in the order of their IDs. A region has none: each account
+// has its own letters for those.
 func (r Region) LocalZoneNames() []string {
 	var out []string
 	if r.Parent != "" {
@@ -33,7 +33,8 @@ func (r Region) LocalZoneNames() []string {
 	return out
 }
 
-// PricedAs is what prices of a zone are published under, by the zone's name: the region's name or, for a Local Zone, its group's.
+// PricedAs is what prices of a zone are published under, by the zone's name: the region's name or, for a Local Zone,
+// its group's.
 func PricedAs(region, zone string) string {
 	if !strings.HasPrefix(zone, region+"-") {
 		return region
@@ -68,8 +69,8 @@ func Types() []Type { return parsed().types }
 // Regions returns all regions ascending by name.
 func Regions() []Region { return parsed().regions[:parsed().proper] }
 
-// LocalZones returns a region's groups of Local Zones ascending by name. OnDemand, Spot, ZoneIDs and Offered take the name
-// of a group as they take a region's.
+// LocalZones returns a region's groups of Local Zones ascending by name. OnDemand, Spot, ZoneIDs and Offered take the
+// name of a group as they take a region's.
 func LocalZones(region string) []Region {
 	var out []Region
 	for _, r := range parsed().regions[parsed().proper:] {

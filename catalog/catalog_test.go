@@ -25,12 +25,54 @@ func TestGoldenTypes(t *testing.T) {
 		"a1.large":  {VCPU: 2, MemoryMiB: 4096, ENIPods: 29, Arch: "arm64", Hyper: "nitro", Cards: 1, Baseline: 750},
 		"m5.metal":  {VCPU: 96, MemoryMiB: 393216, ENIPods: 737, Arch: "x86_64", Cards: 1, Baseline: 25000},
 		"t3.medium": {VCPU: 2, MemoryMiB: 4096, ENIPods: 17, Arch: "x86_64", Hyper: "nitro", Cards: 1, Baseline: 256},
-		"p5.48xlarge": {VCPU: 192, MemoryMiB: 2097152, ENIPods: 100, Arch: "x86_64", Hyper: "nitro", DiskGB: 30400,
-			GPU: catalog.GPU{Maker: "NVIDIA", Name: "H100", Count: 8, MemoryMiB: 81920}, EFAs: 32, Cards: 32, Baseline: 3200000},
-		"g4ad.16xlarge": {VCPU: 64, MemoryMiB: 262144, ENIPods: 234, Arch: "x86_64", Hyper: "nitro", DiskGB: 2400,
-			GPU: catalog.GPU{Maker: "AMD", Name: "Radeon Pro V520", Count: 4, MemoryMiB: 8192}, Cards: 1, Baseline: 25000},
-		"inf2.24xlarge": {VCPU: 96, MemoryMiB: 393216, ENIPods: 737, Arch: "x86_64", Hyper: "nitro",
-			Neuron: catalog.Neuron{Name: "Inferentia2", Count: 6, Cores: 2, MemoryMiB: 32768}, Cards: 1, Baseline: 50000},
+		"p5.48xlarge": {
+			VCPU:      192,
+			MemoryMiB: 2097152,
+			ENIPods:   100,
+			Arch:      "x86_64",
+			Hyper:     "nitro",
+			DiskGB:    30400,
+			GPU: catalog.GPU{
+				Maker:     "NVIDIA",
+				Name:      "H100",
+				Count:     8,
+				MemoryMiB: 81920,
+			},
+			EFAs:     32,
+			Cards:    32,
+			Baseline: 3200000,
+		},
+		"g4ad.16xlarge": {
+			VCPU:      64,
+			MemoryMiB: 262144,
+			ENIPods:   234,
+			Arch:      "x86_64",
+			Hyper:     "nitro",
+			DiskGB:    2400,
+			GPU: catalog.GPU{
+				Maker:     "AMD",
+				Name:      "Radeon Pro V520",
+				Count:     4,
+				MemoryMiB: 8192,
+			},
+			Cards:    1,
+			Baseline: 25000,
+		},
+		"inf2.24xlarge": {
+			VCPU:      96,
+			MemoryMiB: 393216,
+			ENIPods:   737,
+			Arch:      "x86_64",
+			Hyper:     "nitro",
+			Neuron: catalog.Neuron{
+				Name:      "Inferentia2",
+				Count:     6,
+				Cores:     2,
+				MemoryMiB: 32768,
+			},
+			Cards:    1,
+			Baseline: 50000,
+		},
 	}
 	for name, want := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +138,14 @@ func TestEveryRowIsUsable(t *testing.T) {
 	}
 	for _, ty := range catalog.Types() {
 		if ty.VCPU < 1 || ty.MemoryMiB < 1 || ty.Arch == "" || ty.Network.ENIs < 1 || ty.ENIPods() < 4 {
-			t.Errorf("%s: vCPU %d, memory %d MiB, arch %q, pods %d", ty.Name, ty.VCPU, ty.MemoryMiB, ty.Arch, ty.ENIPods())
+			t.Errorf(
+				"%s: vCPU %d, memory %d MiB, arch %q, pods %d",
+				ty.Name,
+				ty.VCPU,
+				ty.MemoryMiB,
+				ty.Arch,
+				ty.ENIPods(),
+			)
 		}
 		if ty.GPU.Count > 0 && (ty.GPU.Name == "" || ty.GPU.MemoryMiB == 0) {
 			t.Errorf("%s: incomplete GPU %+v", ty.Name, ty.GPU)
@@ -141,7 +190,12 @@ func TestLocalZones(t *testing.T) {
 			t.Errorf("%s sells nothing", group.Name)
 		}
 	}
-	want := catalog.Region{Name: "us-east-1-bos-1", Location: "US East (Boston)", ZoneIDs: []string{"use1-bos1-az1"}, Parent: "us-east-1"}
+	want := catalog.Region{
+		Name:     "us-east-1-bos-1",
+		Location: "US East (Boston)",
+		ZoneIDs:  []string{"use1-bos1-az1"},
+		Parent:   "us-east-1",
+	}
 	if diff := cmp.Diff(want, boston); diff != "" {
 		t.Fatalf("-want +got\n%s", diff)
 	}

@@ -31,7 +31,10 @@ func parse() *table {
 	}
 	for _, r := range rows(regionsCSV) {
 		t.regionAt[r.text("region")] = len(t.regions)
-		t.regions = append(t.regions, Region{r.text("region"), r.text("name"), strings.Fields(r.text("zone_ids")), r.text("parent")})
+		t.regions = append(
+			t.regions,
+			Region{r.text("region"), r.text("name"), strings.Fields(r.text("zone_ids")), r.text("parent")},
+		)
 		if r.text("parent") == "" {
 			t.proper++
 		}

@@ -48,5 +48,9 @@ func Missing(name string) *Error {
 
 // DryRun is what EC2 answers to a dry run that would have worked.
 func DryRun() *Error {
-	return WithStatus(http.StatusPreconditionFailed, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+	return WithStatus(
+		http.StatusPreconditionFailed,
+		"DryRunOperation",
+		"Request would have succeeded, but DryRun flag is set.",
+	)
 }

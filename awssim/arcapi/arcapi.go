@@ -13,9 +13,13 @@ import (
 
 type api struct{ world *world.World }
 
-// New returns the controller's operations.
-func New(w *world.World) wire.Service {
-	return wire.Service{"GetManagedResource": wire.Handle((&api{w}).get)}
+// New makes the controller.
+func New(w *world.World) wire.API {
+	return wire.API{
+		Name:    wire.ARC,
+		Routes:  map[string]string{"GET /managedresources/{resourceIdentifier...}": "GetManagedResource"},
+		Actions: wire.Service{"GetManagedResource": wire.Handle((&api{w}).get)},
+	}
 }
 
 type managedOut struct {
@@ -30,7 +34,12 @@ func (a *api) get(_ context.Context, c *wire.Call, _ *struct{}) (*managedOut, er
 	return out, a.world.Do(func(s *world.State) error {
 		out.Arn, out.Name = s.ARN("eks", "cluster/"+s.Cluster.Name), s.Cluster.Name
 		if c.Path["resourceIdentifier"] != out.Arn {
-			return apierror.WithStatus(http.StatusNotFound, "ResourceNotFoundException", "The resource %s is not managed.", c.Path["resourceIdentifier"])
+			return apierror.WithStatus(
+				http.StatusNotFound,
+				"ResourceNotFoundException",
+				"The resource %s is not managed.",
+				c.Path["resourceIdentifier"],
+			)
 		}
 		for _, zone := range s.Zones {
 			if s.MarketOf(zone.Name) != s.Region.Name {

@@ -35,8 +35,14 @@ func readBottlerocket(raw []byte) (*Kubelet, error) {
 	}
 	settings := s.Settings.Kubernetes
 	k := &Kubelet{
-		Cluster: settings.Cluster, Endpoint: settings.Endpoint, CA: settings.CA, MaxPods: settings.MaxPods, Labels: settings.Labels,
-		KubeReserved: settings.KubeReserved, SystemReserved: settings.SystemReserved, EvictionHard: settings.EvictionHard,
+		Cluster:        settings.Cluster,
+		Endpoint:       settings.Endpoint,
+		CA:             settings.CA,
+		MaxPods:        settings.MaxPods,
+		Labels:         settings.Labels,
+		KubeReserved:   settings.KubeReserved,
+		SystemReserved: settings.SystemReserved,
+		EvictionHard:   settings.EvictionHard,
 	}
 	for name := range s.Settings.BootstrapCommands {
 		k.LocalDisks = k.LocalDisks || strings.Contains(name, "mount-instance-storage")
@@ -55,6 +61,9 @@ func readBottlerocket(raw []byte) (*Kubelet, error) {
 			k.Taints = append(k.Taints, corev1.Taint{Key: key, Value: value, Effect: corev1.TaintEffect(effect)})
 		}
 	}
-	slices.SortFunc(k.Taints, func(a, b corev1.Taint) int { return strings.Compare(a.Key+string(a.Effect), b.Key+string(b.Effect)) })
+	slices.SortFunc(
+		k.Taints,
+		func(a, b corev1.Taint) int { return strings.Compare(a.Key+string(a.Effect), b.Key+string(b.Effect)) },
+	)
 	return k, checkLabels(k.Labels)
 }

@@ -27,6 +27,7 @@ type Machine struct {
 	Address, Name        string // private address and DNS name
 	DiskGiB              int    // of the volume that holds pods' storage
 	EFAs                 int    // EFA interfaces it was launched with
+	Boots                int    // after the first
 }
 
 // Cluster is what the machine must have been told.
@@ -51,7 +52,9 @@ func (k *Kubelet) Check(c Cluster) error {
 		return fmt.Errorf("decoding the certificate authority in the user data: %w", err)
 	}
 	if !bytes.Equal(bytes.TrimSpace(ca), bytes.TrimSpace(c.CA)) {
-		return fmt.Errorf("the certificate authority in the user data is not the cluster's: x509: certificate signed by unknown authority")
+		return fmt.Errorf(
+			"the certificate authority in the user data is not the cluster's: x509: certificate signed by unknown authority",
+		)
 	}
 	return nil
 }
@@ -132,11 +135,26 @@ func windowsBuild(m Machine) string {
 	return "10.0.20348"
 }
 
+// bootID is another one after each boot.
+func bootID(m Machine) string {
+	if m.Boots == 0 {
+		return m.InstanceID
+	}
+	return fmt.Sprintf("%s-%d", m.InstanceID, m.Boots)
+}
+
 func nodeInfo(m Machine) corev1.NodeSystemInfo {
 	info := corev1.NodeSystemInfo{
-		MachineID: "ec2" + strings.TrimPrefix(m.InstanceID, "i-"), SystemUUID: "ec2" + strings.TrimPrefix(m.InstanceID, "i-"), BootID: m.InstanceID,
-		Architecture: goArch(m.Type.Arch), OperatingSystem: system(m.Family),
-		KubeletVersion: "v" + m.Version + ".0-eks-0000000", ContainerRuntimeVersion: "containerd://2.1.4",
+		MachineID: "ec2" + strings.TrimPrefix(
+			m.InstanceID,
+			"i-",
+		),
+		SystemUUID:              "ec2" + strings.TrimPrefix(m.InstanceID, "i-"),
+		BootID:                  bootID(m),
+		Architecture:            goArch(m.Type.Arch),
+		OperatingSystem:         system(m.Family),
+		KubeletVersion:          "v" + m.Version + ".0-eks-0000000",
+		ContainerRuntimeVersion: "containerd://2.1.4",
 	}
 	switch m.Family {
 	case world.AL2:

@@ -2,7 +2,9 @@ package boot
 
 import (
 	"fmt"
+	"strings"
 
+	"github.com/kballard/go-shellquote"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -58,7 +60,12 @@ func readNodeadm(parts []part) (*Kubelet, error) {
 			return nil, fmt.Errorf("reading the NodeConfig in part %d of the user data: %w", i+1, err)
 		}
 		if one["apiVersion"] != "node.eks.aws/v1alpha1" || one["kind"] != "NodeConfig" {
-			return nil, fmt.Errorf("part %d of the user data is %v %v, want node.eks.aws/v1alpha1 NodeConfig", i+1, one["apiVersion"], one["kind"])
+			return nil, fmt.Errorf(
+				"part %d of the user data is %v %v, want node.eks.aws/v1alpha1 NodeConfig",
+				i+1,
+				one["apiVersion"],
+				one["kind"],
+			)
 		}
 		lay(merged, one, "")
 		count++
@@ -111,5 +118,12 @@ func (c *nodeConfig) kubelet() (*Kubelet, error) {
 		KubeReserved: config.KubeReserved, SystemReserved: config.SystemReserved, EvictionHard: config.EvictionHard,
 		LocalDisks: c.Spec.Instance.LocalStorage.Strategy != "",
 	}
-	return k, k.flags(c.Spec.Kubelet.Flags)
+	// nodeadm writes all flags into one line of an environment file, and systemd
+	// splits that at blanks and takes the quotes away.
+	line := strings.Join(c.Spec.Kubelet.Flags, " ")
+	flags, err := shellquote.Split(line)
+	if err != nil {
+		return nil, fmt.Errorf("the NodeConfig's kubelet flags %s: %w", line, err)
+	}
+	return k, k.flags(flags)
 }

@@ -2,9 +2,12 @@ package boot
 
 import (
 	"fmt"
-	"os"
-	"regexp"
+	"io"
 	"strings"
+
+	"github.com/kballard/go-shellquote"
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/syntax"
 )
 
 // readBootstrap finds the call of EKS's bootstrap.sh in the shell parts.
@@ -13,7 +16,10 @@ func readBootstrap(parts []part) (*Kubelet, error) {
 		if p.kind != "text/x-shellscript" {
 			continue
 		}
-		words := commandWords(p.body, "/etc/eks/bootstrap.sh")
+		words, err := commandWords(p.body, "/etc/eks/bootstrap.sh")
+		if err != nil {
+			return nil, err
+		}
 		if words != nil {
 			return bootstrap(words)
 		}
@@ -50,7 +56,11 @@ func bootstrap(words []string) (*Kubelet, error) {
 		case "--use-max-pods":
 			limitPods = value == "true"
 		case "--kubelet-extra-args":
-			extra = shellWords(value, nil)
+			words, err := shellquote.Split(value)
+			if err != nil {
+				return nil, fmt.Errorf("bootstrap.sh: --kubelet-extra-args %s: %w", value, err)
+			}
+			extra = words
 		case "--local-disks":
 			k.LocalDisks = value == "raid0"
 		case "--dns-cluster-ip", "--ip-family", "--container-runtime", "--service-ipv4-cidr", "--service-ipv6-cidr",
@@ -66,102 +76,89 @@ func bootstrap(words []string) (*Kubelet, error) {
 	return k, k.flags(extra)
 }
 
-var assignment = regexp.MustCompile(`^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$`)
-
 // commandWords returns the arguments of the first call of a command in a
-// script, with the script's own plain assignments expanded; nil when it is not
-// called. Quotes, comments and continued lines are understood, control flow
-// is not.
-func commandWords(script, command string) []string {
-	script = strings.ReplaceAll(strings.ReplaceAll(script, "\r", ""), "\\\n", " ")
-	vars := map[string]string{}
-	for _, line := range logicalLines(script) {
-		if m := assignment.FindStringSubmatch(line); m != nil {
-			vars[m[1]] = strings.Join(shellWords(m[2], vars), " ")
-			continue
-		}
-		words := shellWords(line, vars)
-		for i, w := range words {
-			if w == command {
-				return words[i+1:]
-			}
-			if !strings.HasPrefix(w, "sudo") && !strings.HasSuffix(w, "bash") && !strings.HasPrefix(w, "-") {
-				break // another command's argument, not a call
-			}
-		}
+// script; nil when it is not called. Words are what bash makes of them, with
+// the script's own assignments expanded; what other commands would print is
+// empty, and every branch counts as taken.
+func commandWords(script, command string) ([]string, error) {
+	run := scriptRun{vars: map[string]string{}, command: command}
+	parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
+	err := parser.Stmts(strings.NewReader(strings.ReplaceAll(script, "\r", "")), func(stmt *syntax.Stmt) bool {
+		syntax.Walk(stmt, run.visit)
+		return run.found == nil && run.err == nil
+	})
+	if run.found != nil || run.err != nil {
+		return run.found, run.err
 	}
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("the script in the user data: %w", err)
+	}
+	return nil, nil
 }
 
-// logicalLines splits a script at newlines that no quote holds.
-func logicalLines(script string) []string {
-	var lines []string
-	var line strings.Builder
-	var quote rune
-	for _, r := range script {
-		switch {
-		case quote == 0 && r == '\n':
-			lines = append(lines, strings.TrimSpace(line.String()))
-			line.Reset()
-			continue
-		case quote == 0 && (r == '\'' || r == '"'):
-			quote = r
-		case r == quote:
-			quote = 0
-		}
-		line.WriteRune(r)
-	}
-	return append(lines, strings.TrimSpace(line.String()))
+// scriptRun reads a script for the call of one command.
+type scriptRun struct {
+	vars    map[string]string
+	command string
+	found   []string // the call's arguments; nil until it is seen
+	err     error    // what kept its words from being read
 }
 
-// shellWords splits a line into words as a shell does: quotes group, a
-// backslash takes away a meaning, # begins a comment, $NAME is looked up.
-func shellWords(line string, vars map[string]string) []string {
-	var words []string
-	var word strings.Builder
-	inWord, escaped := false, false
-	var quote rune
-	expand := func(s string) string { return os.Expand(s, func(name string) string { return vars[name] }) }
-	var raw strings.Builder // text that may hold variables
-	flush := func() {
-		word.WriteString(expand(raw.String()))
-		raw.Reset()
+func (r *scriptRun) visit(node syntax.Node) bool {
+	if r.found != nil || r.err != nil {
+		return false
 	}
-	for _, r := range line {
-		switch {
-		case escaped:
-			flush()
-			word.WriteRune(r)
-			escaped = false
-		case r == '\\' && quote != '\'':
-			escaped, inWord = true, true
-		case quote == '\'' && r != '\'':
-			word.WriteRune(r)
-		case quote != 0 && r == quote:
-			flush()
-			quote = 0
-		case quote == 0 && (r == '\'' || r == '"'):
-			flush()
-			quote, inWord = r, true
-		case quote == 0 && r == '#' && !inWord:
-			return words
-		case quote == 0 && (r == ' ' || r == '\t' || r == '\n' || r == ';'):
-			if inWord {
-				flush()
-				words = append(words, word.String())
-				word.Reset()
-				inWord = false
-			}
-		default:
-			raw.WriteRune(r)
-			inWord = true
+	switch node := node.(type) {
+	case *syntax.DeclClause: // export NAME=value
+		r.assign(node.Args)
+	case *syntax.CallExpr:
+		if len(node.Args) == 0 {
+			r.assign(node.Assigns)
+			return true
+		}
+		r.call(node.Args)
+	}
+	return true
+}
+
+// config expands variables of the script, and nothing else.
+func (r *scriptRun) config() *expand.Config {
+	return &expand.Config{
+		Env:      expand.FuncEnviron(func(name string) string { return r.vars[name] }),
+		CmdSubst: func(io.Writer, *syntax.CmdSubst) error { return nil },
+	}
+}
+
+func (r *scriptRun) assign(all []*syntax.Assign) {
+	for _, one := range all {
+		if one.Name == nil || one.Value == nil {
+			continue
+		}
+		value, err := expand.Literal(r.config(), one.Value)
+		if err == nil { // a value that can not be read is as one that a command prints
+			r.vars[one.Name.Value] = value
 		}
 	}
-	if inWord {
-		flush()
-		words = append(words, word.String())
+}
+
+// call notes the arguments of the command, also behind sudo, bash and their flags.
+func (r *scriptRun) call(args []*syntax.Word) {
+	words, err := expand.Fields(r.config(), args...)
+	for i, word := range words {
+		if word == r.command {
+			r.found = words[i+1:]
+			if r.found == nil {
+				r.found = []string{}
+			}
+			return
+		}
+		if word != "sudo" && !strings.HasSuffix(word, "bash") && !strings.HasPrefix(word, "-") {
+			return // another command's argument, not a call
+		}
 	}
-	return words
+	if err != nil {
+		r.err = fmt.Errorf("reading a command of the script in the user data: %w", err)
+	}
 }
 
 // readPowershell finds the call of Start-EKSBootstrap.ps1.
@@ -170,23 +167,36 @@ func readPowershell(script string) (*Kubelet, error) {
 		if !strings.Contains(line, "-EKSClusterName") {
 			continue
 		}
-		k := &Kubelet{}
-		words := shellWords(strings.ReplaceAll(line, "$", ""), nil)
-		for i := 0; i+1 < len(words); i++ {
-			switch words[i] {
-			case "-EKSClusterName":
-				k.Cluster = words[i+1]
-			case "-APIServerEndpoint":
-				k.Endpoint = words[i+1]
-			case "-Base64ClusterCA":
-				k.CA = words[i+1]
-			case "-KubeletExtraArgs":
-				if err := k.flags(shellWords(words[i+1], nil)); err != nil {
-					return nil, err
-				}
-			}
+		words, err := shellquote.Split(line)
+		if err != nil {
+			return nil, fmt.Errorf("the call of Start-EKSBootstrap.ps1: %w", err)
 		}
-		return k, nil
+		return powershellArguments(words)
 	}
 	return nil, fmt.Errorf("the user data does not call Start-EKSBootstrap.ps1 with -EKSClusterName")
+}
+
+// powershellArguments reads the arguments of Start-EKSBootstrap.ps1.
+func powershellArguments(words []string) (*Kubelet, error) {
+	k := &Kubelet{}
+	for i := 0; i+1 < len(words); i++ {
+		value := words[i+1]
+		switch words[i] {
+		case "-EKSClusterName":
+			k.Cluster = value
+		case "-APIServerEndpoint":
+			k.Endpoint = value
+		case "-Base64ClusterCA":
+			k.CA = value
+		case "-KubeletExtraArgs":
+			flags, err := shellquote.Split(value)
+			if err != nil {
+				return nil, fmt.Errorf("-KubeletExtraArgs %s: %w", value, err)
+			}
+			if err := k.flags(flags); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return k, nil
 }

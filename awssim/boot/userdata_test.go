@@ -62,9 +62,41 @@ Content-Type: text/x-shellscript
 echo hello
 ` + generated,
 			want: boot.Kubelet{
-				Cluster: "demo", Endpoint: "https://api", CA: "Q0E=", MaxPods: 58, LocalDisks: true,
-				Labels: map[string]string{"mine": "yes", "team": "blue"}, KubeReserved: map[string]string{"cpu": "100m"},
+				Cluster:    "demo",
+				Endpoint:   "https://api",
+				CA:         "Q0E=",
+				MaxPods:    58,
+				LocalDisks: true,
+				Labels: map[string]string{
+					"mine": "yes",
+					"team": "blue",
+				},
+				KubeReserved:   map[string]string{"cpu": "100m"},
 				SystemReserved: map[string]string{"memory": "1Gi"},
+			},
+		},
+		"QuotedFlags": {
+			why:    "nodeadm writes all flags into one line, and systemd takes the quotes away when it splits that",
+			family: world.AL2023,
+			text: header + `--//
+Content-Type: application/node.eks.aws
+
+apiVersion: node.eks.aws/v1alpha1
+kind: NodeConfig
+spec:
+  kubelet:
+    flags: ['--node-labels="mine=yes"', '--register-with-taints="a=b:NoSchedule"', "--max-pods '10' --node-labels='one=1,two=2'"]
+` + strings.Replace(generated, `"--node-labels=team=blue"`, `"--node-labels=\"team=blue,size=big\""`, 1),
+			want: boot.Kubelet{
+				Cluster:  "demo",
+				Endpoint: "https://api",
+				CA:       "Q0E=",
+				MaxPods:  10,
+				Labels:   map[string]string{"mine": "yes", "one": "1", "two": "2", "team": "blue", "size": "big"},
+				KubeReserved: map[string]string{
+					"cpu": "100m",
+				},
+				Taints: []corev1.Taint{{Key: "a", Value: "b", Effect: "NoSchedule"}},
 			},
 		},
 		"PlainNodeConfig": {
@@ -89,9 +121,47 @@ echo "calling /etc/eks/bootstrap.sh now"
   --kubelet-extra-args '--node-labels="team=blue,size=big" --max-pods=58 --kube-reserved="cpu=100m,memory=1Gi" --eviction-hard="memory.available<5%"'
 `,
 			want: boot.Kubelet{
-				Cluster: "demo", Endpoint: "https://api", CA: "Q0E=", MaxPods: 58, LocalDisks: true,
-				Labels:       map[string]string{"team": "blue", "size": "big"},
-				KubeReserved: map[string]string{"cpu": "100m", "memory": "1Gi"}, EvictionHard: map[string]string{"memory.available": "5%"},
+				Cluster:    "demo",
+				Endpoint:   "https://api",
+				CA:         "Q0E=",
+				MaxPods:    58,
+				LocalDisks: true,
+				Labels:     map[string]string{"team": "blue", "size": "big"},
+				KubeReserved: map[string]string{
+					"cpu":    "100m",
+					"memory": "1Gi",
+				},
+				EvictionHard: map[string]string{"memory.available": "5%"},
+			},
+		},
+		"BootstrapInABranch": {
+			why:    "the call may stand in a branch, behind sudo, and after what other commands print",
+			family: world.AL2,
+			text: `#!/bin/bash
+TOKEN=$(curl -X PUT http://169.254.169.254/latest/api/token)
+if [[ -n "$TOKEN" ]]; then
+  cat <<'END' > /etc/motd
+/etc/eks/bootstrap.sh wrong
+END
+  EXTRA="--node-labels=team=blue"
+  sudo -E /etc/eks/bootstrap.sh demo --kubelet-extra-args "$EXTRA --max-pods=$((50 + 8))" || exit 1
+fi
+`,
+			want: boot.Kubelet{Cluster: "demo", MaxPods: 58, Labels: map[string]string{"team": "blue"}},
+		},
+		"Windows": {
+			why:    "PowerShell's own quotes, and the kubelet's within",
+			family: world.Windows,
+			text: `<powershell>
+[string]$EKSBootstrapScriptFile = "$env:ProgramFiles\Amazon\EKS\Start-EKSBootstrap.ps1"
+& $EKSBootstrapScriptFile -EKSClusterName 'demo' -APIServerEndpoint 'https://api' -Base64ClusterCA 'Q0E=' -KubeletExtraArgs '--node-labels="team=blue" --max-pods=58' 3>&1 4>&1 5>&1 6>&1
+</powershell>`,
+			want: boot.Kubelet{
+				Cluster:  "demo",
+				Endpoint: "https://api",
+				CA:       "Q0E=",
+				MaxPods:  58,
+				Labels:   map[string]string{"team": "blue"},
 			},
 		},
 		"NoPodLimit": {
@@ -128,23 +198,53 @@ func TestReadRefuses(t *testing.T) {
 		text   string
 		want   string
 	}{
-		"Empty":              {world.AL2023, " \n", "empty"},
-		"WrongKind":          {world.AL2023, "apiVersion: v1\nkind: Pod\n", "want node.eks.aws/v1alpha1 NodeConfig"},
-		"BadYAML":            {world.AL2023, "apiVersion: [", "part 1"},
-		"BadMime":            {world.AL2023, "MIME-Version: 1.0\nContent-Type: multipart/mixed\n\n--//\n", "part 1"},
-		"NoCall":             {world.AL2, "#!/bin/sh\necho /etc/eks/bootstrap.sh demo\n", "no part of the user data calls"},
-		"UnknownArgument":    {world.AL2, "#!/bin/sh\n/etc/eks/bootstrap.sh demo --colour red\n", "--colour"},
-		"MissingValue":       {world.AL2, "#!/bin/sh\n/etc/eks/bootstrap.sh demo --b64-cluster-ca\n", "--b64-cluster-ca needs a value"},
-		"BadTaint":           {world.AL2, "#!/bin/sh\n/etc/eks/bootstrap.sh demo --kubelet-extra-args --register-with-taints=a:Never\n", "a:Never"},
-		"BadLabel":           {world.AL2, "#!/bin/sh\n/etc/eks/bootstrap.sh demo --kubelet-extra-args --node-labels=kubernetes.io/role=x\n", "kubernetes.io/role"},
-		"BottlerocketName":   {world.Bottlerocket, "[settings.kubernetes]\napi-server = \"e\"\ncluster-certificate = \"c\"\n", "cluster-name"},
+		"Empty":     {world.AL2023, " \n", "empty"},
+		"WrongKind": {world.AL2023, "apiVersion: v1\nkind: Pod\n", "want node.eks.aws/v1alpha1 NodeConfig"},
+		"BadYAML":   {world.AL2023, "apiVersion: [", "part 1"},
+		"BadMime":   {world.AL2023, "MIME-Version: 1.0\nContent-Type: multipart/mixed\n\n--//\n", "part 1"},
+		"NoCall": {
+			world.AL2,
+			"#!/bin/sh\necho /etc/eks/bootstrap.sh demo\n",
+			"no part of the user data calls",
+		},
+		"UnknownArgument": {world.AL2, "#!/bin/sh\n/etc/eks/bootstrap.sh demo --colour red\n", "--colour"},
+		"MissingValue": {
+			world.AL2,
+			"#!/bin/sh\n/etc/eks/bootstrap.sh demo --b64-cluster-ca\n",
+			"--b64-cluster-ca needs a value",
+		},
+		"BadTaint": {
+			world.AL2,
+			"#!/bin/sh\n/etc/eks/bootstrap.sh demo --kubelet-extra-args --register-with-taints=a:Never\n",
+			"a:Never",
+		},
+		"OpenQuote": {
+			world.AL2023,
+			strings.Replace(header+generated, `"--node-labels=team=blue"`, `"--node-labels=\"team=blue"`, 1),
+			"kubelet flags",
+		},
+		"BadScript": {world.AL2, "#!/bin/sh\nif true; then\n", "the script in the user data"},
+		"BadLabel": {
+			world.AL2,
+			"#!/bin/sh\n/etc/eks/bootstrap.sh demo --kubelet-extra-args --node-labels=kubernetes.io/role=x\n",
+			"kubernetes.io/role",
+		},
+		"BottlerocketName": {
+			world.Bottlerocket,
+			"[settings.kubernetes]\napi-server = \"e\"\ncluster-certificate = \"c\"\n",
+			"cluster-name",
+		},
 		"BottlerocketSyntax": {world.Bottlerocket, "[settings", "Bottlerocket"},
 		"Powershell":         {world.Windows, "<powershell>\n</powershell>", "Start-EKSBootstrap.ps1"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := boot.Read(encode(tc.text), tc.family); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if _, err := boot.Read(
+				encode(tc.text),
+				tc.family,
+			); err == nil ||
+				!strings.Contains(err.Error(), tc.want) {
 				t.Errorf("Read: error %v, want one that says %q", err, tc.want)
 			}
 		})
@@ -163,10 +263,26 @@ func TestNodeResources(t *testing.T) {
 		kubelet boot.Kubelet
 		want    amounts // allocatable
 	}{
-		"Plain":      {boot.Machine{Type: lookup(t, "m5.large"), Family: world.AL2023, DiskGiB: 20}, boot.Kubelet{}, amounts{1930, 29, 7199, 17408, 0}},
-		"MaxPods":    {boot.Machine{Type: lookup(t, "m5.large"), Family: world.AL2023, DiskGiB: 20}, boot.Kubelet{MaxPods: 110}, amounts{1930, 110, 7199, 17408, 0}},
-		"PerCore":    {boot.Machine{Type: lookup(t, "m5.large"), Family: world.AL2023, DiskGiB: 20}, boot.Kubelet{PodsPerCore: 4}, amounts{1930, 8, 7199, 17408, 0}},
-		"LocalDisks": {boot.Machine{Type: lookup(t, "m5d.large"), Family: world.AL2023, DiskGiB: 20}, boot.Kubelet{LocalDisks: true}, amounts{1930, 29, 7199, 63349, 0}},
+		"Plain": {
+			boot.Machine{Type: lookup(t, "m5.large"), Family: world.AL2023, DiskGiB: 20},
+			boot.Kubelet{},
+			amounts{1930, 29, 7199, 17408, 0},
+		},
+		"MaxPods": {
+			boot.Machine{Type: lookup(t, "m5.large"), Family: world.AL2023, DiskGiB: 20},
+			boot.Kubelet{MaxPods: 110},
+			amounts{1930, 110, 7199, 17408, 0},
+		},
+		"PerCore": {
+			boot.Machine{Type: lookup(t, "m5.large"), Family: world.AL2023, DiskGiB: 20},
+			boot.Kubelet{PodsPerCore: 4},
+			amounts{1930, 8, 7199, 17408, 0},
+		},
+		"LocalDisks": {
+			boot.Machine{Type: lookup(t, "m5d.large"), Family: world.AL2023, DiskGiB: 20},
+			boot.Kubelet{LocalDisks: true},
+			amounts{1930, 29, 7199, 63349, 0},
+		},
 		"Reserved": {
 			boot.Machine{Type: lookup(t, "m5.large"), Family: world.AL2, DiskGiB: 20},
 			boot.Kubelet{
@@ -175,7 +291,11 @@ func TestNodeResources(t *testing.T) {
 			},
 			amounts{1000, 29, 6175, 18432, 0},
 		},
-		"GPUs": {boot.Machine{Type: lookup(t, "p5.48xlarge"), Family: world.AL2023, DiskGiB: 20}, boot.Kubelet{}, amounts{191450, 100, 2059866, 17408, 8}},
+		"GPUs": {
+			boot.Machine{Type: lookup(t, "p5.48xlarge"), Family: world.AL2023, DiskGiB: 20},
+			boot.Kubelet{},
+			amounts{191450, 100, 2059866, 17408, 8},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -185,14 +305,23 @@ func TestNodeResources(t *testing.T) {
 				t.Fatal(err)
 			}
 			a := node.Status.Allocatable
-			got := amounts{a.Cpu().MilliValue(), a.Pods().Value(), a.Memory().Value() >> 20, a.StorageEphemeral().Value() >> 20, a.Name("nvidia.com/gpu", "").Value()}
+			got := amounts{
+				a.Cpu().MilliValue(),
+				a.Pods().Value(),
+				a.Memory().Value() >> 20,
+				a.StorageEphemeral().Value() >> 20,
+				a.Name("nvidia.com/gpu", "").Value(),
+			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("allocatable: -want +got\n%s", diff)
 			}
 		})
 	}
 	bad := boot.Kubelet{KubeReserved: map[string]string{"memory": "lots"}}
-	if _, err := bad.Node(boot.Machine{Type: lookup(t, "m5.large")}); err == nil || !strings.Contains(err.Error(), `"lots"`) {
+	if _, err := bad.Node(
+		boot.Machine{Type: lookup(t, "m5.large")},
+	); err == nil ||
+		!strings.Contains(err.Error(), `"lots"`) {
 		t.Errorf("a reservation that is no quantity: %v, want an error that names it", err)
 	}
 }

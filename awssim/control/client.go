@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/dovetail-sh/dovetail/awssim/fault"
 )
@@ -26,6 +27,11 @@ type Client struct {
 // AWS_ENDPOINT_URL: "http://127.0.0.1:4566".
 func New(address string) *Client {
 	return &Client{strings.TrimSuffix(address, "/"), &http.Client{}}
+}
+
+// Within is a client whose answers may take so long; 0 for as long as they take.
+func (c *Client) Within(timeout time.Duration) *Client {
+	return &Client{c.address, &http.Client{Timeout: timeout}}
 }
 
 // Status returns a picture of the account.

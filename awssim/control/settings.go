@@ -7,6 +7,10 @@ import "github.com/dovetail-sh/dovetail/awssim/fault"
 type Settings struct {
 	// Throttling gives each action the bucket of tokens that AWS documents.
 	Throttling *bool `json:"throttling,omitempty"`
+	// Floor is the least time that an answer takes, by the wall's clock: clients
+	// on the AWS SDK for Go drop large answers that come sooner than any network
+	// carries them.
+	Floor *fault.Duration `json:"floor,omitempty"`
 	// Lag is how long lists and descriptions take to show what was created,
 	// changed, tagged and ended.
 	Lag *fault.Duration `json:"lag,omitempty"`

@@ -45,7 +45,11 @@ type blockOfferingsOut struct {
 
 // describeBlockOfferings sells GPU and Trainium types in the first zone that
 // has them, from the start asked for, in days, at the price on demand.
-func (a *api) describeBlockOfferings(_ context.Context, _ *wire.Call, in *blockOfferingsIn) (*blockOfferingsOut, error) {
+func (a *api) describeBlockOfferings(
+	_ context.Context,
+	_ *wire.Call,
+	in *blockOfferingsIn,
+) (*blockOfferingsOut, error) {
 	t, known := catalog.Lookup(in.Type)
 	switch {
 	case !known || t.GPU.Count+t.Neuron.Count == 0:
@@ -69,11 +73,26 @@ func (a *api) describeBlockOfferings(_ context.Context, _ *wire.Call, in *blockO
 			count := max(1, in.Count)
 			fee := price * int64(count) * int64(in.Hours)
 			start := in.Start.Truncate(time.Second)
-			out.Offerings = []blockOffering{{
-				ID: offeringID(t.Name, zone.Name, count, start, in.Hours), Type: t.Name, Zone: zone.Name, Count: count, Hours: in.Hours,
-				Start: stamp(start), End: stamp(start.Add(time.Duration(in.Hours) * time.Hour)),
-				Fee: fmt.Sprintf("%d.%02d", fee/1_000_000, fee%1_000_000/10_000), Currency: "USD", Tenancy: "default",
-			}}
+			out.Offerings = []blockOffering{
+				{
+					ID: offeringID(
+						t.Name,
+						zone.Name,
+						count,
+						start,
+						in.Hours,
+					),
+					Type:     t.Name,
+					Zone:     zone.Name,
+					Count:    count,
+					Hours:    in.Hours,
+					Start:    stamp(start),
+					End:      stamp(start.Add(time.Duration(in.Hours) * time.Hour)),
+					Fee:      fmt.Sprintf("%d.%02d", fee/1_000_000, fee%1_000_000/10_000),
+					Currency: "USD",
+					Tenancy:  "default",
+				},
+			}
 			return nil
 		}
 		return nil
@@ -96,8 +115,20 @@ func (a *api) purchaseCapacityBlock(_ context.Context, _ *wire.Call, in *purchas
 	var name, zone string
 	var count, hours int
 	var start int64
-	if _, err := fmt.Sscanf(strings.ReplaceAll(in.ID, "_", " "), "cbo-%s %s %d %d %d", &name, &zone, &count, &start, &hours); err != nil {
-		return nil, apierror.New("InvalidCapacityBlockOfferingId.NotFound", "The Capacity Block offering '%s' does not exist", in.ID)
+	if _, err := fmt.Sscanf(
+		strings.ReplaceAll(in.ID, "_", " "),
+		"cbo-%s %s %d %d %d",
+		&name,
+		&zone,
+		&count,
+		&start,
+		&hours,
+	); err != nil {
+		return nil, apierror.New(
+			"InvalidCapacityBlockOfferingId.NotFound",
+			"The Capacity Block offering '%s' does not exist",
+			in.ID,
+		)
 	}
 	var out *reservationOut
 	err := a.world.Do(func(s *world.State) error {

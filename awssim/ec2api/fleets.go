@@ -129,7 +129,12 @@ func (in *createFleetIn) request() (world.FleetRequest, error) {
 	case len(in.Configs) == 0:
 		return r, apierror.Missing("LaunchTemplateConfigs")
 	case len(in.Configs) > maxConfigs:
-		return r, apierror.New("InvalidParameterValue", "LaunchTemplateConfigs may have %d members at most, got %d.", maxConfigs, len(in.Configs))
+		return r, apierror.New(
+			"InvalidParameterValue",
+			"LaunchTemplateConfigs may have %d members at most, got %d.",
+			maxConfigs,
+			len(in.Configs),
+		)
 	case in.Target == nil:
 		return r, apierror.Missing("TargetCapacitySpecification")
 	case in.Type != "instant":
@@ -141,7 +146,10 @@ func (in *createFleetIn) request() (world.FleetRequest, error) {
 	}
 	for _, t := range in.Tags {
 		if t.ResourceType != "fleet" && t.ResourceType != "instance" && t.ResourceType != "volume" {
-			return r, apierror.Invalid("'%s' is not a valid taggable resource type for this operation.", t.ResourceType)
+			return r, apierror.Invalid(
+				"'%s' is not a valid taggable resource type for this operation.",
+				t.ResourceType,
+			)
 		}
 	}
 	if err := world.CheckTags(in.Tags); err != nil {
@@ -178,7 +186,10 @@ func (in *createFleetIn) split(r *world.FleetRequest) error {
 		r.Market = world.BlockMarket
 	case "reserved-capacity":
 		if len(in.Reserved.Types) != 1 || in.Reserved.Types[0] != world.InterruptibleMarket {
-			return apierror.Invalid("ReservedCapacityOptions must name the reservation type %s.", world.InterruptibleMarket)
+			return apierror.Invalid(
+				"ReservedCapacityOptions must name the reservation type %s.",
+				world.InterruptibleMarket,
+			)
 		}
 		r.Market = world.InterruptibleMarket
 	default:
@@ -191,11 +202,18 @@ func (in *createFleetIn) split(r *world.FleetRequest) error {
 // side checks the options of one side.
 func (o fleetOptions) side() (world.FleetSide, error) {
 	out := world.FleetSide{
-		Strategy: o.AllocationStrategy, Min: o.MinTargetCapacity, SingleType: o.SingleInstanceType, SingleZone: o.SingleAvailabilityZone,
-		Pools: o.InstancePoolsToUseCount, ReservedFirst: o.CapacityReservationOptions.UsageStrategy == "use-capacity-reservations-first",
+		Strategy:      o.AllocationStrategy,
+		Min:           o.MinTargetCapacity,
+		SingleType:    o.SingleInstanceType,
+		SingleZone:    o.SingleAvailabilityZone,
+		Pools:         o.InstancePoolsToUseCount,
+		ReservedFirst: o.CapacityReservationOptions.UsageStrategy == "use-capacity-reservations-first",
 	}
 	if out.Min > 0 && !out.SingleType && !out.SingleZone {
-		return out, apierror.New("InvalidFleetConfig", "MinTargetCapacity needs SingleInstanceType or SingleAvailabilityZone.")
+		return out, apierror.New(
+			"InvalidFleetConfig",
+			"MinTargetCapacity needs SingleInstanceType or SingleAvailabilityZone.",
+		)
 	}
 	var err error
 	out.MaxTotal, err = microDollars("MaxTotalPrice", o.MaxTotalPrice)
@@ -235,13 +253,23 @@ func (in *createFleetIn) choices(s *world.State) ([]world.Choice, error) {
 			config.Overrides = []fleetOverride{{}}
 		}
 		for _, o := range config.Overrides {
-			choice := world.Choice{Version: v, InstanceType: o.Type, SubnetID: o.Subnet, Zone: o.Zone, ImageID: o.Image, Priority: o.Priority}
+			choice := world.Choice{
+				Version:      v,
+				InstanceType: o.Type,
+				SubnetID:     o.Subnet,
+				Zone:         o.Zone,
+				ImageID:      o.Image,
+				Priority:     o.Priority,
+			}
 			if choice.MaxPrice, err = microDollars("MaxPrice", o.MaxPrice); err != nil {
 				return nil, err
 			}
 			if o.Weight != nil {
 				if choice.Weight = *o.Weight; choice.Weight <= 0 || choice.Weight > 999 {
-					return nil, apierror.Invalid("WeightedCapacity must be above 0 and at most 999, got %v.", choice.Weight)
+					return nil, apierror.Invalid(
+						"WeightedCapacity must be above 0 and at most 999, got %v.",
+						choice.Weight,
+					)
 				}
 			}
 			out = append(out, choice)
@@ -257,7 +285,11 @@ func fleetXML(f *world.Fleet) *createFleetOut {
 		source := fleetSource{
 			Template: fleetTemplate{ID: t.ID, Version: strconv.Itoa(l.Choice.Version.Number)},
 			Override: fleetOverride{
-				Zone: l.Choice.Zone, Image: l.Choice.ImageID, Type: l.Choice.InstanceType, Priority: l.Choice.Priority, Subnet: l.Choice.SubnetID,
+				Zone:     l.Choice.Zone,
+				Image:    l.Choice.ImageID,
+				Type:     l.Choice.InstanceType,
+				Priority: l.Choice.Priority,
+				Subnet:   l.Choice.SubnetID,
 			},
 		}
 		if l.Choice.Weight > 0 {
@@ -265,7 +297,13 @@ func fleetXML(f *world.Fleet) *createFleetOut {
 		}
 		if len(l.Instances) > 0 {
 			first := l.Instances[0]
-			item := fleetInstances{Source: source, Lifecycle: l.Lifecycle, Type: first.Type.Name, Zone: first.Subnet.Zone.Name, Subnet: first.Subnet.ID}
+			item := fleetInstances{
+				Source:    source,
+				Lifecycle: l.Lifecycle,
+				Type:      first.Type.Name,
+				Zone:      first.Subnet.Zone.Name,
+				Subnet:    first.Subnet.ID,
+			}
 			for _, in := range l.Instances {
 				item.IDs = append(item.IDs, in.ID)
 			}

@@ -56,11 +56,27 @@ type imagesOut struct {
 func imageToXML(im *world.Image) imageXML {
 	size, yes := im.SizeGiB, true
 	out := imageXML{
-		ID: im.ID, Location: "amazon/" + im.Name, State: "available", Owner: im.Owner, OwnerAlias: im.OwnerAlias,
-		Created: stamp(im.Created), Public: true, Arch: im.Arch, Kind: "machine", Details: "Linux/UNIX",
-		Name: im.Name, Description: im.Description, RootType: "ebs", RootName: im.RootDevice,
-		Devices:        []imageDevice{{im.RootDevice, launchspec.EBS{DeleteOnTermination: &yes, VolumeSize: &size, VolumeType: "gp2"}}},
-		Virtualization: "hvm", Hypervisor: "xen", ENA: true, Tags: im.Tags,
+		ID:          im.ID,
+		Location:    "amazon/" + im.Name,
+		State:       "available",
+		Owner:       im.Owner,
+		OwnerAlias:  im.OwnerAlias,
+		Created:     stamp(im.Created),
+		Public:      true,
+		Arch:        im.Arch,
+		Kind:        "machine",
+		Details:     "Linux/UNIX",
+		Name:        im.Name,
+		Description: im.Description,
+		RootType:    "ebs",
+		RootName:    im.RootDevice,
+		Devices: []imageDevice{
+			{im.RootDevice, launchspec.EBS{DeleteOnTermination: &yes, VolumeSize: &size, VolumeType: "gp2"}},
+		},
+		Virtualization: "hvm",
+		Hypervisor:     "xen",
+		ENA:            true,
+		Tags:           im.Tags,
 	}
 	if !im.Deprecated.IsZero() {
 		out.Deprecated = stamp(im.Deprecated)
@@ -72,16 +88,48 @@ func imageToXML(im *world.Image) imageXML {
 }
 
 var imageFilters = []string{
-	"architecture", "creation-date", "description", "image-id", "image-type", "is-public", "name", "owner-alias", "owner-id", "platform",
-	"root-device-name", "root-device-type", "state", "virtualization-type", "hypervisor", "ena-support",
+	"architecture",
+	"creation-date",
+	"description",
+	"image-id",
+	"image-type",
+	"is-public",
+	"name",
+	"owner-alias",
+	"owner-id",
+	"platform",
+	"root-device-name",
+	"root-device-type",
+	"state",
+	"virtualization-type",
+	"hypervisor",
+	"ena-support",
 }
 
 func (x imageXML) fields() fields {
 	return fields{
-		"architecture": one(x.Arch), "creation-date": one(x.Created), "description": one(x.Description), "image-id": one(x.ID),
-		"image-type": one(x.Kind), "is-public": yesNo(x.Public), "name": one(x.Name), "owner-alias": one(x.OwnerAlias), "owner-id": one(x.Owner),
-		"platform": one(x.Platform), "root-device-name": one(x.RootName), "root-device-type": one(x.RootType), "state": one(x.State),
-		"virtualization-type": one(x.Virtualization), "hypervisor": one(x.Hypervisor), "ena-support": yesNo(x.ENA),
+		"architecture": one(
+			x.Arch,
+		),
+		"creation-date": one(x.Created),
+		"description":   one(x.Description),
+		"image-id":      one(x.ID),
+		"image-type": one(
+			x.Kind,
+		),
+		"is-public":   yesNo(x.Public),
+		"name":        one(x.Name),
+		"owner-alias": one(x.OwnerAlias),
+		"owner-id":    one(x.Owner),
+		"platform": one(
+			x.Platform,
+		),
+		"root-device-name":    one(x.RootName),
+		"root-device-type":    one(x.RootType),
+		"state":               one(x.State),
+		"virtualization-type": one(x.Virtualization),
+		"hypervisor":          one(x.Hypervisor),
+		"ena-support":         yesNo(x.ENA),
 	}
 }
 
@@ -115,7 +163,12 @@ func (a *api) describeImages(_ context.Context, _ *wire.Call, in *imagesIn) (*im
 			}
 		}
 		var err error
-		out.Images, out.NextToken, err = page(in.asked, bounds{5, 1000}, kept, func(x imageXML) string { return x.ID })
+		out.Images, out.NextToken, err = page(
+			in.asked,
+			bounds{5, 1000},
+			kept,
+			func(x imageXML) string { return x.ID },
+		)
 		return err
 	})
 	return out, err

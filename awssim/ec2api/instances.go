@@ -56,8 +56,8 @@ type instance struct {
 	EbsOptimized    bool                          `xml:"ebsOptimized"`
 	EnaSupport      bool                          `xml:"enaSupport"`
 	CPU             cpuOptions                    `xml:"cpuOptions"`
-	Metadata        launchspec.Metadata           `xml:"metadataOptions"`
-	Enclave         launchspec.Enclave            `xml:"enclaveOptions"`
+	Metadata        metadataXML                   `xml:"metadataOptions"`
+	Enclave         enclaveXML                    `xml:"enclaveOptions"`
 	UsageOperation  string                        `xml:"usageOperation"`
 	Reserved        string                        `xml:"capacityReservationId,omitempty"`
 	ReservedSpec    *launchspec.ReservationChoice `xml:"capacityReservationSpecification"`
@@ -120,9 +120,16 @@ type networkInterface struct {
 
 type attachment struct {
 	ID          string `xml:"attachmentId"`
+	Instance    string `xml:"instanceId,omitempty"`      // only where the interface is told by itself
+	Owner       string `xml:"instanceOwnerId,omitempty"` // the same
 	DeviceIndex int    `xml:"deviceIndex"`
 	CardIndex   int    `xml:"networkCardIndex"`
 	Status      string `xml:"status"`
+}
+
+// enclaveXML says always whether enclaves are enabled.
+type enclaveXML struct {
+	Enabled bool `xml:"enabled"`
 }
 
 type profileXML struct {
@@ -161,8 +168,9 @@ func instanceXML(s *world.State, in *world.Instance) instance {
 	if m := in.Data.Monitoring; m != nil && m.Enabled != nil && *m.Enabled {
 		out.Monitoring.State = "enabled"
 	}
-	if m := in.Data.MetadataOptions; m != nil {
-		out.Metadata = *m
+	out.Metadata = metadataOf(in)
+	if e := in.Data.EnclaveOptions; e != nil && e.Enabled != nil {
+		out.Enclave.Enabled = *e.Enabled
 	}
 	if code, message, found := strings.Cut(in.StateReason, ": "); found {
 		out.Reason = message
@@ -196,33 +204,62 @@ func attach(s *world.State, in *world.Instance, out *instance) {
 		Address: out.Address, DNS: out.PrivateDNS, Kind: "interface", Groups: out.Groups,
 		Attachment: attachment{ID: "eni-attach-" + suffix, Status: "attached"},
 	}}
-	devices := in.Data.BlockDevices
-	if len(devices) == 0 {
-		devices = []launchspec.BlockDevice{{DeviceName: in.Image.RootDevice}}
-	}
-	for i, d := range devices {
-		keep := d.Ebs != nil && d.Ebs.DeleteOnTermination != nil && !*d.Ebs.DeleteOnTermination
-		out.Devices = append(out.Devices, device{d.DeviceName, volume{
-			fmt.Sprintf("vol-%s%x", suffix[:16], i%16), "attached", stamp(in.Launched), !keep,
-		}})
+	for _, v := range volumesOf(in) {
+		at := v.Attachments[0]
+		out.Devices = append(out.Devices, device{at.Device, volume{v.ID, at.Status, at.Since, at.Delete}})
 	}
 }
 
 // instanceFilters are the filters of DescribeInstances that are simulated.
 var instanceFilters = []string{
-	"architecture", "availability-zone", "availability-zone-id", "client-token", "dns-name", "image-id", "instance-id", "instance-lifecycle",
-	"instance-state-code", "instance-state-name", "instance-type", "launch-time", "owner-id", "private-dns-name", "private-ip-address",
-	"reservation-id", "spot-instance-request-id", "subnet-id", "capacity-reservation-id", "placement-group-name", "placement-partition-number", "vpc-id", "instance.group-id", "iam-instance-profile.arn",
+	"architecture",
+	"availability-zone",
+	"availability-zone-id",
+	"client-token",
+	"dns-name",
+	"image-id",
+	"instance-id",
+	"instance-lifecycle",
+	"instance-state-code",
+	"instance-state-name",
+	"instance-type",
+	"launch-time",
+	"owner-id",
+	"private-dns-name",
+	"private-ip-address",
+	"reservation-id",
+	"spot-instance-request-id",
+	"subnet-id",
+	"capacity-reservation-id",
+	"placement-group-name",
+	"placement-partition-number",
+	"vpc-id",
+	"instance.group-id",
+	"iam-instance-profile.arn",
 }
 
 func instanceFields(s *world.State, in *world.Instance) fields {
 	state := s.SeenState(in)
 	known := fields{
-		"architecture": one(in.Type.Arch), "availability-zone": one(in.Subnet.Zone.Name), "availability-zone-id": one(in.Subnet.Zone.ID),
-		"client-token": one(in.Token), "dns-name": one(""), "image-id": one(in.Image.ID), "instance-id": one(in.ID),
-		"instance-state-code": number(int(state)), "instance-state-name": one(state.String()), "instance-type": one(in.Type.Name),
-		"launch-time": one(stamp(in.Launched)), "owner-id": one(s.Account), "reservation-id": one(in.Reservation),
-		"spot-instance-request-id": one(in.SpotRequest), "instance.group-id": many(in.Data.Groups()),
+		"architecture": one(
+			in.Type.Arch,
+		),
+		"availability-zone":    one(in.Subnet.Zone.Name),
+		"availability-zone-id": one(in.Subnet.Zone.ID),
+		"client-token":         one(in.Token),
+		"dns-name":             one(""),
+		"image-id":             one(in.Image.ID),
+		"instance-id":          one(in.ID),
+		"instance-state-code": number(
+			int(state),
+		),
+		"instance-state-name":      one(state.String()),
+		"instance-type":            one(in.Type.Name),
+		"launch-time":              one(stamp(in.Launched)),
+		"owner-id":                 one(s.Account),
+		"reservation-id":           one(in.Reservation),
+		"spot-instance-request-id": one(in.SpotRequest),
+		"instance.group-id":        many(in.Data.Groups()),
 	}
 	if how := in.Lifecycle(); how != world.OnDemand {
 		known["instance-lifecycle"] = one(how)
@@ -237,7 +274,11 @@ func instanceFields(s *world.State, in *world.Instance) fields {
 		known["iam-instance-profile.arn"] = one(s.ProfileARN(p))
 	}
 	if in.Address.IsValid() {
-		known["private-dns-name"], known["private-ip-address"] = one(s.PrivateDNSName(in.Address)), one(in.Address.String())
+		known["private-dns-name"], known["private-ip-address"] = one(
+			s.PrivateDNSName(in.Address),
+		), one(
+			in.Address.String(),
+		)
 		known["subnet-id"], known["vpc-id"] = one(in.Subnet.ID), one(s.VPC.ID)
 	}
 	return known
@@ -257,7 +298,11 @@ type describeInstancesOut struct {
 	NextToken    string        `xml:"nextToken,omitempty"`
 }
 
-func (a *api) describeInstances(_ context.Context, _ *wire.Call, in *describeInstancesIn) (*describeInstancesOut, error) {
+func (a *api) describeInstances(
+	_ context.Context,
+	_ *wire.Call,
+	in *describeInstancesIn,
+) (*describeInstancesOut, error) {
 	if err := checkFilters(in.Filters, true, instanceFilters...); err != nil {
 		return nil, err
 	}
@@ -286,9 +331,17 @@ func (a *api) describeInstances(_ context.Context, _ *wire.Call, in *describeIns
 func instanceKey(in *world.Instance) string { return fmt.Sprintf("%016x", in.Order) }
 
 // selectInstances returns the named instances, or all, that pass the filters.
-func selectInstances(s *world.State, q asked, ids []string, extra func(*world.Instance) fields) ([]*world.Instance, error) {
+func selectInstances(
+	s *world.State,
+	q asked,
+	ids []string,
+	extra func(*world.Instance) fields,
+) ([]*world.Instance, error) {
 	if len(ids) > 0 && q.MaxResults != nil {
-		return nil, apierror.New("InvalidParameterCombination", "The parameter instancesSet cannot be used with the parameter maxResults")
+		return nil, apierror.New(
+			"InvalidParameterCombination",
+			"The parameter instancesSet cannot be used with the parameter maxResults",
+		)
 	}
 	from := s.Instances
 	if len(ids) > 0 {
@@ -383,5 +436,9 @@ func reach[T any](c *wire.Call, all []T) ([]T, error) {
 	if c.Fault != fault.Partial {
 		return all, nil
 	}
-	return all[:(len(all)+1)/2], apierror.WithStatus(http.StatusInternalServerError, "InternalError", "An internal error has occurred")
+	return all[:(len(all)+1)/2], apierror.WithStatus(
+		http.StatusInternalServerError,
+		"InternalError",
+		"An internal error has occurred",
+	)
 }

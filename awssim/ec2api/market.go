@@ -64,6 +64,8 @@ func locations(s *world.State, t *catalog.Type, kind string) ([]typeOffering, er
 	switch kind {
 	case "", "region":
 		return []typeOffering{{t.Name, "region", s.Region.Name}}, nil
+	case "outpost":
+		return nil, nil // the account has none
 	case "availability-zone", "availability-zone-id":
 	default:
 		return nil, apierror.Invalid("Invalid value '%s' for locationType.", kind)
@@ -106,15 +108,26 @@ type spotHistoryOut struct {
 	NextToken string      `xml:"nextToken,omitempty"`
 }
 
-// products are the descriptions that spot prices are listed under. Linux costs
-// the same in a VPC and outside.
-var products = []string{"Linux/UNIX", "Linux/UNIX (Amazon VPC)"}
+// products are the descriptions that spot prices are listed under. A system
+// costs the same in a VPC and outside.
+var products = []string{"Linux/UNIX", "Linux/UNIX (Amazon VPC)", windowsProduct, windowsProduct + " (Amazon VPC)"}
+
+const windowsProduct = "Windows"
 
 // describeSpotPriceHistory lists for each pool the price that held at StartTime
 // and each that came after it, to EndTime. Without a StartTime it lists the
 // price of the moment.
 func (a *api) describeSpotPriceHistory(_ context.Context, _ *wire.Call, in *spotHistoryIn) (*spotHistoryOut, error) {
-	if err := checkFilters(in.Filters, false, "availability-zone", "availability-zone-id", "instance-type", "product-description", "spot-price", "timestamp"); err != nil {
+	if err := checkFilters(
+		in.Filters,
+		false,
+		"availability-zone",
+		"availability-zone-id",
+		"instance-type",
+		"product-description",
+		"spot-price",
+		"timestamp",
+	); err != nil {
 		return nil, err
 	}
 	if !in.End.IsZero() && in.End.Before(in.Start) {
@@ -160,17 +173,34 @@ func (in *spotHistoryIn) append(to []spotPrice, s *world.State, t *catalog.Type)
 			continue
 		}
 		for _, price := range s.PriceHistory(pool, in.Start, in.End) {
-			to = in.products(to, pool, zone, price)
+			to = in.products(to, t, zone, price)
 		}
 	}
 	return to
 }
 
 // products adds one price under each product that was asked for.
-func (in *spotHistoryIn) products(to []spotPrice, pool world.Pool, zone *world.Zone, price world.PriceChange) []spotPrice {
+func (in *spotHistoryIn) products(
+	to []spotPrice,
+	t *catalog.Type,
+	zone *world.Zone,
+	change world.PriceChange,
+) []spotPrice {
 	for _, product := range products {
+		price, sold := change.Price, true
+		if strings.HasPrefix(product, windowsProduct) {
+			price, sold = world.WindowsPrice(t, price)
+		}
+		if !sold {
+			continue
+		}
 		p := spotPrice{
-			pool.Type, product, fmt.Sprintf("%d.%06d", price.Price/1_000_000, price.Price%1_000_000), stamp(price.Since), zone.Name, zone.ID,
+			t.Name,
+			product,
+			fmt.Sprintf("%d.%06d", price/1_000_000, price%1_000_000),
+			stamp(change.Since),
+			zone.Name,
+			zone.ID,
 		}
 		known := fields{
 			"availability-zone": one(p.Zone), "availability-zone-id": one(p.ZoneID), "instance-type": one(p.Type),

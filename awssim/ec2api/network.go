@@ -36,7 +36,17 @@ type zonesOut struct {
 }
 
 func (a *api) describeAvailabilityZones(_ context.Context, _ *wire.Call, in *zonesIn) (*zonesOut, error) {
-	if err := checkFilters(in.Filters, false, "group-name", "opt-in-status", "region-name", "state", "zone-id", "zone-name", "zone-type"); err != nil {
+	if err := checkFilters(
+		in.Filters,
+		false,
+		"group-name",
+		"opt-in-status",
+		"region-name",
+		"state",
+		"zone-id",
+		"zone-name",
+		"zone-type",
+	); err != nil {
 		return nil, err
 	}
 	out := &zonesOut{}
@@ -50,16 +60,35 @@ func (a *api) describeAvailabilityZones(_ context.Context, _ *wire.Call, in *zon
 			return apierror.DryRun()
 		}
 		for _, z := range s.Zones {
-			x := zoneXML{s.Region.Name + "-zg-1", s.Region.Name, "opt-in-not-required", s.Region.Name, "available", z.ID, z.Name, "availability-zone", "", ""}
+			x := zoneXML{
+				s.Region.Name + "-zg-1",
+				s.Region.Name,
+				"opt-in-not-required",
+				s.Region.Name,
+				"available",
+				z.ID,
+				z.Name,
+				"availability-zone",
+				"",
+				"",
+			}
 			if group := s.MarketOf(z.Name); group != s.Region.Name {
 				x.Group, x.Border, x.OptIn, x.Kind = group, group, "opted-in", "local-zone"
 				x.Parent, x.ParentID = s.Zones[0].Name, s.Zones[0].ID
 			}
 			known := fields{
-				"group-name": one(x.Group), "opt-in-status": one(x.OptIn), "region-name": one(x.Region), "state": one(x.State),
-				"zone-id": one(x.ZoneID), "zone-name": one(x.ZoneName), "zone-type": one(x.Kind),
+				"group-name": one(
+					x.Group,
+				),
+				"opt-in-status": one(x.OptIn),
+				"region-name":   one(x.Region),
+				"state":         one(x.State),
+				"zone-id":       one(x.ZoneID),
+				"zone-name":     one(x.ZoneName),
+				"zone-type":     one(x.Kind),
 			}
-			named := (len(in.Names) == 0 || slices.Contains(in.Names, z.Name)) && (len(in.IDs) == 0 || slices.Contains(in.IDs, z.ID))
+			named := (len(in.Names) == 0 || slices.Contains(in.Names, z.Name)) &&
+				(len(in.IDs) == 0 || slices.Contains(in.IDs, z.ID))
 			if named && match(in.Filters, known, nil) {
 				out.Zones = append(out.Zones, x)
 			}
@@ -103,7 +132,13 @@ func (a *api) describeVpcs(_ context.Context, _ *wire.Call, in *vpcsIn) (*vpcsOu
 			return apierror.DryRun()
 		}
 		known := fields{
-			"vpc-id": one(v.ID), "cidr": one(v.CIDR.String()), "state": one("available"), "is-default": yesNo(false), "owner-id": one(s.Account),
+			"vpc-id": one(
+				v.ID,
+			),
+			"cidr":       one(v.CIDR.String()),
+			"state":      one("available"),
+			"is-default": yesNo(false),
+			"owner-id":   one(s.Account),
 		}
 		if match(in.Filters, known, v.Tags) {
 			out.VPCs = []vpcXML{{v.ID, s.Account, "available", v.CIDR.String(), false, v.Tags}}
@@ -139,8 +174,23 @@ type subnetsOut struct {
 }
 
 func (a *api) describeSubnets(_ context.Context, _ *wire.Call, in *subnetsIn) (*subnetsOut, error) {
-	if err := checkFilters(in.Filters, true, "availability-zone", "availabilityZone", "availability-zone-id", "availabilityZoneId",
-		"available-ip-address-count", "cidr-block", "cidr", "map-public-ip-on-launch", "owner-id", "state", "subnet-arn", "subnet-id", "vpc-id"); err != nil {
+	if err := checkFilters(
+		in.Filters,
+		true,
+		"availability-zone",
+		"availabilityZone",
+		"availability-zone-id",
+		"availabilityZoneId",
+		"available-ip-address-count",
+		"cidr-block",
+		"cidr",
+		"map-public-ip-on-launch",
+		"owner-id",
+		"state",
+		"subnet-arn",
+		"subnet-id",
+		"vpc-id",
+	); err != nil {
 		return nil, err
 	}
 	out := &subnetsOut{}
@@ -174,9 +224,25 @@ func (a *api) describeSubnets(_ context.Context, _ *wire.Call, in *subnetsIn) (*
 
 func (x subnetXML) fields() fields {
 	return fields{
-		"availability-zone": one(x.Zone), "availabilityZone": one(x.Zone), "availability-zone-id": one(x.ZoneID), "availabilityZoneId": one(x.ZoneID),
-		"available-ip-address-count": number(x.Free), "cidr-block": one(x.CIDR), "cidr": one(x.CIDR), "map-public-ip-on-launch": yesNo(x.PublicIP),
-		"owner-id": one(x.Owner), "state": one(x.State), "subnet-arn": one(x.Arn), "subnet-id": one(x.ID), "vpc-id": one(x.VPC),
+		"availability-zone": one(
+			x.Zone,
+		),
+		"availabilityZone":     one(x.Zone),
+		"availability-zone-id": one(x.ZoneID),
+		"availabilityZoneId":   one(x.ZoneID),
+		"available-ip-address-count": number(
+			x.Free,
+		),
+		"cidr-block":              one(x.CIDR),
+		"cidr":                    one(x.CIDR),
+		"map-public-ip-on-launch": yesNo(x.PublicIP),
+		"owner-id": one(
+			x.Owner,
+		),
+		"state":      one(x.State),
+		"subnet-arn": one(x.Arn),
+		"subnet-id":  one(x.ID),
+		"vpc-id":     one(x.VPC),
 	}
 }
 
@@ -192,6 +258,8 @@ type securityGroup struct {
 	Description string           `xml:"groupDescription"`
 	Owner       string           `xml:"ownerId"`
 	VPC         string           `xml:"vpcId"`
+	Ingress     []permission     `xml:"ipPermissions>item"`
+	Egress      []permission     `xml:"ipPermissionsEgress>item"`
 	Tags        []launchspec.Tag `xml:"tagSet>item,omitempty"`
 }
 
@@ -201,7 +269,15 @@ type groupsOut struct {
 }
 
 func (a *api) describeSecurityGroups(_ context.Context, _ *wire.Call, in *groupsIn) (*groupsOut, error) {
-	if err := checkFilters(in.Filters, true, "description", "group-id", "group-name", "owner-id", "vpc-id"); err != nil {
+	if err := checkFilters(
+		in.Filters,
+		true,
+		"description",
+		"group-id",
+		"group-name",
+		"owner-id",
+		"vpc-id",
+	); err != nil {
 		return nil, err
 	}
 	out := &groupsOut{}
@@ -217,16 +293,37 @@ func (a *api) describeSecurityGroups(_ context.Context, _ *wire.Call, in *groups
 		var kept []securityGroup
 		for _, g := range s.Groups {
 			known := fields{
-				"description": one(g.Description), "group-id": one(g.ID), "group-name": one(g.Name), "owner-id": one(s.Account), "vpc-id": one(s.VPC.ID),
+				"description": one(
+					g.Description,
+				),
+				"group-id":   one(g.ID),
+				"group-name": one(g.Name),
+				"owner-id":   one(s.Account),
+				"vpc-id":     one(s.VPC.ID),
 			}
-			named := (len(in.IDs) == 0 || slices.Contains(in.IDs, g.ID)) && (len(in.Names) == 0 || slices.Contains(in.Names, g.Name))
+			named := (len(in.IDs) == 0 || slices.Contains(in.IDs, g.ID)) &&
+				(len(in.Names) == 0 || slices.Contains(in.Names, g.Name))
 			if named && match(in.Filters, known, g.Tags) {
-				kept = append(kept, securityGroup{g.ID, g.Name, g.Description, s.Account, s.VPC.ID, g.Tags})
+				kept = append(kept, securityGroup{
+					g.ID,
+					g.Name,
+					g.Description,
+					s.Account,
+					s.VPC.ID,
+					[]permission{fromItself(s, g)},
+					[]permission{toAnywhere()},
+					g.Tags,
+				})
 			}
 		}
 		slices.SortFunc(kept, func(a, b securityGroup) int { return strings.Compare(a.ID, b.ID) })
 		var err error
-		out.Groups, out.NextToken, err = page(in.asked, bounds{5, 1000}, kept, func(g securityGroup) string { return g.ID })
+		out.Groups, out.NextToken, err = page(
+			in.asked,
+			bounds{5, 1000},
+			kept,
+			func(g securityGroup) string { return g.ID },
+		)
 		return err
 	})
 	return out, err

@@ -24,8 +24,13 @@ type placementGroup struct {
 
 func groupXML(s *world.State, g *world.PlacementGroup) placementGroup {
 	out := placementGroup{
-		ID: g.ID, Name: g.Name, Arn: s.ARN("ec2", "placement-group/"+g.Name), State: "available", Strategy: g.Strategy,
-		Partitions: g.Partitions, Tags: s.SeenTags(&g.Tags),
+		ID:         g.ID,
+		Name:       g.Name,
+		Arn:        s.ARN("ec2", "placement-group/"+g.Name),
+		State:      "available",
+		Strategy:   g.Strategy,
+		Partitions: g.Partitions,
+		Tags:       s.SeenTags(&g.Tags),
 	}
 	if g.Strategy == "spread" {
 		out.Spread = "rack"
@@ -55,7 +60,12 @@ func (a *api) createPlacementGroup(_ context.Context, _ *wire.Call, in *createGr
 		if in.DryRun {
 			return apierror.DryRun()
 		}
-		g := &world.PlacementGroup{Name: in.Name, Strategy: in.Strategy, Partitions: in.Partitions, Tags: launchspec.TagsFor(in.Tags, "placement-group")}
+		g := &world.PlacementGroup{
+			Name:       in.Name,
+			Strategy:   in.Strategy,
+			Partitions: in.Partitions,
+			Tags:       launchspec.TagsFor(in.Tags, "placement-group"),
+		}
 		if err := s.CreateGroup(g); err != nil {
 			return err
 		}
@@ -89,8 +99,20 @@ type placementGroupsOut struct {
 	Groups []placementGroup `xml:"placementGroupSet>item"`
 }
 
-func (a *api) describePlacementGroups(_ context.Context, _ *wire.Call, in *placementGroupsIn) (*placementGroupsOut, error) {
-	if err := checkFilters(in.Filters, true, "group-name", "group-arn", "spread-level", "state", "strategy"); err != nil {
+func (a *api) describePlacementGroups(
+	_ context.Context,
+	_ *wire.Call,
+	in *placementGroupsIn,
+) (*placementGroupsOut, error) {
+	if err := checkFilters(
+		in.Filters,
+		true,
+		"group-name",
+		"group-arn",
+		"spread-level",
+		"state",
+		"strategy",
+	); err != nil {
 		return nil, err
 	}
 	out := &placementGroupsOut{}
@@ -111,9 +133,16 @@ func (a *api) describePlacementGroups(_ context.Context, _ *wire.Call, in *place
 		for _, g := range s.PlacementGroups {
 			x := groupXML(s, g)
 			known := fields{
-				"group-name": one(x.Name), "group-arn": one(x.Arn), "spread-level": one(x.Spread), "state": one(x.State), "strategy": one(x.Strategy),
+				"group-name": one(
+					x.Name,
+				),
+				"group-arn":    one(x.Arn),
+				"spread-level": one(x.Spread),
+				"state":        one(x.State),
+				"strategy":     one(x.Strategy),
 			}
-			named := (len(in.IDs) == 0 || slices.Contains(in.IDs, x.ID)) && (len(in.Names) == 0 || slices.Contains(in.Names, x.Name))
+			named := (len(in.IDs) == 0 || slices.Contains(in.IDs, x.ID)) &&
+				(len(in.Names) == 0 || slices.Contains(in.Names, x.Name))
 			if named && match(in.Filters, known, x.Tags) {
 				out.Groups = append(out.Groups, x)
 			}

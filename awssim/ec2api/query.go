@@ -81,7 +81,10 @@ func checkFilters(filters []filter, tagged bool, names ...string) error {
 			return apierror.Invalid("The filter '%s' has no values", f.Name)
 		}
 		if len(f.Values) > 200 {
-			return apierror.New("FilterLimitExceeded", "The maximum number of filter values specified on a single call is 200")
+			return apierror.New(
+				"FilterLimitExceeded",
+				"The maximum number of filter values specified on a single call is 200",
+			)
 		}
 	}
 	return nil
@@ -124,8 +127,12 @@ type bounds struct{ least, most int }
 // when items come and go between two pages. It is empty on the last page.
 func page[T any](q asked, limit bounds, items []T, key func(T) string) ([]T, string, error) {
 	if q.MaxResults != nil && (*q.MaxResults < limit.least || *q.MaxResults > limit.most) {
-		return nil, "", apierror.Invalid("Value ( %d ) for parameter maxResults is invalid. Expecting a value between %d and %d.",
-			*q.MaxResults, limit.least, limit.most)
+		return nil, "", apierror.Invalid(
+			"Value ( %d ) for parameter maxResults is invalid. Expecting a value between %d and %d.",
+			*q.MaxResults,
+			limit.least,
+			limit.most,
+		)
 	}
 	if q.NextToken != "" {
 		raw, err := base64.RawURLEncoding.DecodeString(q.NextToken)
@@ -133,7 +140,11 @@ func page[T any](q asked, limit bounds, items []T, key func(T) string) ([]T, str
 		if err != nil || !ok {
 			return nil, "", apierror.New("InvalidNextToken", "The token '%s' is invalid", q.NextToken)
 		}
-		start, found := slices.BinarySearchFunc(items, after, func(item T, after string) int { return strings.Compare(key(item), after) })
+		start, found := slices.BinarySearchFunc(
+			items,
+			after,
+			func(item T, after string) int { return strings.Compare(key(item), after) },
+		)
 		if found {
 			start++
 		}

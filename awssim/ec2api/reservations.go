@@ -52,10 +52,24 @@ func platformOf(windows bool) string {
 
 func reservationXML(s *world.State, r *world.CapacityReservation) capacityReservation {
 	out := capacityReservation{
-		ID: r.ID, Arn: s.ARN("ec2", "capacity-reservation/"+r.ID), Owner: s.Account, Type: r.Type.Name, Platform: platformOf(r.Windows),
-		Zone: r.Zone.Name, ZoneID: r.Zone.ID, Tenancy: r.Tenancy(), Total: r.Total, Available: r.Available(), State: r.State(s.Now),
-		Start: stamp(r.Start), EndKind: "unlimited", Criteria: "open", Created: stamp(r.Created), Kind: r.Kind(),
-		Interruptible: r.Interruptible, Tags: s.SeenTags(&r.Tags),
+		ID:            r.ID,
+		Arn:           s.ARN("ec2", "capacity-reservation/"+r.ID),
+		Owner:         s.Account,
+		Type:          r.Type.Name,
+		Platform:      platformOf(r.Windows),
+		Zone:          r.Zone.Name,
+		ZoneID:        r.Zone.ID,
+		Tenancy:       r.Tenancy(),
+		Total:         r.Total,
+		Available:     r.Available(),
+		State:         r.State(s.Now),
+		Start:         stamp(r.Start),
+		EndKind:       "unlimited",
+		Criteria:      "open",
+		Created:       stamp(r.Created),
+		Kind:          r.Kind(),
+		Interruptible: r.Interruptible,
+		Tags:          s.SeenTags(&r.Tags),
 	}
 	if r.Targeted {
 		out.Criteria = "targeted"
@@ -79,9 +93,27 @@ type reservationsOut struct {
 	NextToken    string                `xml:"nextToken,omitempty"`
 }
 
-func (a *api) describeCapacityReservations(_ context.Context, _ *wire.Call, in *reservationsIn) (*reservationsOut, error) {
-	if err := checkFilters(in.Filters, true, "availability-zone", "end-date-type", "instance-match-criteria", "instance-type", "instance-platform",
-		"interruptible", "owner-id", "reservation-type", "start-date", "end-date", "state", "tenancy"); err != nil {
+func (a *api) describeCapacityReservations(
+	_ context.Context,
+	_ *wire.Call,
+	in *reservationsIn,
+) (*reservationsOut, error) {
+	if err := checkFilters(
+		in.Filters,
+		true,
+		"availability-zone",
+		"end-date-type",
+		"instance-match-criteria",
+		"instance-type",
+		"instance-platform",
+		"interruptible",
+		"owner-id",
+		"reservation-type",
+		"start-date",
+		"end-date",
+		"state",
+		"tenancy",
+	); err != nil {
 		return nil, err
 	}
 	out := &reservationsOut{}
@@ -103,7 +135,12 @@ func (a *api) describeCapacityReservations(_ context.Context, _ *wire.Call, in *
 		}
 		slices.SortFunc(kept, func(a, b capacityReservation) int { return cmp.Compare(a.ID, b.ID) })
 		var err error
-		out.Reservations, out.NextToken, err = page(in.asked, bounds{1, 1000}, kept, func(x capacityReservation) string { return x.ID })
+		out.Reservations, out.NextToken, err = page(
+			in.asked,
+			bounds{1, 1000},
+			kept,
+			func(x capacityReservation) string { return x.ID },
+		)
 		return err
 	})
 	return out, err
@@ -111,9 +148,22 @@ func (a *api) describeCapacityReservations(_ context.Context, _ *wire.Call, in *
 
 func (x capacityReservation) fields() fields {
 	return fields{
-		"availability-zone": one(x.Zone), "end-date-type": one(x.EndKind), "instance-match-criteria": one(x.Criteria),
-		"instance-type": one(x.Type), "instance-platform": one(x.Platform), "interruptible": yesNo(x.Interruptible), "owner-id": one(x.Owner),
-		"reservation-type": one(x.Kind), "start-date": one(x.Start), "end-date": one(x.End), "state": one(x.State), "tenancy": one(x.Tenancy),
+		"availability-zone":       one(x.Zone),
+		"end-date-type":           one(x.EndKind),
+		"instance-match-criteria": one(x.Criteria),
+		"instance-type": one(
+			x.Type,
+		),
+		"instance-platform": one(x.Platform),
+		"interruptible":     yesNo(x.Interruptible),
+		"owner-id":          one(x.Owner),
+		"reservation-type": one(
+			x.Kind,
+		),
+		"start-date": one(x.Start),
+		"end-date":   one(x.End),
+		"state":      one(x.State),
+		"tenancy":    one(x.Tenancy),
 	}
 }
 
@@ -137,12 +187,19 @@ type reservationOut struct {
 	Reservation capacityReservation `xml:"capacityReservation"`
 }
 
-func (a *api) createCapacityReservation(_ context.Context, c *wire.Call, in *createReservationIn) (*reservationOut, error) {
+func (a *api) createCapacityReservation(
+	_ context.Context,
+	c *wire.Call,
+	in *createReservationIn,
+) (*reservationOut, error) {
 	switch {
 	case in.Criteria != "" && in.Criteria != "open" && in.Criteria != "targeted":
 		return nil, apierror.Invalid("Invalid value '%s' for InstanceMatchCriteria.", in.Criteria)
 	case (in.EndKind == "limited") == in.End.IsZero():
-		return nil, apierror.New("InvalidParameterCombination", "EndDate goes with the EndDateType limited, and only with it.")
+		return nil, apierror.New(
+			"InvalidParameterCombination",
+			"EndDate goes with the EndDateType limited, and only with it.",
+		)
 	case in.Tenancy != "" && in.Tenancy != world.SharedTenancy && in.Tenancy != world.DedicatedTenancy:
 		return nil, apierror.Invalid("Invalid value '%s' for Tenancy.", in.Tenancy)
 	case in.Platform != "Linux/UNIX" && in.Platform != "Windows":
@@ -158,7 +215,10 @@ func (a *api) createCapacityReservation(_ context.Context, c *wire.Call, in *cre
 			return apierror.DryRun()
 		}
 		r.Windows, r.Targeted, r.Total, r.End = in.Platform == "Windows", in.Criteria == "targeted", in.Count, in.End
-		r.Dedicated, r.Tags = in.Tenancy == world.DedicatedTenancy, launchspec.TagsFor(in.Tags, "capacity-reservation")
+		r.Dedicated, r.Tags = in.Tenancy == world.DedicatedTenancy, launchspec.TagsFor(
+			in.Tags,
+			"capacity-reservation",
+		)
 		out, err = world.Once(s, c.Action, in.ClientToken, c.Fingerprint(), func() (*reservationOut, error) {
 			if err := s.Reserve(r); err != nil {
 				return nil, err
@@ -215,7 +275,11 @@ type splitReservationOut struct {
 }
 
 // createInterruptible splits an interruptible reservation off a targeted one.
-func (a *api) createInterruptible(_ context.Context, c *wire.Call, in *splitReservationIn) (*splitReservationOut, error) {
+func (a *api) createInterruptible(
+	_ context.Context,
+	c *wire.Call,
+	in *splitReservationIn,
+) (*splitReservationOut, error) {
 	var out *splitReservationOut
 	err := a.world.Do(func(s *world.State) error {
 		source, err := s.Reservation(in.ID)
@@ -223,16 +287,31 @@ func (a *api) createInterruptible(_ context.Context, c *wire.Call, in *splitRese
 		case err != nil:
 			return err
 		case !source.Targeted || source.Interruptible || source.Block:
-			return apierror.New("InvalidParameterCombination", "The source must be a targeted capacity reservation of the default kind.")
+			return apierror.New(
+				"InvalidParameterCombination",
+				"The source must be a targeted capacity reservation of the default kind.",
+			)
 		case in.Count < 1 || in.Count > source.Available():
-			return apierror.Invalid("InstanceCount must be from 1 to the %d that are available, got %d.", source.Available(), in.Count)
+			return apierror.Invalid(
+				"InstanceCount must be from 1 to the %d that are available, got %d.",
+				source.Available(),
+				in.Count,
+			)
 		case in.DryRun:
 			return apierror.DryRun()
 		}
 		out, err = world.Once(s, c.Action, in.ClientToken, c.Fingerprint(), func() (*splitReservationOut, error) {
 			part := &world.CapacityReservation{
-				Type: source.Type, Zone: source.Zone, Windows: source.Windows, Targeted: true, Interruptible: true, Source: source.ID, Dedicated: source.Dedicated,
-				Total: in.Count, End: source.End, Tags: launchspec.TagsFor(in.Tags, "capacity-reservation"),
+				Type:          source.Type,
+				Zone:          source.Zone,
+				Windows:       source.Windows,
+				Targeted:      true,
+				Interruptible: true,
+				Source:        source.ID,
+				Dedicated:     source.Dedicated,
+				Total:         in.Count,
+				End:           source.End,
+				Tags:          launchspec.TagsFor(in.Tags, "capacity-reservation"),
 			}
 			if err := s.Reserve(part); err != nil {
 				return nil, err

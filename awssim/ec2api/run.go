@@ -24,7 +24,11 @@ type runInstancesIn struct {
 
 func (a *api) runInstances(_ context.Context, c *wire.Call, in *runInstancesIn) (*reservation, error) {
 	if in.MinCount < 1 || in.MaxCount < in.MinCount {
-		return nil, apierror.Invalid("MinCount (%d) must be at least 1 and not above MaxCount (%d).", in.MinCount, in.MaxCount)
+		return nil, apierror.Invalid(
+			"MinCount (%d) must be at least 1 and not above MaxCount (%d).",
+			in.MinCount,
+			in.MaxCount,
+		)
 	}
 	if err := world.CheckTags(in.TagSpecifications); err != nil {
 		return nil, err
@@ -44,7 +48,9 @@ func (a *api) runInstances(_ context.Context, c *wire.Call, in *runInstancesIn) 
 		}
 		out, err = world.Once(s, c.Action, in.ClientToken, c.Fingerprint(), func() (*reservation, error) {
 			if c.Fault == fault.NoCapacity {
-				return nil, world.OutOfCapacity(world.Pool{Type: data.InstanceType, Zone: zone, Capacity: world.OnDemand})
+				return nil, world.OutOfCapacity(
+					world.Pool{Type: data.InstanceType, Zone: zone, Capacity: world.OnDemand},
+				)
 			}
 			most := in.MaxCount
 			if c.Fault == fault.Partial {

@@ -53,10 +53,27 @@ type describeStatusOut struct {
 }
 
 // describeInstanceStatus reports machines as well unless they were made ill.
-func (a *api) describeInstanceStatus(_ context.Context, _ *wire.Call, in *describeStatusIn) (*describeStatusOut, error) {
-	if err := checkFilters(in.Filters, false, "availability-zone", "instance-state-code", "instance-state-name",
-		"instance-status.status", "instance-status.reachability", "system-status.status", "system-status.reachability",
-		"event.code", "event.description", "event.instance-event-id", "event.not-after", "event.not-before"); err != nil {
+func (a *api) describeInstanceStatus(
+	_ context.Context,
+	_ *wire.Call,
+	in *describeStatusIn,
+) (*describeStatusOut, error) {
+	if err := checkFilters(
+		in.Filters,
+		false,
+		"availability-zone",
+		"instance-state-code",
+		"instance-state-name",
+		"instance-status.status",
+		"instance-status.reachability",
+		"system-status.status",
+		"system-status.reachability",
+		"event.code",
+		"event.description",
+		"event.instance-event-id",
+		"event.not-after",
+		"event.not-before",
+	); err != nil {
 		return nil, err
 	}
 	out := &describeStatusOut{}
@@ -118,15 +135,26 @@ func statusXML(s *world.State, in *world.Instance) instanceStatus {
 	if ill == nil {
 		ill = &world.Ailment{}
 	}
-	out.System, out.Instance = checkXML(ill.SystemSince), checkXML(ill.InstanceSince)
+	young := s.Now.Before(in.ReadyAt.Add(firstChecks))
+	out.System, out.Instance = checkXML(ill.SystemSince, young), checkXML(ill.InstanceSince, young)
 	for _, e := range ill.Events {
-		out.Events = append(out.Events, statusEvent{e.ID, e.Code, e.Description, stamp(e.NotBefore), stamp(e.NotAfter)})
+		out.Events = append(
+			out.Events,
+			statusEvent{e.ID, e.Code, e.Description, stamp(e.NotBefore), stamp(e.NotAfter)},
+		)
 	}
 	return out
 }
 
-// checkXML is a status check that fails since a time; zero is that it passes.
-func checkXML(since time.Time) status {
+// firstChecks is how long after its start an instance's checks are not over yet: EC2 takes minutes.
+const firstChecks = 2 * time.Minute
+
+// checkXML is a status check that fails since a time; zero is that it passes,
+// or has not been made while the instance is young.
+func checkXML(since time.Time, young bool) status {
+	if since.IsZero() && young {
+		return status{"initializing", []statusDetail{{"reachability", "initializing", ""}}}
+	}
 	if since.IsZero() {
 		return status{"ok", []statusDetail{{"reachability", "passed", ""}}}
 	}

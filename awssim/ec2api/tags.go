@@ -102,7 +102,12 @@ func (a *api) describeTags(_ context.Context, _ *wire.Call, in *asked) (*describ
 	err := a.world.Do(func(s *world.State) error {
 		for _, t := range s.AllTagged() {
 			for _, tag := range s.SeenTags(t.Tags) {
-				known := fields{"key": one(tag.Key), "value": one(tag.Value), "resource-id": one(t.ID), "resource-type": one(t.Kind)}
+				known := fields{
+					"key":           one(tag.Key),
+					"value":         one(tag.Value),
+					"resource-id":   one(t.ID),
+					"resource-type": one(t.Kind),
+				}
 				if match(in.Filters, known, nil) {
 					all = append(all, tagDescription{t.ID, t.Kind, tag.Key, tag.Value})
 				}

@@ -40,7 +40,11 @@ type createLaunchTemplateIn struct {
 	Tags        []launchspec.TagSpecification `query:"TagSpecification"`
 }
 
-func (a *api) createLaunchTemplate(_ context.Context, c *wire.Call, in *createLaunchTemplateIn) (*templateOut, error) {
+func (a *api) createLaunchTemplate(
+	_ context.Context,
+	c *wire.Call,
+	in *createLaunchTemplateIn,
+) (*templateOut, error) {
 	switch {
 	case in.Name == "":
 		return nil, apierror.Missing("LaunchTemplateName")
@@ -56,7 +60,12 @@ func (a *api) createLaunchTemplate(_ context.Context, c *wire.Call, in *createLa
 			return apierror.DryRun()
 		}
 		out, err = world.Once(s, c.Action, in.ClientToken, c.Fingerprint(), func() (*templateOut, error) {
-			t, err := s.CreateTemplate(in.Name, in.Description, in.Data, launchspec.TagsFor(in.Tags, "launch-template"))
+			t, err := s.CreateTemplate(
+				in.Name,
+				in.Description,
+				in.Data,
+				launchspec.TagsFor(in.Tags, "launch-template"),
+			)
 			if err != nil {
 				return nil, err
 			}
@@ -65,6 +74,34 @@ func (a *api) createLaunchTemplate(_ context.Context, c *wire.Call, in *createLa
 		return err
 	})
 	return out, err
+}
+
+type modifyTemplateIn struct {
+	DryRun      bool
+	ClientToken string
+	ID          string `query:"LaunchTemplateId"`
+	Name        string `query:"LaunchTemplateName"`
+	Default     string `query:"SetDefaultVersion"`
+}
+
+func (a *api) modifyLaunchTemplate(_ context.Context, _ *wire.Call, in *modifyTemplateIn) (*templateOut, error) {
+	out := &templateOut{}
+	return out, a.world.Do(func(s *world.State) error {
+		t, err := s.Template(in.ID, in.Name)
+		if err != nil {
+			return err
+		}
+		v, err := t.Version(in.Default)
+		if err != nil {
+			return err
+		}
+		if in.DryRun {
+			return apierror.DryRun()
+		}
+		t.Default = v.Number
+		out.Template = templateXML(s, t)
+		return nil
+	})
 }
 
 type version struct {
@@ -80,7 +117,16 @@ type version struct {
 
 func versionXML(v *world.TemplateVersion) version {
 	t := v.Template
-	return version{v.CreatedBy, stamp(v.Created), v.Number == t.Default, v.Data, t.ID, t.Name, v.Description, v.Number}
+	return version{
+		v.CreatedBy,
+		stamp(v.Created),
+		v.Number == t.Default,
+		v.Data,
+		t.ID,
+		t.Name,
+		v.Description,
+		v.Number,
+	}
 }
 
 type createVersionIn struct {
@@ -96,7 +142,11 @@ type createVersionOut struct {
 	Version version `xml:"launchTemplateVersion"`
 }
 
-func (a *api) createLaunchTemplateVersion(_ context.Context, c *wire.Call, in *createVersionIn) (*createVersionOut, error) {
+func (a *api) createLaunchTemplateVersion(
+	_ context.Context,
+	c *wire.Call,
+	in *createVersionIn,
+) (*createVersionOut, error) {
 	if in.Data == nil {
 		return nil, apierror.Missing("LaunchTemplateData")
 	}
@@ -127,7 +177,11 @@ type deleteLaunchTemplateIn struct {
 	Name   string `query:"LaunchTemplateName"`
 }
 
-func (a *api) deleteLaunchTemplate(_ context.Context, _ *wire.Call, in *deleteLaunchTemplateIn) (*templateOut, error) {
+func (a *api) deleteLaunchTemplate(
+	_ context.Context,
+	_ *wire.Call,
+	in *deleteLaunchTemplateIn,
+) (*templateOut, error) {
 	out := &templateOut{}
 	err := a.world.Do(func(s *world.State) error {
 		t, err := s.Template(in.ID, in.Name)
@@ -155,7 +209,11 @@ type describeLaunchTemplatesOut struct {
 	NextToken string     `xml:"nextToken,omitempty"`
 }
 
-func (a *api) describeLaunchTemplates(_ context.Context, _ *wire.Call, in *describeLaunchTemplatesIn) (*describeLaunchTemplatesOut, error) {
+func (a *api) describeLaunchTemplates(
+	_ context.Context,
+	_ *wire.Call,
+	in *describeLaunchTemplatesIn,
+) (*describeLaunchTemplatesOut, error) {
 	if err := checkFilters(in.Filters, true, "create-time", "launch-template-name"); err != nil {
 		return nil, err
 	}
@@ -170,7 +228,11 @@ func (a *api) describeLaunchTemplates(_ context.Context, _ *wire.Call, in *descr
 		}
 		var kept []*world.Template
 		for _, t := range found {
-			if match(in.Filters, fields{"create-time": one(stamp(t.Created)), "launch-template-name": one(t.Name)}, s.SeenTags(&t.Tags)) {
+			if match(
+				in.Filters,
+				fields{"create-time": one(stamp(t.Created)), "launch-template-name": one(t.Name)},
+				s.SeenTags(&t.Tags),
+			) {
 				kept = append(kept, t)
 			}
 		}
@@ -221,7 +283,11 @@ type describeVersionsOut struct {
 	NextToken string    `xml:"nextToken,omitempty"`
 }
 
-func (a *api) describeLaunchTemplateVersions(_ context.Context, _ *wire.Call, in *describeVersionsIn) (*describeVersionsOut, error) {
+func (a *api) describeLaunchTemplateVersions(
+	_ context.Context,
+	_ *wire.Call,
+	in *describeVersionsIn,
+) (*describeVersionsOut, error) {
 	if err := checkFilters(in.Filters, false, "image-id", "instance-type", "is-default-version"); err != nil {
 		return nil, err
 	}
@@ -256,7 +322,12 @@ func (a *api) describeLaunchTemplateVersions(_ context.Context, _ *wire.Call, in
 		if in.DryRun {
 			return apierror.DryRun()
 		}
-		kept, out.NextToken, err = page(in.asked, bounds{1, 200}, kept, func(v *world.TemplateVersion) string { return fmt.Sprintf("%08d", v.Number) })
+		kept, out.NextToken, err = page(
+			in.asked,
+			bounds{1, 200},
+			kept,
+			func(v *world.TemplateVersion) string { return fmt.Sprintf("%08d", v.Number) },
+		)
 		for _, v := range kept {
 			out.Versions = append(out.Versions, versionXML(v))
 		}

@@ -227,7 +227,12 @@ func ebsXML(t *catalog.Type) ebs {
 	}
 	if t.EBS.MaxMbps > 0 {
 		out.Optimized = "default"
-		out.Bandwidth = &ebsOptimized{t.EBS.BaselineMbps, float64(t.EBS.BaselineMbps) / 8, t.EBS.MaxMbps, float64(t.EBS.MaxMbps) / 8}
+		out.Bandwidth = &ebsOptimized{
+			t.EBS.BaselineMbps,
+			float64(t.EBS.BaselineMbps) / 8,
+			t.EBS.MaxMbps,
+			float64(t.EBS.MaxMbps) / 8,
+		}
 	}
 	return out
 }
@@ -235,8 +240,19 @@ func ebsXML(t *catalog.Type) ebs {
 func networkXML(t *catalog.Type) network {
 	n := t.Network
 	out := network{
-		Performance: performance(n.BurstMbps, n.BaselineMbps < n.BurstMbps), MaxENIs: n.ENIs, MaxCards: len(n.CardENIs), DefaultCard: n.DefaultCard,
-		IPv4: n.IPsPerENI, IPv6: n.IPsPerENI, IPv6Support: true, ENA: "unsupported", EFA: n.EFAs > 0, Encryption: n.EncryptsInTransit,
+		Performance: performance(
+			n.BurstMbps,
+			n.BaselineMbps < n.BurstMbps,
+		),
+		MaxENIs:     n.ENIs,
+		MaxCards:    len(n.CardENIs),
+		DefaultCard: n.DefaultCard,
+		IPv4:        n.IPsPerENI,
+		IPv6:        n.IPsPerENI,
+		IPv6Support: true,
+		ENA:         "unsupported",
+		EFA:         n.EFAs > 0,
+		Encryption:  n.EncryptsInTransit,
 	}
 	if t.Hyper == "nitro" || t.Bare {
 		out.ENA = "required"
@@ -265,19 +281,46 @@ type describeTypesOut struct {
 }
 
 var typeFilters = []string{
-	"bare-metal", "burstable-performance-supported", "current-generation", "hypervisor", "instance-storage-supported", "instance-type",
-	"memory-info.size-in-mib", "processor-info.supported-architecture", "supported-usage-class", "supported-virtualization-type",
-	"vcpu-info.default-vcpus", "supported-root-device-type", "network-info.efa-supported", "network-info.encryption-in-transit-supported",
+	"bare-metal",
+	"burstable-performance-supported",
+	"current-generation",
+	"hypervisor",
+	"instance-storage-supported",
+	"instance-type",
+	"memory-info.size-in-mib",
+	"processor-info.supported-architecture",
+	"supported-usage-class",
+	"supported-virtualization-type",
+	"vcpu-info.default-vcpus",
+	"supported-root-device-type",
+	"network-info.efa-supported",
+	"network-info.encryption-in-transit-supported",
 }
 
 func typeFields(t instanceType) fields {
 	return fields{
-		"bare-metal": yesNo(t.Bare), "burstable-performance-supported": yesNo(t.Burstable), "current-generation": yesNo(t.Current),
-		"hypervisor": one(t.Hypervisor), "instance-storage-supported": yesNo(t.HasStorage), "instance-type": one(t.Name),
-		"memory-info.size-in-mib": number(t.Memory.MiB), "processor-info.supported-architecture": many(t.Processor.Arch),
-		"supported-usage-class": many(t.UsageClasses), "supported-virtualization-type": many(t.Virtual),
-		"vcpu-info.default-vcpus": number(t.VCPU.VCPUs), "supported-root-device-type": many(t.RootDevices),
-		"network-info.efa-supported": yesNo(t.Network.EFA), "network-info.encryption-in-transit-supported": yesNo(t.Network.Encryption),
+		"bare-metal": yesNo(
+			t.Bare,
+		),
+		"burstable-performance-supported": yesNo(t.Burstable),
+		"current-generation":              yesNo(t.Current),
+		"hypervisor": one(
+			t.Hypervisor,
+		),
+		"instance-storage-supported": yesNo(t.HasStorage),
+		"instance-type":              one(t.Name),
+		"memory-info.size-in-mib": number(
+			t.Memory.MiB,
+		),
+		"processor-info.supported-architecture": many(t.Processor.Arch),
+		"supported-usage-class":                 many(t.UsageClasses),
+		"supported-virtualization-type":         many(t.Virtual),
+		"vcpu-info.default-vcpus":               number(t.VCPU.VCPUs),
+		"supported-root-device-type":            many(t.RootDevices),
+		"network-info.efa-supported": yesNo(
+			t.Network.EFA,
+		),
+		"network-info.encryption-in-transit-supported": yesNo(t.Network.Encryption),
 	}
 }
 
@@ -286,7 +329,10 @@ func (a *api) describeInstanceTypes(_ context.Context, _ *wire.Call, in *describ
 		return nil, err
 	}
 	if len(in.Types) > 0 && in.MaxResults != nil {
-		return nil, apierror.New("InvalidParameterCombination", "The parameter instanceTypes cannot be used with the parameter maxResults")
+		return nil, apierror.New(
+			"InvalidParameterCombination",
+			"The parameter instanceTypes cannot be used with the parameter maxResults",
+		)
 	}
 	var region string
 	if err := a.world.Do(func(s *world.State) error { region = s.Region.Name; return nil }); err != nil {
@@ -295,7 +341,11 @@ func (a *api) describeInstanceTypes(_ context.Context, _ *wire.Call, in *describ
 	offered := catalog.Offered(region)
 	for _, name := range in.Types {
 		if !slices.ContainsFunc(offered, func(t *catalog.Type) bool { return t.Name == name }) {
-			return nil, apierror.New("InvalidInstanceType", "The following supplied instance types do not exist: [%s]", name)
+			return nil, apierror.New(
+				"InvalidInstanceType",
+				"The following supplied instance types do not exist: [%s]",
+				name,
+			)
 		}
 	}
 	if in.DryRun {

@@ -67,8 +67,12 @@ var unavailable = []string{"ServiceUnavailable", "Unavailable", "ServerUnavailab
 // adds an account for machines, which differs each time.
 func denied(service, action string) string {
 	permission := service + ":" + strings.TrimSuffix(action, "Batch")
-	text := fmt.Sprintf("User: arn:aws:sts::111122223333:assumed-role/KarpenterControllerRole/simulated is not authorized to perform: %s "+
-		"on resource: * because no identity-based policy allows the %s action", permission, permission)
+	text := fmt.Sprintf(
+		"User: arn:aws:sts::111122223333:assumed-role/KarpenterControllerRole/simulated is not authorized to perform: %s "+
+			"on resource: * because no identity-based policy allows the %s action",
+		permission,
+		permission,
+	)
 	if service != "ec2" {
 		return text
 	}
@@ -82,7 +86,10 @@ func (r Rule) Refusal(service, action string) *apierror.Error {
 	if table == nil {
 		return nil
 	}
-	w := table[service]
+	w, known := table[service]
+	if !known {
+		w = table["ssm"] // as most services that speak JSON say it
+	}
 	for _, code := range unavailable {
 		if r.Code == code {
 			w.status, w.message = http.StatusServiceUnavailable, "The request has failed due to a temporary failure of the server."

@@ -39,7 +39,8 @@ const (
 )
 
 // Troubles of machines, which strike the "call" machine:boot. Its parameters
-// are InstanceId, InstanceType, Zone, CapacityType and Node.
+// are InstanceId, InstanceType, Zone, CapacityType, Node, and Reboot: true on a
+// machine that has booted before.
 const (
 	// BootFailure: the machine runs and never joins the cluster.
 	BootFailure Kind = "boot-failure"
@@ -47,14 +48,19 @@ const (
 	SlowBoot Kind = "slow-boot"
 	// LostHeartbeat: it joins, and falls silent after Hold.
 	LostHeartbeat Kind = "lost-heartbeat"
+	// OtherRoom: it joins, and its node's allocatable, and with Capacity its
+	// capacity too, is what Room says.
+	OtherRoom Kind = "other-room"
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return append([]Kind{Throttle, ServerError, Timeout, Reset, Malformed, AccessDenied, NoCapacity, Partial, Lost}, ofMachines...)
+	return append(
+		[]Kind{Throttle, ServerError, Timeout, Reset, Malformed, AccessDenied, NoCapacity, Partial, Lost},
+		ofMachines...)
 }
 
-var ofMachines = []Kind{BootFailure, SlowBoot, LostHeartbeat}
+var ofMachines = []Kind{BootFailure, SlowBoot, LostHeartbeat, OtherRoom}
 
 // Machine is the service, and Boot the action, that machines' troubles strike.
 const (
@@ -96,6 +102,10 @@ type Rule struct {
 	// not at all for Lost. For SlowBoot and LostHeartbeat it is a stretch of
 	// the account's time.
 	Hold Duration `json:"hold,omitempty"`
+	// Room is what OtherRoom makes of a node's allocatable, and with Capacity of
+	// its capacity too.
+	Room     Room `json:"room,omitempty"`
+	Capacity bool `json:"capacity,omitempty"`
 
 	// Seen is how many calls matched so far, Hits how many went wrong. Both are
 	// the Set's to write.
@@ -125,10 +135,24 @@ var launches = []string{"ec2:CreateFleet", "ec2:RunInstances"}
 // divisible are the calls that can be done by half: launches, changes of many
 // resources at once, and lists.
 var divisible = append([]string{
-	"ec2:TerminateInstances", "ec2:CreateTags", "ec2:DeleteTags", "ec2:DescribeInstances", "ec2:DescribeInstanceStatus",
-	"ec2:DescribeInstanceTypes", "ec2:DescribeInstanceTypeOfferings", "ec2:DescribeSpotPriceHistory", "ec2:DescribeSubnets",
-	"ec2:DescribeSecurityGroups", "ec2:DescribeImages", "ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions",
-	"ec2:DescribeCapacityReservations", "ec2:DescribeTags", "iam:ListInstanceProfiles", "pricing:GetProducts", "sqs:DeleteMessageBatch",
+	"ec2:TerminateInstances",
+	"ec2:CreateTags",
+	"ec2:DeleteTags",
+	"ec2:DescribeInstances",
+	"ec2:DescribeInstanceStatus",
+	"ec2:DescribeInstanceTypes",
+	"ec2:DescribeInstanceTypeOfferings",
+	"ec2:DescribeSpotPriceHistory",
+	"ec2:DescribeSubnets",
+	"ec2:DescribeSecurityGroups",
+	"ec2:DescribeImages",
+	"ec2:DescribeLaunchTemplates",
+	"ec2:DescribeLaunchTemplateVersions",
+	"ec2:DescribeCapacityReservations",
+	"ec2:DescribeTags",
+	"iam:ListInstanceProfiles",
+	"pricing:GetProducts",
+	"sqs:DeleteMessageBatch",
 }, launches...)
 
 // Applies says whether a kind of trouble can befall an action. Most can befall
@@ -167,13 +191,27 @@ func (r *Rule) Validate() error {
 	if r.Rate < 0 || r.Rate > 1 {
 		errs = append(errs, fmt.Errorf("rate is %v, want more than 0 and at most 1", r.Rate))
 	}
-	if silent := []Kind{Timeout, Lost, SlowBoot, LostHeartbeat}; r.Hold < 0 || r.Hold > 0 && !slices.Contains(silent, r.Kind) {
-		errs = append(errs, fmt.Errorf("hold is %s, want it positive, and only with one of %v", time.Duration(r.Hold), silent))
+	if silent := []Kind{
+		Timeout,
+		Lost,
+		SlowBoot,
+		LostHeartbeat,
+	}; r.Hold < 0 ||
+		r.Hold > 0 && !slices.Contains(silent, r.Kind) {
+		errs = append(
+			errs,
+			fmt.Errorf("hold is %s, want it positive, and only with one of %v", time.Duration(r.Hold), silent),
+		)
 	}
+	if has := len(r.Room) > 0; has != (r.Kind == OtherRoom) || r.Capacity && !has {
+		errs = append(errs, fmt.Errorf("%s needs room, and room and capacity are for nothing else", OtherRoom))
+	}
+	errs = append(errs, r.Room.validate())
 	if r.Code+r.Message != "" && !slices.Contains([]Kind{Throttle, ServerError, AccessDenied}, r.Kind) {
 		errs = append(errs, fmt.Errorf("code and message are for %s, %s and %s", Throttle, ServerError, AccessDenied))
 	}
-	if r.Action != "" && !strings.ContainsAny(r.Action+r.Service, "*?") && !Applies(r.Kind, cmp.Or(r.Service, r.home()), r.Action) {
+	if r.Action != "" && !strings.ContainsAny(r.Action+r.Service, "*?") &&
+		!Applies(r.Kind, cmp.Or(r.Service, r.home()), r.Action) {
 		errs = append(errs, fmt.Errorf("%s can not befall %s", r.Kind, r.Action))
 	}
 	return errors.Join(errs...)

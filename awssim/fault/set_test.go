@@ -26,7 +26,16 @@ func add(t *testing.T, s *fault.Set, r fault.Rule) {
 
 func TestRuleMatches(t *testing.T) {
 	t.Parallel()
-	fleet := call("ec2", "CreateFleet", "Type", "instant", "LaunchTemplateConfigs.1.Overrides.2.InstanceType", "m5.large", "Role", "a/b")
+	fleet := call(
+		"ec2",
+		"CreateFleet",
+		"Type",
+		"instant",
+		"LaunchTemplateConfigs.1.Overrides.2.InstanceType",
+		"m5.large",
+		"Role",
+		"a/b",
+	)
 	cases := map[string]struct {
 		rule fault.Rule
 		want bool
@@ -40,7 +49,10 @@ func TestRuleMatches(t *testing.T) {
 		"NotThePrefix":     {fault.Rule{Action: "Create"}, false},
 		"Parameter":        {fault.Rule{Params: map[string]string{"*.InstanceType": "m5.*"}}, true},
 		"ThroughASlash":    {fault.Rule{Params: map[string]string{"Role": "*b"}}, true},
-		"AllParameters":    {fault.Rule{Params: map[string]string{"*.InstanceType": "m5.*", "Type": "request"}}, false},
+		"AllParameters": {
+			fault.Rule{Params: map[string]string{"*.InstanceType": "m5.*", "Type": "request"}},
+			false,
+		},
 	}
 	for name, tc := range cases {
 		s := fault.NewSet(1)
@@ -111,6 +123,11 @@ func TestBadRulesSayWhatToDo(t *testing.T) {
 		"at most 1":                             {Kind: fault.Reset, Rate: 2},
 		"only with one of":                      {Kind: fault.Reset, Hold: 5},
 		"code and message are for":              {Kind: fault.Reset, Code: "X"},
+		"other-room needs room":                 {Kind: fault.OtherRoom},
+		"room and capacity are for nothing":     {Kind: fault.SlowBoot, Room: fault.Room{"cpu": "1"}},
+		`room for cpu is "half"`:                {Kind: fault.OtherRoom, Room: fault.Room{"cpu": "half", "memory": "50%"}},
+		`room for cpu is "-1"`:                  {Kind: fault.OtherRoom, Room: fault.Room{"cpu": "-1"}},
+		`room for cpu is "NaN%"`:                {Kind: fault.OtherRoom, Room: fault.Room{"cpu": "NaN%"}},
 		"no-capacity can not befall CreateTags": {Kind: fault.NoCapacity, Action: "CreateTags"},
 	} {
 		if _, err := fault.NewSet(1).Add(rule); err == nil || !strings.Contains(err.Error(), want) {

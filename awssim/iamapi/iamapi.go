@@ -1,11 +1,11 @@
-// Package iamapi answers the part of the IAM API about instance profiles from
-// a world. Roles exist but are not made here.
+// Package iamapi answers the part of the IAM API about roles, policies,
+// instance profiles and identity providers from a world. What policies say is
+// kept and never enforced.
 package iamapi
 
 import (
 	"context"
 	"encoding/base64"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,20 +19,70 @@ import (
 
 type api struct{ world *world.World }
 
-// New returns IAM's actions.
-func New(w *world.World) wire.Service {
+// roles has the actions on roles, policies those on managed policies and
+// identity providers.
+type (
+	roles    struct{ *api }
+	policies struct{ *api }
+)
+
+// New makes IAM.
+func New(w *world.World) wire.API {
 	a := &api{w}
-	return wire.Service{
-		"CreateInstanceProfile":         wire.Handle(a.create),
-		"GetInstanceProfile":            wire.Handle(a.get),
-		"DeleteInstanceProfile":         wire.Handle(a.delete),
-		"ListInstanceProfiles":          wire.Handle(a.list),
-		"AddRoleToInstanceProfile":      wire.Handle(a.addRole),
-		"RemoveRoleFromInstanceProfile": wire.Handle(a.removeRole),
-		"TagInstanceProfile":            wire.Handle(a.tag),
-		"UntagInstanceProfile":          wire.Handle(a.untag),
-		"ListInstanceProfileTags":       wire.Handle(a.listTags),
-		"GetRole":                       wire.Handle(a.getRole),
+	r, p := roles{a}, policies{a}
+	return wire.API{
+		Name:      wire.IAM,
+		Version:   "2010-05-08",
+		Namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
+		Actions: wire.Service{
+			"CreateInstanceProfile":         wire.Handle(a.create),
+			"GetInstanceProfile":            wire.Handle(a.get),
+			"DeleteInstanceProfile":         wire.Handle(a.delete),
+			"ListInstanceProfiles":          wire.Handle(a.list),
+			"AddRoleToInstanceProfile":      wire.Handle(a.addRole),
+			"RemoveRoleFromInstanceProfile": wire.Handle(a.removeRole),
+			"TagInstanceProfile":            wire.Handle(a.tag),
+			"UntagInstanceProfile":          wire.Handle(a.untag),
+			"ListInstanceProfileTags":       wire.Handle(a.listTags),
+
+			"CreateRole":                         wire.Handle(r.createRole),
+			"GetRole":                            wire.Handle(r.getRole),
+			"UpdateRole":                         wire.Handle(r.updateRole),
+			"DeleteRole":                         wire.Handle(r.deleteRole),
+			"ListRoles":                          wire.Handle(r.listRoles),
+			"UpdateAssumeRolePolicy":             wire.Handle(r.updateTrust),
+			"TagRole":                            wire.Handle(r.tagRole),
+			"UntagRole":                          wire.Handle(r.untagRole),
+			"ListRoleTags":                       wire.Handle(r.listRoleTags),
+			"AttachRolePolicy":                   wire.Handle(r.attachPolicy),
+			"DetachRolePolicy":                   wire.Handle(r.detachPolicy),
+			"ListAttachedRolePolicies":           wire.Handle(r.listAttached),
+			"PutRolePolicy":                      wire.Handle(r.putInline),
+			"GetRolePolicy":                      wire.Handle(r.getInline),
+			"DeleteRolePolicy":                   wire.Handle(r.deleteInline),
+			"ListRolePolicies":                   wire.Handle(r.listInline),
+			"ListInstanceProfilesForRole":        wire.Handle(r.profilesOfRole),
+			"CreateServiceLinkedRole":            wire.Handle(r.createServiceRole),
+			"DeleteServiceLinkedRole":            wire.Handle(r.deleteServiceRole),
+			"GetServiceLinkedRoleDeletionStatus": wire.Handle(r.serviceRoleDeletion),
+
+			"CreatePolicy":          wire.Handle(p.createPolicy),
+			"GetPolicy":             wire.Handle(p.getPolicy),
+			"DeletePolicy":          wire.Handle(p.deletePolicy),
+			"ListPolicies":          wire.Handle(p.listPolicies),
+			"CreatePolicyVersion":   wire.Handle(p.createPolicyVersion),
+			"GetPolicyVersion":      wire.Handle(p.getPolicyVersion),
+			"ListPolicyVersions":    wire.Handle(p.listPolicyVersions),
+			"ListEntitiesForPolicy": wire.Handle(p.entitiesOfPolicy),
+
+			"CreateOpenIDConnectProvider": wire.Handle(p.createProvider),
+			"GetOpenIDConnectProvider":    wire.Handle(p.getProvider),
+			"ListOpenIDConnectProviders":  wire.Handle(p.listProviders),
+			"DeleteOpenIDConnectProvider": wire.Handle(p.deleteProvider),
+
+			"GetUser":            wire.Handle(r.getUser),
+			"ListAccountAliases": wire.Handle(r.listAliases),
+		},
 	}
 }
 
@@ -55,22 +105,6 @@ func toTags(tags []launchspec.Tag) []tag {
 	return out
 }
 
-type role struct {
-	Path       string
-	RoleName   string
-	RoleID     string `xml:"RoleId"`
-	Arn        string
-	CreateDate string
-	Trust      string `xml:"AssumeRolePolicyDocument"`
-}
-
-// trust lets EC2 assume the role, in the URL encoding that IAM answers with.
-const trust = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22ec2.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D"
-
-func roleXML(s *world.State, r *world.Role) role {
-	return role{r.Path, r.Name, r.ID, s.RoleARN(r), r.Created.UTC().Format(time.RFC3339), trust}
-}
-
 type profile struct {
 	Path       string
 	Name       string `xml:"InstanceProfileName"`
@@ -82,7 +116,14 @@ type profile struct {
 }
 
 func profileXML(s *world.State, p *world.Profile) profile {
-	out := profile{Path: p.Path, Name: p.Name, ID: p.ID, Arn: s.ProfileARN(p), CreateDate: p.Created.UTC().Format(time.RFC3339), Tags: toTags(p.Tags)}
+	out := profile{
+		Path:       p.Path,
+		Name:       p.Name,
+		ID:         p.ID,
+		Arn:        s.ProfileARN(p),
+		CreateDate: p.Created.UTC().Format(time.RFC3339),
+		Tags:       toTags(p.Tags),
+	}
 	for _, r := range p.Roles {
 		out.Roles = append(out.Roles, roleXML(s, r))
 	}
@@ -103,14 +144,20 @@ var validName = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
 
 func (a *api) create(_ context.Context, _ *wire.Call, in *createIn) (*profileOut, error) {
 	if !validName.MatchString(in.Name) {
-		return nil, apierror.New("ValidationError", "The specified value for instanceProfileName is invalid. It must contain only "+
-			"alphanumeric characters and/or the following: +=,.@_- and have at most 128 of them")
+		return nil, apierror.New(
+			"ValidationError",
+			"The specified value for instanceProfileName is invalid. It must contain only "+
+				"alphanumeric characters and/or the following: +=,.@_- and have at most 128 of them",
+		)
 	}
 	if in.Path == "" {
 		in.Path = "/"
 	}
 	if !strings.HasPrefix(in.Path, "/") || !strings.HasSuffix(in.Path, "/") || len(in.Path) > 512 {
-		return nil, apierror.New("ValidationError", "The specified value for path is invalid. It must begin and end with / and contain at most 512 characters")
+		return nil, apierror.New(
+			"ValidationError",
+			"The specified value for path is invalid. It must begin and end with / and contain at most 512 characters",
+		)
 	}
 	out := &profileOut{}
 	return out, a.world.Do(func(s *world.State) error {
@@ -199,75 +246,79 @@ func (a *api) listTags(_ context.Context, _ *wire.Call, in *named) (*tagsOut, er
 	})
 }
 
-type listIn struct {
-	PathPrefix string
-	Marker     string
-	MaxItems   *int
+// paged is what every list of IAM takes.
+type paged struct {
+	Marker   string
+	MaxItems *int
 
 	half bool
 }
 
 // Halve has the answer hold half a page.
-func (in *listIn) Halve() { in.half = true }
+func (in *paged) Halve() { in.half = true }
 
-type listOut struct {
-	Profiles    []profile `xml:"InstanceProfiles>member"`
+// truncation ends every list of IAM.
+type truncation struct {
 	IsTruncated bool
 	Marker      string `xml:",omitempty"`
 }
 
-func (a *api) list(_ context.Context, _ *wire.Call, in *listIn) (*listOut, error) {
+// page sorts names and cuts one page out of them. The marker is the last name
+// that was given out.
+func (in *paged) page(names []string) ([]string, truncation, error) {
 	most := 100
 	if in.MaxItems != nil {
 		most = *in.MaxItems
 	}
 	if most < 1 || most > 1000 {
-		return nil, apierror.New("ValidationError", "MaxItems must be from 1 to 1000, got %d", most)
+		return nil, truncation{}, apierror.New("ValidationError", "MaxItems must be from 1 to 1000, got %d", most)
 	}
 	after, err := base64.RawURLEncoding.DecodeString(in.Marker)
 	if err != nil {
-		return nil, apierror.New("ValidationError", "Invalid Marker: %s", in.Marker)
+		return nil, truncation{}, apierror.New("ValidationError", "Invalid Marker: %s", in.Marker)
 	}
+	slices.Sort(names)
+	start, found := slices.BinarySearch(names, string(after))
+	if found {
+		start++
+	}
+	names = names[start:]
+	if in.half {
+		most = min(most, (len(names)+1)/2)
+	}
+	if len(names) <= most {
+		return names, truncation{}, nil
+	}
+	return names[:most], truncation{true, base64.RawURLEncoding.EncodeToString([]byte(names[most-1]))}, nil
+}
+
+type listIn struct {
+	PathPrefix string
+	paged
+}
+
+type listOut struct {
+	Profiles []profile `xml:"InstanceProfiles>member"`
+	truncation
+}
+
+func (a *api) list(_ context.Context, _ *wire.Call, in *listIn) (*listOut, error) {
 	out := &listOut{}
-	return out, a.world.Do(func(s *world.State) error {
+	return out, a.world.Do(func(s *world.State) (err error) {
 		var names []string
 		for name, p := range s.Profiles {
-			if strings.HasPrefix(p.Path, in.PathPrefix) && name > string(after) {
+			if strings.HasPrefix(p.Path, in.PathPrefix) {
 				names = append(names, name)
 			}
 		}
-		slices.Sort(names)
-		if in.half {
-			most = min(most, (len(names)+1)/2)
-		}
-		if len(names) > most {
-			names = names[:most]
-			out.IsTruncated = true
-			out.Marker = base64.RawURLEncoding.EncodeToString([]byte(names[most-1]))
+		if names, out.truncation, err = in.page(names); err != nil {
+			return err
 		}
 		for _, name := range names {
 			p := profileXML(s, s.Profiles[name])
 			p.Tags = nil // as in IAM: a list has no tags
 			out.Profiles = append(out.Profiles, p)
 		}
-		return nil
-	})
-}
-
-type getRoleIn struct{ RoleName string }
-
-type getRoleOut struct {
-	Role role
-}
-
-func (a *api) getRole(_ context.Context, _ *wire.Call, in *getRoleIn) (*getRoleOut, error) {
-	out := &getRoleOut{}
-	return out, a.world.Do(func(s *world.State) error {
-		r := s.Roles[in.RoleName]
-		if r == nil {
-			return apierror.WithStatus(http.StatusNotFound, "NoSuchEntity", "The role with name %s cannot be found.", in.RoleName)
-		}
-		out.Role = roleXML(s, r)
 		return nil
 	})
 }

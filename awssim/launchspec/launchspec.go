@@ -22,7 +22,11 @@ type Tag struct {
 func SetTags(tags, more []Tag) []Tag {
 	out := slices.Clone(tags)
 	for _, tag := range more {
-		i, found := slices.BinarySearchFunc(out, tag.Key, func(t Tag, key string) int { return cmp.Compare(t.Key, key) })
+		i, found := slices.BinarySearchFunc(
+			out,
+			tag.Key,
+			func(t Tag, key string) int { return cmp.Compare(t.Key, key) },
+		)
 		if found {
 			out[i] = tag
 		} else {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Call is what is about to be made.
@@ -20,7 +22,10 @@ type Call struct {
 }
 
 // size is a bucket: how many tokens it holds and how many come back a second.
-type size struct{ most, perSecond float64 }
+type size struct {
+	most      int
+	perSecond rate.Limit
+}
 
 // Sizes of EC2's buckets, as its developer guide lists them under request
 // throttling. An action that is not in single is in one of the classes.
@@ -48,28 +53,21 @@ var (
 	}
 )
 
-// bucket is full when it is made.
-type bucket struct {
-	size
-	tokens float64
-	at     time.Time
-}
-
 // Limiter holds an account's buckets. It may be used by many at once.
 type Limiter struct {
 	mu      sync.Mutex // guards the fields below
 	on      bool
-	buckets map[string]*bucket
+	buckets map[string]*rate.Limiter
 }
 
 // New makes a limiter that is off.
-func New() *Limiter { return &Limiter{buckets: map[string]*bucket{}} }
+func New() *Limiter { return &Limiter{buckets: map[string]*rate.Limiter{}} }
 
 // Switch turns it on, with full buckets, or off.
 func (l *Limiter) Switch(on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.on, l.buckets = on, map[string]*bucket{}
+	l.on, l.buckets = on, map[string]*rate.Limiter{}
 }
 
 // On says whether it throttles.
@@ -92,18 +90,16 @@ func (l *Limiter) Allow(now time.Time, c Call) bool {
 	if c.Broad && calls == readingBroad {
 		name += " broad"
 	}
-	request := l.bucketLocked(name, calls, now)
-	if request.tokens < 1 {
+	request := l.bucketLocked(name, calls).ReserveN(now, 1)
+	if request.DelayFrom(now) > 0 {
+		request.CancelAt(now)
 		return false
 	}
-	if items, ok := perItem[name]; ok {
-		resource := l.bucketLocked(name+" items", items, now)
-		if resource.tokens < float64(c.Items) {
-			return false
-		}
-		resource.tokens -= float64(c.Items)
+	items, ok := perItem[name]
+	if ok && !l.bucketLocked(name+" items", items).AllowN(now, c.Items) {
+		request.CancelAt(now)
+		return false
 	}
-	request.tokens--
 	return true
 }
 
@@ -123,14 +119,12 @@ func sizeOf(name string, c Call) (size, bool) {
 	}
 }
 
-// bucketLocked returns a bucket as it is now. l.mu is held.
-func (l *Limiter) bucketLocked(name string, s size, now time.Time) *bucket {
+// bucketLocked returns a bucket, which is full when it is made. l.mu is held.
+func (l *Limiter) bucketLocked(name string, s size) *rate.Limiter {
 	b := l.buckets[name]
 	if b == nil {
-		b = &bucket{s, s.most, now}
+		b = rate.NewLimiter(s.perSecond, s.most)
 		l.buckets[name] = b
 	}
-	b.tokens = min(s.most, b.tokens+now.Sub(b.at).Seconds()*s.perSecond)
-	b.at = now
 	return b
 }

@@ -1,5 +1,5 @@
-// Package pricingapi answers the Pricing API's GetProducts for EC2 instances,
-// in the price list's own JSON, from the catalogue of all regions.
+// Package pricingapi answers the Pricing API for EC2 instances and for EKS, in
+// the price list's own JSON, from the catalogue of all regions.
 package pricingapi
 
 import (
@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"iter"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,9 +20,13 @@ import (
 	"github.com/dovetail-sh/dovetail/catalog"
 )
 
-// New returns Pricing's actions.
-func New() wire.Service {
-	return wire.Service{"GetProducts": wire.Handle(getProducts)}
+// New makes Pricing.
+func New() wire.API {
+	return wire.API{Name: wire.Pricing, Target: "AWSPriceListService", Actions: wire.Service{
+		"GetProducts":        wire.Handle(getProducts),
+		"DescribeServices":   wire.Handle(describeServices),
+		"GetAttributeValues": wire.Handle(attributeValues),
+	}}
 }
 
 type getProductsIn struct {
@@ -48,8 +54,6 @@ func getProducts(_ context.Context, _ *wire.Call, in *getProductsIn) (*getProduc
 		most = *in.MaxResults
 	}
 	switch {
-	case in.ServiceCode != "AmazonEC2":
-		return nil, apierror.New("NotFoundException", "Service code %q is not simulated: use AmazonEC2.", in.ServiceCode)
 	case most < 1 || most > 100:
 		return nil, apierror.New("InvalidParameterException", "MaxResults must be from 1 to 100, got %d.", most)
 	}
@@ -60,42 +64,90 @@ func getProducts(_ context.Context, _ *wire.Call, in *getProductsIn) (*getProduc
 	if err != nil {
 		return nil, err
 	}
+	items, err := in.items()
+	if err != nil {
+		return nil, err
+	}
 	out := &getProductsOut{FormatVersion: "aws_v1", PriceList: []string{}}
 	at := 0
-	for _, region := range places() {
-		for _, t := range catalog.Offered(region.Name) {
-			price, sold := catalog.OnDemand(region.Name, t.Name)
-			if !sold {
+	for one := range items {
+		kept, err := in.matches(one)
+		if err != nil {
+			return nil, err
+		}
+		if !kept {
+			continue
+		}
+		at++
+		if at <= skip {
+			continue
+		}
+		if len(out.PriceList) == most {
+			out.NextToken = base64.RawURLEncoding.EncodeToString([]byte("skip " + strconv.Itoa(at-1)))
+			return out, nil
+		}
+		product, err := json.Marshal(one.product())
+		if err != nil {
+			return nil, fmt.Errorf("encoding the price of %s: %w", one.text, err)
+		}
+		out.PriceList = append(out.PriceList, string(product))
+	}
+	return out, nil
+}
+
+// items lists what a service sells, less what the two filters that nearly all
+// callers give rule out before its attributes are written.
+func (in *getProductsIn) items() (iter.Seq[item], error) {
+	if in.ServiceCode != "AmazonEC2" {
+		all, err := itemsOf(in.ServiceCode)
+		return slices.Values(all), err
+	}
+	wanted := map[string]string{}
+	for _, f := range in.Filters {
+		wanted[f.Field] = f.Value
+	}
+	fits := func(field, value string) bool { return wanted[field] == "" || wanted[field] == value }
+	return func(yield func(item) bool) {
+		for _, region := range places() {
+			if !fits("regionCode", region.Name) {
 				continue
 			}
-			for _, tenancy := range tenancies(t) {
-				kept, err := in.matches(region, t, tenancy)
-				if err != nil {
-					return nil, err
+			for _, t := range catalog.Offered(region.Name) {
+				if fits("instanceType", t.Name) && !each(region, t, yield) {
+					return
 				}
-				if !kept {
+			}
+		}
+	}, nil
+}
+
+// each gives all prices of a type in a region: by tenancy and operating system.
+func each(region catalog.Region, t *catalog.Type, yield func(item) bool) bool {
+	linux, sold := catalog.OnDemand(region.Name, t.Name)
+	if !sold {
+		return true
+	}
+	for _, system := range []string{linuxSystem, windowsSystem} {
+		for _, tenancy := range tenancies(t) {
+			price := linux
+			if tenancy == dedicated {
+				price = world.DedicatedPrice(t, price)
+			}
+			if system == windowsSystem {
+				var runs bool
+				if price, runs = world.WindowsPrice(t, price); !runs {
 					continue
 				}
-				at++
-				if at <= skip {
-					continue
-				}
-				if len(out.PriceList) == most {
-					out.NextToken = base64.RawURLEncoding.EncodeToString([]byte("skip " + strconv.Itoa(at-1)))
-					return out, nil
-				}
-				if tenancy == dedicated {
-					price = world.DedicatedPrice(t, price)
-				}
-				product, err := json.Marshal(describe(region, t, tenancy, price))
-				if err != nil {
-					return nil, fmt.Errorf("encoding the price of %s: %w", t.Name, err)
-				}
-				out.PriceList = append(out.PriceList, string(product))
+			}
+			text := fmt.Sprintf("On Demand %s %s Instance Hour", system, t.Name)
+			if !yield(
+				item{attributes: attributes(region, t, tenancy, system), micro: price, unit: "Hrs", text: text},
+			) {
+				return false
 			}
 		}
 	}
-	return out, nil
+	return true
 }
 
 // position reads a NextToken. The price list never changes, so a count is
@@ -128,6 +180,12 @@ const (
 	dedicated = "Dedicated"
 )
 
+// Operating systems, in the words of the price list.
+const (
+	linuxSystem   = "Linux"
+	windowsSystem = "Windows"
+)
+
 // tenancies are those that the list has prices of a type for. It calls all bare metal dedicated.
 func tenancies(t *catalog.Type) []string {
 	switch {
@@ -140,7 +198,7 @@ func tenancies(t *catalog.Type) []string {
 }
 
 // attributes are what products can be filtered by.
-func attributes(region catalog.Region, t *catalog.Type, tenancy string) map[string]string {
+func attributes(region catalog.Region, t *catalog.Type, tenancy, system string) map[string]string {
 	family := "Compute Instance"
 	if t.Bare {
 		family = "Compute Instance (bare metal)"
@@ -163,32 +221,29 @@ func attributes(region catalog.Region, t *catalog.Type, tenancy string) map[stri
 		"vcpu":              strconv.Itoa(t.VCPU),
 		"memory":            strconv.FormatFloat(float64(t.MemoryMiB)/1024, 'f', -1, 64) + " GiB",
 		"storage":           storage,
-		"operatingSystem":   "Linux",
+		"operatingSystem":   system,
 		"preInstalledSw":    "NA",
 		"licenseModel":      "No License required",
 		"capacitystatus":    "Used",
 		"marketoption":      "OnDemand",
-		"operation":         "RunInstances",
+		"operation":         map[string]string{linuxSystem: "RunInstances", windowsSystem: "RunInstances:0002"}[system],
 		"currentGeneration": map[bool]string{true: "Yes", false: "No"}[t.Current],
 	}
 }
 
-func (in *getProductsIn) matches(region catalog.Region, t *catalog.Type, tenancy string) (bool, error) {
-	// The two that nearly all callers give first, before a map is built.
+func (in *getProductsIn) matches(one item) (bool, error) {
 	for _, f := range in.Filters {
-		if f.Field == "regionCode" && f.Value != region.Name || f.Field == "instanceType" && f.Value != t.Name {
-			return false, nil
-		}
-	}
-	have := attributes(region, t, tenancy)
-	for _, f := range in.Filters {
-		value, known := have[f.Field]
+		value, has := one.attributes[f.Field]
 		switch {
 		case f.Type != "TERM_MATCH":
-			return false, apierror.New("InvalidParameterException", "Filters of type %q are not simulated: use TERM_MATCH.", f.Type)
-		case !known:
+			return false, apierror.New(
+				"InvalidParameterException",
+				"Filters of type %q are not simulated: use TERM_MATCH.",
+				f.Type,
+			)
+		case !has && !slices.Contains(attributeNames[in.ServiceCode], f.Field) && f.Field != "serviceCode":
 			return false, apierror.New("InvalidParameterException", "The attribute %q is unknown.", f.Field)
-		case !strings.EqualFold(value, f.Value):
+		case !has || !strings.EqualFold(value, f.Value):
 			return false, nil
 		}
 	}
@@ -234,29 +289,92 @@ type dimension struct {
 	Price       map[string]string `json:"pricePerUnit"`
 }
 
-func describe(region catalog.Region, t *catalog.Type, tenancy string, micro int64) product {
+// product writes an item as the price list does. Its SKU depends on what it is alone.
+func (i item) product() product {
+	have := maps.Clone(i.attributes)
 	h := fnv.New64a()
-	fmt.Fprint(h, region.Name, t.Name)
-	if tenancy == dedicated && !t.Bare {
-		fmt.Fprint(h, tenancy)
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		fmt.Fprint(h, name, have[name])
 	}
 	sku := strings.ToUpper(strconv.FormatUint(h.Sum64()|1<<63, 36))[:12]
-	usd := fmt.Sprintf("%d.%06d0000", micro/1_000_000, micro%1_000_000)
-	have := attributes(region, t, tenancy)
+	usd := dollarsOf(i.micro)
 	var p product
+	p.ServiceCode, p.Version, p.Publication = have["serviceCode"], "20250528000000", published
 	p.Product.Family, p.Product.SKU = have["productFamily"], sku
 	delete(have, "productFamily")
 	delete(have, "serviceCode")
 	p.Product.Attributes = have
-	p.ServiceCode, p.Version, p.Publication = "AmazonEC2", "20250528000000", published
 	key := sku + "." + offerTermCode
 	p.Terms.OnDemand = map[string]term{key: {
 		Dimensions: map[string]dimension{key + "." + rateCode: {
-			Unit: "Hrs", Begin: "0", End: "Inf", AppliesTo: []string{}, Rate: key + "." + rateCode,
-			Description: fmt.Sprintf("$%s per On Demand Linux %s Instance Hour", strings.TrimRight(usd, "0"), t.Name),
+			Unit: i.unit, Begin: "0", End: "Inf", AppliesTo: []string{}, Rate: key + "." + rateCode,
+			Description: fmt.Sprintf("$%s per %s", strings.TrimRight(usd, "0"), i.text),
 			Price:       map[string]string{"USD": usd},
 		}},
 		SKU: sku, Effective: published, Code: offerTermCode, Attributes: map[string]string{},
 	}}
 	return p
+}
+
+type servicesIn struct {
+	ServiceCode string
+	MaxResults  *int
+	NextToken   string
+}
+
+type serviceInfo struct {
+	ServiceCode    string
+	AttributeNames []string
+}
+
+type servicesOut struct {
+	FormatVersion string
+	Services      []serviceInfo
+}
+
+func describeServices(_ context.Context, _ *wire.Call, in *servicesIn) (*servicesOut, error) {
+	out := &servicesOut{FormatVersion: "aws_v1", Services: []serviceInfo{}}
+	for _, code := range slices.Sorted(maps.Keys(attributeNames)) {
+		if in.ServiceCode == "" || in.ServiceCode == code {
+			out.Services = append(out.Services, serviceInfo{code, attributeNames[code]})
+		}
+	}
+	if in.ServiceCode != "" && len(out.Services) == 0 {
+		return nil, apierror.New(
+			"NotFoundException",
+			"Service code %q is not simulated: use AmazonEC2 or AmazonEKS.",
+			in.ServiceCode,
+		)
+	}
+	return out, nil
+}
+
+type valuesIn struct {
+	ServiceCode, AttributeName string
+	MaxResults                 *int
+	NextToken                  string
+}
+
+type attributeText struct{ Value string }
+
+type valuesOut struct{ AttributeValues []attributeText }
+
+// attributeValues lists what an attribute can be, in one page.
+func attributeValues(_ context.Context, _ *wire.Call, in *valuesIn) (*valuesOut, error) {
+	query := getProductsIn{ServiceCode: in.ServiceCode}
+	items, err := query.items()
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for one := range items {
+		if value, has := one.attributes[in.AttributeName]; has {
+			seen[value] = true
+		}
+	}
+	out := &valuesOut{AttributeValues: []attributeText{}}
+	for _, value := range slices.Sorted(maps.Keys(seen)) {
+		out.AttributeValues = append(out.AttributeValues, attributeText{value})
+	}
+	return out, nil
 }

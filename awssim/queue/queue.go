@@ -56,7 +56,14 @@ type stored struct {
 
 // New makes an empty queue.
 func New(name string, c clock.Clock, retention, visible time.Duration) *Queue {
-	return &Queue{Name: name, Created: c.Now(), Retention: retention, Visible: visible, clock: c, arrived: make(chan struct{})}
+	return &Queue{
+		Name:      name,
+		Created:   c.Now(),
+		Retention: retention,
+		Visible:   visible,
+		clock:     c,
+		arrived:   make(chan struct{}),
+	}
 }
 
 // Send appends a message, to be seen after delay, and returns its id.
@@ -185,7 +192,11 @@ func parseReceipt(receipt string) (uint64, bool) {
 
 func (q *Queue) indexLocked(number uint64) int {
 	// Messages are numbered in the order in which they come.
-	i, found := slices.BinarySearchFunc(q.messages, number, func(m *stored, n uint64) int { return cmp.Compare(m.number, n) })
+	i, found := slices.BinarySearchFunc(
+		q.messages,
+		number,
+		func(m *stored, n uint64) int { return cmp.Compare(m.number, n) },
+	)
 	if !found {
 		return -1
 	}

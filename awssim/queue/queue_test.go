@@ -31,7 +31,10 @@ func TestVisibility(t *testing.T) {
 		}
 		// A long poll waits for the delayed message, not for the hidden one.
 		start := time.Now()
-		if diff := cmp.Diff([]string{"later"}, bodies(q.Receive(t.Context(), 10, time.Hour, 20*time.Second))); diff != "" {
+		if diff := cmp.Diff(
+			[]string{"later"},
+			bodies(q.Receive(t.Context(), 10, time.Hour, 20*time.Second)),
+		); diff != "" {
 			t.Errorf("long poll: -want +got\n%s", diff)
 		}
 		if took := time.Since(start); took != 5*time.Second {
@@ -55,7 +58,13 @@ func TestLongPollEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := queue.New("q", clock.RealClock{}, time.Minute, 30*time.Second)
 		start := time.Now()
-		if got := q.Receive(t.Context(), 1, time.Second, 20*time.Second); len(got) != 0 || time.Since(start) != 20*time.Second {
+		if got := q.Receive(
+			t.Context(),
+			1,
+			time.Second,
+			20*time.Second,
+		); len(got) != 0 ||
+			time.Since(start) != 20*time.Second {
 			t.Errorf("an empty queue gave %v after %s, want nothing after 20 s", got, time.Since(start))
 		}
 		go func() {
@@ -63,7 +72,13 @@ func TestLongPollEnds(t *testing.T) {
 			q.Send("hello", 0)
 		}()
 		start = time.Now()
-		if got := q.Receive(t.Context(), 1, time.Second, 20*time.Second); len(got) != 1 || time.Since(start) != 3*time.Second {
+		if got := q.Receive(
+			t.Context(),
+			1,
+			time.Second,
+			20*time.Second,
+		); len(got) != 1 ||
+			time.Since(start) != 3*time.Second {
 			t.Errorf("%v after %s, want the message the moment it is sent", got, time.Since(start))
 		}
 		<-time.After(time.Minute)

@@ -31,9 +31,17 @@ func (a *Account) sendMessage(_ context.Context, _ *wire.Call, in *sendIn) (*sen
 	case in.Body == "":
 		return nil, apierror.New("MissingParameter", "The request must contain the parameter MessageBody.")
 	case len(in.Body) > maxBody:
-		return nil, apierror.New("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", maxBody)
+		return nil, apierror.New(
+			"InvalidParameterValue",
+			"One or more parameters are invalid. Reason: Message must be shorter than %d bytes.",
+			maxBody,
+		)
 	case in.Delay < 0 || in.Delay > 900:
-		return nil, apierror.New("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. Reason: Must be >= 0 and <= 900.", in.Delay)
+		return nil, apierror.New(
+			"InvalidParameterValue",
+			"Value %d for parameter DelaySeconds is invalid. Reason: Must be >= 0 and <= 900.",
+			in.Delay,
+		)
 	}
 	return &sendOut{queue.MD5(in.Body), q.Send(in.Body, time.Duration(in.Delay)*time.Second)}, nil
 }
@@ -46,6 +54,7 @@ type receiveIn struct {
 	Attributes []string `query:"AttributeName" json:"AttributeNames"`
 	System     []string `query:"MessageSystemAttributeName" json:"MessageSystemAttributeNames"`
 	Own        []string `query:"MessageAttributeName" json:"MessageAttributeNames"`
+	Attempt    string   `query:"ReceiveRequestAttemptId" json:"ReceiveRequestAttemptId"`
 }
 
 type message struct {
@@ -75,16 +84,31 @@ func (a *Account) receiveMessage(ctx context.Context, _ *wire.Call, in *receiveI
 	}
 	switch {
 	case most < 1 || most > 10:
-		return nil, apierror.New("InvalidParameterValue", "Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.", most)
+		return nil, apierror.New(
+			"InvalidParameterValue",
+			"Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.",
+			most,
+		)
 	case wait < 0 || wait > maxWait:
-		return nil, apierror.New("InvalidParameterValue", "Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.", in.Wait)
+		return nil, apierror.New(
+			"InvalidParameterValue",
+			"Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.",
+			in.Wait,
+		)
 	case visible < 0 || visible > 12*time.Hour:
-		return nil, apierror.New("InvalidParameterValue", "Value %d for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200.", *in.Visible)
+		return nil, apierror.New(
+			"InvalidParameterValue",
+			"Value %d for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200.",
+			*in.Visible,
+		)
 	}
 	out := &receiveOut{}
 	for _, m := range q.Receive(ctx, most, visible, wait) {
 		attributes := in.attributes(m)
-		out.Messages = append(out.Messages, message{m.ID, m.Receipt, queue.MD5(m.Body), m.Body, attributes, pairs(attributes)})
+		out.Messages = append(
+			out.Messages,
+			message{m.ID, m.Receipt, queue.MD5(m.Body), m.Body, attributes, pairs(attributes)},
+		)
 	}
 	return out, nil
 }
@@ -114,7 +138,12 @@ type receiptIn struct {
 }
 
 func badReceipt(receipt string) error {
-	return apierror.WithStatus(http.StatusNotFound, "ReceiptHandleIsInvalid", "The input receipt handle %q is not a valid receipt handle.", receipt)
+	return apierror.WithStatus(
+		http.StatusNotFound,
+		"ReceiptHandleIsInvalid",
+		"The input receipt handle %q is not a valid receipt handle.",
+		receipt,
+	)
 }
 
 func (a *Account) deleteMessage(_ context.Context, _ *wire.Call, in *receiptIn) (any, error) {
@@ -169,24 +198,24 @@ type batchOut struct {
 }
 
 func (a *Account) deleteMessageBatch(_ context.Context, c *wire.Call, in *batchIn) (*batchOut, error) {
-	q, err := a.byURL(in.QueueURL)
-	switch {
-	case err != nil:
-		return nil, err
-	case len(in.Entries) == 0:
-		return nil, apierror.New("EmptyBatchRequest", "There should be at least one DeleteMessageBatchRequestEntry in the request.")
-	case len(in.Entries) > 10:
-		return nil, apierror.New("TooManyEntriesInBatchRequest", "Maximum number of entries per request are 10. You have sent %d.", len(in.Entries))
+	var ids []string
+	for _, e := range in.Entries {
+		ids = append(ids, e.ID)
 	}
-	seen := map[string]bool{}
+	if err := a.checkBatch(in.QueueURL, "DeleteMessageBatchRequestEntry", ids); err != nil {
+		return nil, err
+	}
+	q, err := a.byURL(in.QueueURL)
+	if err != nil {
+		return nil, err
+	}
 	out := &batchOut{Successful: []batchDone{}, Failed: []batchFailed{}}
 	for i, e := range in.Entries {
-		if seen[e.ID] {
-			return nil, apierror.New("BatchEntryIdsNotDistinct", "Id %s repeated.", e.ID)
-		}
-		seen[e.ID] = true
 		if c.Fault == fault.Partial && i >= len(in.Entries)/2 {
-			out.Failed = append(out.Failed, batchFailed{e.ID, "InternalError", "We encountered an internal error. Please try again.", false})
+			out.Failed = append(
+				out.Failed,
+				batchFailed{e.ID, "InternalError", "We encountered an internal error. Please try again.", false},
+			)
 			continue
 		}
 		if q.Delete(e.Receipt) {

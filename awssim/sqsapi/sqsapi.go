@@ -5,6 +5,8 @@ package sqsapi
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,12 +26,20 @@ type Account struct {
 	clock  clock.Clock
 
 	mu     sync.Mutex // guards queues
-	queues map[string]*queue.Queue
+	queues map[string]*held
+}
+
+// held is a queue with what is only kept of it.
+type held struct {
+	*queue.Queue
+	attributes map[string]string // those that change nothing here, such as Policy
+	tags       map[string]string
+	built      bool // the account was made with it; see Adopt
 }
 
 // NewAccount makes an account without queues.
 func NewAccount(id, region string, c clock.Clock) *Account {
-	return &Account{id: id, region: region, clock: c, queues: map[string]*queue.Queue{}}
+	return &Account{id: id, region: region, clock: c, queues: map[string]*held{}}
 }
 
 // Defaults of a queue, as SQS has them.
@@ -45,11 +55,45 @@ func (a *Account) Create(name string, retention time.Duration) *queue.Queue {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if q := a.queues[name]; q != nil {
-		return q
+		return q.Queue
 	}
 	q := queue.New(name, a.clock, retention, defaultVisible)
-	a.queues[name] = q
+	a.queues[name] = &held{Queue: q, attributes: map[string]string{}, tags: map[string]string{}}
 	return q
+}
+
+// Build makes a queue that the account has from the beginning.
+func (a *Account) Build(name string, retention time.Duration) *queue.Queue {
+	q := a.Create(name, retention)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.queues[name].built = true
+	return q
+}
+
+// Adopt reports whether the account has had a queue from the beginning, which
+// then counts as made by whoever asks.
+func (a *Account) Adopt(name string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q := a.queues[name]
+	built := q != nil && q.built
+	if built {
+		q.built = false
+	}
+	return built
+}
+
+// Delete removes a queue, if it is there.
+func (a *Account) Delete(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.queues, name)
+}
+
+// ARN names a queue.
+func (a *Account) ARN(name string) string {
+	return fmt.Sprintf("arn:aws:sqs:%s:%s:%s", a.region, a.id, name)
 }
 
 // Queue finds a queue by name.
@@ -57,7 +101,10 @@ func (a *Account) Queue(name string) (*queue.Queue, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	q, ok := a.queues[name]
-	return q, ok
+	if !ok {
+		return nil, false
+	}
+	return q.Queue, true
 }
 
 // byURL finds the queue that a URL names by its last part.
@@ -72,20 +119,33 @@ func (a *Account) url(c *wire.Call, name string) string {
 	return fmt.Sprintf("http://%s/%s/%s", c.Host, a.id, name)
 }
 
-// New returns SQS's actions.
-func New(a *Account) wire.Service {
-	return wire.Service{
-		"CreateQueue":             wire.Handle(a.createQueue),
-		"GetQueueUrl":             wire.Handle(a.getQueueURL),
-		"ListQueues":              wire.Handle(a.listQueues),
-		"GetQueueAttributes":      wire.Handle(a.getQueueAttributes),
-		"PurgeQueue":              wire.Handle(a.purgeQueue),
-		"DeleteQueue":             wire.Handle(a.deleteQueue),
-		"SendMessage":             wire.Handle(a.sendMessage),
-		"ReceiveMessage":          wire.Handle(a.receiveMessage),
-		"DeleteMessage":           wire.Handle(a.deleteMessage),
-		"DeleteMessageBatch":      wire.Handle(a.deleteMessageBatch),
-		"ChangeMessageVisibility": wire.Handle(a.changeVisibility),
+// New makes SQS.
+func New(a *Account) wire.API {
+	return wire.API{
+		Name:      wire.SQS,
+		Version:   "2012-11-05",
+		Namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
+		Target:    "AmazonSQS",
+		Actions: wire.Service{
+			"CreateQueue":             wire.Handle(a.createQueue),
+			"GetQueueUrl":             wire.Handle(a.getQueueURL),
+			"ListQueues":              wire.Handle(a.listQueues),
+			"GetQueueAttributes":      wire.Handle(a.getQueueAttributes),
+			"PurgeQueue":              wire.Handle(a.purgeQueue),
+			"DeleteQueue":             wire.Handle(a.deleteQueue),
+			"SendMessage":             wire.Handle(a.sendMessage),
+			"ReceiveMessage":          wire.Handle(a.receiveMessage),
+			"DeleteMessage":           wire.Handle(a.deleteMessage),
+			"DeleteMessageBatch":      wire.Handle(a.deleteMessageBatch),
+			"ChangeMessageVisibility": wire.Handle(a.changeVisibility),
+
+			"SendMessageBatch":             wire.Handle(a.sendMessageBatch),
+			"ChangeMessageVisibilityBatch": wire.Handle(a.changeVisibilityBatch),
+			"SetQueueAttributes":           wire.Handle(a.setQueueAttributes),
+			"TagQueue":                     wire.Handle(a.tagQueue),
+			"UntagQueue":                   wire.Handle(a.untagQueue),
+			"ListQueueTags":                wire.Handle(a.listQueueTags),
+		},
 	}
 }
 
@@ -96,6 +156,8 @@ type createQueueIn struct {
 	QueueName  string
 	Attributes map[string]string `query:"-"`
 	Pairs      []pair            `query:"Attribute" json:"-"`
+	Tags       map[string]string `query:"-" json:"tags"`
+	TagPairs   []tagPair         `query:"Tag" json:"-"`
 }
 
 type queueURL struct {
@@ -116,11 +178,19 @@ func (a *Account) createQueue(_ context.Context, c *wire.Call, in *createQueueIn
 	if text, ok := in.Attributes["MessageRetentionPeriod"]; ok {
 		seconds, err := strconv.Atoi(text)
 		if err != nil || seconds < 60 || seconds > 1209600 {
-			return nil, apierror.New("InvalidAttributeValue", "Invalid value for the parameter MessageRetentionPeriod.")
+			return nil, apierror.New(
+				"InvalidAttributeValue",
+				"Invalid value for the parameter MessageRetentionPeriod.",
+			)
 		}
 		retention = time.Duration(seconds) * time.Second
 	}
+	delete(in.Attributes, "MessageRetentionPeriod")
+	if err := checkAttributes(in.Attributes); err != nil {
+		return nil, err
+	}
 	a.Create(in.QueueName, retention)
+	a.keep(in.QueueName, in.Attributes, mapOf(in.Tags, in.TagPairs))
 	return &queueURL{a.url(c, in.QueueName)}, nil
 }
 
@@ -197,14 +267,23 @@ func (a *Account) getQueueAttributes(_ context.Context, _ *wire.Call, in *attrib
 		"CreatedTimestamp":                      strconv.FormatInt(q.Created.Unix(), 10),
 		"MessageRetentionPeriod":                strconv.Itoa(int(q.Retention.Seconds())),
 		"VisibilityTimeout":                     strconv.Itoa(int(q.Visible.Seconds())),
-		"QueueArn":                              fmt.Sprintf("arn:aws:sqs:%s:%s:%s", a.region, a.id, q.Name),
+		"QueueArn":                              a.ARN(q.Name),
+		"LastModifiedTimestamp":                 strconv.FormatInt(q.Created.Unix(), 10),
+		"DelaySeconds":                          "0",
+		"ReceiveMessageWaitTimeSeconds":         "0",
+		"MaximumMessageSize":                    strconv.Itoa(maxBody),
+		"SqsManagedSseEnabled":                  "true",
 	}
+	maps.Copy(all, a.kept(q.Name))
 	out := &attributesOut{map[string]string{}}
 	for _, name := range in.Names {
 		if name == "All" {
 			return &attributesOut{all}, nil
 		}
 		value, ok := all[name]
+		if slices.Contains(keptAttributes, name) && !ok {
+			continue // not set
+		}
 		if !ok {
 			return nil, apierror.New("InvalidAttributeName", "Unknown Attribute %s.", name)
 		}
@@ -226,8 +305,6 @@ func (a *Account) deleteQueue(_ context.Context, _ *wire.Call, in *onQueue) (any
 	if err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.queues, q.Name)
+	a.Delete(q.Name)
 	return nil, nil
 }

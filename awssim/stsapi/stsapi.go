@@ -17,13 +17,21 @@ type api struct {
 	key   string // the access key of the credentials that are handed out
 }
 
-// New returns STS's actions. accessKey is the key id of the credentials that
+// New makes STS. accessKey is the key id of the credentials that
 // it hands out.
-func New(w *world.World, accessKey string) wire.Service {
+func New(w *world.World, accessKey string) wire.API {
 	a := &api{w, accessKey}
-	return wire.Service{
-		"GetCallerIdentity":         wire.Handle(a.identity),
-		"AssumeRoleWithWebIdentity": wire.Handle(a.assume),
+	return wire.API{
+		Name:      wire.STS,
+		Version:   "2011-06-15",
+		Namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+		Actions: wire.Service{
+			"GetCallerIdentity":         wire.Handle(a.identity),
+			"AssumeRoleWithWebIdentity": wire.Handle(a.assume),
+			"AssumeRole":                wire.Handle(a.assumeRole),
+			"GetSessionToken":           wire.Handle(a.session),
+			"GetAccessKeyInfo":          wire.Handle(a.keyInfo),
+		},
 	}
 }
 
@@ -33,10 +41,11 @@ type identityOut struct {
 	Account string
 }
 
-func (a *api) identity(_ context.Context, c *wire.Call, _ *struct{}) (*identityOut, error) {
-	out := &identityOut{UserID: c.AccessKey}
+func (a *api) identity(context.Context, *wire.Call, *struct{}) (*identityOut, error) {
+	out := &identityOut{}
 	return out, a.world.Do(func(s *world.State) error {
-		out.Account, out.Arn = s.Account, s.ARN("iam", "user/simulated")
+		out.Account, out.Arn = s.Account, s.Caller()
+		out.UserID = s.CallerID()
 		return nil
 	})
 }
@@ -51,18 +60,10 @@ type assumeIn struct {
 }
 
 type assumeOut struct {
-	Credentials struct {
-		AccessKeyID     string `xml:"AccessKeyId"`
-		SecretAccessKey string
-		SessionToken    string
-		Expiration      string
-	}
-	User struct {
-		Arn string
-		ID  string `xml:"AssumedRoleId"`
-	} `xml:"AssumedRoleUser"`
-	Subject  string `xml:"SubjectFromWebIdentityToken"`
-	Provider string
+	Credentials granted
+	User        assumedUser `xml:"AssumedRoleUser"`
+	Subject     string      `xml:"SubjectFromWebIdentityToken"`
+	Provider    string
 }
 
 func (a *api) assume(_ context.Context, _ *wire.Call, in *assumeIn) (*assumeOut, error) {
@@ -73,17 +74,10 @@ func (a *api) assume(_ context.Context, _ *wire.Call, in *assumeIn) (*assumeOut,
 	case in.WebIdentityToken == "":
 		return nil, apierror.New("InvalidIdentityToken", "The token must not be empty")
 	}
-	life := time.Hour
-	if in.DurationSeconds > 0 {
-		life = time.Duration(in.DurationSeconds) * time.Second
-	}
 	out := &assumeOut{Subject: "system:serviceaccount:kube-system:karpenter", Provider: "oidc"}
 	return out, a.world.Do(func(s *world.State) error {
-		out.Credentials.AccessKeyID, out.Credentials.SecretAccessKey = a.key, "simulated"
-		out.Credentials.SessionToken = s.UUID()
-		out.Credentials.Expiration = s.Now.Add(life).UTC().Format(time.RFC3339)
-		out.User.Arn = strings.Replace(s.ARN("sts", "assumed-role/"+role+"/"+in.RoleSessionName), ":"+s.Region.Name+":", "::", 1)
-		out.User.ID = "AROASIMULATED:" + in.RoleSessionName
+		out.Credentials = a.grant(s, in.DurationSeconds, time.Hour)
+		out.User = assumedUser{assumedARN(s, role, in.RoleSessionName), "AROASIMULATED:" + in.RoleSessionName}
 		return nil
 	})
 }

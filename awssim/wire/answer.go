@@ -14,13 +14,6 @@ import (
 // speaks both).
 type XMLView interface{ XMLView() any }
 
-var xmlNamespaces = map[string]string{
-	EC2: "http://ec2.amazonaws.com/doc/2016-11-15/",
-	IAM: "https://iam.amazonaws.com/doc/2010-05-08/",
-	STS: "https://sts.amazonaws.com/doc/2011-06-15/",
-	SQS: "http://queue.amazonaws.com/doc/2012-11-05/",
-}
-
 // answer writes out in the call's protocol. A nil out is an empty answer.
 func (c *Call) answer(w http.ResponseWriter, out any) error {
 	w.Header().Set("X-Amzn-Requestid", c.RequestID)
@@ -36,12 +29,17 @@ func (c *Call) answer(w http.ResponseWriter, out any) error {
 	}
 	var buf bytes.Buffer
 	buf.WriteString(xml.Header)
-	fmt.Fprintf(&buf, `<%sResponse xmlns="%s">`, c.Action, xmlNamespaces[c.Service])
+	fmt.Fprintf(&buf, `<%sResponse xmlns="%s">`, c.Action, c.namespace)
 	if c.proto == ec2Query {
 		fmt.Fprintf(&buf, "<requestId>%s</requestId>%s", c.RequestID, inner)
 	} else {
-		fmt.Fprintf(&buf, "<%[1]sResult>%[2]s</%[1]sResult><ResponseMetadata><RequestId>%[3]s</RequestId></ResponseMetadata>",
-			c.Action, inner, c.RequestID)
+		fmt.Fprintf(
+			&buf,
+			"<%[1]sResult>%[2]s</%[1]sResult><ResponseMetadata><RequestId>%[3]s</RequestId></ResponseMetadata>",
+			c.Action,
+			inner,
+			c.RequestID,
+		)
 	}
 	fmt.Fprintf(&buf, "</%sResponse>", c.Action)
 	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")

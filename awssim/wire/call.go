@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +29,13 @@ const (
 	Pricing = "pricing"
 	EKS     = "eks"
 	ARC     = "arc-zonal-shift"
+
+	CloudFormation = "cloudformation"
+	FIS            = "fis"
+	ECR            = "ecr"
+	ECRPublic      = "ecr-public"
+	Quotas         = "servicequotas"
+	Events         = "events"
 )
 
 // protocol says how a call is encoded.
@@ -50,57 +59,59 @@ type Call struct {
 	Host string
 	// Path holds what a REST path names, by AWS's parameter name.
 	Path map[string]string
+	// Query holds the parameters after the path's question mark.
+	Query url.Values
 	// Fault is the trouble that the handler has to make itself: NoCapacity and
 	// Partial. All others are made around it.
 	Fault fault.Kind
 
-	proto    protocol
-	jsonType string // the JSON protocol's version, "1.0"
-	form     url.Values
-	body     []byte
+	proto     protocol
+	namespace string // of the answer's XML
+	jsonType  string // the JSON protocol's version, "1.0"
+	form      url.Values
+	body      []byte
 }
 
 // maxBody bounds what is read of a request; AWS's own limits are lower.
 const maxBody = 16 << 20
 
-var queryVersions = map[string]struct {
-	service string
-	proto   protocol
-}{
-	"2016-11-15": {EC2, ec2Query},
-	"2010-05-08": {IAM, awsQuery},
-	"2011-06-15": {STS, awsQuery},
-	"2012-11-05": {SQS, awsQuery},
-}
-
-var jsonTargets = map[string]string{
-	"AmazonSSM": SSM, "AmazonSQS": SQS, "AWSPriceListService": Pricing,
-}
-
 // read finds out what a request asks for.
-func read(r *http.Request) (*Call, error) {
+func (m *Mux) read(r *http.Request) (*Call, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	if err != nil {
-		return nil, apierror.WithStatus(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "reading the request: %v", err)
+		return nil, apierror.WithStatus(
+			http.StatusRequestEntityTooLarge,
+			"RequestEntityTooLarge",
+			"reading the request: %v",
+			err,
+		)
 	}
-	c := &Call{AccessKey: credential(r)[0], Host: r.Host, body: body, proto: restJSON}
+	c := &Call{AccessKey: credential(r)[0], Host: r.Host, Query: r.URL.Query(), body: body, proto: restJSON}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
-		prefix, action, _ := strings.Cut(target, ".")
-		prefix, _, _ = strings.Cut(prefix, "_")
-		c.proto, c.Service, c.Action = awsJSON, jsonTargets[prefix], action
-		c.jsonType = strings.TrimPrefix(r.Header.Get("Content-Type"), "application/x-amz-json-")
-		if c.Service == "" {
-			return c, apierror.New("UnknownOperationException", "no service has the target %s", target)
-		}
-		return c, nil
+		return c, m.readTarget(c, r, target)
 	}
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") || r.URL.Query().Has("Action") {
-		return c, c.readQuery(r)
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") ||
+		r.URL.Query().Has("Action") {
+		return c, m.readQuery(c, r)
 	}
-	return c, c.readREST(r)
+	return c, m.readREST(c, r)
 }
 
-func (c *Call) readQuery(r *http.Request) error {
+func (m *Mux) readTarget(c *Call, r *http.Request, target string) error {
+	prefix, action, _ := strings.Cut(target, ".")
+	prefix, _, _ = strings.Cut(prefix, "_")
+	c.proto, c.Action = awsJSON, action
+	c.jsonType = strings.TrimPrefix(r.Header.Get("Content-Type"), "application/x-amz-json-")
+	for _, one := range m.routers {
+		if one.api.Target == prefix {
+			c.Service = one.api.Name
+			return nil
+		}
+	}
+	return apierror.New("UnknownOperationException", "No service with the target %s is simulated.", target)
+}
+
+func (m *Mux) readQuery(c *Call, r *http.Request) error {
 	form, err := url.ParseQuery(string(c.body))
 	if err != nil {
 		return apierror.New("MalformedQueryString", "%v", err)
@@ -108,34 +119,54 @@ func (c *Call) readQuery(r *http.Request) error {
 	for key, values := range r.URL.Query() {
 		form[key] = values
 	}
-	version, known := queryVersions[form.Get("Version")]
-	c.proto, c.Service, c.Action = version.proto, version.service, form.Get("Action")
-	if !known {
-		return apierror.New("InvalidAction", "The action %s is not valid for version %q", c.Action, form.Get("Version"))
-	}
+	c.proto, c.Action = awsQuery, form.Get("Action")
+	version := form.Get("Version")
 	form.Del("Action")
 	form.Del("Version")
 	c.form = form
-	return nil
+	for _, one := range m.routers {
+		if one.api.Version != "" && one.api.Version == version {
+			c.Service, c.proto, c.namespace = one.api.Name, one.api.protocol(), one.api.Namespace
+			return nil
+		}
+	}
+	return apierror.New(
+		"InvalidAction",
+		"The action %s of the API version %q is not simulated: no service of that version is.",
+		c.Action,
+		version,
+	)
 }
 
-// readREST knows the REST services: EKS, and the one call of ARC.
-func (c *Call) readREST(r *http.Request) error {
-	if name, ok := strings.CutPrefix(r.URL.Path, "/managedresources/"); ok && r.Method == http.MethodGet {
-		c.Service, c.Action, c.Path = ARC, "GetManagedResource", map[string]string{"resourceIdentifier": name}
-		return nil
+// readREST finds the action by the path. Services may have the same paths:
+// the one that the signature names comes first.
+func (m *Mux) readREST(c *Call, r *http.Request) error {
+	c.Service = credential(r)[3]
+	ordered := slices.Clone(m.routers)
+	slices.SortStableFunc(ordered, func(a, b router) int {
+		return cmp.Compare(b2i(b.api.Name == c.Service), b2i(a.api.Name == c.Service))
+	})
+	for _, one := range ordered {
+		if found := one.find(r); found.action != "" {
+			c.Service, c.Action, c.Path = one.api.Name, found.action, found.path
+			return nil
+		}
 	}
-	c.Service = EKS
-	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	switch {
-	case r.Method == http.MethodGet && len(parts) == 2 && parts[0] == "clusters":
-		c.Action, c.Path = "DescribeCluster", map[string]string{"name": parts[1]}
-	case r.Method == http.MethodGet && len(parts) == 1 && parts[0] == "clusters":
-		c.Action = "ListClusters"
-	default:
-		return apierror.WithStatus(http.StatusNotFound, "UnknownOperationException", "%s %s is no operation known here", r.Method, r.URL.Path)
+	return apierror.WithStatus(
+		http.StatusNotFound,
+		"UnknownOperationException",
+		"%s %s of %s is not simulated.",
+		r.Method,
+		r.URL.Path,
+		c.Service,
+	)
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
 	}
-	return nil
+	return 0
 }
 
 // Decode fills in, a pointer to a struct, with the call's parameters. Unknown

@@ -82,7 +82,7 @@ func (d formDecoder) fillStruct(b *branch, into reflect.Value, path string) erro
 	for _, name := range names {
 		field := fieldFor(into, name)
 		if !field.IsValid() {
-			return apierror.New(d.unknown, "The parameter %s is not recognized", path+name)
+			return apierror.New(d.unknown, "The parameter %s is not recognized, or is not simulated", path+name)
 		}
 		if err := d.fill(b.kids[name], field, path+name+"."); err != nil {
 			return err
@@ -122,7 +122,7 @@ func (d formDecoder) fillList(b *branch, into reflect.Value, path string) error 
 	for key, item := range b.kids {
 		n, err := strconv.Atoi(key)
 		if err != nil || n < 1 {
-			return apierror.New(d.unknown, "The parameter %s is not recognized", path+key)
+			return apierror.New(d.unknown, "The parameter %s is not recognized, or is not simulated", path+key)
 		}
 		items = append(items, numbered{n, item})
 	}
@@ -140,7 +140,7 @@ func (d formDecoder) fillList(b *branch, into reflect.Value, path string) error 
 func (d formDecoder) fillScalar(b *branch, into reflect.Value, path string) error {
 	name := strings.TrimSuffix(path, ".")
 	if len(b.kids) > 0 {
-		return apierror.New(d.unknown, "The parameter %s is not recognized", name)
+		return apierror.New(d.unknown, "The parameter %s is not recognized, or is not simulated", name)
 	}
 	var err error
 	switch into.Kind() {
@@ -162,7 +162,12 @@ func (d formDecoder) fillScalar(b *branch, into reflect.Value, path string) erro
 		}
 	}
 	if err != nil {
-		return apierror.Invalid("Value (%s) for parameter %s is invalid. It must be a %s.", b.value, name, into.Kind())
+		return apierror.Invalid(
+			"Value (%s) for parameter %s is invalid. It must be a %s.",
+			b.value,
+			name,
+			into.Kind(),
+		)
 	}
 	return nil
 }
@@ -170,7 +175,11 @@ func (d formDecoder) fillScalar(b *branch, into reflect.Value, path string) erro
 func fillTime(b *branch, into reflect.Value, path string) error {
 	t, err := time.Parse(time.RFC3339, b.value)
 	if err != nil {
-		return apierror.Invalid("Value (%s) for parameter %s is invalid. It must be an ISO 8601 time.", b.value, strings.TrimSuffix(path, "."))
+		return apierror.Invalid(
+			"Value (%s) for parameter %s is invalid. It must be an ISO 8601 time.",
+			b.value,
+			strings.TrimSuffix(path, "."),
+		)
 	}
 	into.Set(reflect.ValueOf(t.UTC()))
 	return nil

@@ -36,7 +36,13 @@ func TestDecodeForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	seven, price := 7, 1.5
-	want := wanted{paged: paged{&seven}, Name: "n", Flag: true, Price: &price, Since: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	want := wanted{
+		paged: paged{&seven},
+		Name:  "n",
+		Flag:  true,
+		Price: &price,
+		Since: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+	}
 	want.Filters = append(want.Filters, struct {
 		Name   string
 		Values []string `query:"Value"`

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dovetail-sh/dovetail/awssim/apierror"
@@ -32,29 +33,56 @@ const maxRecords = 100_000
 
 // Mux serves all services at one address.
 type Mux struct {
-	services  map[string]Service
+	routers   []router
 	faults    *fault.Set
 	limits    *limiter.Limiter
 	keys      []string // the access keys that are known; empty means all
 	now       func() time.Time
 	requestID func() string
 
+	floor atomic.Int64 // nanoseconds; see SetFloor
+
 	mu    sync.Mutex // guards the fields below
 	calls []Record
 }
 
-// NewMux serves the given services by name. accessKeys, when there are any,
+// NewMux serves the given services. accessKeys, when there are any,
 // are the only ones that may sign calls. limits throttles; faults makes calls go
 // wrong that would have been let in.
-func NewMux(services map[string]Service, limits *limiter.Limiter, faults *fault.Set, accessKeys []string, now func() time.Time, requestID func() string) *Mux {
-	return &Mux{services: services, limits: limits, faults: faults, keys: accessKeys, now: now, requestID: requestID}
+func NewMux(
+	apis []API,
+	limits *limiter.Limiter,
+	faults *fault.Set,
+	accessKeys []string,
+	now func() time.Time,
+	requestID func() string,
+) *Mux {
+	var routers []router
+	for _, api := range apis {
+		routers = append(routers, newRouter(api))
+	}
+	return &Mux{routers: routers, limits: limits, faults: faults, keys: accessKeys, now: now, requestID: requestID}
 }
 
 // unsigned lists the actions that AWS takes without a signature.
 var unsigned = []string{"AssumeRoleWithWebIdentity"}
 
+// SetFloor sets the least time from a request's header to its answer, by the
+// wall's clock. AWS's SDK for Go closes a request's body as soon as the answer
+// begins; when that comes before net/http has seen the body's end, net/http
+// drops the connection. No network is as fast as loopback, so no client has to
+// stand that.
+func (m *Mux) SetFloor(least time.Duration) { m.floor.Store(int64(least)) }
+
+// Floor is what SetFloor set.
+func (m *Mux) Floor() time.Duration { return time.Duration(m.floor.Load()) }
+
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c, err := read(r)
+	var due <-chan time.Time
+	if floor := m.Floor(); floor > 0 {
+		due = time.After(floor)
+	}
+	c, err := m.read(r)
 	if c == nil {
 		http.Error(w, err.Error(), apierror.From(err).Status)
 		return
@@ -81,6 +109,12 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		hangUp(w, r, time.Duration(rule.Hold), rule.Kind == fault.Timeout)
 		return
 	}
+	if due != nil {
+		select {
+		case <-due:
+		case <-r.Context().Done():
+		}
+	}
 	if err := m.write(w, c, out, err); err != nil {
 		slog.DebugContext(r.Context(), "answering a simulated AWS call", "action", c.Action, "error", err)
 	}
@@ -88,7 +122,12 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // carryOut does what the call asks for, as far as the fault lets it. It says
 // too whether there is an answer at all.
-func (m *Mux) carryOut(ctx context.Context, c *Call, rule fault.Rule, refused error) (out any, answers bool, err error) {
+func (m *Mux) carryOut(
+	ctx context.Context,
+	c *Call,
+	rule fault.Rule,
+	refused error,
+) (out any, answers bool, err error) {
 	if refused != nil {
 		return nil, true, refused
 	}
@@ -114,15 +153,26 @@ func (m *Mux) write(w http.ResponseWriter, c *Call, out any, err error) error {
 }
 
 func (m *Mux) handle(ctx context.Context, c *Call) (any, error) {
-	handler := m.services[c.Service][c.Action]
-	if handler == nil {
-		code := "InvalidAction"
-		if !c.IsQuery() {
-			code = "UnknownOperationException"
+	for _, one := range m.routers {
+		if handler := one.api.Actions[c.Action]; handler != nil && one.api.Name == c.Service {
+			return handler(ctx, c)
 		}
-		return nil, apierror.New(code, "The action %s is not valid for this web service.", c.Action)
 	}
-	return handler(ctx, c)
+	code := "InvalidAction"
+	if !c.IsQuery() {
+		code = "UnknownOperationException"
+	}
+	return nil, apierror.New(code, "The action %s of %s is not simulated.", c.Action, c.Service)
+}
+
+// APIs are the services that are served, by name.
+func (m *Mux) APIs() []API {
+	var out []API
+	for _, one := range m.routers {
+		out = append(out, one.api)
+	}
+	slices.SortFunc(out, func(a, b API) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // throttle refuses a call whose bucket is empty.
@@ -155,7 +205,11 @@ func (m *Mux) authenticate(r *http.Request, c *Call) error {
 		return nil
 	}
 	if c.AccessKey == "" {
-		return apierror.WithStatus(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
+		return apierror.WithStatus(
+			http.StatusForbidden,
+			"MissingAuthenticationToken",
+			"Request is missing Authentication Token",
+		)
 	}
 	if err := checkSignature(r, c); err != nil {
 		return err
@@ -165,11 +219,23 @@ func (m *Mux) authenticate(r *http.Request, c *Call) error {
 	}
 	switch c.proto {
 	case ec2Query:
-		return apierror.WithStatus(http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
+		return apierror.WithStatus(
+			http.StatusUnauthorized,
+			"AuthFailure",
+			"AWS was not able to validate the provided access credentials",
+		)
 	case awsQuery:
-		return apierror.WithStatus(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
+		return apierror.WithStatus(
+			http.StatusForbidden,
+			"InvalidClientTokenId",
+			"The security token included in the request is invalid.",
+		)
 	default:
-		return apierror.WithStatus(http.StatusForbidden, "UnrecognizedClientException", "The security token included in the request is invalid.")
+		return apierror.WithStatus(
+			http.StatusForbidden,
+			"UnrecognizedClientException",
+			"The security token included in the request is invalid.",
+		)
 	}
 }
 

@@ -31,13 +31,16 @@ func signaturePart(r *http.Request, name string) string {
 // another service.
 func checkSignature(r *http.Request, c *Call) error {
 	header, query := r.Header.Get("Authorization"), r.URL.Query()
-	whole := strings.HasPrefix(header, "AWS4-HMAC-SHA256 ") && signaturePart(r, "SignedHeaders") != "" && signaturePart(r, "Signature") != ""
+	whole := strings.HasPrefix(header, "AWS4-HMAC-SHA256 ") && signaturePart(r, "SignedHeaders") != "" &&
+		signaturePart(r, "Signature") != ""
 	if header == "" {
 		whole = query.Has("X-Amz-SignedHeaders") && query.Has("X-Amz-Signature")
 	}
 	if !whole {
-		return apierror.New("IncompleteSignature",
-			"Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' of the algorithm AWS4-HMAC-SHA256.")
+		return apierror.New(
+			"IncompleteSignature",
+			"Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' of the algorithm AWS4-HMAC-SHA256.",
+		)
 	}
 	made := credential(r)
 	if made[3] != c.Service || made[4] != "aws4_request" {

@@ -56,7 +56,14 @@ func (s *State) Schedule(in *Instance, code string, ahead time.Duration) error {
 	}
 	at := s.Now.Add(ahead)
 	e := &ScheduledEvent{
-		ID: s.id("instance-event"), Code: code, Description: description, Announced: s.Now, NotBefore: at, NotAfter: at.Add(maintenanceWindow),
+		ID: s.id(
+			"instance-event",
+		),
+		Code:        code,
+		Description: description,
+		Announced:   s.Now,
+		NotBefore:   at,
+		NotAfter:    at.Add(maintenanceWindow),
 	}
 	in.ailment().Events = append(in.Ailment.Events, e)
 	s.effect(in, EffectScheduled)
@@ -67,7 +74,10 @@ func (s *State) Schedule(in *Instance, code string, ahead time.Duration) error {
 		}
 	})
 	s.after(ahead+maintenanceWindow, func() {
-		in.Ailment.Events = slices.DeleteFunc(in.Ailment.Events, func(other *ScheduledEvent) bool { return other == e })
+		in.Ailment.Events = slices.DeleteFunc(
+			in.Ailment.Events,
+			func(other *ScheduledEvent) bool { return other == e },
+		)
 	})
 	return nil
 }

@@ -24,6 +24,8 @@ const (
 	EffectScheduled
 	// EffectReclaim: the notice of an interruptible capacity reservation.
 	EffectReclaim
+	// EffectReboot: the machine goes down for a moment.
+	EffectReboot
 	// EffectBlockDelivered and EffectBlockExpiring are about a capacity block;
 	// they have no instance.
 	EffectBlockDelivered
@@ -87,6 +89,26 @@ func (s *State) Interrupt(in *Instance) {
 	}
 	s.effect(in, EffectInterruption)
 	s.after(InterruptionNotice, func() { s.Terminate(in, ReasonSpot) })
+}
+
+// InterruptIn recommends rebalancing at once, and gives notice so that a spot
+// instance ends after d, which is two minutes at least.
+func (s *State) InterruptIn(in *Instance, d time.Duration) {
+	if in.interrupted {
+		return
+	}
+	if !in.warned {
+		s.Recommend(in)
+	}
+	if d <= InterruptionNotice {
+		s.Interrupt(in)
+		return
+	}
+	s.after(d-InterruptionNotice, func() {
+		if in.State(s.Now) == Running || in.State(s.Now) == Pending {
+			s.Interrupt(in)
+		}
+	})
 }
 
 // InterruptionNotice is how long a spot instance has from notice to end.

@@ -89,7 +89,13 @@ func (s *State) CreateFleet(r FleetRequest) (*Fleet, error) {
 			return nil, err
 		}
 		for _, part := range side.parts(ranked) {
-			f := filling{fleet: fleet, side: side.FleetSide, request: r, left: side.Want, allowed: trouble(r.Trouble, part, side.Want)}
+			f := filling{
+				fleet:   fleet,
+				side:    side.FleetSide,
+				request: r,
+				left:    side.Want,
+				allowed: trouble(r.Trouble, part, side.Want),
+			}
 			f.fill(s, part)
 			if f.launched > 0 && f.launched >= side.Min {
 				break
@@ -149,7 +155,11 @@ func (f *filling) fill(s *State, ranked []candidate) {
 	width := f.width(len(ranked))
 	for {
 		for len(current) < width && len(ranked) > 0 {
-			launch := &FleetLaunch{Choice: ranked[0].choice, Subnet: ranked[0].order.Subnet, Lifecycle: ranked[0].lifecycle}
+			launch := &FleetLaunch{
+				Choice:    ranked[0].choice,
+				Subnet:    ranked[0].order.Subnet,
+				Lifecycle: ranked[0].lifecycle,
+			}
 			current = append(current, active{ranked[0], launch})
 			f.launches = append(f.launches, launch)
 			ranked = ranked[1:]
@@ -197,7 +207,10 @@ func (f *filling) launchOne(s *State, c candidate, launch *FleetLaunch) error {
 	}
 	tags := launchspec.TagsFor(c.order.dataTags(), "instance")
 	fleetTag := launchspec.Tag{Key: "aws:ec2:fleet-id", Value: f.fleet.ID}
-	c.order.Tags = launchspec.SetTags(launchspec.SetTags(tags, launchspec.TagsFor(f.request.Tags, "instance")), []launchspec.Tag{fleetTag})
+	c.order.Tags = launchspec.SetTags(
+		launchspec.SetTags(tags, launchspec.TagsFor(f.request.Tags, "instance")),
+		[]launchspec.Tag{fleetTag},
+	)
 	in, err := s.launch(c.order)
 	if err != nil {
 		return err
@@ -216,7 +229,10 @@ func (f *filling) takeBack(s *State) {
 	for _, launch := range f.launches {
 		s.undo(launch.Instances)
 		if len(launch.Instances) > 0 && launch.Err == nil {
-			launch.Err = apierror.New("UnfulfillableCapacity", "Unable to fulfill capacity due to your request configuration. Please adjust your request and try again.")
+			launch.Err = apierror.New(
+				"UnfulfillableCapacity",
+				"Unable to fulfill capacity due to your request configuration. Please adjust your request and try again.",
+			)
 		}
 		launch.Instances = nil
 	}

@@ -42,6 +42,9 @@ type Parameter struct {
 	Name, Value string
 	Version     int64
 	Modified    time.Time
+
+	Kind, Description string // of the account's own: "String", "StringList" or "SecureString"
+	Own               bool   // put by the account, not published by AWS
 }
 
 // release is one publication of a family's images.
@@ -69,8 +72,8 @@ var (
 )
 
 const (
-	firstMinor   = 29 // of the Kubernetes versions that have images
-	lastMinor    = 36
+	FirstMinor   = 29 // of the Kubernetes versions that have images
+	LastMinor    = 36
 	lastAL2Minor = 32
 )
 
@@ -84,7 +87,7 @@ const (
 // buildImages publishes EKS-optimized images and the SSM parameters which name
 // them, as AWS lays them out.
 func (s *State) buildImages() {
-	for minor := firstMinor; minor <= lastMinor; minor++ {
+	for minor := FirstMinor; minor <= LastMinor; minor++ {
 		version := fmt.Sprintf("1.%d", minor)
 		if minor <= lastAL2Minor {
 			s.buildAL2(version)
@@ -104,7 +107,13 @@ func (s *State) buildAL2(version string) {
 		for i, r := range al2Releases {
 			name := fmt.Sprintf("amazon-eks%s-node-%s-%s", variant.suffix, version, r.version)
 			image := s.publish(Image{
-				Name: name, Arch: variant.arch, Family: AL2, Version: version, Owner: ownerEKS, RootDevice: "/dev/xvda", SizeGiB: 20,
+				Name:        name,
+				Arch:        variant.arch,
+				Family:      AL2,
+				Version:     version,
+				Owner:       ownerEKS,
+				RootDevice:  "/dev/xvda",
+				SizeGiB:     20,
 				Description: "EKS Kubernetes Worker AMI with AmazonLinux2 image, (k8s: " + version + ", containerd: 1.7.*)",
 			}, r)
 			s.name(image, r, base+name, i == len(al2Releases)-1, base+"recommended")
@@ -122,7 +131,13 @@ func (s *State) buildAL2023(version string) {
 			for i, r := range al2023Releases {
 				name := fmt.Sprintf("amazon-eks-node-al2023-%s-%s-%s-%s", arch, variant, version, r.version)
 				image := s.publish(Image{
-					Name: name, Arch: arch, Family: AL2023, Version: version, Owner: ownerEKS, RootDevice: "/dev/xvda", SizeGiB: 20,
+					Name:        name,
+					Arch:        arch,
+					Family:      AL2023,
+					Version:     version,
+					Owner:       ownerEKS,
+					RootDevice:  "/dev/xvda",
+					SizeGiB:     20,
 					Description: "EKS-optimized Kubernetes node based on Amazon Linux 2023, (k8s: " + version + ", containerd: 2.1.*)",
 				}, r)
 				s.name(image, r, base+name, i == len(al2023Releases)-1, base+"recommended")
@@ -136,9 +151,22 @@ func (s *State) buildBottlerocket(version string) {
 		for _, arch := range []string{catalog.X8664, catalog.ARM64} {
 			base := "/aws/service/bottlerocket/aws-k8s-" + version + variant + "/" + arch + "/"
 			for i, r := range rocketReleases {
-				name := fmt.Sprintf("bottlerocket-aws-k8s-%s%s-%s-v%s-%08x", version, variant, arch, r.version, uint32(s.fate(version, variant, arch, r.version)))
+				name := fmt.Sprintf(
+					"bottlerocket-aws-k8s-%s%s-%s-v%s-%08x",
+					version,
+					variant,
+					arch,
+					r.version,
+					uint32(s.fate(version, variant, arch, r.version)),
+				)
 				image := s.publish(Image{
-					Name: name, Arch: arch, Family: Bottlerocket, Version: version, Owner: ownerBottlerocket, RootDevice: "/dev/xvda", SizeGiB: 2,
+					Name:       name,
+					Arch:       arch,
+					Family:     Bottlerocket,
+					Version:    version,
+					Owner:      ownerBottlerocket,
+					RootDevice: "/dev/xvda",
+					SizeGiB:    2,
 				}, r)
 				s.name(image, r, base+r.version, i == len(rocketReleases)-1, base+"latest")
 			}
@@ -153,8 +181,14 @@ func (s *State) buildWindows(version string, minor int) {
 		}
 		name := "Windows_Server-" + year + "-English-Core-EKS_Optimized-" + version
 		image := s.publish(Image{
-			Name: name + "-" + windowsRelease.version, Arch: catalog.X8664, Family: Windows, Version: version, Windows: true,
-			Owner: ownerWindows, RootDevice: "/dev/sda1", SizeGiB: 50,
+			Name:       name + "-" + windowsRelease.version,
+			Arch:       catalog.X8664,
+			Family:     Windows,
+			Version:    version,
+			Windows:    true,
+			Owner:      ownerWindows,
+			RootDevice: "/dev/sda1",
+			SizeGiB:    50,
 		}, windowsRelease)
 		s.parameter("/aws/service/ami-windows-latest/"+name+"/image_id", image.ID, windowsRelease)
 	}
@@ -184,8 +218,12 @@ func (s *State) name(image *Image, r release, pinned string, newest bool, moving
 		}
 		s.parameter(path+"/image_name", image.Name, r)
 		s.parameter(path+"/release_version", image.Version+".0-"+strings.TrimPrefix(r.version, "v"), r)
-		s.parameter(path, fmt.Sprintf(`{"schema_version":"2","image_id":%q,"image_name":%q,"release_version":"%s.0-%s"}`,
-			image.ID, image.Name, image.Version, strings.TrimPrefix(r.version, "v")), r)
+		s.parameter(
+			path,
+			fmt.Sprintf(`{"schema_version":"2","image_id":%q,"image_name":%q,"release_version":"%s.0-%s"}`,
+				image.ID, image.Name, image.Version, strings.TrimPrefix(r.version, "v")),
+			r,
+		)
 	}
 }
 
@@ -195,7 +233,11 @@ func (s *State) parameter(name, value string, r release) {
 
 // Image finds an image by id.
 func (s *State) Image(id string) (*Image, error) {
-	i, found := slices.BinarySearchFunc(s.Images, id, func(im *Image, id string) int { return strings.Compare(im.ID, id) })
+	i, found := slices.BinarySearchFunc(
+		s.Images,
+		id,
+		func(im *Image, id string) int { return strings.Compare(im.ID, id) },
+	)
 	if !found {
 		if rest, ok := strings.CutPrefix(id, "ami-"); !ok || !isHex(rest) {
 			return nil, apierror.New("InvalidAMIID.Malformed", "Invalid id: %q (expecting \"ami-...\")", id)

@@ -21,6 +21,8 @@ const (
 	Running      InstanceState = 16
 	ShuttingDown InstanceState = 32
 	Terminated   InstanceState = 48
+	Stopping     InstanceState = 64
+	Stopped      InstanceState = 80
 )
 
 func (st InstanceState) String() string {
@@ -31,6 +33,10 @@ func (st InstanceState) String() string {
 		return "running"
 	case ShuttingDown:
 		return "shutting-down"
+	case Stopping:
+		return "stopping"
+	case Stopped:
+		return "stopped"
 	default:
 		return "terminated"
 	}
@@ -49,10 +55,13 @@ type Instance struct {
 	Spot    bool
 	Tags    []launchspec.Tag // ascending by key
 
+	Boots       int // after the first
 	Launched    time.Time
 	ReadyAt     time.Time // when pending becomes running
 	StoppedAt   time.Time // when termination began; zero until then
 	GoneAt      time.Time // when shutting-down becomes terminated
+	HaltingAt   time.Time // when stopping began; zero unless it is stopping or stopped
+	HaltedAt    time.Time // when stopping becomes stopped
 	StateReason string    // code and message with ": " between; empty while it runs
 
 	Reservation string
@@ -65,12 +74,14 @@ type Instance struct {
 	Node, BootFailure string
 
 	Ailment   *Ailment             // nil while it is well
+	Metadata  *launchspec.Metadata // as changed since the launch; nil is as launched
 	Reserved  *CapacityReservation // nil outside reservations
 	Group     *PlacementGroup      // nil outside groups
 	Partition int                  // of its group; 0 for none
 
 	billed              time.Time // until when it is paid; zero is not at all
 	interrupted, warned bool      // by the spot market
+	released            bool      // its capacity was given back when it stopped
 }
 
 // State is what EC2 says of the instance at a time.
@@ -80,6 +91,10 @@ func (in *Instance) State(now time.Time) InstanceState {
 		return Terminated
 	case !in.StoppedAt.IsZero() && !now.Before(in.StoppedAt):
 		return ShuttingDown
+	case !in.HaltedAt.IsZero() && !now.Before(in.HaltedAt):
+		return Stopped
+	case !in.HaltingAt.IsZero() && !now.Before(in.HaltingAt):
+		return Stopping
 	case now.Before(in.ReadyAt):
 		return Pending
 	default:
@@ -162,18 +177,32 @@ func (s *State) launch(o order) (*Instance, error) {
 	}
 	s.lastOrder++
 	in := &Instance{
-		ID: s.id("i"), Order: s.lastOrder, Type: o.Type, Image: o.Image, Data: o.Data, Subnet: o.Subnet, Address: addr,
-		Spot: o.Spot, Tags: o.Tags, Launched: s.Now, ReadyAt: s.Now.Add(s.PendingDelay),
-		Reservation: o.Reservation, Token: o.Token, Profile: profile, Reserved: reserved, Group: group, Partition: partition,
+		ID: s.id(
+			"i",
+		),
+		Order:       s.lastOrder,
+		Type:        o.Type,
+		Image:       o.Image,
+		Data:        o.Data,
+		Subnet:      o.Subnet,
+		Address:     addr,
+		Spot:        o.Spot,
+		Tags:        o.Tags,
+		Launched:    s.Now,
+		ReadyAt:     s.Now.Add(s.PendingDelay),
+		Reservation: o.Reservation,
+		Token:       o.Token,
+		Profile:     profile,
+		Reserved:    reserved,
+		Group:       group,
+		Partition:   partition,
 	}
 	if o.Spot {
 		in.SpotRequest = fmt.Sprintf("sir-%08x", uint32(s.dice.Uint64()))
 	}
 	s.Instances = append(s.Instances, in)
 	s.instanceByID[in.ID] = in
-	s.effect(in, EffectState)
-	s.after(s.PendingDelay, func() { s.effectIf(in, Running, EffectState) })
-	s.after(s.BootDelay, func() { s.effectIf(in, Running, EffectBoot) })
+	s.boot(in)
 	return in, nil
 }
 
@@ -182,11 +211,23 @@ func (s *State) checkLaunch(o order) error {
 	zone := o.Subnet.Zone
 	switch {
 	case o.Image.Arch != o.Type.Arch:
-		return apierror.Invalid("The architecture '%s' of the specified instance type does not match the architecture '%s' of the specified AMI. "+
-			"Specify an instance type and an AMI that have matching architectures, and try again.", o.Type.Arch, o.Image.Arch)
+		return apierror.Invalid(
+			"The architecture '%s' of the specified instance type does not match the architecture '%s' of the specified AMI. "+
+				"Specify an instance type and an AMI that have matching architectures, and try again.",
+			o.Type.Arch,
+			o.Image.Arch,
+		)
 	case !s.Offered(o.Type, zone):
-		return apierror.New("Unsupported", "Your requested instance type (%s) is not supported in your requested Availability Zone (%s). "+
-			"Please retry your request by not specifying an Availability Zone or choosing another.", o.Type.Name, zone.Name)
+		return apierror.New(
+			"Unsupported",
+			"Your requested instance type (%s) is not supported in your requested Availability Zone (%s). "+
+				"Please retry your request by not specifying an Availability Zone or choosing another.",
+			o.Type.Name,
+			zone.Name,
+		)
+	}
+	if name := o.Data.KeyName; name != "" && s.KeyPairs[name] == nil {
+		return apierror.New("InvalidKeyPair.NotFound", "The key pair '%s' does not exist", name)
 	}
 	for _, id := range o.Data.Groups() {
 		if _, err := s.Group(id); err != nil {
@@ -249,7 +290,9 @@ func (s *State) vanish(in *Instance) {
 	s.effect(in, EffectState)
 	in.Subnet.giveBack(in.Address, in.Data.Addresses()-1)
 	in.Address = netip.Addr{}
-	s.relinquish(in)
+	if !in.released {
+		s.relinquish(in)
+	}
 	s.after(s.NodeGoneDelay, func() { s.effect(in, EffectGone) })
 	s.after(s.Retention, func() { s.forget(in) })
 }

@@ -57,7 +57,10 @@ func (s *State) SeenTemplates() []*Template {
 	}
 	s.ghosts = slices.DeleteFunc(s.ghosts, func(t *Template) bool { return !t.deleted.After(s.seenAt()) })
 	out = append(out, s.ghosts...)
-	slices.SortFunc(out, func(a, b *Template) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(
+		out,
+		func(a, b *Template) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) },
+	)
 	return out
 }
 
@@ -72,5 +75,8 @@ func (s *State) SeenTemplate(id, name string) (*Template, error) {
 	if id != "" {
 		return nil, noTemplate(id)
 	}
-	return nil, apierror.New("InvalidLaunchTemplateName.NotFoundException", "At least one of the launch templates specified in the request does not exist.")
+	return nil, apierror.New(
+		"InvalidLaunchTemplateName.NotFoundException",
+		"At least one of the launch templates specified in the request does not exist.",
+	)
 }

@@ -31,7 +31,8 @@ type Squeeze struct {
 // squeezed says whether a spot pool is under full pressure.
 func (s *State) squeezed(p Pool, at time.Time) bool {
 	for _, q := range s.Market.Squeezes {
-		if p.Capacity == Spot && at.Before(q.Until) && (q.Type == "" || q.Type == p.Type) && (q.Zone == "" || q.Zone == p.Zone) {
+		if p.Capacity == Spot && at.Before(q.Until) && (q.Type == "" || q.Type == p.Type) &&
+			(q.Zone == "" || q.Zone == p.Zone) {
 			return true
 		}
 	}
@@ -234,3 +235,22 @@ func (s *State) hazard(p Pool, pressure float64, d time.Duration) float64 {
 }
 
 const tightness = 30
+
+// PlacementScore is how likely a zone is to have so much spot capacity in any
+// of the types, from 1 to 10, as EC2 scores it; 0 where it has none of them.
+func (s *State) PlacementScore(types []string, zone *Zone, target int) int {
+	best := 0
+	for _, name := range types {
+		p := Pool{Type: name, Zone: zone.Name, Capacity: Spot}
+		t, known := catalog.Lookup(name)
+		if _, sold := s.Price(p); !known || !sold || !s.Offered(t, zone) {
+			continue
+		}
+		score := s.depth(p)
+		if left, limited := s.Left(p); limited && left < target {
+			score = 1
+		}
+		best = max(best, score)
+	}
+	return best
+}

@@ -113,11 +113,19 @@ func (s *State) buildNetwork() {
 		Tags: launchspec.SetTags(nil, []launchspec.Tag{{Key: "Name", Value: name + "/VPC"}}),
 	}
 	for i, zone := range s.Zones[:min(clusterZones, len(s.Zones))] {
-		private := newSubnet(s.fixedID("subnet", "private", zone.Name), zone, netip.MustParsePrefix(fmt.Sprintf("10.0.%d.0/18", i*64)))
+		private := newSubnet(
+			s.fixedID("subnet", "private", zone.Name),
+			zone,
+			netip.MustParsePrefix(fmt.Sprintf("10.0.%d.0/18", i*64)),
+		)
 		private.Tags = launchspec.SetTags(s.Config.Tags, append(owned,
 			launchspec.Tag{Key: "Name", Value: name + "/SubnetPrivate" + strings.ToUpper(zone.Name)},
 			launchspec.Tag{Key: "kubernetes.io/role/internal-elb", Value: "1"}))
-		public := newSubnet(s.fixedID("subnet", "public", zone.Name), zone, netip.MustParsePrefix(fmt.Sprintf("10.0.%d.0/20", 192+i*16)))
+		public := newSubnet(
+			s.fixedID("subnet", "public", zone.Name),
+			zone,
+			netip.MustParsePrefix(fmt.Sprintf("10.0.%d.0/20", 192+i*16)),
+		)
 		public.Public = true
 		public.Tags = launchspec.SetTags(nil, append(owned,
 			launchspec.Tag{Key: "Name", Value: name + "/SubnetPublic" + strings.ToUpper(zone.Name)},
@@ -128,7 +136,8 @@ func (s *State) buildNetwork() {
 	s.Groups = []*SecurityGroup{
 		{ID: s.fixedID("sg", "default"), Name: "default", Description: "default VPC security group"},
 		{
-			ID: s.fixedID("sg", "cluster"), Name: "eks-cluster-sg-" + name + "-1234567890",
+			ID:          s.fixedID("sg", "cluster"),
+			Name:        "eks-cluster-sg-" + name + "-1234567890",
 			Description: "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads.",
 			Tags: launchspec.SetTags(s.Config.Tags, append(owned,
 				launchspec.Tag{Key: "Name", Value: "eks-cluster-sg-" + name + "-1234567890"},
@@ -144,8 +153,18 @@ func (s *State) buildLocalZones(tags []launchspec.Tag) {
 		for j, name := range group.LocalZoneNames() {
 			zone := &Zone{Name: name, ID: group.ZoneIDs[j]}
 			s.Zones = append(s.Zones, zone)
-			subnet := newSubnet(s.fixedID("subnet", "local", name), zone, netip.MustParsePrefix(fmt.Sprintf("10.0.%d.%d/25", 240+i, j*128)))
-			subnet.Tags = launchspec.SetTags(s.Config.Tags, append(tags, launchspec.Tag{Key: "Name", Value: s.Cluster.Name + "/SubnetLocal" + strings.ToUpper(name)}))
+			subnet := newSubnet(
+				s.fixedID("subnet", "local", name),
+				zone,
+				netip.MustParsePrefix(fmt.Sprintf("10.0.%d.%d/25", 240+i, j*128)),
+			)
+			subnet.Tags = launchspec.SetTags(
+				s.Config.Tags,
+				append(
+					tags,
+					launchspec.Tag{Key: "Name", Value: s.Cluster.Name + "/SubnetLocal" + strings.ToUpper(name)},
+				),
+			)
 			s.Subnets = append(s.Subnets, subnet)
 		}
 	}

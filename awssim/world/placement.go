@@ -53,7 +53,11 @@ func (s *State) DeleteGroup(name string) error {
 	}
 	for _, in := range s.Instances {
 		if in.Group == g && in.State(s.Now) != Terminated {
-			return apierror.New("InvalidPlacementGroup.InUse", "The placement group '%s' is in use and may not be deleted.", name)
+			return apierror.New(
+				"InvalidPlacementGroup.InUse",
+				"The placement group '%s' is in use and may not be deleted.",
+				name,
+			)
 		}
 	}
 	for i, other := range s.PlacementGroups {
@@ -72,7 +76,11 @@ func (s *State) PlacementGroup(id, name string) (*PlacementGroup, error) {
 			return g, nil
 		}
 	}
-	return nil, apierror.New("InvalidPlacementGroup.Unknown", "The Placement Group '%s' is unknown.", cmp.Or(id, name))
+	return nil, apierror.New(
+		"InvalidPlacementGroup.Unknown",
+		"The Placement Group '%s' is unknown.",
+		cmp.Or(id, name),
+	)
 }
 
 // place finds the group that a launch names, nil for none, and the partition
@@ -102,10 +110,19 @@ func (s *State) place(o order) (*PlacementGroup, int, error) {
 	}
 	switch {
 	case g.Strategy == "cluster" && o.Type.Burstable():
-		return nil, 0, apierror.New("InvalidParameterCombination", "Cluster placement groups are not supported by the '%s' instance type.", o.Type.Name)
+		return nil, 0, apierror.New(
+			"InvalidParameterCombination",
+			"Cluster placement groups are not supported by the '%s' instance type.",
+			o.Type.Name,
+		)
 	case g.Strategy == "spread" && here >= maxSpread:
-		return nil, 0, apierror.New("InsufficientInstanceCapacity",
-			"The spread placement group '%s' has its limit of %d running instances in %s.", g.Name, maxSpread, zone.Name)
+		return nil, 0, apierror.New(
+			"InsufficientInstanceCapacity",
+			"The spread placement group '%s' has its limit of %d running instances in %s.",
+			g.Name,
+			maxSpread,
+			zone.Name,
+		)
 	case g.Strategy != "partition":
 		return g, 0, nil
 	}

@@ -68,8 +68,16 @@ func (s *State) Left(p Pool) (int, bool) {
 // OutOfCapacity is what EC2 answers when a pool is empty.
 func OutOfCapacity(p Pool) error {
 	if p.Capacity == Spot {
-		return apierror.New("InsufficientInstanceCapacity", "There is no Spot capacity available that matches your request.")
+		return apierror.New(
+			"InsufficientInstanceCapacity",
+			"There is no Spot capacity available that matches your request.",
+		)
 	}
-	return apierror.New("InsufficientInstanceCapacity", "We currently do not have sufficient %s capacity in the Availability Zone "+
-		"you requested (%s). Our system will be working on provisioning additional capacity.", p.Type, p.Zone)
+	return apierror.New(
+		"InsufficientInstanceCapacity",
+		"We currently do not have sufficient %s capacity in the Availability Zone "+
+			"you requested (%s). Our system will be working on provisioning additional capacity.",
+		p.Type,
+		p.Zone,
+	)
 }

@@ -10,31 +10,38 @@ import (
 	"github.com/dovetail-sh/dovetail/awssim/launchspec"
 )
 
-// Role is an IAM role; only its identity is modelled.
-type Role struct {
-	ID, Name, Path string
-	Created        time.Time
-}
-
 // Profile is an IAM instance profile. It carries one role at most.
 type Profile struct {
 	ID, Name, Path string
 	Created        time.Time
 	Roles          []*Role
 	Tags           []launchspec.Tag
+	Built          bool // the account was made with it; it does not keep its role from going
 }
 
 // buildRoles makes the roles that nodes may have, and the ready-made profile
 // that eksctl's stack has for the first.
 func (s *State) buildRoles() {
 	for _, name := range s.Cluster.NodeRoles {
-		s.Roles[name] = &Role{ID: s.iamID("AROA", name), Name: name, Path: "/", Created: s.Now.Truncate(time.Second)}
+		s.Roles[name] = s.newRole(
+			Role{Name: name, Trust: trustEC2, Built: true, Policies: nodePolicies(s.Partition())},
+		)
+		s.AccessEntries[s.RoleARN(s.Roles[name])] = &AccessEntry{
+			Principal: s.RoleARN(
+				s.Roles[name],
+			),
+			Kind:    EC2Linux,
+			User:    nodeUser,
+			Groups:  []string{"system:nodes"},
+			Created: s.Now,
+			Built:   true,
+		}
 	}
 	if len(s.Cluster.NodeRoles) > 0 {
 		name := "KarpenterNodeInstanceProfile-" + s.Cluster.Name
 		s.Profiles[name] = &Profile{
 			ID: s.iamID("AIPA", name), Name: name, Path: "/", Created: s.Now.Truncate(time.Second),
-			Roles: []*Role{s.Roles[s.Cluster.NodeRoles[0]]},
+			Roles: []*Role{s.Roles[s.Cluster.NodeRoles[0]]}, Built: true,
 		}
 	}
 }
@@ -63,7 +70,12 @@ func (s *State) Profile(name string) (*Profile, error) {
 // CreateProfile makes an empty instance profile.
 func (s *State) CreateProfile(name, path string, tags []launchspec.Tag) (*Profile, error) {
 	if s.Profiles[name] != nil {
-		return nil, apierror.WithStatus(http.StatusConflict, "EntityAlreadyExists", "Instance Profile %s already exists.", name)
+		return nil, apierror.WithStatus(
+			http.StatusConflict,
+			"EntityAlreadyExists",
+			"Instance Profile %s already exists.",
+			name,
+		)
 	}
 	p := &Profile{
 		ID: s.iamID("AIPA", name+path+s.Now.String()), Name: name, Path: path,
@@ -77,10 +89,19 @@ func (s *State) CreateProfile(name, path string, tags []launchspec.Tag) (*Profil
 func (s *State) AddRole(p *Profile, name string) error {
 	role := s.Roles[name]
 	if role == nil {
-		return apierror.WithStatus(http.StatusNotFound, "NoSuchEntity", "The role with name %s cannot be found.", name)
+		return apierror.WithStatus(
+			http.StatusNotFound,
+			"NoSuchEntity",
+			"The role with name %s cannot be found.",
+			name,
+		)
 	}
 	if len(p.Roles) > 0 {
-		return apierror.WithStatus(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1")
+		return apierror.WithStatus(
+			http.StatusConflict,
+			"LimitExceeded",
+			"Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
+		)
 	}
 	p.Roles = []*Role{role}
 	return nil
@@ -90,7 +111,12 @@ func (s *State) AddRole(p *Profile, name string) error {
 func (s *State) RemoveRole(p *Profile, name string) error {
 	i := slices.IndexFunc(p.Roles, func(r *Role) bool { return r.Name == name })
 	if i < 0 {
-		return apierror.WithStatus(http.StatusNotFound, "NoSuchEntity", "The role with name %s cannot be found.", name)
+		return apierror.WithStatus(
+			http.StatusNotFound,
+			"NoSuchEntity",
+			"The role with name %s cannot be found.",
+			name,
+		)
 	}
 	p.Roles = slices.Delete(p.Roles, i, i+1)
 	return nil
@@ -99,7 +125,11 @@ func (s *State) RemoveRole(p *Profile, name string) error {
 // DeleteProfile removes an empty profile.
 func (s *State) DeleteProfile(p *Profile) error {
 	if len(p.Roles) > 0 {
-		return apierror.WithStatus(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.")
+		return apierror.WithStatus(
+			http.StatusConflict,
+			"DeleteConflict",
+			"Cannot delete entity, must remove roles from instance profile first.",
+		)
 	}
 	delete(s.Profiles, p.Name)
 	return nil
@@ -115,7 +145,10 @@ func (s *State) launchProfile(ref *launchspec.Profile) (string, error) {
 		name = ref.Arn[strings.LastIndex(ref.Arn, "/")+1:]
 	}
 	if s.Profiles[name] == nil {
-		return "", apierror.Invalid("Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", name)
+		return "", apierror.Invalid(
+			"Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
+			name,
+		)
 	}
 	return name, nil
 }

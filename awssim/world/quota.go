@@ -38,7 +38,10 @@ func (s *State) checkQuota(t *catalog.Type, capacity string) error {
 	}
 	used := 0
 	for _, in := range s.Instances {
-		if state := in.State(s.Now); state != Terminated && in.capacity() == capacity && bucket(in.Type) == quota.Bucket {
+		if state := in.State(
+			s.Now,
+		); state != Terminated && in.capacity() == capacity &&
+			bucket(in.Type) == quota.Bucket {
 			used += in.Type.VCPU
 		}
 	}
@@ -48,7 +51,11 @@ func (s *State) checkQuota(t *catalog.Type, capacity string) error {
 	if capacity == Spot {
 		return apierror.New("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
 	}
-	return apierror.New("VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of %d allows "+
-		"for the instance bucket that the specified instance type belongs to. "+
-		"Please visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.", limit)
+	return apierror.New(
+		"VcpuLimitExceeded",
+		"You have requested more vCPU capacity than your current vCPU limit of %d allows "+
+			"for the instance bucket that the specified instance type belongs to. "+
+			"Please visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.",
+		limit,
+	)
 }

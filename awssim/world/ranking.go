@@ -41,7 +41,12 @@ func (s *State) rank(r FleetRequest, side FleetSide, spot bool, reservation stri
 		if side.ReservedFirst {
 			reserved = cmp.Compare(b2i(b.reserved), b2i(a.reserved))
 		}
-		return cmp.Or(cmp.Compare(b2i(a.err != nil), b2i(b.err != nil)), reserved, compare(a, b), cmp.Compare(a.index, b.index))
+		return cmp.Or(
+			cmp.Compare(b2i(a.err != nil), b2i(b.err != nil)),
+			reserved,
+			compare(a, b),
+			cmp.Compare(a.index, b.index),
+		)
 	})
 	return ranked, nil
 }
@@ -75,11 +80,25 @@ func (s *State) candidate(choice Choice, market string, spot bool) candidate {
 	named := choice.Version.Data.Market()
 	switch {
 	case !sold:
-		c.err = apierror.New("Unsupported", "Instance type %s is not sold %s in %s.", c.pool.Type, c.pool.Capacity, c.pool.Zone)
+		c.err = apierror.New(
+			"Unsupported",
+			"Instance type %s is not sold %s in %s.",
+			c.pool.Type,
+			c.pool.Capacity,
+			c.pool.Zone,
+		)
 	case choice.MaxPrice > 0 && spot && choice.MaxPrice < c.price:
-		c.err = apierror.New("SpotMaxPriceTooLow", "Your Spot request price is lower than the minimum required Spot request fulfillment price.")
+		c.err = apierror.New(
+			"SpotMaxPriceTooLow",
+			"Your Spot request price is lower than the minimum required Spot request fulfillment price.",
+		)
 	case market != "" && named != market, market == "" && (named == BlockMarket || named == InterruptibleMarket):
-		c.err = apierror.New("InvalidFleetConfig", "The launch template's market type %q does not go with the fleet's %s.", named, c.lifecycle)
+		c.err = apierror.New(
+			"InvalidFleetConfig",
+			"The launch template's market type %q does not go with the fleet's %s.",
+			named,
+			c.lifecycle,
+		)
 	}
 	if c.err == nil && !spot {
 		reserved, err := s.reservationFor(c.order)

@@ -155,9 +155,17 @@ func (s *State) Reservation(id string) (*CapacityReservation, error) {
 		}
 	}
 	if rest, ok := strings.CutPrefix(id, "cr-"); !ok || strings.Trim(rest, "0123456789abcdef") != "" {
-		return nil, apierror.New("InvalidCapacityReservationId.Malformed", "Invalid id: \"%s\" (expecting \"cr-...\")", id)
+		return nil, apierror.New(
+			"InvalidCapacityReservationId.Malformed",
+			"Invalid id: \"%s\" (expecting \"cr-...\")",
+			id,
+		)
 	}
-	return nil, apierror.New("InvalidCapacityReservationId.NotFound", "The capacity reservation ID '%s' does not exist", id)
+	return nil, apierror.New(
+		"InvalidCapacityReservationId.NotFound",
+		"The capacity reservation ID '%s' does not exist",
+		id,
+	)
 }
 
 // reservationFor finds the reservation that a launch uses; nil for none.
@@ -175,7 +183,11 @@ func (s *State) reservationFor(o order) (*CapacityReservation, error) {
 	case choice.Target != nil:
 		return nil, apierror.New("Unsupported", "Groups of capacity reservations are not simulated.")
 	case reserved:
-		return nil, apierror.New("InvalidParameterCombination", "The market type %s needs the capacity reservation to launch into.", market)
+		return nil, apierror.New(
+			"InvalidParameterCombination",
+			"The market type %s needs the capacity reservation to launch into.",
+			market,
+		)
 	case choice.Preference == "none":
 		return nil, nil
 	}
@@ -196,9 +208,21 @@ func (s *State) targeted(o order, id, market string) (*CapacityReservation, erro
 	case err != nil:
 		return nil, err
 	case r.market() != market && (market != OnDemand || r.market() != ""):
-		return nil, apierror.New("InvalidParameterCombination", "The capacity reservation %s needs the market type %q.", id, cmp.Or(r.market(), OnDemand))
+		return nil, apierror.New(
+			"InvalidParameterCombination",
+			"The capacity reservation %s needs the market type %q.",
+			id,
+			cmp.Or(r.market(), OnDemand),
+		)
 	case !r.fits(o):
-		return nil, apierror.New("InvalidParameterCombination", "The capacity reservation %s is for %s in %s with %s tenancy.", id, r.Type.Name, r.Zone.Name, r.Tenancy())
+		return nil, apierror.New(
+			"InvalidParameterCombination",
+			"The capacity reservation %s is for %s in %s with %s tenancy.",
+			id,
+			r.Type.Name,
+			r.Zone.Name,
+			r.Tenancy(),
+		)
 	case r.State(s.Now) != "active":
 		return nil, apierror.New("InvalidState", "The capacity reservation %s is %s.", id, r.State(s.Now))
 	case r.Available() == 0:
@@ -208,7 +232,8 @@ func (s *State) targeted(o order, id, market string) (*CapacityReservation, erro
 }
 
 func (r *CapacityReservation) fits(o order) bool {
-	return r.Type == o.Type && r.Zone == o.Subnet.Zone && r.Windows == o.Image.Windows && r.Dedicated == (tenancyOf(o.Data) == DedicatedTenancy)
+	return r.Type == o.Type && r.Zone == o.Subnet.Zone && r.Windows == o.Image.Windows &&
+		r.Dedicated == (tenancyOf(o.Data) == DedicatedTenancy)
 }
 
 // Tenancy is EC2's word for on whose hardware the machines run.
@@ -220,7 +245,10 @@ func (r *CapacityReservation) Tenancy() string {
 }
 
 func noRoom() error {
-	return apierror.New("ReservationCapacityExceeded", "The requested reservation does not have sufficient compatible and available capacity for this request.")
+	return apierror.New(
+		"ReservationCapacityExceeded",
+		"The requested reservation does not have sufficient compatible and available capacity for this request.",
+	)
 }
 
 // acquire takes a machine out of a reservation or, without one, of the pool.

@@ -11,7 +11,7 @@ import (
 
 // resolve turns names into what they name.
 func (s *State) resolve(data *launchspec.Data, instanceType, imageID, subnetID, zone string) (order, error) {
-	name := cmp.Or(instanceType, data.InstanceType)
+	name := cmp.Or(instanceType, data.InstanceType, defaultType)
 	t, ok := catalog.Lookup(name)
 	if !ok {
 		return order{}, apierror.Invalid("Invalid value '%s' for InstanceType.", name)
@@ -34,15 +34,27 @@ func (s *State) resolve(data *launchspec.Data, instanceType, imageID, subnetID, 
 	return order{Type: t, Image: image, Data: data, Subnet: subnet}, nil
 }
 
+// defaultType is what EC2 launches when no type is named.
+const defaultType = "m1.small"
+
 // RunInstances launches between least and most instances of one kind, or none.
-func (s *State) RunInstances(data *launchspec.Data, subnetID, zone string, least, most int, tags []launchspec.TagSpecification, token string) ([]*Instance, error) {
+func (s *State) RunInstances(
+	data *launchspec.Data,
+	subnetID, zone string,
+	least, most int,
+	tags []launchspec.TagSpecification,
+	token string,
+) ([]*Instance, error) {
 	o, err := s.resolve(data, "", "", subnetID, zone)
 	if err != nil {
 		return nil, err
 	}
 	o.Spot = data.InstanceMarketOptions != nil && data.InstanceMarketOptions.MarketType == Spot
 	o.Reservation, o.Token = s.id("r"), token
-	o.Tags = launchspec.SetTags(launchspec.TagsFor(data.TagSpecifications, "instance"), launchspec.TagsFor(tags, "instance"))
+	o.Tags = launchspec.SetTags(
+		launchspec.TagsFor(data.TagSpecifications, "instance"),
+		launchspec.TagsFor(tags, "instance"),
+	)
 	var out []*Instance
 	for len(out) < most {
 		in, err := s.launch(o)

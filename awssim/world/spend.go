@@ -41,6 +41,9 @@ func (s *State) bill(in *Instance, price int64) {
 	if !in.StoppedAt.IsZero() && in.StoppedAt.Before(until) {
 		until = in.StoppedAt
 	}
+	if !in.HaltingAt.IsZero() && in.HaltingAt.Before(until) {
+		until = in.HaltingAt
+	}
 	if !until.After(from) {
 		return
 	}
@@ -52,8 +55,8 @@ func (s *State) bill(in *Instance, price int64) {
 			price = full
 		}
 	}
-	s.spending.Paid += part(price, until.Sub(from))
-	s.spending.OnDemand += part(full, until.Sub(from))
+	s.spending.Paid += part(price+in.license(), until.Sub(from))
+	s.spending.OnDemand += part(full+in.license(), until.Sub(from))
 }
 
 // part is what a price an hour comes to over a stretch of time.

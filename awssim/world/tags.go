@@ -22,8 +22,14 @@ type Tagged struct {
 
 // kinds maps an id's prefix to EC2's name of the resource.
 var kinds = map[string]string{
-	"i": "instance", "lt": "launch-template", "subnet": "subnet", "sg": "security-group", "ami": "image", "vpc": "vpc",
-	"cr": "capacity-reservation", "pg": "placement-group",
+	"i":      "instance",
+	"lt":     "launch-template",
+	"subnet": "subnet",
+	"sg":     "security-group",
+	"ami":    "image",
+	"vpc":    "vpc",
+	"cr":     "capacity-reservation",
+	"pg":     "placement-group",
 }
 
 // Tagged finds the tags of any resource by id.
@@ -131,11 +137,18 @@ func checkTags(tags []launchspec.Tag, all int) error {
 		case len(tag.Value) > 256:
 			return apierror.Invalid("Tag value exceeds the maximum length of 256 characters")
 		case strings.HasPrefix(tag.Key, "aws:"):
-			return apierror.Invalid("Value ( %s ) for parameter key is invalid. Tag keys starting with 'aws:' are reserved for internal use", tag.Key)
+			return apierror.Invalid(
+				"Value ( %s ) for parameter key is invalid. Tag keys starting with 'aws:' are reserved for internal use",
+				tag.Key,
+			)
 		}
 	}
 	if all > maxTags {
-		return apierror.New("TagLimitExceeded", "The maximum number of Tags for a resource has been reached: %d", maxTags)
+		return apierror.New(
+			"TagLimitExceeded",
+			"The maximum number of Tags for a resource has been reached: %d",
+			maxTags,
+		)
 	}
 	return nil
 }

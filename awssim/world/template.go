@@ -45,7 +45,11 @@ func (t *Template) Version(version string) (*TemplateVersion, error) {
 		n, err = t.Default, nil
 	}
 	if err != nil {
-		return nil, apierror.New("InvalidLaunchTemplateId.VersionMalformed", "Could not parse the launch template version: %s", version)
+		return nil, apierror.New(
+			"InvalidLaunchTemplateId.VersionMalformed",
+			"Could not parse the launch template version: %s",
+			version,
+		)
 	}
 	if n < 1 || n > len(t.Versions) {
 		return nil, apierror.New("InvalidLaunchTemplateId.VersionNotFound",
@@ -55,19 +59,26 @@ func (t *Template) Version(version string) (*TemplateVersion, error) {
 }
 
 // CreateTemplate makes a template with its first version.
-func (s *State) CreateTemplate(name, description string, data *launchspec.Data, tags []launchspec.Tag) (*Template, error) {
+func (s *State) CreateTemplate(
+	name, description string,
+	data *launchspec.Data,
+	tags []launchspec.Tag,
+) (*Template, error) {
 	switch {
 	case len(name) < 3 || len(name) > 128:
 		return nil, apierror.New("InvalidLaunchTemplateName.MalformedException",
 			"Invalid launch template name '%s'. It must have 3 to 128 characters.", name)
 	case s.templateName[name] != nil:
-		return nil, apierror.New("InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use.")
+		return nil, apierror.New(
+			"InvalidLaunchTemplateName.AlreadyExistsException",
+			"Launch template name already in use.",
+		)
 	}
 	if err := checkUserData(data.UserData); err != nil {
 		return nil, err
 	}
 	t := &Template{
-		ID: s.id("lt"), Name: name, CreatedBy: s.ARN("iam", "root"), Created: s.Now.Truncate(time.Second),
+		ID: s.id("lt"), Name: name, CreatedBy: s.Caller(), Created: s.Now.Truncate(time.Second),
 		Default: 1, Tags: launchspec.SetTags(nil, tags), made: s.Now,
 	}
 	t.add(s, description, data)
@@ -105,9 +116,15 @@ func (s *State) DeleteTemplate(t *Template) {
 func (s *State) Template(id, name string) (*Template, error) {
 	switch {
 	case id == "" && name == "":
-		return nil, apierror.New("MissingParameter", "Either a launch template name or a launch template ID must be specified.")
+		return nil, apierror.New(
+			"MissingParameter",
+			"Either a launch template name or a launch template ID must be specified.",
+		)
 	case id != "" && name != "":
-		return nil, apierror.New("InvalidParameterCombination", "Either a launch template name or a launch template ID must be specified, not both.")
+		return nil, apierror.New(
+			"InvalidParameterCombination",
+			"Either a launch template name or a launch template ID must be specified, not both.",
+		)
 	case id != "":
 		if t := s.Templates[id]; t != nil {
 			return t, nil
@@ -126,5 +143,9 @@ func noTemplate(id string) error {
 	if rest, ok := strings.CutPrefix(id, "lt-"); !ok || !isHex(rest) {
 		return apierror.New("InvalidLaunchTemplateId.Malformed", "Invalid launch template id '%s'.", id)
 	}
-	return apierror.New("InvalidLaunchTemplateId.NotFound", "The specified launch template, with template ID %s, does not exist.", id)
+	return apierror.New(
+		"InvalidLaunchTemplateId.NotFound",
+		"The specified launch template, with template ID %s, does not exist.",
+		id,
+	)
 }

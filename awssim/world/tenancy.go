@@ -30,8 +30,9 @@ func TakesDedicated(t *catalog.Type) bool {
 	return !strings.HasPrefix(t.Name, "t1.") && !strings.HasPrefix(t.Name, "t2.")
 }
 
-// DedicatedPrice is what a type costs on hardware of the account's own, by its price on shared hardware. AWS has a price of its
-// own for each type, which the catalogue lacks; most are about a tenth higher. Its fee for the region is not simulated.
+// DedicatedPrice is what a type costs on hardware of the account's own, by its price on shared hardware. AWS has a
+// price of its own for each type, which the catalogue lacks; most are about a tenth higher. Its fee for the region is
+// not simulated.
 func DedicatedPrice(t *catalog.Type, shared int64) int64 {
 	if t.Bare {
 		return shared
@@ -47,7 +48,10 @@ func checkTenancy(o order) error {
 	case tenancy != SharedTenancy && tenancy != DedicatedTenancy:
 		return apierror.Invalid("Invalid value '%s' for Tenancy.", tenancy)
 	case tenancy == DedicatedTenancy && !TakesDedicated(o.Type):
-		return apierror.New("Unsupported", "The requested configuration is currently not supported. Please check the documentation for supported configurations.")
+		return apierror.New(
+			"Unsupported",
+			"The requested configuration is currently not supported. Please check the documentation for supported configurations.",
+		)
 	}
 	return nil
 }

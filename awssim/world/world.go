@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,8 +70,17 @@ type State struct {
 	Groups          []*SecurityGroup
 	Images          []*Image // ascending by id
 	Parameters      map[string]Parameter
+	KeyPairs        map[string]*KeyPair  // by name
 	Templates       map[string]*Template // by id
 	Roles           map[string]*Role
+	Policies        map[string]*Policy        // customer-managed, by ARN
+	Providers       map[string]*OIDCProvider  // by ARN
+	AccessEntries   map[string]*AccessEntry   // by the principal's ARN
+	Addons          map[string]*Addon         // by name
+	Associations    map[string]*PodIdentity   // by id
+	Updates         map[string]*ClusterUpdate // by id
+	AuthMode        string                    // of the cluster
+	ClusterTags     map[string]string
 	Profiles        map[string]*Profile    // by name
 	Pools           map[Pool]int           // how many more a pool can launch; absent is the market's to say
 	Quotas          map[Quota]int          // vCPUs; absent is without end
@@ -95,13 +105,29 @@ type State struct {
 // New builds the account: network, images, roles. No instance exists yet.
 func New(c Config) *World {
 	s := &State{
-		Config: c, Now: c.Clock.Now(),
-		Parameters: map[string]Parameter{}, Templates: map[string]*Template{},
-		Roles: map[string]*Role{}, Profiles: map[string]*Profile{},
-		Pools: map[Pool]int{}, Quotas: map[Quota]int{},
-		instanceByID: map[string]*Instance{}, templateName: map[string]*Template{}, tokens: map[string]remembered{},
-		inUse: map[Pool]int{}, stale: map[*[]launchspec.Tag]staleTags{},
-		dice: rand.New(rand.NewPCG(c.Seed, 0x646f766574)),
+		Config:        c,
+		Now:           c.Clock.Now(),
+		Parameters:    map[string]Parameter{},
+		Templates:     map[string]*Template{},
+		KeyPairs:      map[string]*KeyPair{},
+		Policies:      map[string]*Policy{},
+		Providers:     map[string]*OIDCProvider{},
+		AccessEntries: map[string]*AccessEntry{},
+		Addons:        map[string]*Addon{},
+		Associations:  map[string]*PodIdentity{},
+		Updates:       map[string]*ClusterUpdate{},
+		AuthMode:      AuthBoth,
+		ClusterTags:   map[string]string{},
+		Roles:         map[string]*Role{},
+		Profiles:      map[string]*Profile{},
+		Pools:         map[Pool]int{},
+		Quotas:        map[Quota]int{},
+		instanceByID:  map[string]*Instance{},
+		templateName:  map[string]*Template{},
+		tokens:        map[string]remembered{},
+		inUse:         map[Pool]int{},
+		stale:         map[*[]launchspec.Tag]staleTags{},
+		dice:          rand.New(rand.NewPCG(c.Seed, 0x646f766574)),
 	}
 	s.buildNetwork()
 	s.buildImages()
@@ -186,6 +212,9 @@ func (w *World) poke() {
 	w.Wake()
 }
 
+// Shuffle puts n things into an order that the dice decide.
+func (s *State) Shuffle(n int, swap func(i, j int)) { s.dice.Shuffle(n, swap) }
+
 // id makes a resource id of EC2's form: prefix and 17 hexadecimal digits.
 func (s *State) id(prefix string) string {
 	return fmt.Sprintf("%s-0%016x", prefix, s.dice.Uint64())
@@ -194,7 +223,14 @@ func (s *State) id(prefix string) string {
 // UUID makes an id of the form that requests, fleets and messages have.
 func (s *State) UUID() string {
 	a, b := s.dice.Uint64(), s.dice.Uint64()
-	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>48&0x3fff|0x8000, b&0xffffffffffff)
+	return fmt.Sprintf(
+		"%08x-%04x-4%03x-%04x-%012x",
+		a>>32,
+		a>>16&0xffff,
+		a&0xfff,
+		b>>48&0x3fff|0x8000,
+		b&0xffffffffffff,
+	)
 }
 
 // fate is a number that depends on the seed and the words alone, so that what
@@ -227,10 +263,22 @@ func (s *State) ARN(service, resource string) string {
 	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", s.Partition(), service, region, s.Account, resource)
 }
 
-// Partition is "aws", or "aws-us-gov".
-func (s *State) Partition() string {
-	if len(s.Region.Name) > 6 && s.Region.Name[:7] == "us-gov-" {
+// Caller is the ARN of whoever calls: all calls come from one user.
+func (s *State) Caller() string { return s.ARN("iam", "user/simulated") }
+
+// CallerID is the id of that user.
+func (s *State) CallerID() string { return s.iamID("AIDA", "simulated") }
+
+// Partition is "aws", "aws-us-gov" or "aws-cn".
+func (s *State) Partition() string { return PartitionOf(s.Region.Name) }
+
+// PartitionOf is the partition of a region.
+func PartitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "us-gov-"):
 		return "aws-us-gov"
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
 	}
 	return "aws"
 }
