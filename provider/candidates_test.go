@@ -19,10 +19,34 @@ func in(key string, values ...string) shape.Requirement {
 func market() []*shape.InstanceType {
 	offer := func(price shape.Money) []shape.Offering {
 		return []shape.Offering{
-			{Zone: "b", CapacityType: shape.OnDemand, Price: price, Available: true, Extra: []shape.Label{{Key: "zone-id", Value: "z2"}}},
-			{Zone: "a", CapacityType: shape.OnDemand, Price: price, Available: true, Extra: []shape.Label{{Key: "zone-id", Value: "z1"}}},
-			{Zone: "a", CapacityType: shape.Spot, Price: price / 2, Available: true, Extra: []shape.Label{{Key: "zone-id", Value: "z1"}}},
-			{Zone: "b", CapacityType: shape.Spot, Price: price / 4, Available: false, Extra: []shape.Label{{Key: "zone-id", Value: "z2"}}},
+			{
+				Zone:         "b",
+				CapacityType: shape.OnDemand,
+				Price:        price,
+				Available:    true,
+				Extra:        []shape.Label{{Key: "zone-id", Value: "z2"}},
+			},
+			{
+				Zone:         "a",
+				CapacityType: shape.OnDemand,
+				Price:        price,
+				Available:    true,
+				Extra:        []shape.Label{{Key: "zone-id", Value: "z1"}},
+			},
+			{
+				Zone:         "a",
+				CapacityType: shape.Spot,
+				Price:        price / 2,
+				Available:    true,
+				Extra:        []shape.Label{{Key: "zone-id", Value: "z1"}},
+			},
+			{
+				Zone:         "b",
+				CapacityType: shape.Spot,
+				Price:        price / 4,
+				Available:    false,
+				Extra:        []shape.Label{{Key: "zone-id", Value: "z2"}},
+			},
 		}
 	}
 	reqs := func(cpu, gpu string) []shape.Requirement {
@@ -30,17 +54,35 @@ func market() []*shape.InstanceType {
 		if gpu != "" {
 			g = in("gpu", gpu)
 		}
-		return []shape.Requirement{in("cpu", cpu), g,
+		return []shape.Requirement{
+			in("cpu", cpu),
+			g,
 			in(shape.LabelCapacityType, shape.OnDemand, shape.Reserved, shape.Spot),
-			{Key: "reservation", Operator: shape.DoesNotExist}, in(shape.LabelZone, "a", "b"), in("zone-id", "z1", "z2")}
+			{
+				Key:      "reservation",
+				Operator: shape.DoesNotExist,
+			},
+			in(shape.LabelZone, "a", "b"),
+			in("zone-id", "z1", "z2"),
+		}
 	}
 	reserved := shape.Offering{
 		Zone: "a", CapacityType: shape.Reserved, Price: 1, Available: true, Reservation: "r1",
 		Extra: []shape.Label{{Key: "reservation", Value: "r1"}, {Key: "zone-id", Value: "z1"}},
 	}
 	return []*shape.InstanceType{
-		{Name: "small", Requirements: reqs("4", ""), Allocatable: shape.Vector{CPU: 3900, Pods: 10}, Offerings: offer(100)},
-		{Name: "large", Requirements: reqs("8", "1"), Allocatable: shape.Vector{CPU: 7900, Pods: 10}, Offerings: append(offer(200), reserved)},
+		{
+			Name:         "small",
+			Requirements: reqs("4", ""),
+			Allocatable:  shape.Vector{CPU: 3900, Pods: 10},
+			Offerings:    offer(100),
+		},
+		{
+			Name:         "large",
+			Requirements: reqs("8", "1"),
+			Allocatable:  shape.Vector{CPU: 7900, Pods: 10},
+			Offerings:    append(offer(200), reserved),
+		},
 	}
 }
 
@@ -55,7 +97,13 @@ func TestCandidates(t *testing.T) {
 		"All": {
 			why: "Cheapest first; equal prices by type, then zone, then capacity type; what is sold out is left out.",
 			want: []string{
-				"large a reserved", "small a spot", "large a spot", "small a on-demand", "small b on-demand", "large a on-demand", "large b on-demand",
+				"large a reserved",
+				"small a spot",
+				"large a spot",
+				"small a on-demand",
+				"small b on-demand",
+				"large a on-demand",
+				"large b on-demand",
 			},
 		},
 		"TooSmall": {
@@ -84,13 +132,21 @@ func TestCandidates(t *testing.T) {
 			want: []string{"large a reserved"},
 		},
 		"NotOfAReservation": {
-			why:  "A wish for absence leaves the reservation out.",
-			reqs: []shape.Requirement{{Key: "reservation", Operator: shape.DoesNotExist}, in(shape.LabelZone, "a"), in("cpu", "8")},
+			why: "A wish for absence leaves the reservation out.",
+			reqs: []shape.Requirement{
+				{Key: "reservation", Operator: shape.DoesNotExist},
+				in(shape.LabelZone, "a"),
+				in("cpu", "8"),
+			},
 			want: []string{"large a spot", "large a on-demand"},
 		},
 		"Numbers": {
-			why:  "Requirements on one key hold together.",
-			reqs: []shape.Requirement{{Key: "cpu", Operator: shape.Gt, Values: []string{"2"}}, {Key: "cpu", Operator: shape.Lt, Values: []string{"8"}}, in(shape.LabelCapacityType, shape.Spot)},
+			why: "Requirements on one key hold together.",
+			reqs: []shape.Requirement{
+				{Key: "cpu", Operator: shape.Gt, Values: []string{"2"}},
+				{Key: "cpu", Operator: shape.Lt, Values: []string{"8"}},
+				in(shape.LabelCapacityType, shape.Spot),
+			},
 			want: []string{"small a spot"},
 		},
 		"UnknownLabel": {
@@ -119,9 +175,14 @@ func TestRequirementsOf(t *testing.T) {
 	two := 2
 	claim := &karpenterv1.NodeClaim{Spec: karpenterv1.NodeClaimSpec{Requirements: []karpenterv1.Requirement{
 		{Key: "zeta", Operator: karpenterv1.OpGte, Values: []string{"3"}},
-		{Key: corev1.LabelInstanceType, Operator: corev1.NodeSelectorOpIn, Values: []string{"b", "a", "b"}, MinValues: &two},
+		{
+			Key:       corev1.LabelInstanceType,
+			Operator:  corev1.NodeSelectorOpIn,
+			Values:    []string{"b", "a", "b"},
+			MinValues: &two,
+		},
 	}}}
-	got, err := RequirementsOf(claim)
+	got, err := RequirementsOf(claim, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +194,7 @@ func TestRequirementsOf(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	claim.Spec.Requirements[0].Operator = "Like"
-	if _, err := RequirementsOf(claim); err == nil {
+	if _, err := RequirementsOf(claim, nil); err == nil {
 		t.Error("an operator that does not exist is an error")
 	}
 }

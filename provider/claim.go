@@ -14,17 +14,22 @@ import (
 )
 
 // RequirementsOf reads a claim's requirements in the planner's words, ascending by key.
-// Deprecated names of labels are replaced. An operator that does not exist is an error.
-func RequirementsOf(claim *karpenterv1.NodeClaim) ([]shape.Requirement, error) {
+// Other names of well-known labels are replaced. An operator that does not exist is an error.
+func RequirementsOf(claim *karpenterv1.NodeClaim, aliases karpenterv1.LabelAliases) ([]shape.Requirement, error) {
 	out := make([]shape.Requirement, 0, len(claim.Spec.Requirements))
 	for _, r := range claim.Spec.Requirements {
 		op, ok := shape.OperatorOf(string(r.Operator))
 		if !ok {
-			return nil, fmt.Errorf("reading requirement %s of NodeClaim %s: there is no operator %q", r.Key, claim.Name, r.Operator)
+			return nil, fmt.Errorf(
+				"reading requirement %s of NodeClaim %s: there is no operator %q",
+				r.Key,
+				claim.Name,
+				r.Operator,
+			)
 		}
 		values := slices.Clone(r.Values)
 		slices.Sort(values)
-		next := shape.Requirement{Key: karpenterv1.NormalizeLabel(r.Key), Operator: op, Values: slices.Compact(values)}
+		next := shape.Requirement{Key: aliases.Normalize(r.Key), Operator: op, Values: slices.Compact(values)}
 		if r.MinValues != nil {
 			next.MinValues = int32(min(*r.MinValues, math.MaxInt32))
 		}
@@ -42,8 +47,12 @@ func NeedOf(claim *karpenterv1.NodeClaim) shape.Vector {
 }
 
 // CandidatesFor lists what suits a claim, the cheapest first.
-func CandidatesFor(claim *karpenterv1.NodeClaim, types []*shape.InstanceType) ([]Candidate, error) {
-	reqs, err := RequirementsOf(claim)
+func CandidatesFor(
+	claim *karpenterv1.NodeClaim,
+	types []*shape.InstanceType,
+	aliases karpenterv1.LabelAliases,
+) ([]Candidate, error) {
+	reqs, err := RequirementsOf(claim, aliases)
 	if err != nil {
 		return nil, err
 	}

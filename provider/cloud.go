@@ -20,6 +20,10 @@ type Cloud interface {
 	// ClassKinds are the NodeClasses that this cloud understands; the first is the default.
 	ClassKinds() []schema.GroupKind
 
+	// LabelRules are what this cloud adds to karpenterv1.CoreLabelRules: labels of its own, and names that its drivers
+	// use for well-known ones. Always the same.
+	LabelRules() karpenterv1.LabelRules
+
 	// Class tells the state of one NodeClass. ErrClassNotFound if there is none.
 	Class(ctx context.Context, ref karpenterv1.NodeClassReference) (Class, error)
 
@@ -56,7 +60,8 @@ type Cloud interface {
 	// RepairPolicies lists the node conditions that make a node worth replacing.
 	RepairPolicies() []RepairPolicy
 
-	// Tasks is the cloud's own regular work, such as refreshing prices. The daemon runs it, most of it on the leader alone.
+	// Tasks is the cloud's own regular work, such as refreshing prices. The daemon runs it, most of it on the leader
+	// alone.
 	Tasks() []Task
 }
 
@@ -64,6 +69,12 @@ type Cloud interface {
 type Explainer interface {
 	// Explain is a phrase without what differs from one failure of a kind to the next, such as IDs of requests.
 	Explain(err error) string
+}
+
+// Priced is a Cloud that asks for prices. It is optional.
+type Priced interface {
+	// PricesAt is since when it has those that it plans with; the zero time for those that are built in.
+	PricesAt() time.Time
 }
 
 // Class is what others may know of a NodeClass.
@@ -127,11 +138,45 @@ const (
 	Stopping State = "stopping" // shutting down or stopped: it will not come back
 )
 
-// RepairPolicy says that a node whose condition has had this status for so long is broken.
+// RepairPolicy says that a node whose condition has had this status for so long is broken, and what mends it.
+// Condition and Status name a pair; each pair has one policy without a Reason.
 type RepairPolicy struct {
 	Condition corev1.NodeConditionType
 	Status    corev1.ConditionStatus
-	After     time.Duration
+	// Reason is a regular expression that the condition's reason must contain a match of. A policy without one is for
+	// what no other policy of its pair matches.
+	Reason string
+	// After is for how long the condition must have been bad; not negative.
+	After time.Duration
+	// GracePeriod bounds the drain: 0 asks no pod, nil waits for as long as it takes.
+	GracePeriod *time.Duration
+	// Priority from 0 to 100 orders nodes that are broken at once, the highest first.
+	Priority int
+	Action   RepairAction
+}
+
+// RepairAction is what mends a broken node.
+type RepairAction uint8
+
+// Replacing a node is what always mends it; rebooting keeps its machine.
+const (
+	ReplaceNode RepairAction = iota
+	RebootNode
+)
+
+// String is the action as it is logged.
+func (a RepairAction) String() string {
+	if a == RebootNode {
+		return "RebootNode"
+	}
+	return "ReplaceNode"
+}
+
+// Rebooter is a Cloud that can reboot its machines. It is optional: a Cloud that is none has no policy that reboots.
+type Rebooter interface {
+	// Reboot has a machine boot anew. It is called again with the same operation until it succeeds, and may then reboot
+	// the machine once more. Errors: ErrNotFound, ErrRebootRefused; any other is tried again.
+	Reboot(ctx context.Context, providerID, operation string) error
 }
 
 // Task is work that a cloud does at regular intervals, beginning at once. After a failure it is tried again sooner.

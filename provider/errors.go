@@ -13,6 +13,9 @@ var (
 	// ErrNotFound means that the machine is gone.
 	ErrNotFound = errors.New("machine not found")
 
+	// ErrRebootRefused means that the cloud will not reboot the machine, however often it is asked.
+	ErrRebootRefused = errors.New("reboot refused")
+
 	// ErrClassNotFound means that the NodeClass does not exist.
 	ErrClassNotFound = errors.New("node class not found")
 

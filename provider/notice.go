@@ -15,13 +15,13 @@ type Interrupter interface {
 	// Done says that a notice has been acted upon, or is not worth it.
 	Done(ctx context.Context, notice Notice) error
 
-	// Scarce says that the cloud is taking back the machine of a claim with these labels, so that its offering, or what its
-	// reservation has left, is not bought again at once.
+	// Scarce says that the cloud is taking back the machine of a claim with these labels, so that its offering, or what
+	// its reservation has left, is not bought again at once.
 	Scarce(labels map[string]string)
 }
 
-// Diagnoser is a Cloud that can be asked which of its machines are broken or about to be worked upon, beside what it says
-// unasked. It is optional. All methods may be called at once from many goroutines.
+// Diagnoser is a Cloud that can be asked which of its machines are broken or about to be worked upon, beside what it
+// says unasked. It is optional. All methods may be called at once from many goroutines.
 type Diagnoser interface {
 	// Diagnose lists what is wrong just now: InstanceImpaired, SystemImpaired and EventPlanned, each time anew.
 	Diagnose(ctx context.Context) ([]Notice, error)
@@ -42,6 +42,9 @@ type Notice struct {
 
 	// Start is when a ScheduledChange or what is EventPlanned begins; zero if the cloud did not say.
 	Start time.Time
+
+	// Ends is when the machines are taken away; zero if the cloud did not say.
+	Ends time.Time
 
 	// Over tells of a ScheduledChange or what was EventPlanned that it was called off, or is done.
 	Over bool

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"time"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 )
@@ -9,9 +10,10 @@ import (
 // Reserver is a Cloud that sells what was reserved beforehand. It is optional. All methods may be called at once from
 // many goroutines.
 type Reserver interface {
-	// Reservation tells how a claim of the reserved capacity type stands with its reservation. ErrNotFound if the claim
-	// has no machine (any more).
-	Reservation(ctx context.Context, claim *karpenterv1.NodeClaim) (ReservationState, error)
+	// Reservation tells how a claim of the reserved capacity type stands with its reservation, and of one that is
+	// ending when the machine is taken away; zero if that is not known. ErrNotFound if the claim has no machine (any
+	// more).
+	Reservation(ctx context.Context, claim *karpenterv1.NodeClaim) (state ReservationState, ends time.Time, err error)
 
 	// ReservationLabels are the labels that only nodes on reserved capacity have, besides that of the capacity type.
 	ReservationLabels() []string

@@ -23,12 +23,18 @@ const (
 )
 
 // plannedEvents are what AWS may plan for an instance.
-var plannedEvents = []string{"instance-reboot", "system-reboot", "system-maintenance", "instance-retirement", "instance-stop"}
+var plannedEvents = []string{
+	"instance-reboot",
+	"system-reboot",
+	"system-maintenance",
+	"instance-retirement",
+	"instance-stop",
+}
 
 var _ provider.Diagnoser = (*Cloud)(nil)
 
 // Diagnose lists the account's instances whose status checks fail, and those with planned events. That needs no queue.
-func (c *Cloud) Diagnose(ctx context.Context) ([]provider.Notice, error) {
+func (c *machines) Diagnose(ctx context.Context) ([]provider.Notice, error) {
 	var out []provider.Notice
 	for _, ask := range []struct {
 		filter ec2types.Filter
@@ -53,7 +59,7 @@ func (c *Cloud) Diagnose(ctx context.Context) ([]provider.Notice, error) {
 	return out, nil
 }
 
-func (c *Cloud) statuses(ctx context.Context, filter ec2types.Filter) ([]ec2types.InstanceStatus, error) {
+func (c *machines) statuses(ctx context.Context, filter ec2types.Filter) ([]ec2types.InstanceStatus, error) {
 	var out []ec2types.InstanceStatus
 	pages := ec2.NewDescribeInstanceStatusPaginator(c.ec2, &ec2.DescribeInstanceStatusInput{
 		Filters: []ec2types.Filter{filter}, MaxResults: awssdk.Int32(statusPage),
@@ -69,7 +75,11 @@ func (c *Cloud) statuses(ctx context.Context, filter ec2types.Filter) ([]ec2type
 }
 
 // impaired is a notice about an instance whose check has failed for long enough.
-func (c *Cloud) impaired(s ec2types.InstanceStatus, kind provider.NoticeKind, check *ec2types.InstanceStatusSummary) []provider.Notice {
+func (c *machines) impaired(
+	s ec2types.InstanceStatus,
+	kind provider.NoticeKind,
+	check *ec2types.InstanceStatusSummary,
+) []provider.Notice {
 	if check == nil || check.Status != ec2types.SummaryStatusImpaired {
 		return nil
 	}
@@ -91,8 +101,10 @@ func planned(s ec2types.InstanceStatus) []provider.Notice {
 		}
 		description := strings.ToLower(awssdk.ToString(e.Description))
 		out = append(out, provider.Notice{
-			Kind: provider.EventPlanned, Machines: []string{awssdk.ToString(s.InstanceId)}, Start: awssdk.ToTime(e.NotBefore).UTC(),
-			Over: strings.HasPrefix(description, "[completed]") || strings.HasPrefix(description, "[canceled]"),
+			Kind:     provider.EventPlanned,
+			Machines: []string{awssdk.ToString(s.InstanceId)},
+			Start:    awssdk.ToTime(e.NotBefore).UTC(),
+			Over:     strings.HasPrefix(description, "[completed]") || strings.HasPrefix(description, "[canceled]"),
 		})
 	}
 	return out

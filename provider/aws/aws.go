@@ -9,38 +9,17 @@ import (
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"github.com/aws/aws-sdk-go-v2/service/eks"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/pricing"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"golang.org/x/sync/singleflight"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/provider"
-	"github.com/dovetail-sh/dovetail/provider/aws/apicall"
 	"github.com/dovetail-sh/dovetail/provider/aws/awserror"
-	"github.com/dovetail-sh/dovetail/provider/aws/gather"
-	"github.com/dovetail-sh/dovetail/provider/aws/image"
 	"github.com/dovetail-sh/dovetail/provider/aws/inventory"
-	"github.com/dovetail-sh/dovetail/provider/aws/kept"
-	"github.com/dovetail-sh/dovetail/provider/aws/launchtemplate"
-	"github.com/dovetail-sh/dovetail/provider/aws/notices"
-	"github.com/dovetail-sh/dovetail/provider/aws/offering"
-	"github.com/dovetail-sh/dovetail/provider/aws/placement"
 	"github.com/dovetail-sh/dovetail/provider/aws/price"
-	"github.com/dovetail-sh/dovetail/provider/aws/profile"
-	"github.com/dovetail-sh/dovetail/provider/aws/reservation"
-	"github.com/dovetail-sh/dovetail/provider/aws/securitygroup"
-	"github.com/dovetail-sh/dovetail/provider/aws/shift"
-	"github.com/dovetail-sh/dovetail/provider/aws/subnet"
 )
 
 // Intervals of Tasks.
@@ -74,67 +53,40 @@ type Deps struct {
 	// KubernetesVersion tells the API server's version, such as "1.36". nil means to ask EKS.
 	KubernetesVersion func(context.Context) (string, error)
 
-	// Shifted is told the ID of a zone, such as use1-az1, when the cluster's traffic was shifted away from it and when it is
-	// back. nil means that nobody is told.
+	// Shifted is told the ID of a zone, such as use1-az1, when the cluster's traffic was shifted away from it and when
+	// it is back. nil means that nobody is told.
 	Shifted func(ctx context.Context, zoneID string, away bool)
 
 	// Meter is told what the cloud does. nil means that nobody is told.
 	Meter Meter
 
 	Settings Settings
+
+	// Idle is told once a minute of the capacity reservations of the account that have room left; nil if nobody wants
+	// to know.
+	Idle func(ctx context.Context, idle []IdleReservation)
 }
 
-// Cloud is the provider.Cloud.
+// Cloud is the provider.Cloud: its parts, and what they share. The parts have the methods; none knows the Cloud.
 type Cloud struct {
-	settings Settings
-	client   client.Client
-	clock    clock.PassiveClock
-	region   string
-	shifted  func(ctx context.Context, zoneID string, away bool)
-	meter    Meter
-
-	ec2      *ec2.Client
-	iam      *iam.Client
-	ssm      *ssm.Client
-	pricing  *pricing.Client
-	shiftAPI *arczonalshift.Client
-
-	cluster   *cluster
-	subnets   *subnet.Finder
-	groups    *securitygroup.Finder
-	reserved  *reservation.Finder
-	placement *placement.Finder
-	shifts    *shift.Store
-	images    *image.Finder
-	inventory *inventory.Store
-	prices    *price.Book
-	shortage  *offering.Shortage
-	templates *launchtemplate.Store
-	profiles  *profile.Store
-	notices   *notices.Queue
-	validated *kept.Answers[string, verdict]
-	memory    memoryBook
-
-	// fresh are machines that EC2 may not list yet, by provider ID.
-	fresh *kept.Answers[string, provider.Machine]
-
-	launching singleflight.Group // by token
-	working   singleflight.Group // by key of offers
-	finding   *gather.Calls[string, ec2types.Instance]
-	adopting  *gather.Calls[string, ec2types.Instance] // by token
-	ending    *gather.Calls[string, struct{}]
-
-	mu       sync.Mutex // guards the fields below
-	offers   map[string]offers
-	attempts map[string]attempt
-	since    time.Time // when the first launch began; zero before
-
-	unanswers map[string]int // launches in a row without an answer, by capacity type
+	*account
+	*catalogue
+	*classes
+	*drifter
+	*inspector
+	*interruptions
+	*launcher
+	*machines
+	*reserver
+	*resolver
+	shifted func(ctx context.Context, zoneID string, away bool) // nil if nobody is told
+	idle    func(ctx context.Context, idle []IdleReservation)   // nil if nobody is told
 }
 
 var (
 	_ provider.Cloud     = (*Cloud)(nil)
 	_ provider.Explainer = (*Cloud)(nil)
+	_ provider.Rebooter  = (*Cloud)(nil)
 )
 
 // New checks the settings and that AWS answers, and finds out about the cluster. The error
@@ -176,48 +128,6 @@ func findRegion(ctx context.Context, config *awssdk.Config) error {
 	return nil
 }
 
-func assemble(d Deps) *Cloud {
-	if d.Meter == nil {
-		d.Meter = unmetered{}
-	}
-	apicall.Measure(&d.Config, d.Clock, d.Meter.Called)
-	s := d.Settings.withDefaults()
-	region := d.Config.Region
-	api, identities, parameters := ec2.NewFromConfig(d.Config), iam.NewFromConfig(d.Config), ssm.NewFromConfig(d.Config)
-	shifts := arczonalshift.NewFromConfig(d.Config)
-	c := &Cloud{
-		settings: s, client: d.Client, clock: d.Clock, region: region, shifted: d.Shifted, meter: d.Meter,
-		ec2: api, iam: identities, ssm: parameters, shiftAPI: shifts,
-		pricing: pricing.NewFromConfig(d.Config, func(o *pricing.Options) {
-			o.Region = price.PricingRegion(region)
-		}),
-		subnets:   subnet.New(api, d.Clock, s.SubnetRefreshInterval),
-		groups:    securitygroup.New(api, d.Clock),
-		reserved:  reservation.New(api, d.Clock),
-		placement: placement.New(api, d.Clock),
-		shifts:    shift.New(shifts),
-		images:    image.New(api, parameters, d.Clock, s.AMIRefreshInterval),
-		inventory: inventory.New(api),
-		prices:    price.New(region),
-		shortage:  offering.NewShortage(d.Clock),
-		templates: launchtemplate.New(api, d.Clock, s.ClusterName),
-		profiles:  profile.New(identities, d.Clock, region, s.ClusterName),
-		notices:   notices.New(sqs.NewFromConfig(d.Config), s.InterruptionQueue, d.Clock),
-		validated: kept.New[string, verdict](d.Clock, validationFor),
-		fresh:     kept.New[string, provider.Machine](d.Clock, settleFor),
-		offers:    map[string]offers{},
-		attempts:  map[string]attempt{},
-		unanswers: map[string]int{},
-	}
-	c.finding = gather.New(together, c.find, func(err error) bool { return spoilt(err) && !awserror.IsUnauthorized(err) })
-	c.finding.Watch(d.Clock, func(requests int, waited time.Duration) { c.meter.Batched(batchDescribe, requests, waited) })
-	c.adopting = gather.New(together, c.bought, func(error) bool { return false })
-	c.ending = gather.New(together, c.end, spoilt)
-	c.ending.Watch(d.Clock, func(requests int, waited time.Duration) { c.meter.Batched(batchTerminate, requests, waited) })
-	c.cluster = newCluster(s, region, eks.NewFromConfig(d.Config), d.Live, d.Clock, d.KubernetesVersion)
-	return c
-}
-
 // reach checks that EC2 answers and that the credentials allow to read.
 func (c *Cloud) reach(ctx context.Context) error {
 	_, err := c.ec2.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{DryRun: awssdk.Bool(true)})
@@ -225,7 +135,11 @@ func (c *Cloud) reach(ctx context.Context) error {
 	case err == nil || awserror.IsDryRunPassed(err):
 		return nil
 	case awserror.IsUnauthorized(err):
-		return fmt.Errorf("asking EC2 in %s: the credentials do not allow ec2:DescribeInstanceTypes; check the controller's IAM role: %w", c.region, err)
+		return fmt.Errorf(
+			"asking EC2 in %s: the credentials do not allow ec2:DescribeInstanceTypes; check the controller's IAM role: %w",
+			c.region,
+			err,
+		)
 	default:
 		return fmt.Errorf("asking EC2 in %s: check credentials, region and network: %w", c.region, err)
 	}
@@ -236,22 +150,11 @@ func (c *Cloud) Name() string { return "aws" }
 
 // ClassKinds is EC2NodeClass.
 func (c *Cloud) ClassKinds() []schema.GroupKind {
-	return []schema.GroupKind{{Group: awsv1.Group, Kind: classKind}}
+	return []schema.GroupKind{classGroupKind}
 }
 
-// RepairPolicies are the conditions of the kubelet and of EKS's node monitoring agent.
-func (c *Cloud) RepairPolicies() []provider.RepairPolicy {
-	long, short := 30*time.Minute, 10*time.Minute
-	return []provider.RepairPolicy{
-		{Condition: corev1.NodeReady, Status: corev1.ConditionFalse, After: long},
-		{Condition: corev1.NodeReady, Status: corev1.ConditionUnknown, After: long},
-		{Condition: "AcceleratedHardwareReady", Status: corev1.ConditionFalse, After: short},
-		{Condition: "StorageReady", Status: corev1.ConditionFalse, After: long},
-		{Condition: "NetworkingReady", Status: corev1.ConditionFalse, After: long},
-		{Condition: "KernelReady", Status: corev1.ConditionFalse, After: long},
-		{Condition: "ContainerRuntimeReady", Status: corev1.ConditionFalse, After: long},
-	}
-}
+// LabelRules are those of EC2NodeClasses.
+func (c *Cloud) LabelRules() karpenterv1.LabelRules { return awsv1.LabelRules() }
 
 // Tasks check permissions, refresh prices and instance types, learn from nodes that joined, follow zonal shifts, and
 // remove what was made in AWS and nobody uses any more. Those that learn something run in standbys too: a new leader
@@ -265,10 +168,19 @@ func (c *Cloud) Tasks() []provider.Task {
 		{Name: "launchtemplate.garbagecollection", Every: templatesEvery, Run: c.templates.Collect},
 	}
 	if !c.settings.IsolatedVPC {
-		tasks = append(tasks, provider.Task{Name: "instanceprofile.garbagecollection", Every: profilesEvery, Run: c.collectProfiles})
+		tasks = append(
+			tasks,
+			provider.Task{Name: "instanceprofile.garbagecollection", Every: profilesEvery, Run: c.collectProfiles},
+		)
 	}
 	if c.settings.ZonalShift {
-		tasks = append(tasks, provider.Task{Name: "zonalshift", Every: shiftsEvery, Run: c.followShifts, Standby: true})
+		tasks = append(
+			tasks,
+			provider.Task{Name: "zonalshift", Every: shiftsEvery, Run: c.followShifts, Standby: true},
+		)
+	}
+	if c.settings.ReservedCapacity {
+		tasks = append(tasks, provider.Task{Name: "providers.capacityreservation", Every: idleEvery, Run: c.findIdle})
 	}
 	return tasks
 }
@@ -293,7 +205,7 @@ func (c *Cloud) followShifts(ctx context.Context) error {
 }
 
 // refreshPrices asks for both kinds of prices at once: while one is old and the other new, spot may seem dear or cheap.
-func (c *Cloud) refreshPrices(ctx context.Context) error {
+func (c *catalogue) refreshPrices(ctx context.Context) error {
 	var listing, onDemand, spot error
 	var both sync.WaitGroup
 	both.Go(func() { spot = c.prices.RefreshSpot(ctx, c.ec2, c.clock.Now()) })
@@ -306,5 +218,17 @@ func (c *Cloud) refreshPrices(ctx context.Context) error {
 		onDemand = c.prices.RefreshOnDemand(ctx, c.pricing, zones)
 	}
 	both.Wait()
-	return errors.Join(listing, onDemand, spot)
+	err := errors.Join(listing, onDemand, spot)
+	if err == nil {
+		c.priced.Store(c.clock.Now().Unix())
+	}
+	return err
+}
+
+// PricesAt is since when prices are AWS's; the zero time while they are those that are built in.
+func (c *catalogue) PricesAt() time.Time {
+	if at := c.priced.Load(); at != 0 {
+		return time.Unix(at, 0)
+	}
+	return time.Time{}
 }

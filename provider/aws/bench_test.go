@@ -58,8 +58,13 @@ func newBenchIn(t *testing.T, localZones []string, settings Settings, objects ..
 	b := &bench{clock: testclock.NewFakeClock(noon)}
 	var err error
 	b.sim, err = awssim.New(awssim.Options{
-		Seed: 7, Clock: b.clock, ClusterName: clusterName, ClusterEndpoint: endpoint, ClusterCA: []byte(authority), KubernetesVersion: "1.32",
-		LocalZones: localZones,
+		Seed:              7,
+		Clock:             b.clock,
+		ClusterName:       clusterName,
+		ClusterEndpoint:   endpoint,
+		ClusterCA:         []byte(authority),
+		KubernetesVersion: "1.32",
+		LocalZones:        localZones,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -31,8 +31,10 @@ func claim(name, class string, more ...karpenterv1.Requirement) *karpenterv1.Nod
 			Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general", "team": "red"},
 		},
 		Spec: karpenterv1.NodeClaimSpec{
-			NodeClassRef:  &r,
-			Taints:        []karpenterv1.Taint{{Key: "dedicated", Value: "red", Effect: corev1.TaintEffectNoSchedule}},
+			NodeClassRef: &r,
+			Taints: []karpenterv1.Taint{
+				{Key: "dedicated", Value: "red", Effect: corev1.TaintEffectNoSchedule},
+			},
 			StartupTaints: []karpenterv1.Taint{{Key: "cni", Effect: corev1.TaintEffectNoExecute}},
 			Requirements:  more,
 			Resources: karpenterv1.ResourceRequirements{Requests: corev1.ResourceList{
@@ -58,7 +60,7 @@ func (b *bench) orderFor(t *testing.T, claim *karpenterv1.NodeClaim) provider.Or
 	if err != nil {
 		t.Fatal(err)
 	}
-	candidates, err := provider.CandidatesFor(claim, all)
+	candidates, err := provider.CandidatesFor(claim, all, awsv1.LabelAliases())
 	if err != nil || len(candidates) == 0 {
 		t.Fatalf("%d candidates, %v", len(candidates), err)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
 	"github.com/dovetail-sh/dovetail/provider/aws/fleet"
-	"github.com/dovetail-sh/dovetail/provider/aws/instancetype"
 )
 
 // maxTypes is how many instance types one fleet is offered. CreateFleet's request has a limit
@@ -58,7 +57,12 @@ func kindOf(c provider.Candidate) fleet.Kind {
 	if c.Offering.CapacityType != shape.Reserved {
 		return ""
 	}
-	if kind, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelCapacityReservationType); kind == string(fleet.Block) {
+	if kind, _ := shape.LabelValue(
+		c.Offering.Extra,
+		awsv1.LabelCapacityReservationType,
+	); kind == string(
+		fleet.Block,
+	) {
 		return fleet.Block
 	}
 	if yes, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelCapacityReservationInterruptible); yes == "true" {
@@ -102,7 +106,7 @@ func minValues(claim *karpenterv1.NodeClaim) map[string]int {
 	}
 	for _, r := range claim.Spec.Requirements {
 		if r.MinValues != nil {
-			key := karpenterv1.NormalizeLabel(r.Key)
+			key := awsv1.LabelAliases().Normalize(r.Key)
 			out[key] = max(out[key], *r.MinValues)
 		}
 	}
@@ -128,7 +132,7 @@ func dropDearSpot(candidates []provider.Candidate) []provider.Candidate {
 // dropExotic leaves out accelerated and metal types if others remain: a fleet that may choose
 // should not choose those for a pod that did not ask.
 func dropExotic(candidates []provider.Candidate) []provider.Candidate {
-	plain := keep(candidates, func(c provider.Candidate) bool { return !instancetype.Exotic(c.Type) })
+	plain := keep(candidates, func(c provider.Candidate) bool { return !c.Type.LastResort })
 	if len(plain) == 0 {
 		return candidates
 	}
@@ -195,7 +199,11 @@ func broad(types []*shape.InstanceType, wide map[string]int) []*shape.InstanceTy
 }
 
 func valuesOf(t *shape.InstanceType, key string) []string {
-	i, ok := slices.BinarySearchFunc(t.Requirements, key, func(r shape.Requirement, k string) int { return cmp.Compare(r.Key, k) })
+	i, ok := slices.BinarySearchFunc(
+		t.Requirements,
+		key,
+		func(r shape.Requirement, k string) int { return cmp.Compare(r.Key, k) },
+	)
 	if !ok || t.Requirements[i].Operator != shape.In {
 		return nil
 	}

@@ -18,7 +18,7 @@ import (
 const classKind = "EC2NodeClass"
 
 // Class tells the state of an EC2NodeClass. Its stamp is the hash that drift compares.
-func (c *Cloud) Class(ctx context.Context, ref karpenterv1.NodeClassReference) (provider.Class, error) {
+func (c *classes) Class(ctx context.Context, ref karpenterv1.NodeClassReference) (provider.Class, error) {
 	class, err := c.class(ctx, ref)
 	if err != nil {
 		return provider.Class{}, err
@@ -39,7 +39,7 @@ func (c *Cloud) Class(ctx context.Context, ref karpenterv1.NodeClassReference) (
 }
 
 // stamp is what claims remember of the class that they were made from.
-func (c *Cloud) stamp(class *awsv1.EC2NodeClass) map[string]string {
+func (c *classes) stamp(class *awsv1.EC2NodeClass) map[string]string {
 	return map[string]string{
 		awsv1.AnnotationEC2NodeClassHash:        class.Hash(c.cluster.authority()),
 		awsv1.AnnotationEC2NodeClassHashVersion: awsv1.EC2NodeClassHashVersion,
@@ -66,8 +66,8 @@ func whyNotReady(class *awsv1.EC2NodeClass) (reason, message string) {
 	return r.Reason, r.Message
 }
 
-func (c *Cloud) class(ctx context.Context, ref karpenterv1.NodeClassReference) (*awsv1.EC2NodeClass, error) {
-	if ref.GroupKind() != c.ClassKinds()[0] {
+func (c *classes) class(ctx context.Context, ref karpenterv1.NodeClassReference) (*awsv1.EC2NodeClass, error) {
+	if ref.GroupKind() != classGroupKind {
 		return nil, fmt.Errorf("%s %s of group %s: the AWS cloud has %s of group %s only: %w",
 			ref.Kind, ref.Name, ref.Group, classKind, awsv1.Group, provider.ErrClassNotFound)
 	}
@@ -83,7 +83,7 @@ func (c *Cloud) class(ctx context.Context, ref karpenterv1.NodeClassReference) (
 }
 
 // readyClass is a class that can launch.
-func (c *Cloud) readyClass(ctx context.Context, ref karpenterv1.NodeClassReference) (*awsv1.EC2NodeClass, error) {
+func (c *classes) readyClass(ctx context.Context, ref karpenterv1.NodeClassReference) (*awsv1.EC2NodeClass, error) {
 	class, err := c.class(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -92,14 +92,27 @@ func (c *Cloud) readyClass(ctx context.Context, ref karpenterv1.NodeClassReferen
 		return nil, fmt.Errorf("EC2NodeClass %s is being deleted: %w", ref.Name, provider.ErrClassNotReady)
 	}
 	if undecided(class) {
-		return nil, fmt.Errorf("EC2NodeClass %s has not been looked at since it was changed: %w", ref.Name, provider.ErrClassUndecided)
+		return nil, fmt.Errorf(
+			"EC2NodeClass %s has not been looked at since it was changed: %w",
+			ref.Name,
+			provider.ErrClassUndecided,
+		)
 	}
 	if !ready(class) {
 		_, message := whyNotReady(class)
-		return nil, fmt.Errorf("EC2NodeClass %s: %s: %w", ref.Name, strings.TrimSuffix(message, "."), provider.ErrClassNotReady)
+		return nil, fmt.Errorf(
+			"EC2NodeClass %s: %s: %w",
+			ref.Name,
+			strings.TrimSuffix(message, "."),
+			provider.ErrClassNotReady,
+		)
 	}
 	if _, known := c.placement.Known(class.Spec.PlacementGroupSelector); !known {
-		return nil, fmt.Errorf("EC2NodeClass %s: the placement group has not been looked up since the controller started: %w", ref.Name, provider.ErrClassUndecided)
+		return nil, fmt.Errorf(
+			"EC2NodeClass %s: the placement group has not been looked up since the controller started: %w",
+			ref.Name,
+			provider.ErrClassUndecided,
+		)
 	}
 	return class, nil
 }

@@ -26,7 +26,11 @@ const knownFor = 5 * time.Minute
 var dnsService = client.ObjectKey{Namespace: "kube-system", Name: "kube-dns"}
 
 type eksAPI interface {
-	DescribeCluster(context.Context, *eks.DescribeClusterInput, ...func(*eks.Options)) (*eks.DescribeClusterOutput, error)
+	DescribeCluster(
+		context.Context,
+		*eks.DescribeClusterInput,
+		...func(*eks.Options),
+	) (*eks.DescribeClusterOutput, error)
 }
 
 // cluster is what nodes have to know to join.
@@ -45,7 +49,14 @@ type cluster struct {
 	fixed        map[string]string // facts that never change, once they are known
 }
 
-func newCluster(s Settings, region string, api eksAPI, live client.Reader, clock clock.PassiveClock, version func(context.Context) (string, error)) *cluster {
+func newCluster(
+	s Settings,
+	region string,
+	api eksAPI,
+	live client.Reader,
+	clock clock.PassiveClock,
+	version func(context.Context) (string, error),
+) *cluster {
 	return &cluster{
 		name: s.ClusterName, region: region, eks: api, live: live, askVersion: version,
 		facts:         kept.New[string, string](clock, knownFor),
@@ -72,7 +83,10 @@ func (c *cluster) discover(ctx context.Context) error {
 		c.authorityB64 = awssdk.ToString(described.CertificateAuthority.Data)
 	}
 	if c.endpointURL == "" {
-		return fmt.Errorf("EKS cluster %s has no endpoint yet; wait until it is active, or set cluster-endpoint", c.name)
+		return fmt.Errorf(
+			"EKS cluster %s has no endpoint yet; wait until it is active, or set cluster-endpoint",
+			c.name,
+		)
 	}
 	return nil
 }

@@ -55,7 +55,12 @@ func TestAThrottledEKSIsNoFaultOfTheClass(t *testing.T) {
 		reason string
 	}{
 		"Throttled": {"it is asked again", eksRefuses(429, eksThrottled), metav1.ConditionUnknown, reasonNotResolved},
-		"Denied":    {"somebody has to give the permission", eksRefuses(403, `{"__type":"AccessDeniedException","message":"no"}`), metav1.ConditionFalse, awsv1.ReasonClusterCIDRResolutionFailed},
+		"Denied": {
+			"somebody has to give the permission",
+			eksRefuses(403, `{"__type":"AccessDeniedException","message":"no"}`),
+			metav1.ConditionFalse,
+			awsv1.ReasonClusterCIDRResolutionFailed,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -69,7 +74,15 @@ func TestAThrottledEKSIsNoFaultOfTheClass(t *testing.T) {
 			_ = b.resolve(t, "new") // the condition tells
 			got := condition.Get(b.classNamed(t, "new"), awsv1.ConditionValidationSucceeded)
 			if got.Status != tc.want || got.Reason != tc.reason {
-				t.Errorf("%s\nValidationSucceeded is %s, %s: %s; want %s, %s", tc.why, got.Status, got.Reason, got.Message, tc.want, tc.reason)
+				t.Errorf(
+					"%s\nValidationSucceeded is %s, %s: %s; want %s, %s",
+					tc.why,
+					got.Status,
+					got.Reason,
+					got.Message,
+					tc.want,
+					tc.reason,
+				)
 			}
 		})
 	}
@@ -85,7 +98,8 @@ func TestUserDataThatIsTooLongForAClaim(t *testing.T) {
 	c.Labels["team"] = strings.Repeat("y", 2000)
 	_, err := b.Launch(t.Context(), b.orderFor(t, c))
 	var launch *provider.LaunchError
-	if !errors.As(err, &launch) || launch.Reason != awserror.ReasonUserDataSize || !strings.Contains(launch.Message, "AWS allows 16384") {
+	if !errors.As(err, &launch) || launch.Reason != awserror.ReasonUserDataSize ||
+		!strings.Contains(launch.Message, "AWS allows 16384") {
 		t.Errorf("got %v, want reason %s and the limit", err, awserror.ReasonUserDataSize)
 	}
 }

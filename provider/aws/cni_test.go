@@ -13,7 +13,9 @@ import (
 func TestMaxPodsFollowTheCNI(t *testing.T) {
 	t.Parallel()
 	cni := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "aws-node"}}
-	cni.Spec.Template.Spec.Containers = []corev1.Container{{Name: "aws-node", Env: []corev1.EnvVar{{Name: "ENABLE_PREFIX_DELEGATION", Value: "true"}}}}
+	cni.Spec.Template.Spec.Containers = []corev1.Container{
+		{Name: "aws-node", Env: []corev1.EnvVar{{Name: "ENABLE_PREFIX_DELEGATION", Value: "true"}}},
+	}
 	b := newBench(t, cni)
 	pods := func() int64 {
 		t.Helper()

@@ -19,8 +19,11 @@ const identityKey = "ASIAIDENTITY"
 
 // identity is the JSON in which the pod identity agent and the instance metadata service give credentials.
 func identity() string {
-	return fmt.Sprintf(`{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":%q,"SecretAccessKey":"secret","Token":"token","Expiration":%q}`,
-		identityKey, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	return fmt.Sprintf(
+		`{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":%q,"SecretAccessKey":"secret","Token":"token","Expiration":%q}`,
+		identityKey,
+		time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+	)
 }
 
 // podIdentityAgent gives credentials to whoever has the pod's token.
@@ -49,10 +52,15 @@ func metadataService(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(text))
 }
 
-// The controller has its credentials as its pod or its machine has them. Nothing has to be set for it but what EKS sets itself.
+// The controller has its credentials as its pod or its machine has them. Nothing has to be set for it but what EKS sets
+// itself.
 func TestCredentialsComeAsEverySDKFindsThem(t *testing.T) {
 	sim, err := awssim.New(awssim.Options{
-		ClusterName: clusterName, ClusterEndpoint: endpoint, ClusterCA: []byte(authority), KubernetesVersion: "1.32", AccessKeys: []string{identityKey},
+		ClusterName:       clusterName,
+		ClusterEndpoint:   endpoint,
+		ClusterCA:         []byte(authority),
+		KubernetesVersion: "1.32",
+		AccessKeys:        []string{identityKey},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -70,9 +78,21 @@ func TestCredentialsComeAsEverySDKFindsThem(t *testing.T) {
 		return path
 	}
 	nothing := map[string]string{
-		"AWS_ENDPOINT_URL": sim.URL(), "AWS_ENDPOINT_URL_STS": sim.URL(), "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
-		"AWS_SESSION_TOKEN": "", "AWS_CONFIG_FILE": file("config", ""), "AWS_SHARED_CREDENTIALS_FILE": file("none", ""), "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_ROLE_ARN": "", "AWS_WEB_IDENTITY_TOKEN_FILE": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "",
+		"AWS_ENDPOINT_URL":                       sim.URL(),
+		"AWS_ENDPOINT_URL_STS":                   sim.URL(),
+		"AWS_REGION":                             "us-east-1",
+		"AWS_DEFAULT_REGION":                     "",
+		"AWS_PROFILE":                            "",
+		"AWS_ACCESS_KEY_ID":                      "",
+		"AWS_SECRET_ACCESS_KEY":                  "",
+		"AWS_SESSION_TOKEN":                      "",
+		"AWS_CONFIG_FILE":                        file("config", ""),
+		"AWS_SHARED_CREDENTIALS_FILE":            file("none", ""),
+		"AWS_EC2_METADATA_DISABLED":              "true",
+		"AWS_ROLE_ARN":                           "",
+		"AWS_WEB_IDENTITY_TOKEN_FILE":            "",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI":     "",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "",
 	}
 	for name, env := range map[string]map[string]string{
 		"ServiceAccountRole": {"AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/controller", "AWS_WEB_IDENTITY_TOKEN_FILE": file("jwt", "header.body.signature")},
@@ -93,7 +113,10 @@ func TestCredentialsComeAsEverySDKFindsThem(t *testing.T) {
 				t.Fatal(err)
 			}
 			c, err := New(t.Context(), Deps{
-				Config: found, Client: fake.NewClientBuilder().Build(), Clock: testclock.NewFakeClock(noon), Settings: Settings{ClusterName: clusterName},
+				Config:   found,
+				Client:   fake.NewClientBuilder().Build(),
+				Clock:    testclock.NewFakeClock(noon),
+				Settings: Settings{ClusterName: clusterName},
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -16,13 +16,26 @@ import (
 	"github.com/dovetail-sh/dovetail/provider/aws/offering"
 )
 
-// Whatever class finds out first that something is sold out, no other may go on offering it: each would make claims that
-// cannot be launched, again and again.
+// Whatever class finds out first that something is sold out, no other may go on offering it: each would make claims
+// that cannot be launched, again and again.
 func TestAShortageHoldsForAllClasses(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, nodeClass("other", func(c *awsv1.EC2NodeClass) { c.Spec.Tags = map[string]string{"team": "blue"} }))
+	b := newBench(
+		t,
+		nodeClass("other", func(c *awsv1.EC2NodeClass) { c.Spec.Tags = map[string]string{"team": "blue"} }),
+	)
 	const pool = "m5.large/us-east-1a"
-	order := b.orderFor(t, claim("general-1", "default", append(slices.Clone(onDemandAMD64), oneOf(shape.LabelInstanceType, "m5.large"), oneOf(shape.LabelZone, "us-east-1a"))...))
+	order := b.orderFor(
+		t,
+		claim(
+			"general-1",
+			"default",
+			append(
+				slices.Clone(onDemandAMD64),
+				oneOf(shape.LabelInstanceType, "m5.large"),
+				oneOf(shape.LabelZone, "us-east-1a"),
+			)...),
+	)
 	for _, class := range []string{"default", "other"} {
 		if !slices.Contains(b.available(t, class, shape.OnDemand), pool) {
 			t.Fatalf("%s does not offer %s to begin with", class, pool)
@@ -107,7 +120,19 @@ func TestAQuotaIsRespectedInPlans(t *testing.T) {
 	if err := b.sim.SetQuota(awssim.VCPUs{Bucket: "standard", Capacity: "on-demand", VCPUs: &none}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Launch(t.Context(), b.orderFor(t, claim("general-1", "default", append(slices.Clone(onDemandAMD64), oneOf(shape.LabelInstanceType, "m5.large"))...))); !errors.Is(err, provider.ErrNoCapacity) {
+	if _, err := b.Launch(
+		t.Context(),
+		b.orderFor(
+			t,
+			claim(
+				"general-1",
+				"default",
+				append(slices.Clone(onDemandAMD64), oneOf(shape.LabelInstanceType, "m5.large"))...),
+		),
+	); !errors.Is(
+		err,
+		provider.ErrNoCapacity,
+	) {
 		t.Fatalf("got %v, want ErrNoCapacity", err)
 	}
 	left := map[string]bool{}
@@ -151,13 +176,15 @@ func TestALaunchWithNothingLeftIsNoCapacity(t *testing.T) {
 	}
 }
 
-// What was short is forgotten by a restart, and that costs one call: the first launch gets its machine all the same, and
-// learns of everything that was short on its way.
+// What was short is forgotten by a restart, and that costs one call: the first launch gets its machine all the same,
+// and learns of everything that was short on its way.
 func TestAfterARestartOneLaunchLearnsAgainWhatIsShort(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	none := 0
-	if err := b.sim.SetCapacity(awssim.Capacity{Type: "*", Zone: "*", Capacity: "spot", Available: &none}); err != nil {
+	if err := b.sim.SetCapacity(
+		awssim.Capacity{Type: "*", Zone: "*", Capacity: "spot", Available: &none},
+	); err != nil {
 		t.Fatal(err)
 	}
 	onSpot := func() int { return len(b.available(t, "default", shape.Spot)) }
@@ -174,7 +201,12 @@ func TestAfterARestartOneLaunchLearnsAgainWhatIsShort(t *testing.T) {
 			t.Errorf("launch %d took %d calls of CreateFleet, want one for spot and one on demand", n, calls)
 		}
 		if learned := all - onSpot(); learned != tried {
-			t.Errorf("launch %d learned of %d offerings that they are short, want all %d that it tried", n, learned, tried)
+			t.Errorf(
+				"launch %d learned of %d offerings that they are short, want all %d that it tried",
+				n,
+				learned,
+				tried,
+			)
 		}
 		b.restart(t)
 		if left := onSpot(); left != all {

@@ -25,11 +25,11 @@ const (
 
 // Drift compares an instance with its EC2NodeClass as it is now. While the class is not
 // ready only the spec is compared: an empty status is no reason to replace nodes.
-func (c *Cloud) Drift(ctx context.Context, claim *karpenterv1.NodeClaim) (string, error) {
+func (c *drifter) Drift(ctx context.Context, claim *karpenterv1.NodeClaim) (string, error) {
 	if claim.Spec.NodeClassRef == nil || claim.Status.ProviderID == "" {
 		return "", nil
 	}
-	class, err := c.class(ctx, *claim.Spec.NodeClassRef)
+	class, err := c.classes.class(ctx, *claim.Spec.NodeClassRef)
 	if err != nil {
 		return "", err
 	}
@@ -50,8 +50,8 @@ func (c *Cloud) Drift(ctx context.Context, claim *karpenterv1.NodeClaim) (string
 }
 
 // specDrifted compares hashes. Hashes of different versions say nothing.
-func (c *Cloud) specDrifted(class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim) bool {
-	now := c.stamp(class)
+func (c *drifter) specDrifted(class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim) bool {
+	now := c.classes.stamp(class)
 	then, ok := claim.Annotations[awsv1.AnnotationEC2NodeClassHash]
 	return ok &&
 		claim.Annotations[awsv1.AnnotationEC2NodeClassHashVersion] == now[awsv1.AnnotationEC2NodeClassHashVersion] &&
@@ -59,15 +59,22 @@ func (c *Cloud) specDrifted(class *awsv1.EC2NodeClass, claim *karpenterv1.NodeCl
 }
 
 // imageDrifted reports whether a new instance of the same type would start from another image.
-func (c *Cloud) imageDrifted(ctx context.Context, class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim) (bool, error) {
+func (c *drifter) imageDrifted(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	claim *karpenterv1.NodeClaim,
+) (bool, error) {
 	if claim.Status.ImageID == "" {
 		return false, nil
 	}
-	types, err := c.offersOf(ctx, class)
+	types, err := c.catalogue.offersOf(ctx, class)
 	if err != nil {
 		return false, err
 	}
-	i := slices.IndexFunc(types, func(t *shape.InstanceType) bool { return t.Name == claim.Labels[shape.LabelInstanceType] })
+	i := slices.IndexFunc(
+		types,
+		func(t *shape.InstanceType) bool { return t.Name == claim.Labels[shape.LabelInstanceType] },
+	)
 	if i < 0 {
 		return false, nil
 	}
@@ -76,15 +83,25 @@ func (c *Cloud) imageDrifted(ctx context.Context, class *awsv1.EC2NodeClass, cla
 }
 
 // placeDrift compares where EC2 says the instance runs with the class's status.
-func (c *Cloud) placeDrift(ctx context.Context, class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim) (string, error) {
-	i, err := c.instance(ctx, claim.Status.ProviderID)
+func (c *drifter) placeDrift(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	claim *karpenterv1.NodeClaim,
+) (string, error) {
+	i, err := c.machines.instance(ctx, claim.Status.ProviderID)
 	if err != nil {
 		return "", err
 	}
-	if id := awssdk.ToString(i.SubnetId); id != "" && !slices.ContainsFunc(class.Status.Subnets, func(s awsv1.Subnet) bool { return s.ID == id }) {
+	if id := awssdk.ToString(
+		i.SubnetId,
+	); id != "" &&
+		!slices.ContainsFunc(class.Status.Subnets, func(s awsv1.Subnet) bool { return s.ID == id }) {
 		return DriftSubnet, nil
 	}
-	if id := awssdk.ToString(i.CapacityReservationId); id != "" && c.settings.ReservedCapacity && claim.Labels[shape.LabelCapacityType] == shape.Reserved &&
+	if id := awssdk.ToString(
+		i.CapacityReservationId,
+	); id != "" && c.settings.ReservedCapacity &&
+		claim.Labels[shape.LabelCapacityType] == shape.Reserved &&
 		!slices.ContainsFunc(class.Status.CapacityReservations, func(r awsv1.CapacityReservation) bool { return r.ID == id }) {
 		return DriftReservation, nil
 	}

@@ -49,7 +49,10 @@ func TestDrift(t *testing.T) {
 		"Selectors": {
 			why: "Selectors are not hashed: what they find counts, and it is the same.",
 			spec: func(c *awsv1.EC2NodeClass) {
-				c.Spec.SubnetSelectorTerms = append(c.Spec.SubnetSelectorTerms, awsv1.SubnetSelectorTerm{ID: "subnet-0000"})
+				c.Spec.SubnetSelectorTerms = append(
+					c.Spec.SubnetSelectorTerms,
+					awsv1.SubnetSelectorTerm{ID: "subnet-0000"},
+				)
 			},
 		},
 		"AMI": {

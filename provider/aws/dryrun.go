@@ -1,8 +1,10 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,6 +24,7 @@ import (
 	"github.com/dovetail-sh/dovetail/provider/aws/instancetype"
 	"github.com/dovetail-sh/dovetail/provider/aws/inventory"
 	"github.com/dovetail-sh/dovetail/provider/aws/launchtemplate"
+	"github.com/dovetail-sh/dovetail/provider/aws/offering"
 )
 
 // commonTypes are sold nearly everywhere, and few policies forbid them.
@@ -33,14 +36,14 @@ type trial struct {
 	content                    launchtemplate.Content
 }
 
-// validationKey is the same while a class's trials come to the same. Which subnet of a zone has the most free addresses does
-// not count: that changes all the time.
-func validationKey(class *awsv1.EC2NodeClass, trials []trial) (string, error) {
+// validationKey is the same while a class's trials come to the same. Which subnet of a zone has the most free addresses
+// does not count: that changes all the time.
+func validationKey(class *awsv1.EC2NodeClass, trials tryOut) (string, error) {
 	var parts []string
 	for _, s := range class.Status.Subnets {
 		parts = append(parts, s.ID)
 	}
-	for _, t := range trials {
+	for _, t := range slices.Concat(trials.zones, trials.others) {
 		name, err := launchtemplate.Name(t.content)
 		if err != nil {
 			return "", err
@@ -51,39 +54,72 @@ func validationKey(class *awsv1.EC2NodeClass, trials []trial) (string, error) {
 	return class.Name + "/" + strings.Join(parts, ","), nil
 }
 
-// trials are a launch in each zone of the class: in the subnet that a launch would take, of a type that is sold there, runs
-// one of the class's images and may come from one of its NodePools. There is none for a zone without such a type.
-func (c *Cloud) trials(ctx context.Context, class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim) ([]trial, error) {
+// tryOut is what a class is tried with.
+type tryOut struct {
+	// zones are a launch in each zone of the class: in the subnet that a launch would take, of a type that is sold
+	// there, runs one of the class's images and may come from one of its NodePools. There is none for a zone without
+	// such a type.
+	zones []trial
+
+	// others are launches of further types in the first of these zones, for accounts whose policies forbid some types.
+	others []trial
+}
+
+// maxOthers is how many further types are tried before a class is refused: each is a call a minute while it stays
+// refused.
+const maxOthers = 5
+
+// trials says what a class is to be tried with.
+func (c *validator) trials(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	claim *karpenterv1.NodeClaim,
+) (tryOut, error) {
 	sold, err := c.inventory.List(ctx)
 	if err != nil {
-		return nil, err
+		return tryOut{}, err
 	}
 	wishes, err := c.wishes(ctx, class)
 	if err != nil {
-		return nil, err
+		return tryOut{}, err
 	}
-	var out []trial
+	kubelets, err := kubeletsOf(ctx, c.inventory, c.catalogue.setup(class), class)
+	if err != nil {
+		return tryOut{}, err
+	}
+	var out tryOut
 	seen := map[string]bool{}
 	for _, where := range class.Status.Subnets { // that with the most free addresses first
 		if seen[where.Zone] {
 			continue
 		}
 		seen[where.Zone] = true
-		name, ami, ok := c.example(class, sold, where.Zone, wishes)
-		if !ok {
-			continue
+		samples := unlike(c.examples(class, sold, where.Zone, wishes), 1+maxOthers)
+		for i, s := range samples {
+			v := variant{imageID: s.ami.ID, maxPods: typicalPods, dedicated: onlyDedicated(wishes)}
+			if v.kubelet, err = kubelets.of(s.name); err != nil {
+				return tryOut{}, err // cannot be: examples leave such types out
+			}
+			content, err := c.contents.content(ctx, class, claim, v)
+			if err != nil {
+				return tryOut{}, err
+			}
+			t := trial{instanceType: s.name, zone: where.Zone, subnet: where.ID, content: content}
+			if i == 0 {
+				out.zones = append(out.zones, t)
+			} else {
+				out.others = append(out.others, t)
+			}
+			if len(out.zones) > 1 {
+				break // the others were those of the first zone
+			}
 		}
-		content, err := c.content(ctx, class, claim, variant{imageID: ami.ID, maxPods: typicalPods, dedicated: onlyDedicated(wishes)})
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, trial{instanceType: name, zone: where.Zone, subnet: where.ID, content: content})
 	}
 	return out, nil
 }
 
 // wishes are what each NodePool of the class requires of its nodes. Policies may forbid everything else.
-func (c *Cloud) wishes(ctx context.Context, class *awsv1.EC2NodeClass) ([]require.Set, error) {
+func (c *validator) wishes(ctx context.Context, class *awsv1.EC2NodeClass) ([]require.Set, error) {
 	pools := &karpenterv1.NodePoolList{}
 	if err := c.client.List(ctx, pools); err != nil {
 		return nil, fmt.Errorf("listing the NodePools of EC2NodeClass %s: %w", class.Name, err)
@@ -92,44 +128,97 @@ func (c *Cloud) wishes(ctx context.Context, class *awsv1.EC2NodeClass) ([]requir
 	for i := range pools.Items {
 		claim := pools.Items[i].Spec.Template.NodeClaim()
 		ref := claim.Spec.NodeClassRef
-		if ref == nil || ref.GroupKind() != c.ClassKinds()[0] || ref.Name != class.Name {
+		if ref == nil || ref.GroupKind() != classGroupKind || ref.Name != class.Name {
 			continue
 		}
-		if reqs, err := provider.RequirementsOf(claim); err == nil { // the schema lets no other operator through
+		if reqs, err := provider.RequirementsOf(
+			claim,
+			awsv1.LabelAliases(),
+		); err == nil { // the schema lets no other operator through
 			out = append(out, require.New(reqs))
 		}
 	}
 	return out, nil
 }
 
-// example is a type for a zone and the image that it starts from. A type that one of the NodePools may buy comes first.
-func (c *Cloud) example(class *awsv1.EC2NodeClass, sold *inventory.List, zone string, wishes []require.Set) (string, awsv1.AMI, bool) {
-	setup := c.setup(class)
-	suits := func(info ec2types.InstanceTypeInfo, wishes []require.Set) (awsv1.AMI, bool) {
-		if !slices.Contains(sold.Zones[string(info.InstanceType)], zone) || !instancetype.Supported(info, class) {
-			return awsv1.AMI{}, false
-		}
-		it := instancetype.New(info, setup)
-		if len(wishes) > 0 && !slices.ContainsFunc(wishes, func(w require.Set) bool { return meets(it, zone, w) }) {
-			return awsv1.AMI{}, false
-		}
-		return image.For(class.Status.AMIs, it)
-	}
+// sample is a type that a class can be tried with, and the image that it starts from.
+type sample struct {
+	name string
+	ami  awsv1.AMI
+}
+
+// examples are the types that a class can be tried with in a zone: those that one of the NodePools may buy, and if
+// there are none all others; common ones first.
+func (c *validator) examples(
+	class *awsv1.EC2NodeClass,
+	sold *inventory.List,
+	zone string,
+	wishes []require.Set,
+) []sample {
+	base := c.catalogue.setup(class)
 	for _, wished := range [][]require.Set{wishes, nil} {
-		for _, name := range commonTypes {
-			if info, ok := infoOf(sold, name); ok {
-				if ami, ok := suits(info, wished); ok {
-					return name, ami, true
-				}
+		var common, out []sample
+		for _, info := range sold.Types {
+			name := string(info.InstanceType)
+			if !slices.Contains(sold.Zones[name], zone) || !instancetype.Supported(info, class) {
+				continue
+			}
+			setup, err := base.For(info)
+			if err != nil {
+				continue
+			}
+			it := instancetype.New(info, setup)
+			if len(wished) > 0 &&
+				!slices.ContainsFunc(wished, func(w require.Set) bool { return meets(it, zone, w) }) {
+				continue
+			}
+			ami, ok := image.For(class.Status.AMIs, it)
+			switch {
+			case !ok:
+			case slices.Contains(commonTypes, name):
+				common = append(common, sample{name, ami})
+			default:
+				out = append(out, sample{name, ami})
 			}
 		}
-		for _, info := range sold.Types {
-			if ami, ok := suits(info, wished); ok {
-				return string(info.InstanceType), ami, true
+		slices.SortFunc(common, func(a, b sample) int {
+			return cmp.Compare(slices.Index(commonTypes, a.name), slices.Index(commonTypes, b.name))
+		})
+		if out = append(common, out...); len(out) > 0 {
+			return out
+		}
+	}
+	return nil
+}
+
+// unlike picks up to n samples that have as little as can be in common with those before them: first of other images,
+// then of other categories, then of other families, then of other sizes.
+func unlike(samples []sample, n int) []sample {
+	var out []sample
+	took := map[string]bool{}
+	for _, traits := range []func(sample) string{
+		func(s sample) string { return s.ami.ID },
+		func(s sample) string {
+			return strings.TrimRight(s.name[:strings.IndexAny(s.name+"0", "0123456789")], "-")
+		},
+		func(s sample) string { family, _, _ := strings.Cut(s.name, "."); return family },
+		func(s sample) string { _, size, _ := strings.Cut(s.name, "."); return size },
+	} {
+		seen := map[string]bool{}
+		for _, s := range out {
+			seen[traits(s)] = true
+		}
+		for _, s := range samples {
+			if len(out) == n {
+				return out
+			}
+			if trait := traits(s); !seen[trait] && !took[s.name] {
+				seen[trait], took[s.name] = true, true
+				out = append(out, s)
 			}
 		}
 	}
-	return "", awsv1.AMI{}, false
+	return out
 }
 
 // meets reports whether a type without offerings has, in a zone, what is required.
@@ -137,70 +226,184 @@ func meets(it *shape.InstanceType, zone string, wanted require.Set) bool {
 	if !wanted.Get(shape.LabelZone).Has(zone) {
 		return false
 	}
-	return !slices.ContainsFunc(it.Requirements, func(r shape.Requirement) bool { return !wanted.Get(r.Key).Overlaps(require.Of(r)) })
+	return !slices.ContainsFunc(
+		it.Requirements,
+		func(r shape.Requirement) bool { return !wanted.Get(r.Key).Overlaps(require.Of(r)) },
+	)
 }
 
-// dryRun asks EC2 whether each call of a launch would be let through. One trial that is let through is enough: a type may be
-// sold out or unknown in one zone, and a launch goes to another then.
-func (c *Cloud) dryRun(ctx context.Context, class *awsv1.EC2NodeClass, trials []trial) (verdict, error) {
-	template, err := c.templates.Ensure(ctx, trials[0].content)
-	if err != nil {
-		return permission(err, "ec2:CreateLaunchTemplate", awsv1.ReasonCreateLaunchTemplateAuthCheckFailed)
-	}
-	_, err = c.ec2.CreateFleet(ctx, c.tryFleet(class, trials[0], template))
-	switch {
-	case awserror.IsLaunchTemplateNotFound(err):
-		return c.noTemplate(template, err)
-	case err != nil && !awserror.IsDryRunPassed(err):
-		return permission(err, "ec2:CreateFleet", awsv1.ReasonCreateFleetAuthCheckFailed)
-	}
-	passed := verdict{metav1.ConditionTrue, awsv1.ConditionValidationSucceeded, ""}
-	var first *verdict
-	for _, t := range trials {
-		if template, err = c.templates.Ensure(ctx, t.content); err != nil {
-			return permission(err, "ec2:CreateLaunchTemplate", awsv1.ReasonCreateLaunchTemplateAuthCheckFailed)
+// dryRun asks EC2 whether each call of a launch would be let through. One trial that is let through is enough: a type
+// may be sold out or unknown in one zone, or forbidden, and a launch goes to another then. Types that are refused are
+// left out of launches for a while, and named.
+func (c *validator) dryRun(ctx context.Context, class *awsv1.EC2NodeClass, try tryOut) (verdict, error) {
+	r := &rehearsal{validator: c, class: class}
+	for _, call := range []func(context.Context, trial) (bool, error){r.fleet, r.instance} {
+		r.first, r.refused = nil, nil
+		passed, err := r.any(ctx, try.zones, call)
+		if err == nil && !passed && r.first != nil {
+			passed, err = r.any(ctx, try.others, call)
 		}
-		_, err := c.ec2.RunInstances(ctx, c.tryInstance(class, t, template))
 		switch {
-		case err == nil || awserror.IsDryRunPassed(err):
-			return passed, nil
-		case awserror.IsNoCapacity(awserror.Code(err)):
-			continue // no fault of the class
-		case awserror.IsLaunchTemplateNotFound(err):
-			return c.noTemplate(template, err)
-		case awserror.IsNoProfile(err):
-			return c.noProfile(class), nil
-		}
-		v, err := permission(err, "ec2:RunInstances", awsv1.ReasonRunInstancesAuthCheckFailed)
-		if err != nil {
+		case r.given != nil:
+			return *r.given, nil
+		case err != nil:
 			return verdict{}, err
-		}
-		if first == nil {
-			first = &v
+		case !passed && r.first != nil:
+			return *r.first, nil
 		}
 	}
-	if first != nil {
-		return *first, nil
-	}
-	return passed, nil
+	return verdict{metav1.ConditionTrue, awsv1.ConditionValidationSucceeded, r.leaveOut()}, nil
 }
 
-func (c *Cloud) tryFleet(class *awsv1.EC2NodeClass, t trial, template string) *ec2.CreateFleetInput {
-	in := fleet.Input(fleet.Request{CapacityType: shape.OnDemand, Tags: c.tags(class, validationPool), Offers: []fleet.Offer{{
-		InstanceType: t.instanceType, Zone: t.zone, Subnet: t.subnet, ImageID: t.content.ImageID, Template: template,
-	}}})
+// rehearsal is a dry run on its way.
+type rehearsal struct {
+	validator *validator
+	class     *awsv1.EC2NodeClass
+	first     *verdict // the first refusal
+	refused   []trial  // those that were refused
+	passed    string   // the type that was let through
+	given     *verdict // what is certain whatever other trials would say
+}
+
+// any reports whether one of the trials is let through.
+func (r *rehearsal) any(
+	ctx context.Context,
+	trials []trial,
+	call func(context.Context, trial) (bool, error),
+) (bool, error) {
+	for _, t := range trials {
+		passed, err := call(ctx, t)
+		if passed || err != nil || r.given != nil {
+			return passed, err
+		}
+	}
+	return false, nil
+}
+
+// fleet tries CreateFleet.
+func (r *rehearsal) fleet(ctx context.Context, t trial) (bool, error) {
+	template, err := r.template(ctx, t)
+	if template == "" {
+		return false, err
+	}
+	_, err = r.validator.ec2.CreateFleet(ctx, r.validator.tryFleet(r.class, t, template))
+	return r.read(t, template, err, "ec2:CreateFleet", awsv1.ReasonCreateFleetAuthCheckFailed)
+}
+
+// template makes a trial's launch template. It is empty if there is none, and then there is an error or a verdict.
+func (r *rehearsal) template(ctx context.Context, t trial) (string, error) {
+	name, err := r.validator.templates.Ensure(ctx, t.content)
+	if err == nil {
+		return name, nil
+	}
+	v, err := permission(err, "ec2:CreateLaunchTemplate", awsv1.ReasonCreateLaunchTemplateAuthCheckFailed)
+	if err == nil {
+		r.given = &v
+	}
+	return "", err
+}
+
+// instance tries RunInstances.
+func (r *rehearsal) instance(ctx context.Context, t trial) (bool, error) {
+	template, err := r.template(ctx, t)
+	if template == "" {
+		return false, err
+	}
+	_, err = r.validator.ec2.RunInstances(ctx, r.validator.tryInstance(r.class, t, template))
+	if awserror.IsNoProfile(err) {
+		v := r.validator.noProfile(r.class)
+		r.given = &v
+		return false, nil
+	}
+	return r.read(t, template, err, "ec2:RunInstances", awsv1.ReasonRunInstancesAuthCheckFailed)
+}
+
+// read is what EC2's answer to a trial says.
+func (r *rehearsal) read(t trial, template string, err error, action, reason string) (passed bool, _ error) {
+	switch {
+	case err == nil || awserror.IsDryRunPassed(err):
+		r.passed = t.instanceType
+		return true, nil
+	case awserror.IsNoCapacity(awserror.Code(err)):
+		return false, nil // no fault of the class
+	case awserror.IsLaunchTemplateNotFound(err):
+		return false, r.validator.noTemplate(template, err)
+	}
+	v, err := permission(err, action, reason)
+	if err != nil {
+		return false, err
+	}
+	if r.first == nil {
+		r.first = &v
+	}
+	r.refused = append(r.refused, t)
+	return false, nil
+}
+
+// leaveOut keeps launches off what was refused while another trial was let through, and says so; empty if nothing was.
+func (r *rehearsal) leaveOut() string {
+	if len(r.refused) == 0 {
+		return ""
+	}
+	var pools []offering.Pool
+	var names []string
+	for _, t := range r.refused {
+		name, zones := t.instanceType, slices.Collect(maps.Keys(zoneIDs(r.class)))
+		if name == r.passed { // so it is the zone's matter
+			name, zones = name+" in "+t.zone, []string{t.zone}
+		}
+		for _, zone := range zones {
+			for _, capacityType := range []string{shape.OnDemand, shape.Spot} {
+				pools = append(
+					pools,
+					offering.Pool{CapacityType: capacityType, InstanceType: t.instanceType, Zone: zone},
+				)
+			}
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	r.validator.shortage.Note(pools...)
+	return fmt.Sprintf("Launches leave out %s: %s", strings.Join(names, ", "), r.first.message)
+}
+
+func (c *validator) tryFleet(class *awsv1.EC2NodeClass, t trial, template string) *ec2.CreateFleetInput {
+	in := fleet.Input(
+		fleet.Request{
+			CapacityType: shape.OnDemand,
+			Tags:         c.contents.tags(class, validationPool),
+			Offers: []fleet.Offer{
+				{
+					InstanceType: t.instanceType,
+					Zone:         t.zone,
+					Subnet:       t.subnet,
+					ImageID:      t.content.ImageID,
+					Template:     template,
+				},
+			},
+		},
+	)
 	in.DryRun = awssdk.Bool(true)
 	return in
 }
 
-func (c *Cloud) tryInstance(class *awsv1.EC2NodeClass, t trial, template string) *ec2.RunInstancesInput {
-	tags := launchtemplate.Tags(c.tags(class, validationPool))
+func (c *validator) tryInstance(class *awsv1.EC2NodeClass, t trial, template string) *ec2.RunInstancesInput {
+	tags := launchtemplate.Tags(c.contents.tags(class, validationPool))
 	return &ec2.RunInstancesInput{
-		DryRun:         awssdk.Bool(true),
-		MinCount:       awssdk.Int32(1),
-		MaxCount:       awssdk.Int32(1),
-		InstanceType:   ec2types.InstanceType(t.instanceType),
-		LaunchTemplate: &ec2types.LaunchTemplateSpecification{LaunchTemplateName: awssdk.String(template), Version: awssdk.String("$Latest")},
+		DryRun:       awssdk.Bool(true),
+		MinCount:     awssdk.Int32(1),
+		MaxCount:     awssdk.Int32(1),
+		InstanceType: ec2types.InstanceType(t.instanceType),
+		LaunchTemplate: &ec2types.LaunchTemplateSpecification{
+			LaunchTemplateName: awssdk.String(template),
+			Version:            awssdk.String("$Latest"),
+		},
+
+		// What the template says is said again: some keys of policies have the request's values alone.
+		MetadataOptions:     launchtemplate.Metadata(t.content),
+		BlockDeviceMappings: launchtemplate.BlockDevices(t.content),
+
 		NetworkInterfaces: []ec2types.InstanceNetworkInterfaceSpecification{
 			{DeviceIndex: awssdk.Int32(0), SubnetId: awssdk.String(t.subnet), Groups: t.content.SecurityGroups},
 		},
@@ -211,32 +414,49 @@ func (c *Cloud) tryInstance(class *awsv1.EC2NodeClass, t trial, template string)
 	}
 }
 
-// noTemplate is for a launch template that EC2 does not know: it was just made, or somebody has deleted it. That is no fault
-// of the class; it is made again when the class is next looked at.
-func (c *Cloud) noTemplate(name string, err error) (verdict, error) {
+// noTemplate is for a launch template that EC2 does not know: it was just made, or somebody has deleted it. That is no
+// fault of the class; it is made again when the class is next looked at.
+func (c *validator) noTemplate(name string, err error) error {
 	c.templates.Forget(name)
-	return verdict{}, fmt.Errorf("trying launch template %s: %w", name, err)
+	return fmt.Errorf("trying launch template %s: %w", name, err)
 }
 
-// noProfile is for a profile that EC2 does not know. One that we made is on its way there from IAM, or was deleted by somebody
-// else; it is looked at again.
-func (c *Cloud) noProfile(class *awsv1.EC2NodeClass) verdict {
+// noProfile is for a profile that EC2 does not know. One that we made is on its way there from IAM, or was deleted by
+// somebody else; it is looked at again.
+func (c *validator) noProfile(class *awsv1.EC2NodeClass) verdict {
 	name := class.Status.InstanceProfile
 	if class.Spec.Role == "" {
-		return refused(awsv1.ReasonInstanceProfileNotFound, fmt.Sprintf("Instance profile %q does not exist; create it or correct spec.instanceProfile", name))
+		return refused(
+			awsv1.ReasonInstanceProfileNotFound,
+			fmt.Sprintf("Instance profile %q does not exist; create it or correct spec.instanceProfile", name),
+		)
 	}
 	c.profiles.Forget(name)
 	return verdict{metav1.ConditionUnknown, awsv1.ReasonInstanceProfileNotFound,
 		fmt.Sprintf("EC2 does not know instance profile %q yet; IAM takes a few seconds to spread it", name)}
 }
 
+// refusedReason is that of a class whose launches EC2 refuses for another reason than a permission, by the reason that
+// the lack of one would have.
+var refusedReason = map[string]string{
+	awsv1.ReasonCreateLaunchTemplateAuthCheckFailed: "CreateLaunchTemplateRefused",
+	awsv1.ReasonCreateFleetAuthCheckFailed:          "CreateFleetRefused",
+	awsv1.ReasonRunInstancesAuthCheckFailed:         "RunInstancesRefused",
+}
+
 // permission turns a refusal into a verdict. Throttling and outages are errors.
 func permission(err error, action, reason string) (verdict, error) {
 	if awserror.IsUnauthorized(err) {
-		return refused(reason, fmt.Sprintf("The controller's IAM role does not allow %s: %s", awserror.Action(err), awserror.Text(err))), nil
+		return refused(
+			reason,
+			fmt.Sprintf("The controller's IAM role does not allow %s: %s", awserror.Action(err), awserror.Text(err)),
+		), nil
 	}
 	if awserror.IsDefinite(err) && !awserror.IsThrottled(err) {
-		return refused(reason, fmt.Sprintf("EC2 refuses %s for this class: %s", action, awserror.Text(err))), nil
+		return refused(
+			refusedReason[reason],
+			fmt.Sprintf("EC2 refuses %s for this class: %s", action, awserror.Text(err)),
+		), nil
 	}
 	return verdict{}, err
 }

@@ -83,12 +83,32 @@ func TestTheDryRunGoesFromZoneToZone(t *testing.T) {
 		answers []mischief // of RunInstances, in turn; the last for all further calls
 		want    metav1.ConditionStatus
 	}{
-		"SoldInTheNext":       {"a launch goes to the next zone too", []mischief{notSoldHere, direct}, metav1.ConditionTrue},
-		"FullInTheFirst":      {"a full subnet is no fault of the class", []mischief{refusal(400, "InsufficientFreeAddressesInSubnet"), direct}, metav1.ConditionTrue},
-		"SoldOutInAll":        {"nor is a lack of machines", []mischief{notSoldHere}, metav1.ConditionTrue},
-		"AllowedInTheNext":    {"a policy may know one subnet alone", []mischief{refusal(403, "UnauthorizedOperation"), direct}, metav1.ConditionTrue},
-		"AllowedNowhere":      {"nothing would be launched", []mischief{refusal(403, "UnauthorizedOperation")}, metav1.ConditionFalse},
-		"AllowedWhereSoldOut": {"who may not is not helped by a lack of machines", []mischief{refusal(403, "UnauthorizedOperation"), notSoldHere}, metav1.ConditionFalse},
+		"SoldInTheNext": {
+			"a launch goes to the next zone too",
+			[]mischief{notSoldHere, direct},
+			metav1.ConditionTrue,
+		},
+		"FullInTheFirst": {
+			"a full subnet is no fault of the class",
+			[]mischief{refusal(400, "InsufficientFreeAddressesInSubnet"), direct},
+			metav1.ConditionTrue,
+		},
+		"SoldOutInAll": {"nor is a lack of machines", []mischief{notSoldHere}, metav1.ConditionTrue},
+		"AllowedInTheNext": {
+			"a policy may know one subnet alone",
+			[]mischief{refusal(403, "UnauthorizedOperation"), direct},
+			metav1.ConditionTrue,
+		},
+		"AllowedNowhere": {
+			"nothing would be launched",
+			[]mischief{refusal(403, "UnauthorizedOperation")},
+			metav1.ConditionFalse,
+		},
+		"AllowedWhereSoldOut": {
+			"who may not is not helped by a lack of machines",
+			[]mischief{refusal(403, "UnauthorizedOperation"), notSoldHere},
+			metav1.ConditionFalse,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -102,10 +122,79 @@ func TestTheDryRunGoesFromZoneToZone(t *testing.T) {
 			if got := b.validation(t, "default"); got.Status != tc.want {
 				t.Errorf("%s\nValidationSucceeded is %s: %s; want %s", tc.why, got.Status, got.Message, tc.want)
 			}
-			if calls > triedZones {
-				t.Errorf("%d dry runs in %d zones", calls, triedZones)
+			if calls > triedZones+maxOthers {
+				t.Errorf("%d dry runs in %d zones and of %d further types", calls, triedZones, maxOthers)
 			}
 		})
+	}
+}
+
+// Policies of an account may forbid the type that is tried first. A class is refused only once others were.
+func TestTheDryRunGoesFromTypeToType(t *testing.T) {
+	t.Parallel()
+	for name, allowed := range map[string]func(string) bool{
+		"AnotherFamily": func(name string) bool { return strings.HasPrefix(name, "r") },
+		"AnotherSize":   func(name string) bool { return !strings.HasSuffix(name, ".large") },
+		"None":          func(string) bool { return false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			pool := &karpenterv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: "general"}}
+			r := ref("strict")
+			pool.Spec.Template.Spec.NodeClassRef = &r
+			pool.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{
+				oneOf(awsv1.LabelInstanceCategory, "c", "m", "r"),
+			}
+			if err := b.kube.Create(t.Context(), pool); err != nil {
+				t.Fatal(err)
+			}
+			b.create(t, nodeClass("strict"))
+			refused := map[string]bool{}
+			tr := b.withTrouble(t)
+			tr.on("RunInstances", func(r request) (*http.Response, error) {
+				name := r.form.Get("InstanceType")
+				if r.form.Get("MetadataOptions.HttpTokens") != "required" ||
+					r.form.Get("BlockDeviceMapping.1.Ebs.VolumeSize") == "" {
+					t.Errorf("the dry run does not repeat what policies look at: %v", r.form)
+				}
+				if allowed(name) {
+					return r.pass()
+				}
+				refused[name] = true
+				return refusal(403, "UnauthorizedOperation")(r)
+			})
+			got := b.validation(t, "strict")
+			if name == "None" {
+				if got.Status != metav1.ConditionFalse || got.Reason != awsv1.ReasonRunInstancesAuthCheckFailed {
+					t.Errorf("ValidationSucceeded is %s, %s", got.Status, got.Reason)
+				}
+				return
+			}
+			if got.Status != metav1.ConditionTrue || !strings.Contains(got.Message, "m5.large") {
+				t.Errorf(
+					"ValidationSucceeded is %s: %q; want True, with the types that are left out",
+					got.Status,
+					got.Message,
+				)
+			}
+			for _, it := range b.available(t, "strict", "on-demand") {
+				if name, _, _ := strings.Cut(it, "/"); refused[name] {
+					t.Errorf("%s is on offer still", it)
+				}
+			}
+		})
+	}
+}
+
+// What is no permission must not read as one.
+func TestARootVolumeThatIsTooSmallIsNoLackOfAPermission(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.withTrouble(t).on("RunInstances", refusal(400, "InvalidBlockDeviceMapping"))
+	b.create(t, nodeClass("small"))
+	if got := b.validation(t, "small"); got.Status != metav1.ConditionFalse || got.Reason != "RunInstancesRefused" {
+		t.Errorf("ValidationSucceeded is %s, %s: %s", got.Status, got.Reason, got.Message)
 	}
 }
 
@@ -133,7 +222,8 @@ func TestADenialIsOneConditionThatHoldsStill(t *testing.T) {
 	}
 	b.create(t, nodeClass("denied"))
 	got := b.validation(t, "denied")
-	if got.Reason != awsv1.ReasonRunInstancesAuthCheckFailed || !strings.HasPrefix(got.Message, "The controller's IAM role does not allow ec2:RunInstances: ") {
+	if got.Reason != awsv1.ReasonRunInstancesAuthCheckFailed ||
+		!strings.HasPrefix(got.Message, "The controller's IAM role does not allow ec2:RunInstances: ") {
 		t.Errorf("%s: %s", got.Reason, got.Message)
 	}
 	if again := b.validation(t, "denied"); again.Message != got.Message {
@@ -145,9 +235,16 @@ func TestAnInstanceProfileThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	t.Run("TheUsers", func(t *testing.T) {
 		t.Parallel()
-		b := newBench(t, nodeClass("own", func(c *awsv1.EC2NodeClass) { c.Spec.Role, c.Spec.InstanceProfile = "", ptr("misspelt") }))
+		b := newBench(
+			t,
+			nodeClass(
+				"own",
+				func(c *awsv1.EC2NodeClass) { c.Spec.Role, c.Spec.InstanceProfile = "", ptr("misspelt") },
+			),
+		)
 		got := b.validation(t, "own")
-		if got.Status != metav1.ConditionFalse || got.Reason != awsv1.ReasonInstanceProfileNotFound || !strings.Contains(got.Message, `"misspelt" does not exist; create it`) {
+		if got.Status != metav1.ConditionFalse || got.Reason != awsv1.ReasonInstanceProfileNotFound ||
+			!strings.Contains(got.Message, `"misspelt" does not exist; create it`) {
 			t.Errorf("ValidationSucceeded is %s, %s: %s", got.Status, got.Reason, got.Message)
 		}
 	})
@@ -155,14 +252,24 @@ func TestAnInstanceProfileThatIsNotThere(t *testing.T) {
 		t.Parallel()
 		b := newBench(t)
 		tr := b.withTrouble(t)
-		tr.on("RunInstances", answer(400, "<Response><Errors><Error><Code>InvalidParameterValue</Code><Message>Value (x) for parameter iamInstanceProfile.name is invalid. "+
-			"Invalid IAM Instance Profile name</Message></Error></Errors><RequestID>r</RequestID></Response>"))
+		tr.on(
+			"RunInstances",
+			answer(
+				400,
+				"<Response><Errors><Error><Code>InvalidParameterValue</Code><Message>Value (x) for parameter iamInstanceProfile.name is invalid. "+
+					"Invalid IAM Instance Profile name</Message></Error></Errors><RequestID>r</RequestID></Response>",
+			),
+		)
 		b.create(t, nodeClass("new"))
 		again, err := b.ResolveClass(t.Context(), ref("new"))
 		if err != nil || again > 10*time.Second {
 			t.Errorf("looked at again after %s, %v; IAM takes a few seconds", again, err)
 		}
-		if got := condition.Get(b.classNamed(t, "new"), awsv1.ConditionValidationSucceeded); got.Status != metav1.ConditionUnknown || got.Reason != awsv1.ReasonInstanceProfileNotFound {
+		if got := condition.Get(
+			b.classNamed(t, "new"),
+			awsv1.ConditionValidationSucceeded,
+		); got.Status != metav1.ConditionUnknown ||
+			got.Reason != awsv1.ReasonInstanceProfileNotFound {
 			t.Errorf("ValidationSucceeded is %s, %s: nothing is wrong yet", got.Status, got.Reason)
 		}
 		tr.on("RunInstances", direct)
@@ -176,10 +283,16 @@ func TestAnInstanceProfileThatIsNotThere(t *testing.T) {
 		name := b.classNamed(t, "default").Status.InstanceProfile
 		api := iam.NewFromConfig(b.deps.Config)
 		role := nodeRole
-		if _, err := api.RemoveRoleFromInstanceProfile(t.Context(), &iam.RemoveRoleFromInstanceProfileInput{InstanceProfileName: &name, RoleName: &role}); err != nil {
+		if _, err := api.RemoveRoleFromInstanceProfile(
+			t.Context(),
+			&iam.RemoveRoleFromInstanceProfileInput{InstanceProfileName: &name, RoleName: &role},
+		); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := api.DeleteInstanceProfile(t.Context(), &iam.DeleteInstanceProfileInput{InstanceProfileName: &name}); err != nil {
+		if _, err := api.DeleteInstanceProfile(
+			t.Context(),
+			&iam.DeleteInstanceProfileInput{InstanceProfileName: &name},
+		); err != nil {
 			t.Fatal(err)
 		}
 		order := b.orderFor(t, claim("general-1", "default", onDemandAMD64...))
@@ -211,7 +324,10 @@ func TestALaunchTemplateThatEC2DoesNotKnowIsNoFaultOfTheClass(t *testing.T) {
 			if err := b.resolve(t, "new"); err == nil {
 				t.Error("nobody comes again soon")
 			}
-			if got := condition.Get(b.classNamed(t, "new"), awsv1.ConditionValidationSucceeded); got.Status != metav1.ConditionUnknown {
+			if got := condition.Get(
+				b.classNamed(t, "new"),
+				awsv1.ConditionValidationSucceeded,
+			); got.Status != metav1.ConditionUnknown {
 				t.Errorf("ValidationSucceeded is %s: %s", got.Status, got.Message)
 			}
 			looked := len(tr.asked["DescribeLaunchTemplates"])

@@ -22,7 +22,7 @@ const waitForClaims = 10 * time.Second
 const reasonCleanup = "CleanupFailed"
 
 // leave finalizes a class, and says in its Ready condition what stands in the way.
-func (c *Cloud) leave(ctx context.Context, class *awsv1.EC2NodeClass) (time.Duration, error) {
+func (c *resolver) leave(ctx context.Context, class *awsv1.EC2NodeClass) (time.Duration, error) {
 	again, err := c.finalize(ctx, class)
 	if err == nil {
 		return again, nil
@@ -35,7 +35,7 @@ func (c *Cloud) leave(ctx context.Context, class *awsv1.EC2NodeClass) (time.Dura
 }
 
 // finalize lets a class go once no claim refers to it, with all that was made for it.
-func (c *Cloud) finalize(ctx context.Context, class *awsv1.EC2NodeClass) (time.Duration, error) {
+func (c *resolver) finalize(ctx context.Context, class *awsv1.EC2NodeClass) (time.Duration, error) {
 	if !controllerutil.ContainsFinalizer(class, awsv1.TerminationFinalizer) {
 		return 0, nil
 	}
@@ -64,14 +64,14 @@ func (c *Cloud) finalize(ctx context.Context, class *awsv1.EC2NodeClass) (time.D
 	return 0, nil
 }
 
-func (c *Cloud) inUse(ctx context.Context, class *awsv1.EC2NodeClass) (bool, error) {
+func (c *resolver) inUse(ctx context.Context, class *awsv1.EC2NodeClass) (bool, error) {
 	claims := &karpenterv1.NodeClaimList{}
 	if err := c.client.List(ctx, claims); err != nil {
 		return false, fmt.Errorf("listing the NodeClaims of EC2NodeClass %s: %w", class.Name, err)
 	}
 	for i := range claims.Items {
 		ref := claims.Items[i].Spec.NodeClassRef
-		if ref != nil && ref.GroupKind() == c.ClassKinds()[0] && ref.Name == class.Name {
+		if ref != nil && ref.GroupKind() == classGroupKind && ref.Name == class.Name {
 			return true, nil
 		}
 	}
@@ -79,7 +79,7 @@ func (c *Cloud) inUse(ctx context.Context, class *awsv1.EC2NodeClass) (bool, err
 }
 
 // collectProfiles removes instance profiles that no class and no claim uses.
-func (c *Cloud) collectProfiles(ctx context.Context) error {
+func (c *resolver) collectProfiles(ctx context.Context) error {
 	classes, claims := &awsv1.EC2NodeClassList{}, &karpenterv1.NodeClaimList{}
 	if err := c.client.List(ctx, classes); err != nil {
 		return fmt.Errorf("listing EC2NodeClasses to find unused instance profiles: %w", err)

@@ -23,7 +23,14 @@ import (
 type says string
 
 func (s says) Do(*http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(s)))}, nil
+	return &http.Response{
+		StatusCode: http.StatusOK,
+		Proto:      "HTTP/1.1",
+		ProtoMajor: 1,
+		ProtoMinor: 1,
+		Header:     http.Header{},
+		Body:       io.NopCloser(strings.NewReader(string(s))),
+	}, nil
 }
 
 // list is an answer of EC2 with one item.
@@ -40,11 +47,20 @@ var strangeAnswers = []string{
 	list("errorSet", "<launchTemplateAndOverrides/>"),
 	list("subnetSet", ""),
 	list("imagesSet", "<deprecationTime>never</deprecationTime>"),
-	list("instanceTypeSet", "<networkInfo><networkCards><item/></networkCards></networkInfo><gpuInfo><gpus><item/></gpus></gpuInfo><neuronInfo><neuronDevices><item/></neuronDevices></neuronInfo>"),
-	list("instanceTypeSet", "<instanceStorageInfo><disks><item/></disks></instanceStorageInfo><ebsInfo/><processorInfo/>"),
+	list(
+		"instanceTypeSet",
+		"<networkInfo><networkCards><item/></networkCards></networkInfo><gpuInfo><gpus><item/></gpus></gpuInfo><neuronInfo><neuronDevices><item/></neuronDevices></neuronInfo>",
+	),
+	list(
+		"instanceTypeSet",
+		"<instanceStorageInfo><disks><item/></disks></instanceStorageInfo><ebsInfo/><processorInfo/>",
+	),
 	list("capacityReservationSet", "<endDate>x</endDate>"),
 	list("placementGroupSet", ""),
-	list("instanceStatusSet", "<eventsSet><item/></eventsSet><instanceStatus><details><item/></details></instanceStatus>"),
+	list(
+		"instanceStatusSet",
+		"<eventsSet><item/></eventsSet><instanceStatus><details><item/></details></instanceStatus>",
+	),
 	list("spotPriceHistorySet", "<spotPrice>-1</spotPrice>"),
 	"",
 	"<",
@@ -70,7 +86,8 @@ func TestStrangeAnswers(t *testing.T) {
 		for range rapid.IntRange(0, 4).Draw(rt, "changes") {
 			at := rapid.IntRange(0, len(parts)).Draw(rt, "at")
 			end := min(at+rapid.IntRange(0, 3).Draw(rt, "gone"), len(parts))
-			with := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(others), rapid.StringN(0, 8, -1)), 0, 3).Draw(rt, "new")
+			with := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(others), rapid.StringN(0, 8, -1)), 0, 3).
+				Draw(rt, "new")
 			parts = slices.Replace(parts, at, end, with...)
 		}
 		hear(t, strings.Join(parts, ""))
@@ -81,8 +98,15 @@ func TestStrangeAnswers(t *testing.T) {
 func hear(t *testing.T, body string) {
 	c := assemble(Deps{
 		Config: awssdk.Config{
-			Region: "us-east-1", BaseEndpoint: awssdk.String("http://127.0.0.1"), HTTPClient: says(body),
-			Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""), Retryer: func() awssdk.Retryer { return awssdk.NopRetryer{} },
+			Region:       "us-east-1",
+			BaseEndpoint: awssdk.String("http://127.0.0.1"),
+			HTTPClient:   says(body),
+			Credentials: credentials.NewStaticCredentialsProvider(
+				"AKIATEST",
+				"secret",
+				"",
+			),
+			Retryer: func() awssdk.Retryer { return awssdk.NopRetryer{} },
 		},
 		Clock: testclock.NewFakeClock(noon), Settings: Settings{ClusterName: "demo", InterruptionQueue: "demo"},
 	})
@@ -91,7 +115,11 @@ func hear(t *testing.T, body string) {
 	_, _ = c.Machine(ctx, "aws:///us-east-1a/i-1")
 	_, _ = c.Diagnose(ctx)
 	_, _ = c.Notices(ctx)
-	_, _ = fleet.Buy(ctx, c.ec2, fleet.Request{CapacityType: shape.OnDemand, Offers: []fleet.Offer{{InstanceType: "m5.large"}}})
+	_, _ = fleet.Buy(
+		ctx,
+		c.ec2,
+		fleet.Request{CapacityType: shape.OnDemand, Offers: []fleet.Offer{{InstanceType: "m5.large"}}},
+	)
 	_, _ = c.subnets.Find(ctx, []awsv1.SubnetSelectorTerm{{ID: "subnet-1"}})
 	_, _ = c.groups.Find(ctx, []awsv1.SecurityGroupSelectorTerm{{ID: "sg-1"}})
 	_, _ = c.reserved.Find(ctx, []awsv1.CapacityReservationSelectorTerm{{ID: "cr-1"}})

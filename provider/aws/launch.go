@@ -23,7 +23,7 @@ import (
 
 // Launch buys the claim's instance: under the capacity type of the cheapest candidate, and if
 // EC2 has none of that, under the next. Calls for one token at once become one.
-func (c *Cloud) Launch(ctx context.Context, order provider.Order) (provider.Machine, error) {
+func (c *launcher) Launch(ctx context.Context, order provider.Order) (provider.Machine, error) {
 	if order.Claim == nil || order.Claim.Spec.NodeClassRef == nil || order.Token == "" {
 		return provider.Machine{}, errors.New("launching: the order needs a claim with a node class, and a token")
 	}
@@ -32,12 +32,9 @@ func (c *Cloud) Launch(ctx context.Context, order provider.Order) (provider.Mach
 	return m, err
 }
 
-func (c *Cloud) launch(ctx context.Context, order provider.Order) (provider.Machine, error) {
-	class, err := c.readyClass(ctx, *order.Claim.Spec.NodeClassRef)
+func (c *launcher) launch(ctx context.Context, order provider.Order) (provider.Machine, error) {
+	class, err := c.classes.readyClass(ctx, *order.Claim.Spec.NodeClassRef)
 	if err != nil {
-		return provider.Machine{}, err
-	}
-	if order.Candidates, err = c.enclaved(ctx, order.Claim, order.Candidates); err != nil {
 		return provider.Machine{}, err
 	}
 	all := rounds(order.Claim, order.Candidates)
@@ -58,12 +55,12 @@ func (c *Cloud) launch(ctx context.Context, order provider.Order) (provider.Mach
 	return m, err
 }
 
-// failsAfter is how many launches in a row must go without an answer for a capacity type until its API counts as failing. One
-// may have lost its connection, which says nothing of the market.
+// failsAfter is how many launches in a row must go without an answer for a capacity type until its API counts as
+// failing. One may have lost its connection, which says nothing of the market.
 const failsAfter = 2
 
 // fails notes that a launch got no answer for a capacity type, and reports whether its API counts as failing.
-func (c *Cloud) fails(capacityType string) bool {
+func (c *launcher) fails(capacityType string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unanswers[capacityType]++
@@ -71,25 +68,31 @@ func (c *Cloud) fails(capacityType string) bool {
 }
 
 // answers notes that the API does answer for a capacity type.
-func (c *Cloud) answers(capacityType string) {
+func (c *launcher) answers(capacityType string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.unanswers, capacityType)
 }
 
-// buyInTurn tries one round after the other. A round in which EC2 had other reasons than a lack of machines gives way to the
-// next too: a claim that may be on demand must not wait for the spot market. One that was throttled does not: EC2 counts calls
-// and not what they are for, and in every larger burst many claims would end up on demand that spot has room for.
-func (c *Cloud) buyInTurn(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, all [][]provider.Candidate) (provider.Machine, error) {
+// buyInTurn tries one round after the other. A round in which EC2 had other reasons than a lack of machines gives way
+// to the next too: a claim that may be on demand must not wait for the spot market. One that was throttled does not:
+// EC2 counts calls and not what they are for, and in every larger burst many claims would end up on demand that spot
+// has room for.
+func (c *launcher) buyInTurn(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	order provider.Order,
+	all [][]provider.Candidate,
+) (provider.Machine, error) {
 	var told []string
 	var failed error
-	for i, round := range all {
+	for _, round := range all {
 		m, err := c.buy(ctx, class, order, round)
 		switch {
 		case err == nil:
 			return m, nil
 		case errors.Is(err, provider.ErrNoCapacity):
-		case i < len(all)-1 && errors.As(err, new(unfilled)):
+		case errors.As(err, new(unfilled)):
 			failed = cmp.Or(failed, err)
 		default:
 			return provider.Machine{}, err
@@ -102,9 +105,10 @@ func (c *Cloud) buyInTurn(ctx context.Context, class *awsv1.EC2NodeClass, order 
 	return provider.Machine{}, noCapacity{strings.Join(told, "; ")}
 }
 
-// parted sets the rounds apart whose calls ended without an answer and, as is known by now, bought nothing: they are tried
-// last. Those that may still have bought something stay first: their client token protects them, and no other's would.
-func (c *Cloud) parted(order provider.Order, all [][]provider.Candidate) (first, doubted [][]provider.Candidate) {
+// parted sets the rounds apart whose calls ended without an answer and, as is known by now, bought nothing: they are
+// tried last. Those that may still have bought something stay first: their client token protects them, and no other's
+// would.
+func (c *launcher) parted(order provider.Order, all [][]provider.Candidate) (first, doubted [][]provider.Candidate) {
 	for _, round := range all {
 		doubt := c.attempt(order.Token + "/" + round[0].Offering.CapacityType).doubt
 		if !doubt.IsZero() && c.clock.Since(doubt) >= settleFor {
@@ -123,7 +127,12 @@ func (n noCapacity) Error() string { return n.detail }
 func (n noCapacity) Unwrap() error { return provider.ErrNoCapacity }
 
 // buy tries the candidates of one capacity type. ErrNoCapacity if EC2 has none of them.
-func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, round []provider.Candidate) (provider.Machine, error) {
+func (c *launcher) buy(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	order provider.Order,
+	round []provider.Candidate,
+) (provider.Machine, error) {
 	capacityType := round[0].Offering.CapacityType
 	for retried := false; ; retried = true {
 		offers, err := c.fleetOffers(ctx, class, order, round)
@@ -131,9 +140,11 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 			return provider.Machine{}, err
 		}
 		if len(offers) == 0 {
-			return provider.Machine{}, noCapacity{capacityType + ": no subnet of the EC2NodeClass has a free address in the zones asked for, or no AMI suits the instance types"}
+			return provider.Machine{}, noCapacity{
+				capacityType + ": no subnet of the EC2NodeClass has a free address in the zones asked for, or no AMI suits the instance types",
+			}
 		}
-		answer, adopted, err := c.ask(ctx, class, order, capacityType, kindOf(round[0]), offers)
+		answer, adopted, err := c.askInParts(ctx, class, order, capacityType, kindOf(round[0]), offers)
 		switch {
 		case adopted != nil:
 			return *adopted, nil
@@ -160,7 +171,16 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 			return provider.Machine{}, explain(capacityType, answer.Failures)
 		}
 		bought := answer.Bought
-		chosen := candidateOf(round, bought.Offer.InstanceType, bought.Offer.Zone)
+		chosen, ok := candidateOf(round, bought.Offer)
+		if !ok {
+			return provider.Machine{}, fmt.Errorf(
+				"NodeClaim %s: EC2 launched %s, an %s in %s, which was not asked for",
+				order.Claim.Name,
+				bought.InstanceID,
+				bought.Offer.InstanceType,
+				bought.Offer.Zone,
+			)
+		}
 		c.shortage.Clear(poolOf(capacityType, bought.Offer))
 		if bought.Offer.Reservation != "" {
 			c.reserved.Launched(bought.Offer.Reservation)
@@ -175,9 +195,18 @@ func (c *Cloud) buy(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 // fleetOffers pairs each candidate with a subnet and a launch template. Candidates whose zone
 // has no subnet with free addresses are left out, and so are those that another launch is just
 // trying again, if there are others, and those beyond maxTemplates.
-func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, round []provider.Candidate) ([]fleet.Offer, error) {
+func (c *launcher) fleetOffers(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	order provider.Order,
+	round []provider.Candidate,
+) ([]fleet.Offer, error) {
 	subnets := c.subnets.ByZone(c.subnetsOf(ctx, class))
 	wantsEFA := !order.Claim.Spec.Resources.Requests.Name(corev1.ResourceName(awsv1.ResourceEFA), "").IsZero()
+	kubelets, err := kubeletsOf(ctx, c.inventory, c.catalogue.setup(class), class)
+	if err != nil {
+		return nil, err
+	}
 	templates := map[variant]string{}
 	var out, tried []fleet.Offer
 	for _, candidate := range round {
@@ -191,6 +220,9 @@ func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, orde
 			continue
 		}
 		v := variantOf(candidate, ami.ID, wantsEFA)
+		if v.kubelet, err = kubelets.of(candidate.Type.Name); err != nil {
+			continue // the class changed since the plan; its condition names the type
+		}
 		if templates[v] == "" {
 			if len(templates) == maxTemplates {
 				continue
@@ -218,24 +250,44 @@ func (c *Cloud) fleetOffers(ctx context.Context, class *awsv1.EC2NodeClass, orde
 func offerOf(c provider.Candidate) fleet.Offer {
 	group, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupID) // empty for none
 	return fleet.Offer{
-		InstanceType: c.Type.Name, Zone: c.Offering.Zone, Reservation: c.Offering.Reservation, Group: group, Dedicated: dedicated(c),
-		VCPUs: c.Type.Capacity.CPU / 1000, Price: c.Offering.Price,
+		InstanceType: c.Type.Name,
+		Zone:         c.Offering.Zone,
+		Reservation:  c.Offering.Reservation,
+		Group:        group,
+		Dedicated:    dedicated(c),
+		VCPUs:        c.Type.Capacity.CPU / 1000,
+		Price:        c.Offering.Price,
 	}
 }
 
 // poolOf is what an offer is taken from.
 func poolOf(capacityType string, o fleet.Offer) offering.Pool {
-	return offering.Pool{CapacityType: capacityType, InstanceType: o.InstanceType, Zone: o.Zone, Group: o.Group, Dedicated: o.Dedicated}
+	return offering.Pool{
+		CapacityType: capacityType,
+		InstanceType: o.InstanceType,
+		Zone:         o.Zone,
+		Group:        o.Group,
+		Dedicated:    o.Dedicated,
+	}
 }
 
-func (c *Cloud) template(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, v variant) (string, error) {
-	content, err := c.content(ctx, class, order.Claim, v)
+func (c *launcher) template(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	order provider.Order,
+	v variant,
+) (string, error) {
+	content, err := c.contents.content(ctx, class, order.Claim, v)
 	if err != nil {
 		reason := awserror.ReasonLaunchFailed
 		if errors.As(err, new(userdata.TooLong)) {
 			reason = awserror.ReasonUserDataSize
 		}
-		return "", &provider.LaunchError{Reason: reason, Message: "No user data for EC2NodeClass " + class.Name + ": " + c.Explain(err), Err: err}
+		return "", &provider.LaunchError{
+			Reason:  reason,
+			Message: "No user data for EC2NodeClass " + class.Name + ": " + c.Explain(err),
+			Err:     err,
+		}
 	}
 	name, err := c.templates.Ensure(ctx, content)
 	if err != nil {
@@ -249,15 +301,15 @@ func (c *Cloud) template(ctx context.Context, class *awsv1.EC2NodeClass, order p
 
 // subnetsOf are the class's subnets with their free addresses. When AWS does not tell, those
 // of the status are taken to have some.
-func (c *Cloud) subnetsOf(ctx context.Context, class *awsv1.EC2NodeClass) []subnet.Subnet {
+func (c *launcher) subnetsOf(ctx context.Context, class *awsv1.EC2NodeClass) []subnet.Subnet {
 	if found, err := c.subnets.Find(ctx, class.Spec.SubnetSelectorTerms); err == nil {
 		return found
 	}
-	return c.knownSubnets(class)
+	return c.catalogue.knownSubnets(class)
 }
 
 // knownSubnets are the class's subnets as they were last seen, without a call.
-func (c *Cloud) knownSubnets(class *awsv1.EC2NodeClass) []subnet.Subnet {
+func (c *catalogue) knownSubnets(class *awsv1.EC2NodeClass) []subnet.Subnet {
 	if found, ok := c.subnets.Known(class.Spec.SubnetSelectorTerms); ok {
 		return found
 	}
@@ -268,8 +320,9 @@ func (c *Cloud) knownSubnets(class *awsv1.EC2NodeClass) []subnet.Subnet {
 	return out
 }
 
-// learn remembers what EC2 had none of. A failure that names no type speaks of all offers.
-func (c *Cloud) learn(capacityType string, offers []fleet.Offer, failures []fleet.Failure) {
+// learn remembers what EC2 had none of, and what it refuses for certain: the next try would meet the same. A failure
+// that names no type speaks of all offers.
+func (c *launcher) learn(capacityType string, offers []fleet.Offer, failures []fleet.Failure) {
 	var short []offering.Pool
 	for _, f := range failures {
 		switch {
@@ -279,7 +332,7 @@ func (c *Cloud) learn(capacityType string, offers []fleet.Offer, failures []flee
 		case awserror.IsFreeAddresses(f.Code) && f.Subnet != "":
 			c.subnets.RanOut(f.Subnet)
 			continue
-		case !awserror.IsNoCapacity(f.Code) && !awserror.IsSpreadFull(f.Message):
+		case passes(f):
 			continue
 		}
 		for _, o := range offers {
@@ -292,14 +345,16 @@ func (c *Cloud) learn(capacityType string, offers []fleet.Offer, failures []flee
 }
 
 // short is what to call short because EC2 could not serve one offer. Quotas and reservations are remembered here.
-func (c *Cloud) short(capacityType string, o fleet.Offer, f fleet.Failure) []offering.Pool {
+func (c *launcher) short(capacityType string, o fleet.Offer, f fleet.Failure) []offering.Pool {
 	switch {
 	case awserror.IsQuota(f.Code):
 		c.shortage.NoteQuota(capacityType, o.InstanceType, o.VCPUs)
 	case o.Group != "" && awserror.IsSpreadFull(f.Message):
 		return []offering.Pool{{CapacityType: capacityType, Zone: o.Zone, Group: o.Group}}
-	case capacityType == shape.Reserved:
+	case capacityType == shape.Reserved && awserror.IsReservationFull(f.Code):
 		c.reserved.Exhausted(o.Reservation)
+	case capacityType == shape.Reserved:
+		c.reserved.Refused(o.Reservation)
 	default:
 		return []offering.Pool{poolOf(capacityType, o)}
 	}
@@ -311,24 +366,32 @@ type unfilled struct{ *provider.LaunchError }
 
 func (u unfilled) Unwrap() error { return u.LaunchError }
 
-// explain says why a fleet bought nothing: no capacity if that is all there is, else the
-// first other reason, that it was throttled before all.
+// passes reports whether a failure says nothing of the offer, so that the same may be had a moment later.
+func passes(f fleet.Failure) bool {
+	return awserror.IsTransient(f.Code) || awserror.Reason(f.Code, f.Message) == awserror.ReasonInstanceProfileName
+}
+
+// explain says why a fleet bought nothing: no capacity if every offer was refused for certain, with the words of what
+// is no shortage, else the first reason that passes, that it was throttled before all.
 func explain(capacityType string, failures []fleet.Failure) error {
 	throttled := slices.IndexFunc(failures, func(f fleet.Failure) bool { return awserror.IsThrottling(f.Code) })
-	other := slices.IndexFunc(failures, func(f fleet.Failure) bool { return !awserror.IsNoCapacity(f.Code) && !awserror.IsSpreadFull(f.Message) })
+	other := slices.IndexFunc(failures, passes)
 	switch {
 	case throttled >= 0:
 		return refusedOffer(capacityType, failures[throttled])
 	case other >= 0:
 		return unfilled{refusedOffer(capacityType, failures[other])}
 	}
-	codes := map[string]int{}
+	codes, words := map[string]int{}, map[string]string{}
 	for _, f := range failures {
 		codes[f.Code]++
+		if !awserror.IsNoCapacity(f.Code) && f.Message != "" {
+			words[f.Code] = cmp.Or(words[f.Code], ": "+strings.TrimSuffix(f.Message, "."))
+		}
 	}
 	var parts []string
 	for code, n := range codes {
-		parts = append(parts, fmt.Sprintf("%s (%d)", code, n))
+		parts = append(parts, fmt.Sprintf("%s (%d)%s", code, n, words[code]))
 	}
 	slices.Sort(parts)
 	if len(parts) == 0 {
@@ -339,7 +402,7 @@ func explain(capacityType string, failures []fleet.Failure) error {
 
 // refusal turns an error of the API into one for the claim's condition. Quotas are told as
 // errors of the whole call; they say that there is no capacity for us.
-func (c *Cloud) refusal(capacityType string, offers []fleet.Offer, err error) error {
+func (c *launcher) refusal(capacityType string, offers []fleet.Offer, err error) error {
 	var launch *provider.LaunchError
 	if errors.As(err, &launch) || errors.Is(err, context.Canceled) {
 		return err
@@ -348,11 +411,15 @@ func (c *Cloud) refusal(capacityType string, offers []fleet.Offer, err error) er
 		c.learn(capacityType, offers, []fleet.Failure{{Code: code}})
 		return noCapacity{capacityType + ": " + awserror.Text(err)}
 	}
-	return &provider.LaunchError{
+	told := &provider.LaunchError{
 		Reason:  awserror.Reason(awserror.Code(err), awserror.Text(err)),
 		Message: sentence("EC2 launched nothing: " + awserror.Text(err)),
 		Err:     err,
 	}
+	if awserror.IsOfRequest(err) {
+		return unfilled{told}
+	}
+	return told
 }
 
 // refusedOffer is for the claim's condition.
@@ -363,15 +430,28 @@ func refusedOffer(capacityType string, f fleet.Failure) *provider.LaunchError {
 	}
 }
 
-func candidateOf(candidates []provider.Candidate, instanceType, zone string) provider.Candidate {
+// candidateOf is the candidate that an offer was made of. It is false for an offer that was made of none of them.
+func candidateOf(candidates []provider.Candidate, bought fleet.Offer) (provider.Candidate, bool) {
 	i := slices.IndexFunc(candidates, func(c provider.Candidate) bool {
-		return c.Type.Name == instanceType && c.Offering.Zone == zone
+		o := offerOf(c)
+		return o.InstanceType == bought.InstanceType && o.Zone == bought.Zone &&
+			o.Reservation == bought.Reservation &&
+			o.Group == bought.Group &&
+			o.Dedicated == bought.Dedicated
 	})
-	return candidates[i] // the offers that EC2 chose from were made of these
+	if i < 0 {
+		return provider.Candidate{}, false
+	}
+	return candidates[i], true
 }
 
 // machineFrom describes an instance that was just launched.
-func (c *Cloud) machineFrom(class *awsv1.EC2NodeClass, order provider.Order, chosen provider.Candidate, instanceID, imageID string) provider.Machine {
+func (c *launcher) machineFrom(
+	class *awsv1.EC2NodeClass,
+	order provider.Order,
+	chosen provider.Candidate,
+	instanceID, imageID string,
+) provider.Machine {
 	labels := chosen.Labels()
 	labels[awsv1.LabelNodeClass] = class.Name
 	return provider.Machine{

@@ -58,7 +58,10 @@ func TestALaunchWhoseAnswerWasLostIsFoundAgainAfterARestart(t *testing.T) {
 		"OtherCapacityType": {
 			why: "The other capacity type has a token of its own: only the claim's age says to look first.",
 			change: func(_ *testing.T, b *bench, order *provider.Order) {
-				order.Candidates = keep(order.Candidates, func(c provider.Candidate) bool { return c.Offering.CapacityType == shape.OnDemand })
+				order.Candidates = keep(
+					order.Candidates,
+					func(c provider.Candidate) bool { return c.Offering.CapacityType == shape.OnDemand },
+				)
 			},
 		},
 		"ChangedClass": {
@@ -94,17 +97,24 @@ func TestALaunchWhoseAnswerWasLostIsFoundAgainAfterARestart(t *testing.T) {
 				t.Fatalf("%s\nLaunch: %v", tc.why, err)
 			}
 			if first.ProviderID != second.ProviderID || b.instances(t) != 1 {
-				t.Errorf("%s\nfirst %s, then %s; %d instances", tc.why, first.ProviderID, second.ProviderID, b.instances(t))
+				t.Errorf(
+					"%s\nfirst %s, then %s; %d instances",
+					tc.why,
+					first.ProviderID,
+					second.ProviderID,
+					b.instances(t),
+				)
 			}
-			if second.InstanceType != first.InstanceType || second.Labels[awsv1.LabelInstanceFamily] == "" || second.Capacity.Cpu().IsZero() {
+			if second.InstanceType != first.InstanceType || second.Labels[awsv1.LabelInstanceFamily] == "" ||
+				second.Capacity.Cpu().IsZero() {
 				t.Errorf("what was found again is described as %+v", second)
 			}
 		})
 	}
 }
 
-// The leader dies after CreateFleet, and one takes over that had stood by all the time. That it has run for longer than the
-// claim exists says nothing: it did not launch.
+// The leader dies after CreateFleet, and one takes over that had stood by all the time. That it has run for longer than
+// the claim exists says nothing: it did not launch.
 func TestALaunchOfAnotherLeaderIsFoundByItsStandby(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -118,7 +128,10 @@ func TestALaunchOfAnotherLeaderIsFoundByItsStandby(t *testing.T) {
 	c.CreationTimestamp.Time = b.clock.Now()
 	order := b.orderFor(t, c)
 	spot := keep(order.Candidates, func(c provider.Candidate) bool { return c.Offering.CapacityType == shape.Spot })
-	order.Candidates = keep(order.Candidates, func(c provider.Candidate) bool { return c.Offering.CapacityType == shape.OnDemand })
+	order.Candidates = keep(
+		order.Candidates,
+		func(c provider.Candidate) bool { return c.Offering.CapacityType == shape.OnDemand },
+	)
 	first, err := b.Launch(t.Context(), order)
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +162,9 @@ func TestAnEmptyAnswerIsNotTheLast(t *testing.T) {
 func (b *bench) refill(t *testing.T, of []provider.Candidate) {
 	t.Helper()
 	for _, c := range of {
-		if err := b.sim.SetCapacity(awssim.Capacity{Type: c.Type.Name, Zone: c.Offering.Zone, Capacity: c.Offering.CapacityType}); err != nil {
+		if err := b.sim.SetCapacity(
+			awssim.Capacity{Type: c.Type.Name, Zone: c.Offering.Zone, Capacity: c.Offering.CapacityType},
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -159,7 +174,9 @@ func TestSpotThatIsSoldOutFallsBackToOnDemandInOneLaunch(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	none := 0
-	if err := b.sim.SetCapacity(awssim.Capacity{Type: "*", Zone: "*", Capacity: "spot", Available: &none}); err != nil {
+	if err := b.sim.SetCapacity(
+		awssim.Capacity{Type: "*", Zone: "*", Capacity: "spot", Available: &none},
+	); err != nil {
 		t.Fatal(err)
 	}
 	order := b.orderFor(t, claim("general-1", "default"))
@@ -192,7 +209,8 @@ func TestWhatWasSoldOutIsOfferedAgainAfterThreeMinutes(t *testing.T) {
 		}
 		for _, it := range all {
 			for _, o := range it.Offerings {
-				if it.Name == sold.Type.Name && o.Zone == sold.Offering.Zone && o.CapacityType == sold.Offering.CapacityType {
+				if it.Name == sold.Type.Name && o.Zone == sold.Offering.Zone &&
+					o.CapacityType == sold.Offering.CapacityType {
 					return o.Available
 				}
 			}
@@ -240,7 +258,10 @@ func TestALaunchTemplateThatWasDeletedIsMadeAgain(t *testing.T) {
 		t.Fatalf("%d templates, %v", len(all.LaunchTemplates), err)
 	}
 	for _, lt := range all.LaunchTemplates {
-		if _, err := b.ec2.DeleteLaunchTemplate(t.Context(), &ec2.DeleteLaunchTemplateInput{LaunchTemplateName: lt.LaunchTemplateName}); err != nil {
+		if _, err := b.ec2.DeleteLaunchTemplate(
+			t.Context(),
+			&ec2.DeleteLaunchTemplateInput{LaunchTemplateName: lt.LaunchTemplateName},
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -279,8 +300,13 @@ func TestALaunchTemplateOfTheUsersIsLeftAlone(t *testing.T) {
 	tr := b.withTrouble(t)
 	tags := []ec2types.Tag{{Key: ptr(awsv1.EKSClusterNameTagKey), Value: ptr(clusterName)}}
 	made, err := b.ec2.CreateLaunchTemplate(t.Context(), &ec2.CreateLaunchTemplateInput{
-		LaunchTemplateName: ptr("managed-nodes"), LaunchTemplateData: &ec2types.RequestLaunchTemplateData{KeyName: ptr("k")},
-		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeLaunchTemplate, Tags: tags}},
+		LaunchTemplateName: ptr(
+			"managed-nodes",
+		),
+		LaunchTemplateData: &ec2types.RequestLaunchTemplateData{KeyName: ptr("k")},
+		TagSpecifications: []ec2types.TagSpecification{
+			{ResourceType: ec2types.ResourceTypeLaunchTemplate, Tags: tags},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -294,7 +320,10 @@ func TestALaunchTemplateOfTheUsersIsLeftAlone(t *testing.T) {
 	if err := b.templates.Collect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.ec2.DescribeLaunchTemplates(t.Context(), &ec2.DescribeLaunchTemplatesInput{LaunchTemplateIds: []string{*made.LaunchTemplate.LaunchTemplateId}}); err != nil {
+	if _, err := b.ec2.DescribeLaunchTemplates(
+		t.Context(),
+		&ec2.DescribeLaunchTemplatesInput{LaunchTemplateIds: []string{*made.LaunchTemplate.LaunchTemplateId}},
+	); err != nil {
 		t.Errorf("it was collected: %v", err)
 	}
 	tr.on("DeleteLaunchTemplate", refusal(403, "UnauthorizedOperation"))
@@ -329,7 +358,10 @@ func TestANewLeaderLeavesLaunchTemplatesForADay(t *testing.T) {
 
 func TestInstancesAreTaggedFromTheFirstMoment(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, nodeClass("tagged", func(c *awsv1.EC2NodeClass) { c.Spec.Tags = map[string]string{"team": "blue"} }))
+	b := newBench(
+		t,
+		nodeClass("tagged", func(c *awsv1.EC2NodeClass) { c.Spec.Tags = map[string]string{"team": "blue"} }),
+	)
 	m, err := b.Launch(t.Context(), b.orderFor(t, claim("general-1", "tagged", onDemandAMD64...)))
 	if err != nil {
 		t.Fatal(err)
@@ -388,7 +420,9 @@ func TestAFleetIsOfferedSixtyTypesAtMostAndKeepsMinValues(t *testing.T) {
 func TestADeadCredentialIsOneClearError(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	sim, err := awssim.New(awssim.Options{Clock: b.clock, ClusterName: clusterName, AccessKeys: []string{"AKIAOTHER"}})
+	sim, err := awssim.New(
+		awssim.Options{Clock: b.clock, ClusterName: clusterName, AccessKeys: []string{"AKIAOTHER"}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -397,7 +431,8 @@ func TestADeadCredentialIsOneClearError(t *testing.T) {
 	url := sim.URL()
 	deps.Config.BaseEndpoint = &url
 	_, err = New(t.Context(), deps)
-	if err == nil || !strings.Contains(err.Error(), "the credentials do not allow ec2:DescribeInstanceTypes") || !strings.Contains(err.Error(), "us-east-1") {
+	if err == nil || !strings.Contains(err.Error(), "the credentials do not allow ec2:DescribeInstanceTypes") ||
+		!strings.Contains(err.Error(), "us-east-1") {
 		t.Errorf("got %v, want one that names region, call and fix", err)
 	}
 }

@@ -47,7 +47,11 @@ type faultBench struct {
 func newFaultBench(t *testing.T) *faultBench {
 	t.Helper()
 	b := newBenchWith(t, Settings{
-		ClusterName: clusterName, VMMemoryOverheadPercent: 0.075, InterruptionQueue: clusterName, ReservedCapacity: true, ZonalShift: true,
+		ClusterName:             clusterName,
+		VMMemoryOverheadPercent: 0.075,
+		InterruptionQueue:       clusterName,
+		ReservedCapacity:        true,
+		ZonalShift:              true,
 	})
 	if err := b.kube.Delete(t.Context(), b.classNamed(t, "default")); err != nil {
 		t.Fatal(err)
@@ -64,15 +68,26 @@ type some struct {
 	types ec2types.Filter
 }
 
-var fewTypes = ec2types.Filter{Name: awssdk.String("instance-type"), Values: []string{"c5.large", "m5.large", "m6g.large", "t3.large"}}
+var fewTypes = ec2types.Filter{
+	Name:   awssdk.String("instance-type"),
+	Values: []string{"c5.large", "m5.large", "m6g.large", "t3.large"},
+}
 
-func (s some) DescribeInstanceTypes(ctx context.Context, in *ec2.DescribeInstanceTypesInput, o ...func(*ec2.Options)) (*ec2.DescribeInstanceTypesOutput, error) {
+func (s some) DescribeInstanceTypes(
+	ctx context.Context,
+	in *ec2.DescribeInstanceTypesInput,
+	o ...func(*ec2.Options),
+) (*ec2.DescribeInstanceTypesOutput, error) {
 	asked := *in
 	asked.Filters = append(slices.Clone(in.Filters), s.types)
 	return s.Client.DescribeInstanceTypes(ctx, &asked, o...)
 }
 
-func (s some) DescribeInstanceTypeOfferings(ctx context.Context, in *ec2.DescribeInstanceTypeOfferingsInput, o ...func(*ec2.Options)) (*ec2.DescribeInstanceTypeOfferingsOutput, error) {
+func (s some) DescribeInstanceTypeOfferings(
+	ctx context.Context,
+	in *ec2.DescribeInstanceTypeOfferingsInput,
+	o ...func(*ec2.Options),
+) (*ec2.DescribeInstanceTypeOfferingsOutput, error) {
 	asked := *in
 	asked.Filters = append(slices.Clone(in.Filters), s.types)
 	return s.Client.DescribeInstanceTypeOfferings(ctx, &asked, o...)
@@ -144,8 +159,8 @@ func (l *life) live(t *testing.T) {
 	}
 }
 
-// spoil makes the next calls go wrong and returns how to count those that did. Time-outs are made here, since to wait for
-// real ones takes long; everything else is made by the simulated AWS.
+// spoil makes the next calls go wrong and returns how to count those that did. Time-outs are made here, since to wait
+// for real ones takes long; everything else is made by the simulated AWS.
 func (l *life) spoil(t *testing.T) func() int {
 	t.Helper()
 	service, action, _ := strings.Cut(l.call, ":")
@@ -202,7 +217,9 @@ func (l *life) className() string { return fmt.Sprintf("class-%d", l.n) }
 
 func (l *life) makeClass(ctx context.Context) error {
 	class := nodeClass(l.className(), func(c *awsv1.EC2NodeClass) {
-		c.Spec.CapacityReservationSelectorTerms = []awsv1.CapacityReservationSelectorTerm{{Tags: map[string]string{"team": "red"}}}
+		c.Spec.CapacityReservationSelectorTerms = []awsv1.CapacityReservationSelectorTerm{
+			{Tags: map[string]string{"team": "red"}},
+		}
 	})
 	if l.call == "ec2:DescribePlacementGroups" {
 		if err := l.placeApart(ctx, class); err != nil {
@@ -227,7 +244,10 @@ func (l *life) makeClass(ctx context.Context) error {
 // placeApart has the class's instances in a placement group, which the lives on one bench share.
 func (l *life) placeApart(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	name := "apart"
-	_, err := l.ec2.CreatePlacementGroup(ctx, &ec2.CreatePlacementGroupInput{GroupName: &name, Strategy: ec2types.PlacementStrategySpread})
+	_, err := l.ec2.CreatePlacementGroup(
+		ctx,
+		&ec2.CreatePlacementGroupInput{GroupName: &name, Strategy: ec2types.PlacementStrategySpread},
+	)
 	if err != nil && awserror.Code(err) != "InvalidPlacementGroup.Duplicate" {
 		return err
 	}
@@ -235,7 +255,8 @@ func (l *life) placeApart(ctx context.Context, class *awsv1.EC2NodeClass) error 
 	return nil
 }
 
-// conditions finds the condition that says what is wrong with the class: the one that is not True and waits for no other.
+// conditions finds the condition that says what is wrong with the class: the one that is not True and waits for no
+// other.
 func (l *life) conditions(ctx context.Context, err error) string {
 	class := nodeClass(l.className())
 	if l.kube.Get(ctx, client.ObjectKeyFromObject(class), class) != nil {
@@ -259,10 +280,13 @@ func (l *life) conditions(ctx context.Context, err error) string {
 
 // taskOf is the regular task that makes a call.
 var taskOf = map[string]string{
-	"ec2:DescribeInstanceTypes": "providers.instancetype", "ec2:DescribeInstanceTypeOfferings": "providers.instancetype",
-	"ec2:DescribeSpotPriceHistory": "providers.pricing", "pricing:GetProducts": "providers.pricing",
-	"arc-zonal-shift:GetManagedResource": "zonalshift", "ec2:DescribeLaunchTemplates": "launchtemplate.garbagecollection",
-	"iam:ListInstanceProfiles": "instanceprofile.garbagecollection",
+	"ec2:DescribeInstanceTypes":          "providers.instancetype",
+	"ec2:DescribeInstanceTypeOfferings":  "providers.instancetype",
+	"ec2:DescribeSpotPriceHistory":       "providers.pricing",
+	"pricing:GetProducts":                "providers.pricing",
+	"arc-zonal-shift:GetManagedResource": "zonalshift",
+	"ec2:DescribeLaunchTemplates":        "launchtemplate.garbagecollection",
+	"iam:ListInstanceProfiles":           "instanceprofile.garbagecollection",
 }
 
 // work does the regular task that is to go wrong, if one is.
@@ -282,7 +306,7 @@ func (l *life) launchOne(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	candidates, err := provider.CandidatesFor(c, offered)
+	candidates, err := provider.CandidatesFor(c, offered, awsv1.LabelAliases())
 	if err != nil {
 		return err
 	}
@@ -298,9 +322,13 @@ func (l *life) launchOne(ctx context.Context) error {
 	return err
 }
 
-// regular is where the outcome of regular work is told: an event that says what is wrong, without what differs each time.
+// regular is where the outcome of regular work is told: an event that says what is wrong, without what differs each
+// time.
 func (l *life) regular(_ context.Context, err error) string {
-	if said := l.Explain(err); said == "" || strings.Contains(said, "RequestID") || strings.Contains(said, "127.0.0.1") {
+	if said := l.Explain(
+		err,
+	); said == "" || strings.Contains(said, "RequestID") ||
+		strings.Contains(said, "127.0.0.1") {
 		return "log"
 	}
 	return "CloudWorkFailed"
@@ -406,7 +434,10 @@ func (l *life) left(t *testing.T) []string {
 	if n := l.sim.Status().Templates; n > 0 {
 		out = append(out, fmt.Sprintf("%d launch templates", n))
 	}
-	profiles, err := l.iam.ListInstanceProfiles(t.Context(), &iam.ListInstanceProfilesInput{PathPrefix: awssdk.String("/karpenter/")})
+	profiles, err := l.iam.ListInstanceProfiles(
+		t.Context(),
+		&iam.ListInstanceProfilesInput{PathPrefix: awssdk.String("/karpenter/")},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,10 @@ func TestALocalZoneSellsWhatItHasAtItsOwnPrice(t *testing.T) {
 			t.Fatal(err)
 		}
 		i := slices.IndexFunc(types, func(it *shape.InstanceType) bool { return it.Name == name })
-		return slices.DeleteFunc(slices.Clone(types[i].Offerings), func(o shape.Offering) bool { return o.Zone != boston })
+		return slices.DeleteFunc(
+			slices.Clone(types[i].Offerings),
+			func(o shape.Offering) bool { return o.Zone != boston },
+		)
 	}
 	zone := []shape.Label{{Key: awsv1.LabelTopologyZoneID, Value: bostonID}}
 	want := []shape.Offering{
@@ -72,8 +75,15 @@ func TestLaunchInALocalZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Zone != boston || m.CapacityType != shape.OnDemand || m.Labels[awsv1.LabelTopologyZoneID] != bostonID || m.Labels["topology.kubernetes.io/region"] != "us-east-1" {
-		t.Errorf("launched %s %s with labels %v, want on demand in %s of us-east-1", m.CapacityType, m.Zone, m.Labels, boston)
+	if m.Zone != boston || m.CapacityType != shape.OnDemand || m.Labels[awsv1.LabelTopologyZoneID] != bostonID ||
+		m.Labels["topology.kubernetes.io/region"] != "us-east-1" {
+		t.Errorf(
+			"launched %s %s with labels %v, want on demand in %s of us-east-1",
+			m.CapacityType,
+			m.Zone,
+			m.Labels,
+			boston,
+		)
 	}
 	again, err := b.Machine(t.Context(), m.ProviderID)
 	if err != nil || again.Zone != boston {

@@ -48,7 +48,7 @@ func instanceOf(id string) (string, error) {
 
 // Machine finds one instance. One that was just launched is found although EC2 does not list
 // it yet.
-func (c *Cloud) Machine(ctx context.Context, id string) (provider.Machine, error) {
+func (c *machines) Machine(ctx context.Context, id string) (provider.Machine, error) {
 	i, err := c.instance(ctx, id)
 	if m, ok := c.fresh.Peek(id); ok && errors.Is(err, provider.ErrNotFound) {
 		return m, nil
@@ -60,7 +60,7 @@ func (c *Cloud) Machine(ctx context.Context, id string) (provider.Machine, error
 }
 
 // Machines lists the cluster's instances, ascending by provider ID.
-func (c *Cloud) Machines(ctx context.Context) ([]provider.Machine, error) {
+func (c *machines) Machines(ctx context.Context) ([]provider.Machine, error) {
 	instances, err := c.describe(ctx,
 		selector.One("tag-key", awsv1.NodePoolTagKey),
 		selector.One("tag-key", awsv1.NodeClassTagKey),
@@ -74,7 +74,10 @@ func (c *Cloud) Machines(ctx context.Context) ([]provider.Machine, error) {
 		out[i] = machineOf(instance)
 	}
 	for _, m := range c.fresh.All() {
-		if !slices.ContainsFunc(out, func(listed provider.Machine) bool { return listed.ProviderID == m.ProviderID }) {
+		if !slices.ContainsFunc(
+			out,
+			func(listed provider.Machine) bool { return listed.ProviderID == m.ProviderID },
+		) {
 			out = append(out, m)
 		}
 	}
@@ -83,7 +86,7 @@ func (c *Cloud) Machines(ctx context.Context) ([]provider.Machine, error) {
 }
 
 // Terminate ends an instance. One that is shutting down already is left to it.
-func (c *Cloud) Terminate(ctx context.Context, id string) error {
+func (c *machines) Terminate(ctx context.Context, id string) error {
 	instanceID, err := instanceOf(id)
 	if err != nil {
 		return err
@@ -113,7 +116,7 @@ func (c *Cloud) Terminate(ctx context.Context, id string) error {
 const togetherFor = time.Minute
 
 // end terminates instances by ID.
-func (c *Cloud) end(ctx context.Context, ids []string) (map[string]struct{}, error) {
+func (c *machines) end(ctx context.Context, ids []string) (map[string]struct{}, error) {
 	ctx, cancel := context.WithTimeout(ctx, togetherFor)
 	defer cancel()
 	_, err := c.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: ids})
@@ -121,7 +124,7 @@ func (c *Cloud) end(ctx context.Context, ids []string) (map[string]struct{}, err
 }
 
 // instance finds one that is not gone.
-func (c *Cloud) instance(ctx context.Context, id string) (ec2types.Instance, error) {
+func (c *machines) instance(ctx context.Context, id string) (ec2types.Instance, error) {
 	instanceID, err := instanceOf(id)
 	if err != nil {
 		return ec2types.Instance{}, err
@@ -137,10 +140,14 @@ func (c *Cloud) instance(ctx context.Context, id string) (ec2types.Instance, err
 }
 
 // find describes instances by ID, as far as they are not gone.
-func (c *Cloud) find(ctx context.Context, ids []string) (map[string]ec2types.Instance, error) {
+func (c *machines) find(ctx context.Context, ids []string) (map[string]ec2types.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, togetherFor)
 	defer cancel()
-	found, err := c.describe(ctx, selector.One("instance-id", ids...), selector.One("instance-state-name", aliveStates...))
+	found, err := c.describe(
+		ctx,
+		selector.One("instance-id", ids...),
+		selector.One("instance-state-name", aliveStates...),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -151,13 +158,17 @@ func (c *Cloud) find(ctx context.Context, ids []string) (map[string]ec2types.Ins
 	return out, nil
 }
 
-// spoilt reports whether an error may be one instance's alone. A denial may be: what may be terminated depends on its tags.
+// spoilt reports whether an error may be one instance's alone. A denial may be: what may be terminated depends on its
+// tags.
 func spoilt(err error) bool { return awserror.IsDefinite(err) && !awserror.IsThrottled(err) }
 
 // describe lists instances, ascending by ID.
-func (c *Cloud) describe(ctx context.Context, filters ...ec2types.Filter) ([]ec2types.Instance, error) {
+func (c *machines) describe(ctx context.Context, filters ...ec2types.Filter) ([]ec2types.Instance, error) {
 	var out []ec2types.Instance
-	pages := ec2.NewDescribeInstancesPaginator(c.ec2, &ec2.DescribeInstancesInput{Filters: filters, MaxResults: awssdk.Int32(instancesPage)})
+	pages := ec2.NewDescribeInstancesPaginator(
+		c.ec2,
+		&ec2.DescribeInstancesInput{Filters: filters, MaxResults: awssdk.Int32(instancesPage)},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -167,7 +178,10 @@ func (c *Cloud) describe(ctx context.Context, filters ...ec2types.Filter) ([]ec2
 			out = append(out, r.Instances...)
 		}
 	}
-	slices.SortFunc(out, func(a, b ec2types.Instance) int { return cmp.Compare(deref(a.InstanceId), deref(b.InstanceId)) })
+	slices.SortFunc(
+		out,
+		func(a, b ec2types.Instance) int { return cmp.Compare(deref(a.InstanceId), deref(b.InstanceId)) },
+	)
 	return out, nil
 }
 

@@ -22,7 +22,10 @@ func TestManyTerminationsAtOnceAreFewCalls(t *testing.T) {
 	const count = 40
 	var ids []string
 	for i := range count {
-		m, err := b.Launch(t.Context(), b.orderFor(t, claim(string(rune('a'+i%26))+string(rune('a'+i/26)), "default", onDemandAMD64...)))
+		m, err := b.Launch(
+			t.Context(),
+			b.orderFor(t, claim(string(rune('a'+i%26))+string(rune('a'+i/26)), "default", onDemandAMD64...)),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +54,10 @@ func TestManyTerminationsAtOnceAreFewCalls(t *testing.T) {
 }
 
 // ended is EC2's answer to a termination.
-var ended = answer(200, `<TerminateInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><instancesSet/></TerminateInstancesResponse>`)
+var ended = answer(
+	200,
+	`<TerminateInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><instancesSet/></TerminateInstancesResponse>`,
+)
 
 // Who may terminate an instance depends on its tags. One that somebody took the tags from keeps no other alive.
 func TestADeniedTerminationIsOneInstancesAlone(t *testing.T) {
@@ -100,8 +106,8 @@ func (b *bounds) Do(req *http.Request) (*http.Response, error) {
 	return b.HTTPClient.Do(req)
 }
 
-// Whoever comes while such a call is out waits for it. One that hangs must not hold up all look-ups and terminations for as
-// long as the SDK would.
+// Whoever comes while such a call is out waits for it. One that hangs must not hold up all look-ups and terminations
+// for as long as the SDK would.
 func TestCallsThatServeManyAreBounded(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -138,8 +144,13 @@ func TestManyClaimsThatWaitAreLookedForInFewCalls(t *testing.T) {
 			if calls++; calls == 1 {
 				<-gate
 			}
-			return answer(200, `<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item>
-<instanceId>i-4</instanceId><tagSet><item><key>`+tokenTagKey+`</key><value>token-4</value></item></tagSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>`)(r)
+			return answer(
+				200,
+				`<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item>
+<instanceId>i-4</instanceId><tagSet><item><key>`+tokenTagKey+`</key><value>token-4</value></item></tagSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>`,
+			)(
+				r,
+			)
 		})
 		var all sync.WaitGroup
 		for i := range 30 {

@@ -55,7 +55,7 @@ func (b *memoryBook) note(instanceType, imageID string, bytes int64) {
 
 // learnMemory reads off the cluster's nodes how much memory they have. Nodes that run stay
 // after a restart, so what was learned is learned again.
-func (c *Cloud) learnMemory(ctx context.Context) error {
+func (c *catalogue) learnMemory(ctx context.Context) error {
 	claims := &karpenterv1.NodeClaimList{}
 	if err := c.client.List(ctx, claims); err != nil {
 		return fmt.Errorf("listing NodeClaims to learn from their nodes: %w", err)
@@ -68,9 +68,10 @@ func (c *Cloud) learnMemory(ctx context.Context) error {
 	return nil
 }
 
-func (c *Cloud) learnFrom(ctx context.Context, claim *karpenterv1.NodeClaim) error {
+func (c *catalogue) learnFrom(ctx context.Context, claim *karpenterv1.NodeClaim) error {
 	ref, instanceType := claim.Spec.NodeClassRef, claim.Labels[corev1.LabelInstanceTypeStable]
-	if ref == nil || ref.Group != awsv1.Group || instanceType == "" || claim.Status.ImageID == "" || claim.Status.NodeName == "" {
+	if ref == nil || ref.Group != awsv1.Group || instanceType == "" || claim.Status.ImageID == "" ||
+		claim.Status.NodeName == "" {
 		return nil
 	}
 	if !condition.IsTrue(claim, karpenterv1.ConditionRegistered) {

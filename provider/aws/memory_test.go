@@ -39,7 +39,9 @@ func TestTheLeastMemoryThatANodeHadReplacesTheEstimate(t *testing.T) {
 		condition.True(c, b.clock.Now(), karpenterv1.ConditionRegistered)
 		node := &corev1.Node{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
-			Status:     corev1.NodeStatus{Capacity: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(size)}},
+			Status: corev1.NodeStatus{
+				Capacity: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(size)},
+			},
 		}
 		if err := b.kube.Create(t.Context(), node); err != nil {
 			t.Fatal(err)

@@ -28,8 +28,8 @@ type Meter interface {
 	UserData(class string, bytes int)
 	NoUserData(class string)
 
-	// NotLaunched is told of each offer that a fleet could not use, with EC2's code. Zone and its ID are empty where EC2
-	// does not tell.
+	// NotLaunched is told of each offer that a fleet could not use, with EC2's code. Zone and its ID are empty where
+	// EC2 does not tell.
 	NotLaunched(zone, zoneID, capacityType, code string)
 
 	// NotTerminated is told of each instance that EC2 did not end when asked to.
@@ -48,7 +48,7 @@ func (unmetered) NotTerminated(string, string)               {}
 
 // meterUserData tells how long a class's user data is, also if that is too long. What does not read has no length; when
 // AWS does not answer, the last length stays.
-func (c *Cloud) meterUserData(class, text string, err error) {
+func (c *validator) meterUserData(class, text string, err error) {
 	var long userdata.TooLong
 	var malformed *userdata.Malformed
 	switch {
@@ -62,7 +62,7 @@ func (c *Cloud) meterUserData(class, text string, err error) {
 }
 
 // meterFailures tells what a fleet could not use.
-func (c *Cloud) meterFailures(class *awsv1.EC2NodeClass, capacityType string, failures []fleet.Failure) {
+func (c *launcher) meterFailures(class *awsv1.EC2NodeClass, capacityType string, failures []fleet.Failure) {
 	zones := zoneIDs(class)
 	for _, f := range failures {
 		c.meter.NotLaunched(f.Zone, zones[f.Zone], capacityType, f.Code)

@@ -127,7 +127,10 @@ func TestWhatEC2DoesNotDoIsMetered(t *testing.T) {
 		t.Fatalf("got %v, want ErrNoCapacity", err)
 	}
 	zones := zoneIDs(b.classNamed(t, "default"))
-	if diff := cmp.Diff([][4]string{{"us-east-1a", zones["us-east-1a"], shape.OnDemand, "InsufficientInstanceCapacity"}}, g.notLaunched); diff != "" {
+	if diff := cmp.Diff(
+		[][4]string{{"us-east-1a", zones["us-east-1a"], shape.OnDemand, "InsufficientInstanceCapacity"}},
+		g.notLaunched,
+	); diff != "" {
 		t.Errorf("what was sold out: -want +got\n%s", diff)
 	}
 	tr.on("TerminateInstances", refusal(400, "OperationNotPermitted"))
@@ -148,15 +151,29 @@ func TestTheLengthOfUserDataIsMetered(t *testing.T) {
 		change func(*awsv1.EC2NodeClass)
 		within func(bytes int, told bool) bool
 	}{
-		{"what a node needs to join", func(*awsv1.EC2NodeClass) {}, func(n int, _ bool) bool { return n > 500 && n < 2000 }},
-		{"with the user's part", func(c *awsv1.EC2NodeClass) { c.Spec.UserData = ptr("#!/bin/bash\n# " + strings.Repeat("x", 10000)) },
-			func(n int, _ bool) bool { return n > 10000 && n < 12000 }},
-		{"too long is what operators look for", func(c *awsv1.EC2NodeClass) { c.Spec.UserData = ptr("#!/bin/bash\n# " + strings.Repeat("x", 20000)) },
-			func(n int, _ bool) bool { return n > userdata.MaxBytes }},
+		{
+			"what a node needs to join",
+			func(*awsv1.EC2NodeClass) {},
+			func(n int, _ bool) bool { return n > 500 && n < 2000 },
+		},
+		{
+			"with the user's part",
+			func(c *awsv1.EC2NodeClass) { c.Spec.UserData = ptr("#!/bin/bash\n# " + strings.Repeat("x", 10000)) },
+			func(n int, _ bool) bool { return n > 10000 && n < 12000 },
+		},
+		{
+			"too long is what operators look for",
+			func(c *awsv1.EC2NodeClass) { c.Spec.UserData = ptr("#!/bin/bash\n# " + strings.Repeat("x", 20000)) },
+			func(n int, _ bool) bool { return n > userdata.MaxBytes },
+		},
 		{"what does not read has no length", func(c *awsv1.EC2NodeClass) {
 			c.Spec.AMISelectorTerms[0].Alias, c.Spec.UserData = "bottlerocket@latest", ptr("this is no TOML")
 		}, func(_ int, told bool) bool { return !told }},
-		{"it reads again", func(c *awsv1.EC2NodeClass) { c.Spec.UserData = nil }, func(_ int, told bool) bool { return told }},
+		{
+			"it reads again",
+			func(c *awsv1.EC2NodeClass) { c.Spec.UserData = nil },
+			func(_ int, told bool) bool { return told },
+		},
 	}
 	for _, step := range steps {
 		class := b.classNamed(t, "default")

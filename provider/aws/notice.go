@@ -12,18 +12,24 @@ import (
 var _ provider.Interrupter = (*Cloud)(nil)
 
 // Notices receives from the interruption queue. It must not be called when the settings name none.
-func (c *Cloud) Notices(ctx context.Context) ([]provider.Notice, error) {
+func (c *interruptions) Notices(ctx context.Context) ([]provider.Notice, error) {
 	return c.notices.Receive(ctx)
 }
 
 // Done deletes a notice's message.
-func (c *Cloud) Done(ctx context.Context, n provider.Notice) error { return c.notices.Delete(ctx, n) }
+func (c *interruptions) Done(ctx context.Context, n provider.Notice) error {
+	return c.notices.Delete(ctx, n)
+}
 
 // Scarce rests an offering, or a reservation, as if EC2 had been asked for it and had none.
-func (c *Cloud) Scarce(labels map[string]string) {
-	p := offering.Pool{CapacityType: labels[shape.LabelCapacityType], InstanceType: labels[shape.LabelInstanceType], Zone: labels[shape.LabelZone]}
+func (c *interruptions) Scarce(labels map[string]string) {
+	p := offering.Pool{
+		CapacityType: labels[shape.LabelCapacityType],
+		InstanceType: labels[shape.LabelInstanceType],
+		Zone:         labels[shape.LabelZone],
+	}
 	if id := labels[awsv1.LabelCapacityReservationID]; id != "" && p.CapacityType == shape.Reserved {
-		c.reserved.Exhausted(id)
+		c.reserved.Refused(id)
 		return
 	}
 	if p.InstanceType != "" && p.Zone != "" {

@@ -43,7 +43,13 @@ func TestAnInterruptionIsToldOnceAndItsOfferingLeftAlone(t *testing.T) {
 	if !b.sells(t, m) {
 		t.Fatal("the offering is off the market before anything was said of it")
 	}
-	b.Scarce(map[string]string{shape.LabelCapacityType: m.CapacityType, shape.LabelInstanceType: m.InstanceType, shape.LabelZone: m.Zone})
+	b.Scarce(
+		map[string]string{
+			shape.LabelCapacityType: m.CapacityType,
+			shape.LabelInstanceType: m.InstanceType,
+			shape.LabelZone:         m.Zone,
+		},
+	)
 	if b.sells(t, m) {
 		t.Error("the offering that was just taken away is still for sale")
 	}

@@ -6,14 +6,13 @@ import (
 	"maps"
 	"slices"
 
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider/aws/image"
 	"github.com/dovetail-sh/dovetail/provider/aws/instancetype"
 	"github.com/dovetail-sh/dovetail/provider/aws/inventory"
+	"github.com/dovetail-sh/dovetail/provider/aws/kubelet"
 	"github.com/dovetail-sh/dovetail/provider/aws/launchtemplate"
 	"github.com/dovetail-sh/dovetail/provider/aws/offering"
 	"github.com/dovetail-sh/dovetail/provider/aws/selector"
@@ -27,20 +26,23 @@ type offers struct {
 
 // InstanceTypes lists what the region sells, as nodes of the class. It is worked out again
 // only when the class, the prices, the inventory or what is sold out has changed.
-func (c *Cloud) InstanceTypes(ctx context.Context, ref karpenterv1.NodeClassReference) ([]*shape.InstanceType, error) {
-	class, err := c.readyClass(ctx, ref)
+func (c *catalogue) InstanceTypes(
+	ctx context.Context,
+	ref karpenterv1.NodeClassReference,
+) ([]*shape.InstanceType, error) {
+	class, err := c.classes.readyClass(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	return c.offersOf(ctx, class)
 }
 
-func (c *Cloud) offersOf(ctx context.Context, class *awsv1.EC2NodeClass) ([]*shape.InstanceType, error) {
+func (c *catalogue) offersOf(ctx context.Context, class *awsv1.EC2NodeClass) ([]*shape.InstanceType, error) {
 	sold, err := c.inventory.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	dedicated, err := c.asksDedicated(ctx, class)
+	dedicated, err := c.classes.asksDedicated(ctx, class)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +70,7 @@ func (c *Cloud) offersOf(ctx context.Context, class *awsv1.EC2NodeClass) ([]*sha
 }
 
 // worked are the offers of a class if they were worked out under this key.
-func (c *Cloud) worked(class, key string) ([]*shape.InstanceType, bool) {
+func (c *catalogue) worked(class, key string) ([]*shape.InstanceType, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known, ok := c.offers[class]
@@ -76,24 +78,44 @@ func (c *Cloud) worked(class, key string) ([]*shape.InstanceType, bool) {
 }
 
 // offersKey holds everything that work depends on.
-func (c *Cloud) offersKey(class *awsv1.EC2NodeClass, sold *inventory.List, m offering.Market) string {
+func (c *catalogue) offersKey(class *awsv1.EC2NodeClass, sold *inventory.List, m offering.Market) string {
 	var shut []string
 	for _, zone := range slices.Sorted(maps.Keys(m.ZoneIDs)) {
 		if m.Shut(zone) {
 			shut = append(shut, zone)
 		}
 	}
-	return fmt.Sprintf("%s/%d/%t/%d/%d/%d/%d/%d/%s", class.UID, class.Generation, m.Dedicated != nil, sold.Revision, c.prices.Revision(), c.shortage.Revision(), c.memory.changes(), c.reserved.Revision(),
-		selector.Key([]any{class.Status.AMIs, m.ZoneIDs, class.Status.CapacityReservations, m.Group, shut, c.cluster.delegatesPrefixes()}))
+	return fmt.Sprintf(
+		"%s/%d/%t/%d/%d/%d/%d/%d/%s",
+		class.UID,
+		class.Generation,
+		m.Dedicated != nil,
+		sold.Revision,
+		c.prices.Revision(),
+		c.shortage.Revision(),
+		c.memory.changes(),
+		c.reserved.Revision(),
+		selector.Key(
+			[]any{
+				class.Status.AMIs,
+				m.ZoneIDs,
+				class.Status.CapacityReservations,
+				m.Group,
+				shut,
+				c.cluster.delegatesPrefixes(),
+			},
+		),
+	)
 }
 
 // market is where the class's nodes are bought just now.
-func (c *Cloud) market(class *awsv1.EC2NodeClass, sold *inventory.List) offering.Market {
+func (c *catalogue) market(class *awsv1.EC2NodeClass, sold *inventory.List) offering.Market {
 	group, _ := c.placement.Known(class.Spec.PlacementGroupSelector) // the class is not ready while it is unknown
 	open := c.subnets.ByZone(c.knownSubnets(class))
 	return offering.Market{
 		ZoneIDs: zoneIDs(class), Sold: sold.Zones, Prices: c.prices, Shortage: c.shortage,
-		Reserved: class.Status.CapacityReservations, Left: c.reserved.Left, Own: c.reserved.Own, Group: group,
+		Reserved: class.Status.CapacityReservations, Left: c.reserved.Left,
+		Usable: c.reserved.Usable, Own: c.reserved.Own, Group: group,
 		Shut: func(zone string) bool {
 			_, ok := open[zone]
 			return !ok || c.shifts.Away(zoneIDs(class)[zone])
@@ -101,16 +123,28 @@ func (c *Cloud) market(class *awsv1.EC2NodeClass, sold *inventory.List) offering
 	}
 }
 
-func (c *Cloud) work(class *awsv1.EC2NodeClass, sold *inventory.List, market offering.Market) []*shape.InstanceType {
-	setup := c.setup(class)
+func (c *catalogue) work(
+	class *awsv1.EC2NodeClass,
+	sold *inventory.List,
+	market offering.Market,
+) []*shape.InstanceType {
+	base := c.setup(class)
 	out := make([]*shape.InstanceType, 0, len(sold.Types))
 	for _, info := range sold.Types {
+		setup, err := base.For(info)
+		if err != nil {
+			continue // the class's condition names the type
+		}
 		it := instancetype.New(info, setup)
 		ami, hasImage := image.For(class.Status.AMIs, it)
 		if seen := c.memory.of(it.Name, ami.ID); seen > 0 {
 			it = instancetype.New(info, setup.WithMemory(seen))
 		}
-		market.Put(it, info.SupportedUsageClasses, hasImage && instancetype.Supported(info, class) && market.Group.Takes(info))
+		market.Put(
+			it,
+			info.SupportedUsageClasses,
+			hasImage && instancetype.Supported(info, class) && market.Group.Takes(info),
+		)
 		if len(it.Offerings) > 0 {
 			out = append(out, it)
 		}
@@ -118,11 +152,12 @@ func (c *Cloud) work(class *awsv1.EC2NodeClass, sold *inventory.List, market off
 	return out
 }
 
-func (c *Cloud) setup(class *awsv1.EC2NodeClass) instancetype.Setup {
+func (c *catalogue) setup(class *awsv1.EC2NodeClass) instancetype.Setup {
+	said, _ := kubelet.Parse(class.Spec.Kubelet) // what does not parse is told in the class's condition
 	return instancetype.Setup{
 		Region:            c.region,
 		Family:            class.AMIFamily(),
-		Kubelet:           class.Spec.Kubelet,
+		Kubelet:           said,
 		BlockDevices:      blockDevices(class),
 		InstanceStore:     class.Spec.InstanceStorePolicy,
 		NetworkInterfaces: class.Spec.NetworkInterfaces,
@@ -147,14 +182,4 @@ func blockDevices(class *awsv1.EC2NodeClass) []awsv1.BlockDeviceMapping {
 		return class.Spec.BlockDeviceMappings
 	}
 	return launchtemplate.DefaultBlockDevices(class.AMIFamily())
-}
-
-// infoOf finds what EC2 says of a type.
-func infoOf(sold *inventory.List, name string) (ec2types.InstanceTypeInfo, bool) {
-	for _, info := range sold.Types {
-		if string(info.InstanceType) == name {
-			return info, true
-		}
-	}
-	return ec2types.InstanceTypeInfo{}, false
 }

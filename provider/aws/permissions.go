@@ -21,15 +21,15 @@ import (
 // unnamed is a thing that does not exist, to ask for: AWS says whether we may before it says that there is none.
 const unnamed = "dovetail-permission-check"
 
-// checkPermissions tries every permission to read that the settings call for, without reading much, and those to give back
-// what is there, and names all that are missing. Permissions to buy are tried for each EC2NodeClass, since they depend on
-// its tags.
-func (c *Cloud) checkPermissions(ctx context.Context) error {
+// checkPermissions tries every permission to read that the settings call for, without reading much, and those to give
+// back what is there, and names all that are missing. Permissions to buy are tried for each EC2NodeClass, since they
+// depend on its tags.
+func (c *inspector) checkPermissions(ctx context.Context) error {
 	if c.settings.DisableDryRun {
 		return nil
 	}
 	missing := map[string]bool{}
-	for _, try := range append(c.reads(), c.tryTerminate, c.templates.TryDelete) {
+	for _, try := range append(c.reads(), c.tryTerminate, c.tryReboot, c.templates.TryDelete) {
 		if err := try(ctx); awserror.IsUnauthorized(err) {
 			missing[awserror.Action(err)] = true
 		}
@@ -42,13 +42,16 @@ func (c *Cloud) checkPermissions(ctx context.Context) error {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	return fmt.Errorf("checking the permissions of the controller's IAM role: it does not allow %s; docs/aws.md has the policy that does", strings.Join(names, ", "))
+	return fmt.Errorf(
+		"checking the permissions of the controller's IAM role: it does not allow %s; docs/aws.md has the policy that does",
+		strings.Join(names, ", "),
+	)
 }
 
-// tryTerminate is a dry run on one of the cluster's instances: the permission depends on its tags. Whoever may buy and not
-// give back pays for ever.
-func (c *Cloud) tryTerminate(ctx context.Context) error {
-	machines, err := c.Machines(ctx)
+// tryTerminate is a dry run on one of the cluster's instances: the permission depends on its tags. Whoever may buy and
+// not give back pays for ever.
+func (c *inspector) tryTerminate(ctx context.Context) error {
+	machines, err := c.machines.Machines(ctx)
 	if err != nil || len(machines) == 0 {
 		return err
 	}
@@ -56,12 +59,35 @@ func (c *Cloud) tryTerminate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{DryRun: awssdk.Bool(true), InstanceIds: []string{id}})
+	_, err = c.ec2.TerminateInstances(
+		ctx,
+		&ec2.TerminateInstancesInput{DryRun: awssdk.Bool(true), InstanceIds: []string{id}},
+	)
+	return err
+}
+
+// tryReboot is like tryTerminate, for those who have nodes rebooted.
+func (c *inspector) tryReboot(ctx context.Context) error {
+	if !c.settings.RebootForRepair {
+		return nil
+	}
+	machines, err := c.machines.Machines(ctx)
+	if err != nil || len(machines) == 0 {
+		return err
+	}
+	id, err := instanceOf(machines[0].ProviderID)
+	if err != nil {
+		return err
+	}
+	_, err = c.ec2.RebootInstances(
+		ctx,
+		&ec2.RebootInstancesInput{DryRun: awssdk.Bool(true), InstanceIds: []string{id}},
+	)
 	return err
 }
 
 // reads are the calls that only read, each as a check.
-func (c *Cloud) reads() []func(context.Context) error {
+func (c *inspector) reads() []func(context.Context) error {
 	out := c.ec2Reads()
 	out = append(out,
 		func(ctx context.Context) error {
@@ -69,22 +95,37 @@ func (c *Cloud) reads() []func(context.Context) error {
 			return err
 		},
 		func(ctx context.Context) error {
-			_, err := c.cluster.eks.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: awssdk.String(c.settings.ClusterName)})
+			_, err := c.cluster.eks.DescribeCluster(
+				ctx,
+				&eks.DescribeClusterInput{Name: awssdk.String(c.settings.ClusterName)},
+			)
 			return err
 		})
 	if !c.settings.IsolatedVPC {
 		out = append(out,
 			func(ctx context.Context) error {
-				_, err := c.iam.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: awssdk.String(unnamed)})
+				_, err := c.iam.GetInstanceProfile(
+					ctx,
+					&iam.GetInstanceProfileInput{InstanceProfileName: awssdk.String(unnamed)},
+				)
 				return err
 			},
 			func(ctx context.Context) error {
-				_, err := c.iam.ListInstanceProfiles(ctx, &iam.ListInstanceProfilesInput{PathPrefix: awssdk.String("/karpenter/"), MaxItems: awssdk.Int32(1)})
+				_, err := c.iam.ListInstanceProfiles(
+					ctx,
+					&iam.ListInstanceProfilesInput{
+						PathPrefix: awssdk.String("/karpenter/"),
+						MaxItems:   awssdk.Int32(1),
+					},
+				)
 				return err
 			})
 		if price.HasPricingAPI(c.region) {
 			out = append(out, func(ctx context.Context) error {
-				_, err := c.pricing.GetProducts(ctx, &pricing.GetProductsInput{ServiceCode: awssdk.String("AmazonEC2"), MaxResults: awssdk.Int32(1)})
+				_, err := c.pricing.GetProducts(
+					ctx,
+					&pricing.GetProductsInput{ServiceCode: awssdk.String("AmazonEC2"), MaxResults: awssdk.Int32(1)},
+				)
 				return err
 			})
 		}
@@ -98,7 +139,10 @@ func (c *Cloud) reads() []func(context.Context) error {
 			if err != nil {
 				return err
 			}
-			_, err = c.shiftAPI.GetManagedResource(ctx, &arczonalshift.GetManagedResourceInput{ResourceIdentifier: awssdk.String(arn)})
+			_, err = c.shiftAPI.GetManagedResource(
+				ctx,
+				&arczonalshift.GetManagedResourceInput{ResourceIdentifier: awssdk.String(arn)},
+			)
 			return err
 		})
 	}
@@ -106,7 +150,7 @@ func (c *Cloud) reads() []func(context.Context) error {
 }
 
 // ec2Reads are dry runs.
-func (c *Cloud) ec2Reads() []func(context.Context) error {
+func (c *inspector) ec2Reads() []func(context.Context) error {
 	dry := awssdk.Bool(true)
 	out := []func(context.Context) error{
 		func(ctx context.Context) error {

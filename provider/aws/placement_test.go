@@ -51,9 +51,14 @@ func TestPlacementGroupsOfEachStrategy(t *testing.T) {
 		partitions []string
 		refuses    string // a type that the group does not take
 	}{
-		"Cluster":   {"burstable types cannot be in a cluster group", groups("cluster", ""), nil, "t3.large"},
-		"Spread":    {"metal can be spread", groups("spread", ""), nil, ""},
-		"Partition": {"every partition is an offer", groups("partition", "<partitionCount>3</partitionCount>"), []string{"1", "2", "3"}, ""},
+		"Cluster": {"burstable types cannot be in a cluster group", groups("cluster", ""), nil, "t3.large"},
+		"Spread":  {"metal can be spread", groups("spread", ""), nil, ""},
+		"Partition": {
+			"every partition is an offer",
+			groups("partition", "<partitionCount>3</partitionCount>"),
+			[]string{"1", "2", "3"},
+			"",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +78,11 @@ func TestPlacementGroupsOfEachStrategy(t *testing.T) {
 					if id, _ := shape.LabelValue(o.Extra, awsv1.LabelPlacementGroupID); id != "pg-1" {
 						t.Fatalf("%s: %s has no label of its placement group", tc.why, it.Name)
 					}
-					if p, ok := shape.LabelValue(o.Extra, awsv1.LabelPlacementGroupPartition); ok && !slices.Contains(partitions, p) {
+					if p, ok := shape.LabelValue(
+						o.Extra,
+						awsv1.LabelPlacementGroupPartition,
+					); ok &&
+						!slices.Contains(partitions, p) {
 						partitions = append(partitions, p)
 					}
 					if o.Available && it.Name == tc.refuses {
@@ -95,15 +104,29 @@ func TestALaunchIsPlacedInThePartitionThatTheClaimWants(t *testing.T) {
 	if err := b.resolve(t, "placed"); err != nil {
 		t.Fatal(err)
 	}
-	tr.on("CreateFleet", answer(200, `<CreateFleetResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><fleetId>fleet-1</fleetId></CreateFleetResponse>`))
-	c := claim("general-1", "placed", append(slices.Clone(onDemandAMD64), oneOf(awsv1.LabelPlacementGroupPartition, "5"))...)
+	tr.on(
+		"CreateFleet",
+		answer(
+			200,
+			`<CreateFleetResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><fleetId>fleet-1</fleetId></CreateFleetResponse>`,
+		),
+	)
+	c := claim(
+		"general-1",
+		"placed",
+		append(slices.Clone(onDemandAMD64), oneOf(awsv1.LabelPlacementGroupPartition, "5"))...)
 	order := b.orderFor(t, c)
 	if _, err := b.Launch(t.Context(), order); !errors.Is(err, provider.ErrNoCapacity) {
 		t.Fatalf("the answer is empty, and Launch gave %v", err)
 	}
 	made := tr.asked["CreateLaunchTemplate"]
 	last := made[len(made)-1]
-	if id, partition := last.Get("LaunchTemplateData.Placement.GroupId"), last.Get("LaunchTemplateData.Placement.PartitionNumber"); id != "pg-1" || partition != "5" {
+	if id, partition := last.Get(
+		"LaunchTemplateData.Placement.GroupId",
+	), last.Get(
+		"LaunchTemplateData.Placement.PartitionNumber",
+	); id != "pg-1" ||
+		partition != "5" {
 		t.Errorf("the template places instances in %q, partition %q", id, partition)
 	}
 }
@@ -142,7 +165,11 @@ func TestAPlacementGroupThatIsNotThere(t *testing.T) {
 	if err := b.resolve(t, "placed"); err == nil {
 		t.Error("the caller has to come again soon")
 	}
-	if got := condition.Get(b.classNamed(t, "placed"), awsv1.ConditionPlacementGroupReady); got.Reason != awsv1.ReasonPlacementGroupResolutionFailed || !strings.Contains(got.Message, "RequestLimitExceeded") {
+	if got := condition.Get(
+		b.classNamed(t, "placed"),
+		awsv1.ConditionPlacementGroupReady,
+	); got.Reason != awsv1.ReasonPlacementGroupResolutionFailed ||
+		!strings.Contains(got.Message, "RequestLimitExceeded") {
 		t.Errorf("reason %s: %s", got.Reason, got.Message)
 	}
 }
@@ -153,11 +180,23 @@ func TestASpreadGroupThatIsFullInAZone(t *testing.T) {
 	if err := b.resolve(t, "placed"); err != nil {
 		t.Fatal(err)
 	}
-	tr.on("CreateFleet", answer(200, `<CreateFleetResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><fleetId>fleet-1</fleetId><errorSet><item>
+	tr.on(
+		"CreateFleet",
+		answer(
+			200,
+			`<CreateFleetResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><fleetId>fleet-1</fleetId><errorSet><item>
 <errorCode>InstanceLimitExceeded</errorCode><errorMessage>You have exceeded the number of instances per Availability Zone in a spread placement group.</errorMessage>
 <launchTemplateAndOverrides><overrides><instanceType>m5.large</instanceType><availabilityZone>us-east-1a</availabilityZone></overrides></launchTemplateAndOverrides>
-</item></errorSet></CreateFleetResponse>`))
-	order := b.orderFor(t, claim("general-1", "placed", append(slices.Clone(onDemandAMD64), oneOf(shape.LabelInstanceType, "m5.large"))...))
+</item></errorSet></CreateFleetResponse>`,
+		),
+	)
+	order := b.orderFor(
+		t,
+		claim(
+			"general-1",
+			"placed",
+			append(slices.Clone(onDemandAMD64), oneOf(shape.LabelInstanceType, "m5.large"))...),
+	)
 	if _, err := b.Launch(t.Context(), order); !errors.Is(err, provider.ErrNoCapacity) {
 		t.Errorf("got %v, want ErrNoCapacity: another zone has room", err)
 	}
@@ -166,7 +205,8 @@ func TestASpreadGroupThatIsFullInAZone(t *testing.T) {
 			t.Fatalf("%s is on offer, and the group is full there", o)
 		}
 	}
-	if len(b.available(t, "placed", shape.OnDemand)) == 0 || len(b.available(t, "default", shape.OnDemand)) < len(b.available(t, "placed", shape.OnDemand)) {
+	if len(b.available(t, "placed", shape.OnDemand)) == 0 ||
+		len(b.available(t, "default", shape.OnDemand)) < len(b.available(t, "placed", shape.OnDemand)) {
 		t.Error("other zones, and classes outside of the group, are not full")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 
@@ -16,35 +17,49 @@ var _ provider.Reserver = (*Cloud)(nil)
 
 // Reservation asks EC2 whether a claim's instance still runs in its reservation, and the class whether that is a
 // capacity block which is about to end.
-func (c *Cloud) Reservation(ctx context.Context, claim *karpenterv1.NodeClaim) (provider.ReservationState, error) {
-	i, err := c.instance(ctx, claim.Status.ProviderID)
+func (c *reserver) Reservation(
+	ctx context.Context,
+	claim *karpenterv1.NodeClaim,
+) (provider.ReservationState, time.Time, error) {
+	i, err := c.machines.instance(ctx, claim.Status.ProviderID)
 	if err != nil {
-		return "", err
+		return "", time.Time{}, err
 	}
 	id := awssdk.ToString(i.CapacityReservationId)
 	if id == "" {
-		return provider.ReservationLost, nil
+		return provider.ReservationLost, time.Time{}, nil
 	}
 	if claim.Spec.NodeClassRef == nil {
-		return provider.ReservationHeld, nil
+		return provider.ReservationHeld, time.Time{}, nil
 	}
-	class, err := c.class(ctx, *claim.Spec.NodeClassRef)
+	class, err := c.classes.class(ctx, *claim.Spec.NodeClassRef)
 	if errors.Is(err, provider.ErrClassNotFound) {
-		return provider.ReservationHeld, nil
+		return provider.ReservationHeld, time.Time{}, nil
 	}
 	if err != nil {
-		return "", err
+		return "", time.Time{}, err
 	}
-	ending := slices.ContainsFunc(class.Status.CapacityReservations, func(r awsv1.CapacityReservation) bool {
+	k := slices.IndexFunc(class.Status.CapacityReservations, func(r awsv1.CapacityReservation) bool {
 		return r.ID == id && r.State == awsv1.CapacityReservationStateExpiring
 	})
-	if ending {
-		return provider.ReservationEnding, nil
+	if k < 0 {
+		return provider.ReservationHeld, time.Time{}, nil
 	}
-	return provider.ReservationHeld, nil
+	var ends time.Time
+	if end := class.Status.CapacityReservations[k].EndTime; end != nil {
+		ends = end.Add(-blockClearance)
+	}
+	return provider.ReservationEnding, ends, nil
 }
 
+// blockClearance is how long before a capacity block ends EC2 terminates its instances.
+const blockClearance = 30 * time.Minute
+
 // ReservationLabels are those of capacity reservations.
-func (c *Cloud) ReservationLabels() []string {
-	return []string{awsv1.LabelCapacityReservationID, awsv1.LabelCapacityReservationType, awsv1.LabelCapacityReservationInterruptible}
+func (c *reserver) ReservationLabels() []string {
+	return []string{
+		awsv1.LabelCapacityReservationID,
+		awsv1.LabelCapacityReservationType,
+		awsv1.LabelCapacityReservationInterruptible,
+	}
 }

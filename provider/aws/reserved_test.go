@@ -1,12 +1,19 @@
 package aws
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/google/go-cmp/cmp"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/api/condition"
@@ -40,7 +47,9 @@ func withReservations(t *testing.T) (*bench, *trouble) {
 	tr := b.withTrouble(t)
 	tr.on("DescribeCapacityReservations", answer(200, reservations))
 	class := nodeClass("reserved", func(c *awsv1.EC2NodeClass) {
-		c.Spec.CapacityReservationSelectorTerms = []awsv1.CapacityReservationSelectorTerm{{Tags: map[string]string{"team": "red"}}}
+		c.Spec.CapacityReservationSelectorTerms = []awsv1.CapacityReservationSelectorTerm{
+			{Tags: map[string]string{"team": "red"}},
+		}
 	})
 	if err := b.kube.Create(t.Context(), class); err != nil {
 		t.Fatal(err)
@@ -73,14 +82,16 @@ func TestReservationsAreOfferedForNextToNothing(t *testing.T) {
 	t.Parallel()
 	b, _ := withReservations(t)
 	class := b.classNamed(t, "reserved")
-	if !condition.IsTrue(class, awsv1.ConditionCapacityReservationsReady) || len(class.Status.CapacityReservations) != 3 {
+	if !condition.IsTrue(class, awsv1.ConditionCapacityReservationsReady) ||
+		len(class.Status.CapacityReservations) != 3 {
 		t.Fatalf("%+v", class.Status)
 	}
 	if state := class.Status.CapacityReservations[2].State; state != awsv1.CapacityReservationStateExpiring {
 		t.Errorf("the block ends in 30 minutes and is %q", state)
 	}
 	got := b.reservedOfferings(t)
-	if o := got["cr-1"]; !o.Available || o.Remaining != 2 || o.Price > 10 || o.Price < 1 || o.CapacityType != shape.Reserved {
+	if o := got["cr-1"]; !o.Available || o.Remaining != 2 || o.Price > 10 || o.Price < 1 ||
+		o.CapacityType != shape.Reserved {
 		t.Errorf("cr-1 has two left: %+v", o)
 	}
 	if v, _ := shape.LabelValue(got["cr-1"].Extra, awsv1.LabelCapacityReservationID); v != "cr-1" {
@@ -91,8 +102,8 @@ func TestReservationsAreOfferedForNextToNothing(t *testing.T) {
 	}
 }
 
-// A reservation takes the operating system that it was made for. Offered to others it would look next to free in every plan, and
-// fail in every launch.
+// A reservation takes the operating system that it was made for. Offered to others it would look next to free in every
+// plan, and fail in every launch.
 func TestReservationsAreForTheirOperatingSystem(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -102,15 +113,34 @@ func TestReservationsAreForTheirOperatingSystem(t *testing.T) {
 		return `<item><capacityReservationId>` + id + `</capacityReservationId><ownerId>111122223333</ownerId><instanceType>m5.large</instanceType><availabilityZone>us-east-1a</availabilityZone>
 <instancePlatform>` + platform + `</instancePlatform><availableInstanceCount>2</availableInstanceCount><state>active</state><instanceMatchCriteria>targeted</instanceMatchCriteria></item>`
 	}
-	tr.on("DescribeCapacityReservations", answer(200, `<DescribeCapacityReservationsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><capacityReservationSet>`+
-		item("cr-1", "Linux/UNIX")+item("cr-2", "Windows with SQL Server Web")+item("cr-3", "Red Hat Enterprise Linux")+`</capacityReservationSet></DescribeCapacityReservationsResponse>`))
+	tr.on(
+		"DescribeCapacityReservations",
+		answer(
+			200,
+			`<DescribeCapacityReservationsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><capacityReservationSet>`+
+				item(
+					"cr-1",
+					"Linux/UNIX",
+				)+item(
+				"cr-2",
+				"Windows with SQL Server Web",
+			)+item(
+				"cr-3",
+				"Red Hat Enterprise Linux",
+			)+`</capacityReservationSet></DescribeCapacityReservationsResponse>`,
+		),
+	)
 	for family, want := range map[string]string{
 		awsv1.AMIFamilyAL2: "cr-1 cr-3", awsv1.AMIFamilyWindows2022: "cr-2", awsv1.AMIFamilyCustom: "cr-1 cr-2 cr-3",
 	} {
 		name := strings.ToLower(family)
 		b.create(t, nodeClass(name, func(c *awsv1.EC2NodeClass) {
-			c.Spec.AMIFamily, c.Spec.AMISelectorTerms = &family, []awsv1.AMISelectorTerm{{Name: "amazon-eks-node-1.32-*"}}
-			c.Spec.CapacityReservationSelectorTerms = []awsv1.CapacityReservationSelectorTerm{{Tags: map[string]string{"team": "red"}}}
+			c.Spec.AMIFamily, c.Spec.AMISelectorTerms = &family, []awsv1.AMISelectorTerm{
+				{Name: "amazon-eks-node-1.32-*"},
+			}
+			c.Spec.CapacityReservationSelectorTerms = []awsv1.CapacityReservationSelectorTerm{
+				{Tags: map[string]string{"team": "red"}},
+			}
 		}))
 		if err := b.resolve(t, name); err != nil {
 			t.Fatal(err)
@@ -136,7 +166,15 @@ func TestAFullReservationFallsBackInOneLaunch(t *testing.T) {
 		}
 		return r.pass()
 	})
-	order := b.orderFor(t, claim("general-1", "reserved", oneOf(shape.LabelInstanceType, "m5.large"), oneOf(shape.LabelCapacityType, "reserved", "on-demand")))
+	order := b.orderFor(
+		t,
+		claim(
+			"general-1",
+			"reserved",
+			oneOf(shape.LabelInstanceType, "m5.large"),
+			oneOf(shape.LabelCapacityType, "reserved", "on-demand"),
+		),
+	)
 	if order.Candidates[0].Offering.Reservation != "cr-1" {
 		t.Fatalf("the cheapest candidate is %+v, want the reservation", order.Candidates[0].Offering)
 	}
@@ -158,7 +196,9 @@ func TestAFullReservationFallsBackInOneLaunch(t *testing.T) {
 	preferences := map[string]string{}
 	for _, form := range tr.asked["CreateLaunchTemplate"] {
 		const in = "LaunchTemplateData.CapacityReservationSpecification."
-		preferences[form.Get(in+"CapacityReservationPreference")] = form.Get(in + "CapacityReservationTarget.CapacityReservationId")
+		preferences[form.Get(in+"CapacityReservationPreference")] = form.Get(
+			in + "CapacityReservationTarget.CapacityReservationId",
+		)
 	}
 	if preferences["capacity-reservations-only"] != "cr-1" {
 		t.Errorf("no template targets cr-1: %v", preferences)
@@ -173,9 +213,15 @@ func TestDriftFromAReservation(t *testing.T) {
 	t.Parallel()
 	b, tr := withReservations(t)
 	describe := func(reservation string) {
-		tr.on("DescribeInstances", answer(200, `<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item>
+		tr.on(
+			"DescribeInstances",
+			answer(
+				200,
+				`<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item>
 <instanceId>i-1</instanceId><capacityReservationId>`+reservation+`</capacityReservationId><groupSet><item><groupId>`+b.classNamed(t, "reserved").Status.SecurityGroups[0].ID+`</groupId></item></groupSet>
-</item></instancesSet></item></reservationSet></DescribeInstancesResponse>`))
+</item></instancesSet></item></reservationSet></DescribeInstancesResponse>`,
+			),
+		)
 	}
 	c := claim("general-1", "reserved")
 	c.Status.ProviderID = "aws:///us-east-1a/i-1"
@@ -200,7 +246,11 @@ func TestRoundsServeOneKindOfReservationEach(t *testing.T) {
 	for _, round := range rounds(order.Claim, order.Candidates) {
 		kinds = append(kinds, round[0].Offering.CapacityType+"/"+string(kindOf(round[0])))
 	}
-	if got := strings.Join(kinds, " "); got != "reserved/default spot/ on-demand/" && got != "reserved/default spot/" {
+	if got := strings.Join(
+		kinds,
+		" ",
+	); got != "reserved/default spot/ on-demand/" &&
+		got != "reserved/default spot/" {
 		t.Errorf("rounds are %s", got)
 	}
 }
@@ -228,10 +278,13 @@ func TestAFleetNamesFiftyLaunchTemplatesAtMost(t *testing.T) {
 		t.Fatalf("got %v, want ErrNoCapacity", err)
 	}
 	asked := tr.asked["CreateFleet"][0]
-	if !asked.Has("LaunchTemplateConfigs.50.Overrides.1.InstanceType") || asked.Has("LaunchTemplateConfigs.51.Overrides.1.InstanceType") {
+	if !asked.Has("LaunchTemplateConfigs.50.Overrides.1.InstanceType") ||
+		asked.Has("LaunchTemplateConfigs.51.Overrides.1.InstanceType") {
 		t.Error("the fleet does not name fifty launch templates")
 	}
-	if cheapest := order.Candidates[0].Type.Name; asked.Get("LaunchTemplateConfigs.1.Overrides.1.InstanceType") != cheapest {
+	if cheapest := order.Candidates[0].Type.Name; asked.Get(
+		"LaunchTemplateConfigs.1.Overrides.1.InstanceType",
+	) != cheapest {
 		t.Errorf("%s, which is the cheapest, is not the first", cheapest)
 	}
 }
@@ -245,10 +298,189 @@ func TestAReservationThatIsTakenBackIsNotLaunchedIntoAtOnce(t *testing.T) {
 			continue
 		}
 		b.Scarce(map[string]string{shape.LabelCapacityType: shape.Reserved, awsv1.LabelCapacityReservationID: id})
-		if after := b.reservedOfferings(t)[id]; after.Available || after.Remaining > 0 {
-			t.Errorf("reservation %s still has %d left, right after a machine of it was taken back", id, after.Remaining)
+		after := b.reservedOfferings(t)[id]
+		if after.Available || after.Remaining != o.Remaining {
+			t.Errorf(
+				"reservation %s is available: %t, with %d left, right after a machine of it was taken back; "+
+					"want it not to be, with %d",
+				id,
+				after.Available,
+				after.Remaining,
+				o.Remaining,
+			)
+		}
+		b.clock.Step(3 * time.Minute)
+		if !b.reservedOfferings(t)[id].Available {
+			t.Errorf("reservation %s is not tried again after three minutes", id)
 		}
 		return
 	}
 	t.Fatalf("none of the reservations has anything left: %v", before)
+}
+
+// refusedReservation is how a fleet says that a reservation cannot be launched into, though it has room.
+var refusedReservation = strings.NewReplacer(
+	"ReservationCapacityExceeded", "InvalidCapacityReservationState.Unavailable", "full", "unavailable",
+).Replace(exceeded)
+
+// twins are two reservations of one type in one zone.
+var twins = `<DescribeCapacityReservationsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
+<capacityReservationSet>` + reservedLarge("cr-1", 5) + reservedLarge("cr-2", 2) + `</capacityReservationSet>
+</DescribeCapacityReservationsResponse>`
+
+func reservedLarge(id string, left int) string {
+	return fmt.Sprintf(`<item><capacityReservationId>%s</capacityReservationId><ownerId>111122223333</ownerId>
+<instanceType>m5.large</instanceType><availabilityZone>us-east-1a</availabilityZone><state>active</state>
+<availableInstanceCount>%d</availableInstanceCount><instanceMatchCriteria>targeted</instanceMatchCriteria></item>`, id, left)
+}
+
+// A reservation that EC2 does not launch into rests by its ID: its stock is what it was, and another one of the same
+// type and zone stays on offer. One that is full has no stock, and rests no further than EC2's count is old.
+func TestHealthAndStockOfAReservationAreApart(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer string
+		left   int32
+	}{"Refused": {refusedReservation, 5}, "Full": {exceeded, 0}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, tr := withReservations(t)
+			tr.on("DescribeCapacityReservations", answer(200, twins))
+			b.clock.Step(time.Minute)
+			if _, err := b.ResolveClass(t.Context(), ref("reserved")); err != nil {
+				t.Fatal(err)
+			}
+			tr.on("CreateFleet", answer(200, tc.answer))
+			order := b.orderFor(
+				t,
+				claim(
+					"general-1",
+					"reserved",
+					oneOf(shape.LabelInstanceType, "m5.large"),
+					oneOf(shape.LabelCapacityType, "reserved"),
+				),
+			)
+			order.Candidates = keep(
+				order.Candidates,
+				func(c provider.Candidate) bool { return c.Offering.Reservation == "cr-1" },
+			)
+			if _, err := b.Launch(t.Context(), order); !errors.Is(err, provider.ErrNoCapacity) {
+				t.Fatalf("got %v, want ErrNoCapacity", err)
+			}
+			after := b.reservedOfferings(t)
+			if o := after["cr-1"]; o.Available || o.Remaining != tc.left {
+				t.Errorf(
+					"cr-1 is available: %t, with %d left; want it not to be, with %d",
+					o.Available,
+					o.Remaining,
+					tc.left,
+				)
+			}
+			if o := after["cr-2"]; !o.Available || o.Remaining != 2 {
+				t.Errorf("cr-2 is available: %t, with %d left; nothing was said of it", o.Available, o.Remaining)
+			}
+			b.clock.Step(3 * time.Minute)
+			if _, err := b.ResolveClass(t.Context(), ref("reserved")); err != nil {
+				t.Fatal(err)
+			}
+			if o := b.reservedOfferings(t)["cr-1"]; !o.Available {
+				t.Error("cr-1 is not tried again")
+			}
+		})
+	}
+}
+
+// Room in reservations that nobody selects is shown with what it costs, and used where the setting says so.
+func TestIdleReservations(t *testing.T) {
+	t.Parallel()
+	for _, open := range []bool{false, true} {
+		t.Run(fmt.Sprint("Open=", open), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			mine := b.reserve(t, "m5.large", "targeted", 3)
+			free := b.reserve(t, "m5.xlarge", "open", 2)
+			b.deps.Settings.ReservedCapacity, b.deps.Settings.OpenReservations = true, open
+			var told []IdleReservation
+			b.deps.Idle = func(_ context.Context, idle []IdleReservation) { told = idle }
+			b.restart(t)
+			class := nodeClass("choosy", func(c *awsv1.EC2NodeClass) {
+				c.Spec.CapacityReservationSelectorTerms = []awsv1.CapacityReservationSelectorTerm{{ID: mine}}
+			})
+			if err := b.kube.Create(t.Context(), class); err != nil {
+				t.Fatal(err)
+			}
+			run := func() {
+				i := slices.IndexFunc(
+					b.Tasks(),
+					func(t provider.Task) bool { return t.Name == "providers.capacityreservation" },
+				)
+				if i < 0 {
+					t.Fatal("nobody looks for idle reservations")
+				}
+				if err := b.Tasks()[i].Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			run()
+			if _, err := b.ResolveClass(t.Context(), ref("choosy")); err != nil {
+				t.Fatal(err)
+			}
+			run() // now it is known what the class selects
+			price, _ := b.prices.OnDemand("m5.xlarge", "us-east-1a")
+			large, _ := b.prices.OnDemand("m5.large", "us-east-1a")
+			want := []IdleReservation{
+				{free, "m5.xlarge", "us-east-1a", "open", 2, 2 * price, open},
+				{mine, "m5.large", "us-east-1a", "targeted", 3, 3 * large, true},
+			}
+			if diff := cmp.Diff(want, told); diff != "" {
+				t.Errorf("told: -want +got\n%s", diff)
+			}
+			status := b.classNamed(t, "choosy").Status
+			var shown []awsv1.IdleCapacityReservation
+			if !open {
+				shown = []awsv1.IdleCapacityReservation{{
+					ID: free, InstanceType: "m5.xlarge", AvailabilityZone: "us-east-1a",
+					InstanceMatchCriteria: "open", Idle: 2, HourlyCost: fmt.Sprintf("%.4f", (2 * price).Float()),
+				}}
+			}
+			if diff := cmp.Diff(shown, status.IdleCapacityReservations); diff != "" {
+				t.Errorf("the class shows: -want +got\n%s", diff)
+			}
+			isFree := func(r awsv1.CapacityReservation) bool { return r.ID == free }
+			if used := slices.ContainsFunc(status.CapacityReservations, isFree); used != open {
+				t.Errorf("the open reservation is used: %t, want %t", used, open)
+			}
+			if !open {
+				return
+			}
+			order := b.orderFor(
+				t,
+				claim(
+					"general-1",
+					"choosy",
+					oneOf(shape.LabelInstanceType, "m5.xlarge"),
+					oneOf(shape.LabelCapacityType, "reserved"),
+				),
+			)
+			if m, err := b.Launch(t.Context(), order); err != nil || m.Reservation != free {
+				t.Errorf("launched into %q, %v; want the open reservation %s", m.Reservation, err, free)
+			}
+		})
+	}
+}
+
+// reserve buys a reservation in us-east-1a and returns its ID.
+func (b *bench) reserve(t *testing.T, instanceType, criteria string, count int32) string {
+	t.Helper()
+	out, err := b.ec2.CreateCapacityReservation(t.Context(), &ec2.CreateCapacityReservationInput{
+		InstanceType:          &instanceType,
+		InstanceCount:         awssdk.Int32(count),
+		AvailabilityZone:      awssdk.String("us-east-1a"),
+		InstancePlatform:      ec2types.CapacityReservationInstancePlatformLinuxUnix,
+		InstanceMatchCriteria: ec2types.InstanceMatchCriteria(criteria),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return awssdk.ToString(out.CapacityReservation.CapacityReservationId)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,8 +38,8 @@ const profileWait = 5 * time.Second
 // profile, checks it by dry runs, and writes all that into its status.
 //
 // When AWS does not answer, what was known before stays; the error makes the caller come again.
-func (c *Cloud) ResolveClass(ctx context.Context, ref karpenterv1.NodeClassReference) (time.Duration, error) {
-	class, err := c.class(ctx, ref)
+func (c *resolver) ResolveClass(ctx context.Context, ref karpenterv1.NodeClassReference) (time.Duration, error) {
+	class, err := c.classes.class(ctx, ref)
 	if err != nil {
 		return 0, err
 	}
@@ -53,7 +54,7 @@ func (c *Cloud) ResolveClass(ctx context.Context, ref karpenterv1.NodeClassRefer
 	var errs []error
 	for _, step := range []func(context.Context, *awsv1.EC2NodeClass) error{
 		c.resolveSubnets, c.resolveSecurityGroups, c.resolveAMIs, c.resolveInstanceProfile, c.resolvePlacementGroup,
-		c.resolveReservations, c.validate,
+		c.resolveReservations, c.validator.validate,
 	} {
 		errs = append(errs, step(ctx, class))
 	}
@@ -65,7 +66,7 @@ func (c *Cloud) ResolveClass(ctx context.Context, ref karpenterv1.NodeClassRefer
 }
 
 // lookAgain is when a class that was resolved is to be resolved again.
-func (c *Cloud) lookAgain(class *awsv1.EC2NodeClass) time.Duration {
+func (c *resolver) lookAgain(class *awsv1.EC2NodeClass) time.Duration {
 	v := condition.Get(class, awsv1.ConditionValidationSucceeded)
 	if v != nil && v.Status == metav1.ConditionUnknown && v.Reason == awsv1.ReasonInstanceProfileNotFound {
 		return profileWait
@@ -74,10 +75,10 @@ func (c *Cloud) lookAgain(class *awsv1.EC2NodeClass) time.Duration {
 }
 
 // adopt puts our finalizer and the hash on the class.
-func (c *Cloud) adopt(ctx context.Context, class *awsv1.EC2NodeClass) error {
+func (c *resolver) adopt(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	before := class.DeepCopy()
 	controllerutil.AddFinalizer(class, awsv1.TerminationFinalizer)
-	for key, value := range c.stamp(class) {
+	for key, value := range c.classes.stamp(class) {
 		metav1.SetMetaDataAnnotation(&class.ObjectMeta, key, value)
 	}
 	if equality.Semantic.DeepEqual(before.ObjectMeta, class.ObjectMeta) {
@@ -89,7 +90,7 @@ func (c *Cloud) adopt(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	return nil
 }
 
-func (c *Cloud) writeStatus(ctx context.Context, before, class *awsv1.EC2NodeClass) error {
+func (c *resolver) writeStatus(ctx context.Context, before, class *awsv1.EC2NodeClass) error {
 	// Conditions are a list, which a merge patch replaces whole: it must not overwrite another's.
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := c.client.Status().Patch(ctx, class, patch); err != nil {
@@ -100,8 +101,12 @@ func (c *Cloud) writeStatus(ctx context.Context, before, class *awsv1.EC2NodeCla
 
 // unresolved notes that AWS gave no answer. What was true of this spec stays true: one
 // throttled call must not stop launches.
-func (c *Cloud) unresolved(class *awsv1.EC2NodeClass, conditionType string, err error) error {
-	if old := condition.Get(class, conditionType); old != nil && old.Status == metav1.ConditionTrue && old.ObservedGeneration == class.Generation {
+func (c *account) unresolved(class *awsv1.EC2NodeClass, conditionType string, err error) error {
+	if old := condition.Get(
+		class,
+		conditionType,
+	); old != nil && old.Status == metav1.ConditionTrue &&
+		old.ObservedGeneration == class.Generation {
 		return err
 	}
 	condition.Unknown(class, c.clock.Now(), conditionType, reasonNotResolved, c.unanswered(err))
@@ -109,7 +114,7 @@ func (c *Cloud) unresolved(class *awsv1.EC2NodeClass, conditionType string, err 
 }
 
 // unanswered says in a condition why a call brought nothing. It holds still while the trouble stays the same.
-func (c *Cloud) unanswered(err error) string {
+func (c *account) unanswered(err error) string {
 	if action := awserror.Action(err); action != "" && awserror.IsUnauthorized(err) {
 		return sentence(fmt.Sprintf("The controller's IAM role does not allow %s: %s", action, awserror.Text(err)))
 	}
@@ -117,14 +122,14 @@ func (c *Cloud) unanswered(err error) string {
 }
 
 // Explain is unanswered for AWS's errors, and for others their own text.
-func (c *Cloud) Explain(err error) string {
+func (c *account) Explain(err error) string {
 	if awserror.Action(err) == "" {
 		return sentence(err.Error())
 	}
 	return c.unanswered(err)
 }
 
-func (c *Cloud) resolveSubnets(ctx context.Context, class *awsv1.EC2NodeClass) error {
+func (c *resolver) resolveSubnets(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	found, err := c.subnets.Find(ctx, class.Spec.SubnetSelectorTerms)
 	if err != nil {
 		return c.unresolved(class, awsv1.ConditionSubnetsReady, err)
@@ -142,22 +147,27 @@ func (c *Cloud) resolveSubnets(ctx context.Context, class *awsv1.EC2NodeClass) e
 	return nil
 }
 
-func (c *Cloud) resolveSecurityGroups(ctx context.Context, class *awsv1.EC2NodeClass) error {
+func (c *resolver) resolveSecurityGroups(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	found, err := c.groups.Find(ctx, class.Spec.SecurityGroupSelectorTerms)
 	if err != nil {
 		return c.unresolved(class, awsv1.ConditionSecurityGroupsReady, err)
 	}
 	class.Status.SecurityGroups = found
 	if len(found) == 0 {
-		condition.False(class, c.clock.Now(), awsv1.ConditionSecurityGroupsReady, awsv1.ReasonSecurityGroupsNotFound,
-			"No security group matches spec.securityGroupSelectorTerms; tag the nodes' security groups or correct the terms.")
+		condition.False(
+			class,
+			c.clock.Now(),
+			awsv1.ConditionSecurityGroupsReady,
+			awsv1.ReasonSecurityGroupsNotFound,
+			"No security group matches spec.securityGroupSelectorTerms; tag the nodes' security groups or correct the terms.",
+		)
 		return nil
 	}
 	condition.True(class, c.clock.Now(), awsv1.ConditionSecurityGroupsReady)
 	return nil
 }
 
-func (c *Cloud) resolveAMIs(ctx context.Context, class *awsv1.EC2NodeClass) error {
+func (c *resolver) resolveAMIs(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	version, err := c.cluster.version(ctx)
 	if err != nil {
 		return c.unresolved(class, awsv1.ConditionAMIsReady, err)
@@ -166,7 +176,13 @@ func (c *Cloud) resolveAMIs(ctx context.Context, class *awsv1.EC2NodeClass) erro
 	var unsupported image.Unsupported
 	if errors.As(err, &unsupported) {
 		class.Status.AMIs = nil
-		condition.False(class, c.clock.Now(), awsv1.ConditionAMIsReady, awsv1.ReasonUnsupportedAlias, sentence(unsupported.Message))
+		condition.False(
+			class,
+			c.clock.Now(),
+			awsv1.ConditionAMIsReady,
+			awsv1.ReasonUnsupportedAlias,
+			sentence(unsupported.Message),
+		)
 		return nil
 	}
 	if err != nil {
@@ -174,7 +190,13 @@ func (c *Cloud) resolveAMIs(ctx context.Context, class *awsv1.EC2NodeClass) erro
 	}
 	class.Status.AMIs = found
 	if len(found) == 0 {
-		condition.False(class, c.clock.Now(), awsv1.ConditionAMIsReady, awsv1.ReasonAMINotFound, noAMI(class, version))
+		condition.False(
+			class,
+			c.clock.Now(),
+			awsv1.ConditionAMIsReady,
+			awsv1.ReasonAMINotFound,
+			noAMI(class, version),
+		)
 		return nil
 	}
 	condition.True(class, c.clock.Now(), awsv1.ConditionAMIsReady)
@@ -183,12 +205,16 @@ func (c *Cloud) resolveAMIs(ctx context.Context, class *awsv1.EC2NodeClass) erro
 
 func noAMI(class *awsv1.EC2NodeClass, version string) string {
 	if alias, ok := class.Alias(); ok {
-		return fmt.Sprintf("No AMI is published as %s for Kubernetes %s; use another version, or latest.", alias, version)
+		return fmt.Sprintf(
+			"No AMI is published as %s for Kubernetes %s; use another version, or latest.",
+			alias,
+			version,
+		)
 	}
 	return "No available AMI for amd64 or arm64 matches spec.amiSelectorTerms; correct the terms, or check that the AMI is shared with this account and in this region."
 }
 
-func (c *Cloud) resolveInstanceProfile(ctx context.Context, class *awsv1.EC2NodeClass) error {
+func (c *resolver) resolveInstanceProfile(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	if class.Spec.Role == "" {
 		class.Status.InstanceProfile = deref(class.Spec.InstanceProfile)
 		condition.True(class, c.clock.Now(), awsv1.ConditionInstanceProfileReady)
@@ -198,7 +224,13 @@ func (c *Cloud) resolveInstanceProfile(ctx context.Context, class *awsv1.EC2Node
 	var missing profile.RoleNotFound
 	if errors.As(err, &missing) {
 		class.Status.InstanceProfile = ""
-		condition.False(class, c.clock.Now(), awsv1.ConditionInstanceProfileReady, reasonRoleNotFound, sentence(missing.Error()))
+		condition.False(
+			class,
+			c.clock.Now(),
+			awsv1.ConditionInstanceProfileReady,
+			reasonRoleNotFound,
+			sentence(missing.Error()),
+		)
 		return nil
 	}
 	if err != nil {
@@ -210,7 +242,7 @@ func (c *Cloud) resolveInstanceProfile(ctx context.Context, class *awsv1.EC2Node
 }
 
 // resolvePlacementGroup looks the class's placement group up. It is kept in memory: the status has no place for it.
-func (c *Cloud) resolvePlacementGroup(ctx context.Context, class *awsv1.EC2NodeClass) error {
+func (c *resolver) resolvePlacementGroup(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	_, err := c.placement.Find(ctx, class.Spec.PlacementGroupSelector)
 	if errors.Is(err, placement.ErrNotFound) {
 		condition.False(class, c.clock.Now(), awsv1.ConditionPlacementGroupReady, awsv1.ReasonPlacementGroupNotFound,
@@ -218,7 +250,13 @@ func (c *Cloud) resolvePlacementGroup(ctx context.Context, class *awsv1.EC2NodeC
 		return nil
 	}
 	if err != nil {
-		condition.False(class, c.clock.Now(), awsv1.ConditionPlacementGroupReady, awsv1.ReasonPlacementGroupResolutionFailed, c.unanswered(err))
+		condition.False(
+			class,
+			c.clock.Now(),
+			awsv1.ConditionPlacementGroupReady,
+			awsv1.ReasonPlacementGroupResolutionFailed,
+			c.unanswered(err),
+		)
 		return err
 	}
 	condition.True(class, c.clock.Now(), awsv1.ConditionPlacementGroupReady)
@@ -228,13 +266,13 @@ func (c *Cloud) resolvePlacementGroup(ctx context.Context, class *awsv1.EC2NodeC
 // resolveReservations looks the class's reservations up. To find none is not wrong: they come
 // and go. Those for another operating system are nothing to the class; what Custom images run
 // is not known.
-func (c *Cloud) resolveReservations(ctx context.Context, class *awsv1.EC2NodeClass) error {
+func (c *resolver) resolveReservations(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	if !c.settings.ReservedCapacity {
-		class.Status.CapacityReservations = nil
+		class.Status.CapacityReservations, class.Status.IdleCapacityReservations = nil, nil
 		condition.Clear(class, awsv1.ConditionCapacityReservationsReady)
 		return nil
 	}
-	found, err := c.reserved.Find(ctx, class.Spec.CapacityReservationSelectorTerms)
+	found, err := c.reserved.Find(ctx, c.reservationTerms(class))
 	if err != nil {
 		return c.unresolved(class, awsv1.ConditionCapacityReservationsReady, err)
 	}
@@ -244,12 +282,23 @@ func (c *Cloud) resolveReservations(ctx context.Context, class *awsv1.EC2NodeCla
 		})
 	}
 	class.Status.CapacityReservations = found
+	class.Status.IdleCapacityReservations = c.idleBeside(found)
 	condition.True(class, c.clock.Now(), awsv1.ConditionCapacityReservationsReady)
 	return nil
 }
 
+// reservationTerms are the class's own, and one for all open reservations where the controller is to use them.
+func (c *resolver) reservationTerms(class *awsv1.EC2NodeClass) []awsv1.CapacityReservationSelectorTerm {
+	terms := class.Spec.CapacityReservationSelectorTerms
+	if !c.settings.OpenReservations {
+		return terms
+	}
+	open := awsv1.CapacityReservationSelectorTerm{InstanceMatchCriteria: string(ec2types.InstanceMatchCriteriaOpen)}
+	return append(slices.Clone(terms), open)
+}
+
 // dependents are the conditions that Ready rolls up.
-func (c *Cloud) dependents(class *awsv1.EC2NodeClass) []string {
+func (c *resolver) dependents(class *awsv1.EC2NodeClass) []string {
 	if !c.settings.ReservedCapacity {
 		return class.ReadyDependsOn()
 	}

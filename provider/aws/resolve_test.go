@@ -27,7 +27,9 @@ func TestAGoodClassIsResolved(t *testing.T) {
 	if !condition.IsTrue(class, awsv1.ConditionReady) {
 		t.Errorf("Ready: %+v", condition.Get(class, awsv1.ConditionReady))
 	}
-	if len(class.Status.Subnets) < 2 || class.Status.Subnets[0].ZoneID == "" || len(class.Status.SecurityGroups) == 0 || len(class.Status.AMIs) < 2 {
+	if len(class.Status.Subnets) < 2 || class.Status.Subnets[0].ZoneID == "" ||
+		len(class.Status.SecurityGroups) == 0 ||
+		len(class.Status.AMIs) < 2 {
 		t.Errorf("status: %+v", class.Status)
 	}
 	if !strings.HasPrefix(class.Status.InstanceProfile, "demo_") {
@@ -66,7 +68,11 @@ func TestWhatIsWrongWithAClassIsOneConditionWithOneMessage(t *testing.T) {
 		"NoSuchAMI": {
 			"an AMI that is not shared with us is not found",
 			func(c *awsv1.EC2NodeClass) {
-				c.Spec.AMISelectorTerms, c.Spec.AMIFamily = []awsv1.AMISelectorTerm{{ID: "ami-0123456789abcdef0"}}, ptr(awsv1.AMIFamilyAL2)
+				c.Spec.AMISelectorTerms, c.Spec.AMIFamily = []awsv1.AMISelectorTerm{
+					{ID: "ami-0123456789abcdef0"},
+				}, ptr(
+					awsv1.AMIFamilyAL2,
+				)
 			},
 			awsv1.ConditionAMIsReady, awsv1.ReasonAMINotFound, "spec.amiSelectorTerms",
 		},
@@ -78,7 +84,9 @@ func TestWhatIsWrongWithAClassIsOneConditionWithOneMessage(t *testing.T) {
 		"NoSuchRole": {
 			"an instance profile needs its role",
 			func(c *awsv1.EC2NodeClass) { c.Spec.Role = "NoSuchRole" },
-			awsv1.ConditionInstanceProfileReady, reasonRoleNotFound, `"NoSuchRole" does not exist; create it or correct spec.role`,
+			awsv1.ConditionInstanceProfileReady,
+			reasonRoleNotFound,
+			`"NoSuchRole" does not exist; create it or correct spec.role`,
 		},
 		"OurTag": {
 			"tags that we set cannot be the user's",
@@ -93,7 +101,9 @@ func TestWhatIsWrongWithAClassIsOneConditionWithOneMessage(t *testing.T) {
 					c.Spec.Tags[fmt.Sprintf("tag-%d", i)] = "x"
 				}
 			},
-			awsv1.ConditionValidationSucceeded, awsv1.ReasonTagValidationFailed, "44 tags and the controller sets 7 more",
+			awsv1.ConditionValidationSucceeded,
+			awsv1.ReasonTagValidationFailed,
+			"44 tags and the controller sets 7 more",
 		},
 		"LongUserData": {
 			"EC2 takes 16 KiB",
@@ -115,8 +125,16 @@ func TestWhatIsWrongWithAClassIsOneConditionWithOneMessage(t *testing.T) {
 			b := newBench(t, nodeClass("bad", tc.change))
 			class := b.classNamed(t, "bad")
 			got := condition.Get(class, tc.condition)
-			if got == nil || got.Status != metav1.ConditionFalse || got.Reason != tc.reason || !strings.Contains(got.Message, tc.message) {
-				t.Errorf("%s\n%s is %+v, want False, reason %s and %q", tc.why, tc.condition, got, tc.reason, tc.message)
+			if got == nil || got.Status != metav1.ConditionFalse || got.Reason != tc.reason ||
+				!strings.Contains(got.Message, tc.message) {
+				t.Errorf(
+					"%s\n%s is %+v, want False, reason %s and %q",
+					tc.why,
+					tc.condition,
+					got,
+					tc.reason,
+					tc.message,
+				)
 			}
 			if condition.IsTrue(class, awsv1.ConditionReady) {
 				t.Errorf("%s\nthe class is Ready", tc.why)
@@ -137,9 +155,13 @@ func ptr[T any](v T) *T { return &v }
 func TestUserDataThatIsNearlyTooLongIsToldBeforeItIs(t *testing.T) {
 	t.Parallel()
 	for _, disabled := range []bool{false, true} {
-		b := newBenchWith(t, Settings{ClusterName: clusterName, DisableDryRun: disabled}, nodeClass("long", func(c *awsv1.EC2NodeClass) {
-			c.Spec.UserData = ptr("#!/bin/bash\n# " + strings.Repeat("x", 14400))
-		}))
+		b := newBenchWith(
+			t,
+			Settings{ClusterName: clusterName, DisableDryRun: disabled},
+			nodeClass("long", func(c *awsv1.EC2NodeClass) {
+				c.Spec.UserData = ptr("#!/bin/bash\n# " + strings.Repeat("x", 14400))
+			}),
+		)
 		got := condition.Get(b.classNamed(t, "long"), awsv1.ConditionValidationSucceeded)
 		if got.Status != metav1.ConditionTrue || !strings.Contains(got.Message, "of 16384 that AWS allows") {
 			t.Errorf("ValidationSucceeded is %s: %q", got.Status, got.Message)
@@ -153,9 +175,13 @@ func TestUserDataThatIsNearlyTooLongIsToldBeforeItIs(t *testing.T) {
 // Neither IAM nor the Pricing API can be reached from an isolated network: each call would hang.
 func TestAnIsolatedNetworkIsSparedWhatItCannotReach(t *testing.T) {
 	t.Parallel()
-	b := newBenchWith(t, Settings{ClusterName: clusterName, IsolatedVPC: true}, nodeClass("isolated", func(c *awsv1.EC2NodeClass) {
-		c.Spec.Role, c.Spec.InstanceProfile = "", ptr("KarpenterNodeInstanceProfile-"+clusterName)
-	}))
+	b := newBenchWith(
+		t,
+		Settings{ClusterName: clusterName, IsolatedVPC: true},
+		nodeClass("isolated", func(c *awsv1.EC2NodeClass) {
+			c.Spec.Role, c.Spec.InstanceProfile = "", ptr("KarpenterNodeInstanceProfile-"+clusterName)
+		}),
+	)
 	class := b.classNamed(t, "isolated")
 	if !condition.IsTrue(class, awsv1.ConditionReady) || class.Status.InstanceProfile != *class.Spec.InstanceProfile {
 		t.Errorf("Ready is %+v, profile %q", condition.Get(class, awsv1.ConditionReady), class.Status.InstanceProfile)
@@ -221,10 +247,17 @@ func TestADeletedClassWaitsForItsClaimsAndLeavesNothing(t *testing.T) {
 	if _, err := b.ResolveClass(t.Context(), ref("default")); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.kube.Get(t.Context(), client.ObjectKey{Name: "default"}, &awsv1.EC2NodeClass{}); !apierrors.IsNotFound(err) {
+	if err := b.kube.Get(
+		t.Context(),
+		client.ObjectKey{Name: "default"},
+		&awsv1.EC2NodeClass{},
+	); !apierrors.IsNotFound(
+		err,
+	) {
 		t.Errorf("the class is still there: %v", err)
 	}
-	if _, err := iam.NewFromConfig(b.deps.Config).GetInstanceProfile(t.Context(), &iam.GetInstanceProfileInput{InstanceProfileName: &profile}); err == nil {
+	if _, err := iam.NewFromConfig(b.deps.Config).
+		GetInstanceProfile(t.Context(), &iam.GetInstanceProfileInput{InstanceProfileName: &profile}); err == nil {
 		t.Error("the instance profile is still there")
 	}
 	if n := b.sim.Status().Templates; n != 0 {

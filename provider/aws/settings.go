@@ -18,7 +18,8 @@ type Settings struct {
 	// ClusterEndpoint is the API server's URL as nodes reach it. Empty means to ask EKS.
 	ClusterEndpoint string
 
-	// ClusterCABundle is what nodes trust the API server by, base64. Empty means to ask EKS; the daemon gives its own CA.
+	// ClusterCABundle is what nodes trust the API server by, base64. Empty means to ask EKS; the daemon gives its own
+	// CA.
 	ClusterCABundle string
 
 	// IsolatedVPC is for networks that reach neither the Pricing API nor IAM.
@@ -37,16 +38,29 @@ type Settings struct {
 	// ReservedENIs are network interfaces kept free of pods on every node.
 	ReservedENIs int
 
-	// AMIRefreshInterval and SubnetRefreshInterval are how long what AWS said is used: at
+	// AMIRefreshInterval, SubnetRefreshInterval and SecurityGroupRefreshInterval are how long what AWS said is used: at
 	// least a minute, 0 for a minute.
-	AMIRefreshInterval, SubnetRefreshInterval time.Duration
+	AMIRefreshInterval, SubnetRefreshInterval, SecurityGroupRefreshInterval time.Duration
 
 	// ReservedCapacity launches into the capacity reservations that classes select, and into
 	// no others.
 	ReservedCapacity bool
 
+	// OpenReservations has every class select the open capacity reservations of the account too. It needs
+	// ReservedCapacity.
+	OpenReservations bool
+
 	// ZonalShift launches nothing in zones that the cluster's traffic was shifted away from.
 	ZonalShift bool
+
+	// RebootForRepair has nodes rebooted for what a reset of their devices may mend.
+	RebootForRepair bool
+
+	// LegacyRepair has the repair policies of Karpenter before 1.15.
+	LegacyRepair bool
+
+	// KubeletExpressions lets classes have CEL expressions in spec.kubelet.
+	KubeletExpressions bool
 
 	// DisableDryRun skips the dry runs that check an EC2NodeClass.
 	DisableDryRun bool
@@ -59,7 +73,10 @@ func (s Settings) Validate() error {
 		errs = append(errs, errors.New("cluster-name is required"))
 	}
 	if s.VMMemoryOverheadPercent < 0 || s.VMMemoryOverheadPercent >= 1 {
-		errs = append(errs, fmt.Errorf("vm-memory-overhead-percent is %v, must be from 0 to below 1", s.VMMemoryOverheadPercent))
+		errs = append(
+			errs,
+			fmt.Errorf("vm-memory-overhead-percent is %v, must be from 0 to below 1", s.VMMemoryOverheadPercent),
+		)
 	}
 	if s.ReservedENIs < 0 {
 		errs = append(errs, fmt.Errorf("reserved-enis is %d, must not be negative", s.ReservedENIs))
@@ -70,7 +87,7 @@ func (s Settings) Validate() error {
 	for _, i := range []struct {
 		flag  string
 		value time.Duration
-	}{{"ami-refresh-interval", s.AMIRefreshInterval}, {"subnet-refresh-interval", s.SubnetRefreshInterval}} {
+	}{{"ami-refresh-interval", s.AMIRefreshInterval}, {"subnet-refresh-interval", s.SubnetRefreshInterval}, {"security-group-refresh-interval", s.SecurityGroupRefreshInterval}} {
 		if i.value != 0 && i.value < minRefresh {
 			errs = append(errs, fmt.Errorf("%s is %s, must be at least %s", i.flag, i.value, minRefresh))
 		}
@@ -84,6 +101,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.SubnetRefreshInterval == 0 {
 		s.SubnetRefreshInterval = minRefresh
+	}
+	if s.SecurityGroupRefreshInterval == 0 {
+		s.SecurityGroupRefreshInterval = minRefresh
 	}
 	return s
 }

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +18,7 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
 	"github.com/dovetail-sh/dovetail/provider/aws/fleet"
+	"github.com/dovetail-sh/dovetail/provider/aws/kubelet"
 	"github.com/dovetail-sh/dovetail/provider/aws/launchtemplate"
 	"github.com/dovetail-sh/dovetail/provider/aws/userdata"
 )
@@ -29,6 +31,7 @@ const tokenTagKey = "dovetail.sh/launch-token"
 type variant struct {
 	imageID     string
 	maxPods     int64
+	kubelet     string // kubelet.Settings for the type, as JSON so that variants compare
 	efas        int
 	reservation string
 	kind        fleet.Kind
@@ -42,7 +45,15 @@ type variant struct {
 func variantOf(c provider.Candidate, imageID string, wantsEFA bool) variant {
 	group, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupID)            // empty for none
 	partition, _ := shape.LabelValue(c.Offering.Extra, awsv1.LabelPlacementGroupPartition) // empty for none
-	v := variant{imageID: imageID, maxPods: c.Type.Capacity.Pods, reservation: c.Offering.Reservation, kind: kindOf(c), group: group, spot: c.Offering.CapacityType == shape.Spot, dedicated: dedicated(c)}
+	v := variant{
+		imageID:     imageID,
+		maxPods:     c.Type.Capacity.Pods,
+		reservation: c.Offering.Reservation,
+		kind:        kindOf(c),
+		group:       group,
+		spot:        c.Offering.CapacityType == shape.Spot,
+		dedicated:   dedicated(c),
+	}
 	v.partition, _ = strconv.Atoi(partition) // 0 for none
 	if wantsEFA {
 		v.efas = int(c.Type.Capacity.Get(string(awsv1.ResourceEFA)))
@@ -62,8 +73,13 @@ func (v variant) market() ec2types.MarketType {
 }
 
 // content is the template for a claim's nodes.
-func (c *Cloud) content(ctx context.Context, class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim, v variant) (launchtemplate.Content, error) {
-	text, err := c.userData(ctx, class, claim, v.maxPods)
+func (c *contents) content(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	claim *karpenterv1.NodeClaim,
+	v variant,
+) (launchtemplate.Content, error) {
+	text, err := c.userData(ctx, class, claim, v)
 	if err != nil {
 		return launchtemplate.Content{}, err
 	}
@@ -95,7 +111,7 @@ func (c *Cloud) content(ctx context.Context, class *awsv1.EC2NodeClass, claim *k
 		Reservation:        v.reservation,
 		Market:             v.market(),
 		Spot:               v.spot,
-		Enclaves:           wantsEnclaves(claim),
+		Enclaves:           class.Spec.EnclaveOptions != nil && class.Spec.EnclaveOptions.Enabled,
 		PlacementGroup:     v.group,
 		Partition:          v.partition,
 		Dedicated:          v.dedicated,
@@ -105,17 +121,34 @@ func (c *Cloud) content(ctx context.Context, class *awsv1.EC2NodeClass, claim *k
 }
 
 // userData is what the claim's nodes are told at their first start.
-func (c *Cloud) userData(ctx context.Context, class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim, maxPods int64) (string, error) {
+func (c *contents) userData(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	claim *karpenterv1.NodeClaim,
+	v variant,
+) (string, error) {
+	var said kubelet.Settings
+	if v.kubelet != "" {
+		if err := json.Unmarshal([]byte(v.kubelet), &said); err != nil {
+			return "", fmt.Errorf("reading the kubelet settings of a template: %w", err)
+		}
+	}
 	o := userdata.Options{
 		ClusterName: c.settings.ClusterName,
 		Endpoint:    c.cluster.endpoint(),
 		CABundle:    c.cluster.authority(),
 		Labels:      claim.Labels,
-		Taints:      slices.Concat(karpenterv1.CoreTaints(claim.Spec.Taints), karpenterv1.CoreTaints(claim.Spec.StartupTaints), []corev1.Taint{karpenterv1.UnregisteredTaint()}),
-		Kubelet:     class.Spec.Kubelet,
-		MaxPods:     maxPods,
-		RAID0:       deref(class.Spec.InstanceStorePolicy) == awsv1.InstanceStorePolicyRAID0,
-		User:        deref(class.Spec.UserData),
+		Taints: slices.Concat(
+			karpenterv1.CoreTaints(claim.Spec.Taints),
+			karpenterv1.CoreTaints(claim.Spec.StartupTaints),
+			[]corev1.Taint{karpenterv1.UnregisteredTaint()},
+		),
+		Kubelet: said,
+		MaxPods: v.maxPods,
+		RAID0:   deref(class.Spec.InstanceStorePolicy) == awsv1.InstanceStorePolicyRAID0,
+		User:    deref(class.Spec.UserData),
+
+		KubeletConfig: class.Spec.Kubelet,
 	}
 	var err error
 	if class.AMIFamily() == awsv1.AMIFamilyAL2023 {
@@ -141,7 +174,7 @@ func isServiceCIDR(err error) bool {
 }
 
 // tags are on everything that is made for nodes of a class and pool.
-func (c *Cloud) tags(class *awsv1.EC2NodeClass, pool string) map[string]string {
+func (c *contents) tags(class *awsv1.EC2NodeClass, pool string) map[string]string {
 	out := maps.Clone(class.Spec.Tags)
 	if out == nil {
 		out = map[string]string{}
@@ -154,7 +187,11 @@ func (c *Cloud) tags(class *awsv1.EC2NodeClass, pool string) map[string]string {
 }
 
 // instanceTags are on one instance and its volumes.
-func (c *Cloud) instanceTags(class *awsv1.EC2NodeClass, claim *karpenterv1.NodeClaim, token string) map[string]string {
+func (c *contents) instanceTags(
+	class *awsv1.EC2NodeClass,
+	claim *karpenterv1.NodeClaim,
+	token string,
+) map[string]string {
 	out := c.tags(class, claim.Labels[karpenterv1.NodePoolLabelKey])
 	if _, named := out[awsv1.NameTagKey]; !named {
 		out[awsv1.NameTagKey] = claim.Name
@@ -165,19 +202,31 @@ func (c *Cloud) instanceTags(class *awsv1.EC2NodeClass, claim *karpenterv1.NodeC
 }
 
 // ownTags are the keys that we set ourselves on an instance, besides the name.
-var ownTags = []string{awsv1.EKSClusterNameTagKey, awsv1.NodePoolTagKey, awsv1.NodeClaimTagKey, awsv1.NodeClassTagKey, tokenTagKey}
+var ownTags = []string{
+	awsv1.EKSClusterNameTagKey,
+	awsv1.NodePoolTagKey,
+	awsv1.NodeClaimTagKey,
+	awsv1.NodeClassTagKey,
+	tokenTagKey,
+}
 
 // maxTags is how many tags EC2 lets an instance have.
 const maxTags = 50
 
-// checkTags refuses tags that are ours to set, and more than fit beside them, with the message for the class's condition.
+// checkTags refuses tags that are ours to set, and more than fit beside them, with the message for the class's
+// condition.
 func checkTags(tags map[string]string) error {
 	own := len(ownTags) + 1 // that of the cluster
 	if _, named := tags[awsv1.NameTagKey]; !named {
 		own++
 	}
 	if len(tags)+own > maxTags {
-		return fmt.Errorf("spec.tags has %d tags and the controller sets %d more, but AWS allows an instance %d; remove some", len(tags), own, maxTags)
+		return fmt.Errorf(
+			"spec.tags has %d tags and the controller sets %d more, but AWS allows an instance %d; remove some",
+			len(tags),
+			own,
+			maxTags,
+		)
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		switch {

@@ -43,7 +43,10 @@ func (b *bench) offeringsOf(t *testing.T, class string) map[string]int {
 	out := map[string]int{}
 	for _, it := range types {
 		for i := range it.Offerings {
-			tenancy, _ := shape.LabelValue(it.Offerings[i].Extra, awsv1.LabelInstanceTenancy) // empty without the label
+			tenancy, _ := shape.LabelValue(
+				it.Offerings[i].Extra,
+				awsv1.LabelInstanceTenancy,
+			) // empty without the label
 			out[tenancy]++
 		}
 	}
@@ -59,9 +62,24 @@ func TestTenancyOfLaunches(t *testing.T) {
 		claim []karpenterv1.Requirement // what the planner makes of the pool and its pods
 		want  string
 	}{
-		"Required":    {"the pool takes no other", []karpenterv1.Requirement{on("dedicated")}, []karpenterv1.Requirement{on("dedicated")}, "dedicated"},
-		"BothAllowed": {"shared machines are cheaper", []karpenterv1.Requirement{on("default", "dedicated")}, []karpenterv1.Requirement{on("default", "dedicated")}, "default"},
-		"AskedFor":    {"a pod asks for it", []karpenterv1.Requirement{on("default", "dedicated")}, []karpenterv1.Requirement{on("dedicated")}, "dedicated"},
+		"Required": {
+			"the pool takes no other",
+			[]karpenterv1.Requirement{on("dedicated")},
+			[]karpenterv1.Requirement{on("dedicated")},
+			"dedicated",
+		},
+		"BothAllowed": {
+			"shared machines are cheaper",
+			[]karpenterv1.Requirement{on("default", "dedicated")},
+			[]karpenterv1.Requirement{on("default", "dedicated")},
+			"default",
+		},
+		"AskedFor": {
+			"a pod asks for it",
+			[]karpenterv1.Requirement{on("default", "dedicated")},
+			[]karpenterv1.Requirement{on("dedicated")},
+			"dedicated",
+		},
 		"Spot": {"spot machines are dedicated too", []karpenterv1.Requirement{on("dedicated")},
 			[]karpenterv1.Requirement{on("dedicated"), oneOf(shape.LabelCapacityType, shape.Spot)}, "dedicated"},
 		"Unmentioned": {"nobody speaks of it", nil, nil, "default"},
@@ -76,7 +94,13 @@ func TestTenancyOfLaunches(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := b.tenancy(t, m); got != tc.want || m.Labels[awsv1.LabelInstanceTenancy] != tc.want {
-				t.Errorf("%s: EC2 runs it as %s, its label says %s; want %s", tc.why, got, m.Labels[awsv1.LabelInstanceTenancy], tc.want)
+				t.Errorf(
+					"%s: EC2 runs it as %s, its label says %s; want %s",
+					tc.why,
+					got,
+					m.Labels[awsv1.LabelInstanceTenancy],
+					tc.want,
+				)
 			}
 			c.Status.ProviderID, c.Status.ImageID = m.ProviderID, m.ImageID
 			c.Labels = m.Labels
@@ -91,8 +115,13 @@ func TestTenancyOfLaunches(t *testing.T) {
 func TestDedicatedMachinesAreOnOfferOnceANodePoolSpeaksOfThem(t *testing.T) {
 	t.Parallel()
 	other := nodeClass("other")
-	b := newBench(t, other, poolOn("general", "default"), poolOn("elsewhere", "other", oneOf(awsv1.LabelInstanceTenancy, "dedicated")),
-		poolOn("shared", "default", oneOf(awsv1.LabelInstanceTenancy, "default")))
+	b := newBench(
+		t,
+		other,
+		poolOn("general", "default"),
+		poolOn("elsewhere", "other", oneOf(awsv1.LabelInstanceTenancy, "dedicated")),
+		poolOn("shared", "default", oneOf(awsv1.LabelInstanceTenancy, "default")),
+	)
 	before := b.offeringsOf(t, "default")
 	if len(before) != 1 || before[""] == 0 {
 		t.Errorf("on offer by tenancy: %v; want none that says it", before)
@@ -100,11 +129,22 @@ func TestDedicatedMachinesAreOnOfferOnceANodePoolSpeaksOfThem(t *testing.T) {
 	if got := b.offeringsOf(t, "other"); got["dedicated"] == 0 || got["dedicated"] >= got["default"]+got[""] {
 		t.Errorf("of the other class by tenancy: %v; want dedicated machines of all types but t1 and t2", got)
 	}
-	if err := b.kube.Create(t.Context(), poolOn("own", "default", karpenterv1.Requirement{Key: awsv1.LabelInstanceTenancy, Operator: "NotIn", Values: []string{"default"}})); err != nil {
+	if err := b.kube.Create(
+		t.Context(),
+		poolOn(
+			"own",
+			"default",
+			karpenterv1.Requirement{Key: awsv1.LabelInstanceTenancy, Operator: "NotIn", Values: []string{"default"}},
+		),
+	); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.offeringsOf(t, "default"); got["dedicated"] == 0 || got["default"]+got[""] != before[""] {
-		t.Errorf("on offer by tenancy: %v, once a pool speaks of it; want the %d of before and dedicated ones", got, before[""])
+		t.Errorf(
+			"on offer by tenancy: %v, once a pool speaks of it; want the %d of before and dedicated ones",
+			got,
+			before[""],
+		)
 	}
 }
 
@@ -121,8 +161,15 @@ func TestADedicatedLaunchIsFoundAgain(t *testing.T) {
 	}
 	b.restart(t)
 	second, err := b.Launch(t.Context(), order)
-	if err != nil || second.ProviderID != first.ProviderID || second.Labels[awsv1.LabelInstanceTenancy] != "dedicated" {
-		t.Errorf("found %s with labels %v, %v; want %s, dedicated", second.ProviderID, second.Labels, err, first.ProviderID)
+	if err != nil || second.ProviderID != first.ProviderID ||
+		second.Labels[awsv1.LabelInstanceTenancy] != "dedicated" {
+		t.Errorf(
+			"found %s with labels %v, %v; want %s, dedicated",
+			second.ProviderID,
+			second.Labels,
+			err,
+			first.ProviderID,
+		)
 	}
 }
 
@@ -130,14 +177,29 @@ func TestADedicatedLaunchIsFoundAgain(t *testing.T) {
 func TestAShortageOfDedicatedMachinesIsTheirOwn(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, poolOn("general", "default", oneOf(awsv1.LabelInstanceTenancy, "default", "dedicated")))
-	reqs := append(slices.Clone(onDemandAMD64), oneOf(shape.LabelInstanceType, "m5.large"), oneOf(awsv1.LabelInstanceTenancy, "dedicated"))
+	reqs := append(
+		slices.Clone(onDemandAMD64),
+		oneOf(shape.LabelInstanceType, "m5.large"),
+		oneOf(awsv1.LabelInstanceTenancy, "dedicated"),
+	)
 	order := b.orderFor(t, claim("own-1", "default", reqs...))
 	b.sellOut(t, order.Candidates)
 	if _, err := b.Launch(t.Context(), order); !errors.Is(err, provider.ErrNoCapacity) {
 		t.Fatalf("launched with %v, want no capacity", err)
 	}
 	b.refill(t, order.Candidates)
-	m, err := b.Launch(t.Context(), b.orderFor(t, claim("general-1", "default", oneOf(shape.LabelInstanceType, "m5.large"), oneOf(awsv1.LabelInstanceTenancy, "default", "dedicated"))))
+	m, err := b.Launch(
+		t.Context(),
+		b.orderFor(
+			t,
+			claim(
+				"general-1",
+				"default",
+				oneOf(shape.LabelInstanceType, "m5.large"),
+				oneOf(awsv1.LabelInstanceTenancy, "default", "dedicated"),
+			),
+		),
+	)
 	if err != nil || m.Labels[awsv1.LabelInstanceTenancy] != "default" {
 		t.Errorf("launched %v, %v; want a shared one", m.Labels, err)
 	}
@@ -147,7 +209,18 @@ func TestAShortageOfDedicatedMachinesIsTheirOwn(t *testing.T) {
 func TestAReservationOfDedicatedMachines(t *testing.T) {
 	t.Parallel()
 	b, tr := withReservations(t)
-	tr.on("DescribeCapacityReservations", answer(200, strings.Replace(reservations, "<instanceType>m5.large", "<tenancy>dedicated</tenancy><instanceType>m5.large", 1)))
+	tr.on(
+		"DescribeCapacityReservations",
+		answer(
+			200,
+			strings.Replace(
+				reservations,
+				"<instanceType>m5.large",
+				"<tenancy>dedicated</tenancy><instanceType>m5.large",
+				1,
+			),
+		),
+	)
 	b.clock.Step(time.Minute)
 	if err := b.resolve(t, "reserved"); err != nil {
 		t.Fatal(err)
@@ -157,14 +230,27 @@ func TestAReservationOfDedicatedMachines(t *testing.T) {
 		t.Fatalf("cr-1 is %+v; want it available and dedicated", o)
 	}
 	tr.on("CreateFleet", answer(200, exceeded))
-	order := b.orderFor(t, claim("general-1", "reserved", oneOf(shape.LabelInstanceType, "m5.large"), oneOf(shape.LabelCapacityType, "reserved")))
+	order := b.orderFor(
+		t,
+		claim(
+			"general-1",
+			"reserved",
+			oneOf(shape.LabelInstanceType, "m5.large"),
+			oneOf(shape.LabelCapacityType, "reserved"),
+		),
+	)
 	if _, err := b.Launch(t.Context(), order); !errors.Is(err, provider.ErrNoCapacity) {
 		t.Fatal(err)
 	}
 	made := tr.asked["CreateLaunchTemplate"]
 	last := made[len(made)-1]
 	const at = "LaunchTemplateData."
-	if got, into := last.Get(at+"Placement.Tenancy"), last.Get(at+"CapacityReservationSpecification.CapacityReservationTarget.CapacityReservationId"); got != "dedicated" || into != "cr-1" {
+	if got, into := last.Get(
+		at+"Placement.Tenancy",
+	), last.Get(
+		at+"CapacityReservationSpecification.CapacityReservationTarget.CapacityReservationId",
+	); got != "dedicated" ||
+		into != "cr-1" {
 		t.Errorf("launched into %q as %q; want cr-1, dedicated", into, got)
 	}
 	for _, shared := range b.orderFor(t, claim("general-2", "reserved", oneOf(shape.LabelInstanceType, "m5.large"), oneOf(awsv1.LabelInstanceTenancy, "default"))).Candidates {

@@ -56,7 +56,14 @@ func clientToken(token, capacityType string, number int) string {
 
 // ask buys through a fleet, once. When EC2 says that the client token was used for something
 // else, an instance may be there already: it is looked for by its tag and, if found, adopted.
-func (c *Cloud) ask(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, capacityType string, kind fleet.Kind, offers []fleet.Offer) (fleet.Answer, *provider.Machine, error) {
+func (c *launcher) ask(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	order provider.Order,
+	capacityType string,
+	kind fleet.Kind,
+	offers []fleet.Offer,
+) (fleet.Answer, *provider.Machine, error) {
 	key := order.Token + "/" + capacityType
 	for {
 		tried := c.attempt(key)
@@ -66,7 +73,7 @@ func (c *Cloud) ask(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 			Offers:       offers,
 			Prioritized:  order.Claim.Annotations[karpenterv1alpha1.PriceOverlayAppliedAnnotationKey] == "true",
 			Token:        clientToken(order.Token, capacityType, tried.number),
-			Tags:         c.instanceTags(class, order.Claim, order.Token),
+			Tags:         c.contents.instanceTags(class, order.Claim, order.Token),
 			Context:      contextOf(class, order),
 		})
 		switch {
@@ -95,7 +102,8 @@ func (c *Cloud) ask(ctx context.Context, class *awsv1.EC2NodeClass, order provid
 	}
 }
 
-// contextOf is what the class passes to EC2. It is about a breadth of choice that a claim with relaxed minValues does not have.
+// contextOf is what the class passes to EC2. It is about a breadth of choice that a claim with relaxed minValues does
+// not have.
 func contextOf(class *awsv1.EC2NodeClass, order provider.Order) *string {
 	if order.Claim.Annotations[karpenterv1.NodeClaimMinValuesRelaxedAnnotationKey] == "true" {
 		return nil
@@ -104,7 +112,7 @@ func contextOf(class *awsv1.EC2NodeClass, order provider.Order) *string {
 }
 
 // doubt notes that an attempt may just have launched something, and returns the time.
-func (c *Cloud) doubt(key string) time.Time {
+func (c *launcher) doubt(key string) time.Time {
 	tried := c.attempt(key)
 	tried.doubt = c.clock.Now()
 	c.note(key, tried)
@@ -114,8 +122,14 @@ func (c *Cloud) doubt(key string) time.Time {
 // settle looks for what earlier launches of the order may have left. While EC2 may still be
 // hiding it, only the capacity type that was asked for may be asked for again: its client
 // token protects it.
-func (c *Cloud) settle(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order, next string) (provider.Machine, bool, error) {
-	inherited := !order.Claim.CreationTimestamp.IsZero() && order.Claim.CreationTimestamp.Time.Before(c.launchesSince())
+func (c *launcher) settle(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	order provider.Order,
+	next string,
+) (provider.Machine, bool, error) {
+	inherited := !order.Claim.CreationTimestamp.IsZero() &&
+		order.Claim.CreationTimestamp.Time.Before(c.launchesSince())
 	var doubts []string
 	for _, capacityType := range []string{shape.Reserved, shape.Spot, shape.OnDemand} {
 		if !c.attempt(order.Token + "/" + capacityType).doubt.IsZero() {
@@ -137,9 +151,9 @@ func (c *Cloud) settle(ctx context.Context, class *awsv1.EC2NodeClass, order pro
 	return provider.Machine{}, false, nil
 }
 
-// launchesSince is when this process launched first. For claims that are older another process may have launched before: it
-// may have led for days while this one stood by.
-func (c *Cloud) launchesSince() time.Time {
+// launchesSince is when this process launched first. For claims that are older another process may have launched
+// before: it may have led for days while this one stood by.
+func (c *launcher) launchesSince() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.since.IsZero() {
@@ -148,14 +162,14 @@ func (c *Cloud) launchesSince() time.Time {
 	return c.since
 }
 
-func (c *Cloud) attempt(key string) attempt {
+func (c *launcher) attempt(key string) attempt {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.attempts[key]
 }
 
 // note remembers an attempt and forgets those that are long past.
-func (c *Cloud) note(key string, a attempt) {
+func (c *launcher) note(key string, a attempt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.clock.Now()
@@ -168,11 +182,16 @@ func (c *Cloud) note(key string, a attempt) {
 	c.attempts[key] = a
 }
 
-// bought describes the instances that tokens bought, as far as they have a future. A new leader asks for all claims that wait.
-func (c *Cloud) bought(ctx context.Context, tokens []string) (map[string]ec2types.Instance, error) {
+// bought describes the instances that tokens bought, as far as they have a future. A new leader asks for all claims
+// that wait.
+func (c *launcher) bought(ctx context.Context, tokens []string) (map[string]ec2types.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, togetherFor)
 	defer cancel()
-	found, err := c.describe(ctx, selector.One("tag:"+tokenTagKey, tokens...), selector.One("instance-state-name", comingStates...))
+	found, err := c.machines.describe(
+		ctx,
+		selector.One("tag:"+tokenTagKey, tokens...),
+		selector.One("instance-state-name", comingStates...),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -188,13 +207,17 @@ func (c *Cloud) bought(ctx context.Context, tokens []string) (map[string]ec2type
 }
 
 // launched finds the instance that an order's token bought, and describes it as Launch does.
-func (c *Cloud) launched(ctx context.Context, class *awsv1.EC2NodeClass, order provider.Order) (provider.Machine, bool, error) {
+func (c *launcher) launched(
+	ctx context.Context,
+	class *awsv1.EC2NodeClass,
+	order provider.Order,
+) (provider.Machine, bool, error) {
 	i, found, err := c.adopting.Get(ctx, order.Token)
 	if err != nil || !found {
 		return provider.Machine{}, false, err
 	}
 	m := machineOf(i)
-	types, err := c.offersOf(ctx, class)
+	types, err := c.catalogue.offersOf(ctx, class)
 	if err != nil {
 		return provider.Machine{}, false, err
 	}
@@ -205,7 +228,8 @@ func (c *Cloud) launched(ctx context.Context, class *awsv1.EC2NodeClass, order p
 		for k := range t.Offerings {
 			o := &t.Offerings[k]
 			sold := provider.Candidate{Type: t, Offering: o}
-			if o.Zone == m.Zone && o.CapacityType == m.CapacityType && o.Reservation == m.Reservation && dedicated(sold) == isDedicated(i) {
+			if o.Zone == m.Zone && o.CapacityType == m.CapacityType && o.Reservation == m.Reservation &&
+				dedicated(sold) == isDedicated(i) {
 				full := c.machineFrom(class, order, sold, deref(i.InstanceId), m.ImageID)
 				full.State, full.Launched = m.State, m.Launched
 				return full, true, nil

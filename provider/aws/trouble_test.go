@@ -90,7 +90,10 @@ func answer(status int, body string) mischief {
 }
 
 func refusal(status int, code string) mischief {
-	return answer(status, "<Response><Errors><Error><Code>"+code+"</Code><Message>trouble</Message></Error></Errors><RequestID>r</RequestID></Response>")
+	return answer(
+		status,
+		"<Response><Errors><Error><Code>"+code+"</Code><Message>trouble</Message></Error></Errors><RequestID>r</RequestID></Response>",
+	)
 }
 
 // lost makes the call and loses its answer.
@@ -108,7 +111,10 @@ func unreachable(request) (*http.Response, error) { return nil, os.ErrDeadlineEx
 func direct(r request) (*http.Response, error) { return r.pass() }
 
 // hidden is what DescribeInstances says while EC2 does not list anything yet.
-var hidden = answer(200, `<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet/></DescribeInstancesResponse>`)
+var hidden = answer(
+	200,
+	`<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet/></DescribeInstancesResponse>`,
+)
 
 // available are the class's offerings of a capacity type that can be bought, as type and zone.
 func (b *bench) available(t *testing.T, class, capacityType string) []string {

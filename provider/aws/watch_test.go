@@ -21,7 +21,10 @@ import (
 
 // statuses is EC2's answer about the status of instances.
 func statuses(items string) mischief {
-	return answer(200, `<DescribeInstanceStatusResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><instanceStatusSet>`+items+`</instanceStatusSet></DescribeInstanceStatusResponse>`)
+	return answer(
+		200,
+		`<DescribeInstanceStatusResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><instanceStatusSet>`+items+`</instanceStatusSet></DescribeInstanceStatusResponse>`,
+	)
 }
 
 func impairedItem(id, check, since string) string {
@@ -36,7 +39,19 @@ func TestDiagnose(t *testing.T) {
 	tr.on("DescribeInstanceStatus", func(r request) (*http.Response, error) {
 		switch r.form.Get("Filter.1.Name") {
 		case "instance-status.status":
-			return statuses(impairedItem("i-1", "instanceStatus", "2026-11-21T11:58:00Z") + impairedItem("i-2", "instanceStatus", "2026-11-21T11:58:01Z"))(r)
+			return statuses(
+				impairedItem(
+					"i-1",
+					"instanceStatus",
+					"2026-11-21T11:58:00Z",
+				) + impairedItem(
+					"i-2",
+					"instanceStatus",
+					"2026-11-21T11:58:01Z",
+				),
+			)(
+				r,
+			)
 		case "system-status.status":
 			return statuses(impairedItem("i-3", "systemStatus", "2026-11-21T10:00:00Z"))(r)
 		default:
@@ -53,8 +68,17 @@ func TestDiagnose(t *testing.T) {
 	want := []provider.Notice{
 		{Kind: provider.InstanceImpaired, Machines: []string{"i-1"}}, // i-2 is impaired for less than two minutes
 		{Kind: provider.SystemImpaired, Machines: []string{"i-3"}},
-		{Kind: provider.EventPlanned, Machines: []string{"i-4"}, Start: time.Date(2026, 12, 4, 9, 30, 0, 0, time.UTC)},
-		{Kind: provider.EventPlanned, Machines: []string{"i-4"}, Start: time.Date(2026, 11, 20, 9, 30, 0, 0, time.UTC), Over: true},
+		{
+			Kind:     provider.EventPlanned,
+			Machines: []string{"i-4"},
+			Start:    time.Date(2026, 12, 4, 9, 30, 0, 0, time.UTC),
+		},
+		{
+			Kind:     provider.EventPlanned,
+			Machines: []string{"i-4"},
+			Start:    time.Date(2026, 11, 20, 9, 30, 0, 0, time.UTC),
+			Over:     true,
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -73,11 +97,21 @@ func TestMissingPermissionsAreAllNamed(t *testing.T) {
 	for _, action := range []string{"DescribeSubnets", "DescribeCapacityReservations"} {
 		tr.on(action, refusal(403, "UnauthorizedOperation"))
 	}
-	tr.on("ListInstanceProfiles", answer(403, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>not allowed</Message></Error></ErrorResponse>`))
+	tr.on(
+		"ListInstanceProfiles",
+		answer(
+			403,
+			`<ErrorResponse><Error><Code>AccessDenied</Code><Message>not allowed</Message></Error></ErrorResponse>`,
+		),
+	)
 	tr.on("GetParameter", denied)
 	tr.on("GetProducts", denied)
 	err := b.checkPermissions(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "ec2:DescribeCapacityReservations, ec2:DescribeSubnets, iam:ListInstanceProfiles, pricing:GetProducts, ssm:GetParameter;") {
+	if err == nil ||
+		!strings.Contains(
+			err.Error(),
+			"ec2:DescribeCapacityReservations, ec2:DescribeSubnets, iam:ListInstanceProfiles, pricing:GetProducts, ssm:GetParameter;",
+		) {
 		t.Errorf("got %v", err)
 	}
 	tr.on("DescribeSubnets", refusal(503, "RequestLimitExceeded"))
@@ -90,12 +124,18 @@ func TestMissingPermissionsAreAllNamed(t *testing.T) {
 	for _, action := range []string{"TerminateInstances", "DeleteLaunchTemplate"} {
 		tr.on(action, refusal(403, "UnauthorizedOperation"))
 	}
-	if err := b.checkPermissions(t.Context()); !strings.Contains(err.Error(), "ec2:DeleteLaunchTemplate") || !strings.Contains(err.Error(), "ec2:TerminateInstances") {
+	if err := b.checkPermissions(
+		t.Context(),
+	); !strings.Contains(err.Error(), "ec2:DeleteLaunchTemplate") ||
+		!strings.Contains(err.Error(), "ec2:TerminateInstances") {
 		t.Errorf("what is bought cannot be given back, and the check says: %v", err)
 	}
 	tr.on("TerminateInstances", direct)
 	tr.on("DeleteLaunchTemplate", direct)
-	if err := b.checkPermissions(t.Context()); strings.Contains(err.Error(), "Terminate") || strings.Contains(err.Error(), "Delete") {
+	if err := b.checkPermissions(
+		t.Context(),
+	); strings.Contains(err.Error(), "Terminate") ||
+		strings.Contains(err.Error(), "Delete") {
 		t.Errorf("all that is bought can be given back, and the check says: %v", err)
 	}
 	if b.instances(t) != 1 || b.sim.Status().Templates == 0 {
@@ -108,7 +148,8 @@ func TestMissingPermissionsAreAllNamed(t *testing.T) {
 	}
 }
 
-// A new leader plans at once. It must have learned by then what its tasks learn; it must not have changed anything before.
+// A new leader plans at once. It must have learned by then what its tasks learn; it must not have changed anything
+// before.
 func TestStandbysLearnAndChangeNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -126,6 +167,22 @@ func TestStandbysLearnAndChangeNothing(t *testing.T) {
 	}
 }
 
+// Whether traffic was shifted away is asked while everything else goes on, from the first moment on.
+func TestAShiftThatCannotBeAskedForKeepsNothingFromStarting(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.deps.Settings.ZonalShift = true
+	tr := b.withTrouble(t)
+	tr.on("GetManagedResource", refusal(403, "AccessDeniedException"))
+	b.restart(t)
+	if err := b.followShifts(t.Context()); err == nil {
+		t.Error("the task hides that it failed")
+	}
+	if _, err := b.Launch(t.Context(), b.orderFor(t, claim("general-1", "default"))); err != nil {
+		t.Errorf("nothing is launched: %v", err)
+	}
+}
+
 func TestNothingIsOfferedInAZoneThatTrafficWasShiftedAwayFrom(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -136,13 +193,19 @@ func TestNothingIsOfferedInAZoneThatTrafficWasShiftedAwayFrom(t *testing.T) {
 	}
 	tr := b.withTrouble(t)
 	inA := func() bool {
-		return slices.ContainsFunc(b.available(t, "default", shape.OnDemand), func(o string) bool { return strings.HasSuffix(o, "/us-east-1a") })
+		return slices.ContainsFunc(
+			b.available(t, "default", shape.OnDemand),
+			func(o string) bool { return strings.HasSuffix(o, "/us-east-1a") },
+		)
 	}
 	if !inA() {
 		t.Fatal("us-east-1a has nothing to begin with")
 	}
 	id := zoneIDs(b.classNamed(t, "default"))["us-east-1a"]
-	tr.on("GetManagedResource", answer(200, `{"appliedWeights":{"`+id+`":0.0,"other":1.0},"zonalShifts":[],"arn":"a","name":"n"}`))
+	tr.on(
+		"GetManagedResource",
+		answer(200, `{"appliedWeights":{"`+id+`":0.0,"other":1.0},"zonalShifts":[],"arn":"a","name":"n"}`),
+	)
 	if err := b.followShifts(t.Context()); err != nil || inA() {
 		t.Errorf("shifted away, and still on offer: %v", err)
 	}
@@ -173,7 +236,10 @@ func TestNothingIsOfferedWhereEverySubnetIsFull(t *testing.T) {
 		}
 	}
 	b.clock.Step(time.Hour)
-	if !slices.ContainsFunc(b.available(t, "default", shape.OnDemand), func(o string) bool { return strings.HasSuffix(o, "/us-east-1a") }) {
+	if !slices.ContainsFunc(
+		b.available(t, "default", shape.OnDemand),
+		func(o string) bool { return strings.HasSuffix(o, "/us-east-1a") },
+	) {
 		t.Error("addresses come back, and the offers with them")
 	}
 }
@@ -182,9 +248,14 @@ func TestNothingIsOfferedWhereEverySubnetIsFull(t *testing.T) {
 func TestAFullSubnetIsNoShortageOfItsTypes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nodeClass("public", func(c *awsv1.EC2NodeClass) {
-		c.Spec.SubnetSelectorTerms = []awsv1.SubnetSelectorTerm{{Tags: map[string]string{"kubernetes.io/role/elb": "1"}}}
+		c.Spec.SubnetSelectorTerms = []awsv1.SubnetSelectorTerm{
+			{Tags: map[string]string{"kubernetes.io/role/elb": "1"}},
+		}
 	}))
-	order := b.orderFor(t, claim("general-1", "default", append(slices.Clone(onDemandAMD64), oneOf(shape.LabelZone, "us-east-1a"))...))
+	order := b.orderFor(
+		t,
+		claim("general-1", "default", append(slices.Clone(onDemandAMD64), oneOf(shape.LabelZone, "us-east-1a"))...),
+	)
 	for _, s := range b.knownSubnets(b.classNamed(t, "default")) {
 		if s.Zone == "us-east-1a" {
 			b.subnets.RanOut(s.ID)
@@ -206,22 +277,30 @@ func TestReservationsThatEndAreTold(t *testing.T) {
 	c := b.launchedClaim(t)
 	running := func(reservation string) mischief {
 		id, _ := instanceOf(c.Status.ProviderID)
-		return answer(200, `<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item>
-<instanceId>`+id+`</instanceId><instanceState><name>running</name></instanceState>`+reservation+`</item></instancesSet></item></reservationSet></DescribeInstancesResponse>`)
+		return answer(
+			200,
+			`<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item>
+<instanceId>`+id+`</instanceId><instanceState><name>running</name></instanceState>`+reservation+`</item></instancesSet></item></reservationSet></DescribeInstancesResponse>`,
+		)
 	}
 	state := func() provider.ReservationState {
 		t.Helper()
-		got, err := b.Reservation(t.Context(), c)
+		got, _, err := b.Reservation(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
-	if tr.on("DescribeInstances", running("<capacityReservationId>cr-1</capacityReservationId>")); state() != provider.ReservationHeld {
+	if tr.on(
+		"DescribeInstances",
+		running("<capacityReservationId>cr-1</capacityReservationId>"),
+	); state() != provider.ReservationHeld {
 		t.Error("it runs in its reservation")
 	}
 	class := b.classNamed(t, "default")
-	class.Status.CapacityReservations = []awsv1.CapacityReservation{{ID: "cr-1", State: awsv1.CapacityReservationStateExpiring, OwnerID: "111122223333"}}
+	class.Status.CapacityReservations = []awsv1.CapacityReservation{
+		{ID: "cr-1", State: awsv1.CapacityReservationStateExpiring, OwnerID: "111122223333"},
+	}
 	if err := b.kube.Status().Update(t.Context(), class); err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +350,8 @@ func TestUnusedInstanceProfilesAreCollected(t *testing.T) {
 	}
 }
 
-// An answer without anything in it is no news: a region that sells nothing would leave every pod without a node for half a day.
+// An answer without anything in it is no news: a region that sells nothing would leave every pod without a node for
+// half a day.
 func TestARegionThatSellsNothingIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

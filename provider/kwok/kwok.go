@@ -47,7 +47,10 @@ type Cloud struct {
 	types  []*shape.InstanceType
 }
 
-var _ provider.Cloud = (*Cloud)(nil)
+var (
+	_ provider.Cloud    = (*Cloud)(nil)
+	_ provider.Rebooter = (*Cloud)(nil)
+)
 
 // New checks the dependencies.
 func New(d Deps) (*Cloud, error) {
@@ -83,7 +86,11 @@ func (c *Cloud) Class(ctx context.Context, ref karpenterv1.NodeClassReference) (
 		Ready:      true,
 		Deleting:   class.DeletionTimestamp != nil,
 	}
-	if ready := condition.Get(class, v1alpha1.ConditionReady); ready != nil && !condition.IsTrue(class, v1alpha1.ConditionReady) {
+	if ready := condition.Get(
+		class,
+		v1alpha1.ConditionReady,
+	); ready != nil &&
+		!condition.IsTrue(class, v1alpha1.ConditionReady) {
 		out.Ready, out.Reason, out.Message = false, ready.Reason, ready.Message
 	}
 	return out, nil
@@ -104,7 +111,10 @@ func (c *Cloud) ResolveClass(ctx context.Context, ref karpenterv1.NodeClassRefer
 }
 
 // InstanceTypes are the same for every class.
-func (c *Cloud) InstanceTypes(ctx context.Context, ref karpenterv1.NodeClassReference) ([]*shape.InstanceType, error) {
+func (c *Cloud) InstanceTypes(
+	ctx context.Context,
+	ref karpenterv1.NodeClassReference,
+) ([]*shape.InstanceType, error) {
 	if _, err := c.readyClass(ctx, ref); err != nil {
 		return nil, err
 	}
@@ -114,12 +124,47 @@ func (c *Cloud) InstanceTypes(ctx context.Context, ref karpenterv1.NodeClassRefe
 // Drift never happens.
 func (c *Cloud) Drift(context.Context, *karpenterv1.NodeClaim) (string, error) { return "", nil }
 
-// RepairPolicies replace nodes that are not ready for 10 minutes.
+// LabelRules are those of KWOKNodeClasses.
+func (c *Cloud) LabelRules() karpenterv1.LabelRules { return v1alpha1.LabelRules() }
+
+// Conditions by which tests make a simulated node sick.
+const (
+	ConditionUnhealthy      corev1.NodeConditionType = "KWOKUnhealthy"
+	ConditionRebootRequired corev1.NodeConditionType = "KWOKRebootRequired"
+)
+
+// RepairPolicies are Karpenter's for kwok: nodes that are not ready for 10 minutes are replaced at once, those that
+// tests call sick soon.
 func (c *Cloud) RepairPolicies() []provider.RepairPolicy {
+	const soon = 30 * time.Second
+	none, some, more := time.Duration(0), 45*time.Second, time.Minute
 	return []provider.RepairPolicy{
-		{Condition: corev1.NodeReady, Status: corev1.ConditionFalse, After: unwellFor},
-		{Condition: corev1.NodeReady, Status: corev1.ConditionUnknown, After: unwellFor},
+		{Condition: corev1.NodeReady, Status: corev1.ConditionFalse, After: unwellFor, GracePeriod: &none},
+		{Condition: corev1.NodeReady, Status: corev1.ConditionUnknown, After: unwellFor, GracePeriod: &none},
+		{Condition: ConditionUnhealthy, Status: corev1.ConditionTrue, After: soon, GracePeriod: &some},
+		{
+			Condition: ConditionRebootRequired, Status: corev1.ConditionTrue, After: soon, GracePeriod: &more,
+			Action: provider.RebootNode,
+		},
 	}
+}
+
+// Reboot gives a node another boot ID.
+func (c *Cloud) Reboot(ctx context.Context, id, operation string) error {
+	name, ok := nodeOf(id)
+	if !ok {
+		return fmt.Errorf("machine %s is not of the kwok cloud: %w", id, provider.ErrNotFound)
+	}
+	node, err := c.node(ctx, name)
+	if err != nil {
+		return err
+	}
+	before := node.DeepCopy()
+	node.Status.NodeInfo.BootID = "kwok-" + operation
+	if err := c.client.Status().Patch(ctx, node, client.MergeFrom(before)); err != nil {
+		return goneOr(err, "rebooting node", name)
+	}
+	return nil
 }
 
 // Tasks create the Nodes whose registration delay is over.
@@ -151,8 +196,17 @@ func (c *Cloud) readyClass(ctx context.Context, ref karpenterv1.NodeClassReferen
 	if class.DeletionTimestamp != nil {
 		return nil, fmt.Errorf("KWOKNodeClass %s is being deleted: %w", ref.Name, provider.ErrClassNotReady)
 	}
-	if ready := condition.Get(class, v1alpha1.ConditionReady); ready != nil && !condition.IsTrue(class, v1alpha1.ConditionReady) {
-		return nil, fmt.Errorf("KWOKNodeClass %s: %s: %w", ref.Name, strings.TrimSuffix(ready.Message, "."), provider.ErrClassNotReady)
+	if ready := condition.Get(
+		class,
+		v1alpha1.ConditionReady,
+	); ready != nil &&
+		!condition.IsTrue(class, v1alpha1.ConditionReady) {
+		return nil, fmt.Errorf(
+			"KWOKNodeClass %s: %s: %w",
+			ref.Name,
+			strings.TrimSuffix(ready.Message, "."),
+			provider.ErrClassNotReady,
+		)
 	}
 	return class, nil
 }

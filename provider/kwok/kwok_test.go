@@ -28,7 +28,11 @@ func ref(name string) karpenterv1.NodeClassReference {
 }
 
 // open makes a cloud on an API server that holds the objects and the class "default".
-func open(t *testing.T, types []*shape.InstanceType, objects ...client.Object) (*Cloud, client.Client, *testclock.FakeClock) {
+func open(
+	t *testing.T,
+	types []*shape.InstanceType,
+	objects ...client.Object,
+) (*Cloud, client.Client, *testclock.FakeClock) {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, karpenterv1.AddToScheme, v1alpha1.AddToScheme} {
@@ -53,7 +57,12 @@ func withSoldOut() ([]*shape.InstanceType, provider.Candidate) {
 	for i := range soldOut.Offerings {
 		soldOut.Offerings[i].Available = false
 	}
-	return append([]*shape.InstanceType{&soldOut}, GenericTypes()...), provider.Candidate{Type: &soldOut, Offering: &soldOut.Offerings[0]}
+	return append(
+			[]*shape.InstanceType{&soldOut},
+			GenericTypes()...), provider.Candidate{
+			Type:     &soldOut,
+			Offering: &soldOut.Offerings[0],
+		}
 }
 
 func TestConformance(t *testing.T) {
@@ -81,11 +90,17 @@ func claimFor(class string) *karpenterv1.NodeClaim {
 			Annotations: map[string]string{"note": "kept"},
 		},
 		Spec: karpenterv1.NodeClaimSpec{
-			NodeClassRef:  &r,
-			Taints:        []karpenterv1.Taint{{Key: "dedicated", Value: "red", Effect: corev1.TaintEffectNoSchedule}},
+			NodeClassRef: &r,
+			Taints: []karpenterv1.Taint{
+				{Key: "dedicated", Value: "red", Effect: corev1.TaintEffectNoSchedule},
+			},
 			StartupTaints: []karpenterv1.Taint{{Key: "cni", Effect: corev1.TaintEffectNoExecute}},
 			Requirements: []karpenterv1.Requirement{
-				{Key: corev1.LabelInstanceTypeStable, Operator: corev1.NodeSelectorOpIn, Values: []string{"s-4x-amd64-linux"}},
+				{
+					Key:      corev1.LabelInstanceTypeStable,
+					Operator: corev1.NodeSelectorOpIn,
+					Values:   []string{"s-4x-amd64-linux"},
+				},
 			},
 		},
 	}
@@ -93,7 +108,7 @@ func claimFor(class string) *karpenterv1.NodeClaim {
 
 func orderFor(t *testing.T, claim *karpenterv1.NodeClaim) provider.Order {
 	t.Helper()
-	candidates, err := provider.CandidatesFor(claim, GenericTypes())
+	candidates, err := provider.CandidatesFor(claim, GenericTypes(), nil)
 	if err != nil || len(candidates) == 0 {
 		t.Fatalf("%d candidates, %v", len(candidates), err)
 	}

@@ -34,7 +34,11 @@ func (c *Cloud) Launch(ctx context.Context, order provider.Order) (provider.Mach
 	}
 	i := slices.IndexFunc(order.Candidates, func(o provider.Candidate) bool { return o.Offering.Available })
 	if i < 0 {
-		return provider.Machine{}, fmt.Errorf("none of %d offerings is available: %w", len(order.Candidates), provider.ErrNoCapacity)
+		return provider.Machine{}, fmt.Errorf(
+			"none of %d offerings is available: %w",
+			len(order.Candidates),
+			provider.ErrNoCapacity,
+		)
 	}
 	m := c.machineFor(order, name, order.Candidates[i])
 	if class.Spec.NodeRegistrationDelay != nil && class.Spec.NodeRegistrationDelay.Duration > 0 {
@@ -194,7 +198,8 @@ func (c *Cloud) pending(ctx context.Context) ([]waiting, error) {
 		if !ours || launched == nil || claim.DeletionTimestamp != nil || claim.Status.NodeName != "" {
 			continue
 		}
-		if condition.IsTrue(claim, karpenterv1.ConditionLaunched) && !condition.IsTrue(claim, karpenterv1.ConditionRegistered) {
+		if condition.IsTrue(claim, karpenterv1.ConditionLaunched) &&
+			!condition.IsTrue(claim, karpenterv1.ConditionRegistered) {
 			out = append(out, waiting{claim, pendingMachine(claim, launched.LastTransitionTime)})
 		}
 	}

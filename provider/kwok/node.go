@@ -86,6 +86,8 @@ func newNode(claim *karpenterv1.NodeClaim, m provider.Machine) *corev1.Node {
 			Capacity:    m.Capacity,
 			Allocatable: m.Allocatable,
 			Phase:       corev1.NodePending,
+			// As of every machine that booted; Reboot gives it another one.
+			NodeInfo: corev1.NodeSystemInfo{BootID: "kwok-" + claim.Name},
 		},
 	}
 }

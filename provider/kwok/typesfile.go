@@ -1,11 +1,13 @@
 package kwok
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -58,7 +60,15 @@ func ParseTypes(data []byte) ([]*shape.InstanceType, error) {
 	seen := map[string]bool{}
 	for i, spec := range specs {
 		if seen[spec.key()] {
-			errs = append(errs, fmt.Errorf("instance type %s is listed twice for %s and %s", spec.Name, spec.Architecture, strings.Join(spec.OperatingSystems, ", ")))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"instance type %s is listed twice for %s and %s",
+					spec.Name,
+					spec.Architecture,
+					strings.Join(spec.OperatingSystems, ", "),
+				),
+			)
 			continue
 		}
 		seen[spec.key()] = true
@@ -80,16 +90,19 @@ func (s typeSpec) key() string {
 	return s.Name + " " + s.Architecture + " " + strings.Join(slices.Sorted(slices.Values(s.OperatingSystems)), " ")
 }
 
-// describeJSON adds the line to an error of the JSON decoder.
+// describeJSON says what an error of the JSON decoder means, and adds the line.
 func describeJSON(data []byte, err error) error {
 	var syntax *json.SyntaxError
 	var mismatch *json.UnmarshalTypeError
 	offset := int64(-1)
 	switch {
+	case len(bytes.TrimSpace(data)) == 0:
+		return errors.New("the file is empty; want a JSON list of instance types")
 	case errors.As(err, &syntax):
 		offset = syntax.Offset
 	case errors.As(err, &mismatch):
 		offset = mismatch.Offset
+		err = mismatched(mismatch)
 	}
 	if offset < 0 || offset > int64(len(data)) {
 		return err
@@ -135,11 +148,15 @@ func (o offeringSpec) offering() (shape.Offering, error) {
 		if r.Operator != corev1.NodeSelectorOpIn || len(r.Values) != 1 {
 			return shape.Offering{}, fmt.Errorf("requirement %s must have operator In and one value", r.Key)
 		}
-		labels[karpenterv1.NormalizeLabel(r.Key)] = r.Values[0]
+		labels[karpenterv1.LabelAliases(nil).Normalize(r.Key)] = r.Values[0]
 	}
 	out.Zone, out.CapacityType = labels[shape.LabelZone], labels[shape.LabelCapacityType]
 	if out.Zone == "" || out.CapacityType == "" {
-		return shape.Offering{}, fmt.Errorf("requirements %s and %s are missing", shape.LabelCapacityType, shape.LabelZone)
+		return shape.Offering{}, fmt.Errorf(
+			"requirements %s and %s are missing",
+			shape.LabelCapacityType,
+			shape.LabelZone,
+		)
 	}
 	delete(labels, shape.LabelZone)
 	delete(labels, shape.LabelCapacityType)
@@ -211,4 +228,29 @@ func familyOf(name string) string {
 		return name[:i]
 	}
 	return name
+}
+
+// mismatched says in the file's words what stands where something else has to.
+func mismatched(err *json.UnmarshalTypeError) error {
+	found := map[string]string{
+		"object": "an object",
+		"array":  "a list",
+		"string": "a string",
+		"number": "a number",
+		"bool":   "true or false",
+	}
+	word, _, _ := strings.Cut(err.Value, " ")
+	switch {
+	case err.Field == "" && err.Type.Kind() == reflect.Slice:
+		return fmt.Errorf(
+			"want a list of instance types, and this is %s; put them in [ and ]",
+			cmp.Or(found[word], err.Value),
+		)
+	case err.Field == "":
+		return fmt.Errorf(
+			"want an instance type, an object with a name, and this is %s",
+			cmp.Or(found[word], err.Value),
+		)
+	}
+	return fmt.Errorf("%s cannot be %s", err.Field, cmp.Or(found[word], err.Value))
 }

@@ -26,25 +26,29 @@ func TestParseTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []*shape.InstanceType{{
-		Name: "g5.4xlarge",
-		Requirements: []shape.Requirement{
-			{Key: "karpenter.kwok.sh/instance-cpu", Values: []string{"16"}},
-			{Key: "karpenter.kwok.sh/instance-family", Values: []string{"g5"}},
-			{Key: "karpenter.kwok.sh/instance-memory", Values: []string{"65536"}},
-			{Key: "karpenter.kwok.sh/instance-size", Values: []string{"4xlarge"}},
-			{Key: "karpenter.sh/capacity-type", Values: []string{"on-demand"}},
-			{Key: "kubernetes.io/arch", Values: []string{"amd64"}},
-			{Key: "kubernetes.io/os", Values: []string{"linux"}},
-			{Key: "node.kubernetes.io/instance-type", Values: []string{"g5.4xlarge"}},
-			{Key: "topology.kubernetes.io/zone", Values: []string{"us-east-1a"}},
+	want := []*shape.InstanceType{
+		{
+			Name: "g5.4xlarge",
+			Requirements: []shape.Requirement{
+				{Key: "karpenter.kwok.sh/instance-cpu", Values: []string{"16"}},
+				{Key: "karpenter.kwok.sh/instance-family", Values: []string{"g5"}},
+				{Key: "karpenter.kwok.sh/instance-memory", Values: []string{"65536"}},
+				{Key: "karpenter.kwok.sh/instance-size", Values: []string{"4xlarge"}},
+				{Key: "karpenter.sh/capacity-type", Values: []string{"on-demand"}},
+				{Key: "kubernetes.io/arch", Values: []string{"amd64"}},
+				{Key: "kubernetes.io/os", Values: []string{"linux"}},
+				{Key: "node.kubernetes.io/instance-type", Values: []string{"g5.4xlarge"}},
+				{Key: "topology.kubernetes.io/zone", Values: []string{"us-east-1a"}},
+			},
+			Capacity: shape.Vector{CPU: 16000, Memory: 64 << 30, Ephemeral: 600 << 30, Pods: 110,
+				Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}},
+			Allocatable: shape.Vector{CPU: 15900, Memory: 64<<30 - 10<<20, Ephemeral: 600 << 30, Pods: 110,
+				Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}},
+			Offerings: []shape.Offering{
+				{Zone: "us-east-1a", CapacityType: "on-demand", Price: 1_624_000, Available: true},
+			},
 		},
-		Capacity: shape.Vector{CPU: 16000, Memory: 64 << 30, Ephemeral: 600 << 30, Pods: 110,
-			Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}},
-		Allocatable: shape.Vector{CPU: 15900, Memory: 64<<30 - 10<<20, Ephemeral: 600 << 30, Pods: 110,
-			Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}},
-		Offerings: []shape.Offering{{Zone: "us-east-1a", CapacityType: "on-demand", Price: 1_624_000, Available: true}},
-	}}
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -53,12 +57,37 @@ func TestParseTypes(t *testing.T) {
 func TestParseTypesNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ why, old, new, want string }{
-		"Syntax":      {"a slip of the pen is found by its line", `"architecture": "amd64",`, `"architecture": "amd64"`, "line 8"},
-		"NoName":      {"an entry without a name is found by its place", `"name": "g5.4xlarge",`, ``, "entry 1 has no name"},
-		"NoCPU":       {"a type without cores could never hold a pod", `"cpu": "16",`, ``, "instance type g5.4xlarge has no cpu"},
-		"NoZone":      {"an offering is in a zone", `"topology.kubernetes.io/zone"`, `"zone"`, "topology.kubernetes.io/zone are missing"},
-		"BadOperator": {"an offering is one thing, not a choice", `"In", "values": ["us-east-1a"]`, `"Exists"`, "must have operator In"},
-		"Negative":    {"nobody pays us", `1.624`, `-1`, "negative"},
+		"Syntax": {
+			"a slip of the pen is found by its line",
+			`"architecture": "amd64",`,
+			`"architecture": "amd64"`,
+			"line 8",
+		},
+		"NoName": {
+			"an entry without a name is found by its place",
+			`"name": "g5.4xlarge",`,
+			``,
+			"entry 1 has no name",
+		},
+		"NoCPU": {
+			"a type without cores could never hold a pod",
+			`"cpu": "16",`,
+			``,
+			"instance type g5.4xlarge has no cpu",
+		},
+		"NoZone": {
+			"an offering is in a zone",
+			`"topology.kubernetes.io/zone"`,
+			`"zone"`,
+			"topology.kubernetes.io/zone are missing",
+		},
+		"BadOperator": {
+			"an offering is one thing, not a choice",
+			`"In", "values": ["us-east-1a"]`,
+			`"Exists"`,
+			"must have operator In",
+		},
+		"Negative": {"nobody pays us", `1.624`, `-1`, "negative"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +115,12 @@ func TestGenericTypes(t *testing.T) {
 			t.Errorf("%s costs %d on demand and %d on spot", it.Name, od, spot)
 		}
 		if it.Capacity.Pods != 768 || len(it.Offerings) != 8 {
-			t.Errorf("%s holds %d pods and has %d offerings, want 768 and 8", it.Name, it.Capacity.Pods, len(it.Offerings))
+			t.Errorf(
+				"%s holds %d pods and has %d offerings, want 768 and 8",
+				it.Name,
+				it.Capacity.Pods,
+				len(it.Offerings),
+			)
 		}
 		return
 	}

@@ -54,7 +54,8 @@ func instanceTypesAreWellFormed(t *testing.T, b *bench) {
 			if o.Zone == "" || o.CapacityType == "" || o.Available && o.Price <= 0 {
 				t.Errorf("%s: bad offering %+v", it.Name, o)
 			}
-			if !slices.Contains(values(it, shape.LabelZone), o.Zone) || !slices.Contains(values(it, shape.LabelCapacityType), o.CapacityType) {
+			if !slices.Contains(values(it, shape.LabelZone), o.Zone) ||
+				!slices.Contains(values(it, shape.LabelCapacityType), o.CapacityType) {
 				t.Errorf("%s: its requirements leave out the offering in %s (%s)", it.Name, o.Zone, o.CapacityType)
 			}
 		}
@@ -70,8 +71,15 @@ func checkRequirements(t *testing.T, it *shape.InstanceType) {
 		if i > 0 && cmp.Compare(it.Requirements[i-1].Key, r.Key) >= 0 {
 			t.Errorf("%s: requirements %s and %s are out of order", it.Name, it.Requirements[i-1].Key, r.Key)
 		}
-		if r.Operator != shape.DoesNotExist && (r.Operator != shape.In || len(r.Values) == 0 && len(it.Offerings) > 0) {
-			t.Errorf("%s: requirement %s has operator %s and values %v, want In or DoesNotExist", it.Name, r.Key, r.Operator, r.Values)
+		if r.Operator != shape.DoesNotExist &&
+			(r.Operator != shape.In || len(r.Values) == 0 && len(it.Offerings) > 0) {
+			t.Errorf(
+				"%s: requirement %s has operator %s and values %v, want In or DoesNotExist",
+				it.Name,
+				r.Key,
+				r.Operator,
+				r.Values,
+			)
 		}
 	}
 	for _, key := range []string{shape.LabelArch, shape.LabelOS, shape.LabelInstanceType, shape.LabelZone, shape.LabelCapacityType} {

@@ -106,7 +106,7 @@ func (b *bench) types(t *testing.T) []*shape.InstanceType {
 // order asks for what suits the claim.
 func (b *bench) order(t *testing.T, claim *karpenterv1.NodeClaim) provider.Order {
 	t.Helper()
-	candidates, err := provider.CandidatesFor(claim, b.types(t))
+	candidates, err := provider.CandidatesFor(claim, b.types(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

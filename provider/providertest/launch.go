@@ -41,7 +41,14 @@ func theCheapestCandidateIsTaken(t *testing.T, b *bench) {
 		}
 	}
 	if best := order.Candidates[0].Offering.Price; paid != best {
-		t.Errorf("launched %s in %s (%s) at %s; the cheapest candidate costs %s", m.InstanceType, m.Zone, m.CapacityType, paid, best)
+		t.Errorf(
+			"launched %s in %s (%s) at %s; the cheapest candidate costs %s",
+			m.InstanceType,
+			m.Zone,
+			m.CapacityType,
+			paid,
+			best,
+		)
 	}
 }
 
@@ -112,7 +119,7 @@ func labelsMatchTheOffering(t *testing.T, b *bench) {
 			t.Errorf("label %s is %q, the offering says %q", key, got, want)
 		}
 	}
-	reqs, err := provider.RequirementsOf(order.Claim)
+	reqs, err := provider.RequirementsOf(order.Claim, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,10 +130,17 @@ func labelsMatchTheOffering(t *testing.T, b *bench) {
 
 func spotIsLaunchedAsSpot(t *testing.T, b *bench) {
 	m := b.launch(t, b.order(t, b.claim(karpenterv1.Requirement{
-		Key: karpenterv1.CapacityTypeLabelKey, Operator: corev1.NodeSelectorOpIn, Values: []string{karpenterv1.CapacityTypeSpot},
+		Key:      karpenterv1.CapacityTypeLabelKey,
+		Operator: corev1.NodeSelectorOpIn,
+		Values:   []string{karpenterv1.CapacityTypeSpot},
 	})))
-	if m.CapacityType != karpenterv1.CapacityTypeSpot || m.Labels[karpenterv1.CapacityTypeLabelKey] != karpenterv1.CapacityTypeSpot {
-		t.Errorf("capacity type is %q, its label %q, want spot", m.CapacityType, m.Labels[karpenterv1.CapacityTypeLabelKey])
+	if m.CapacityType != karpenterv1.CapacityTypeSpot ||
+		m.Labels[karpenterv1.CapacityTypeLabelKey] != karpenterv1.CapacityTypeSpot {
+		t.Errorf(
+			"capacity type is %q, its label %q, want spot",
+			m.CapacityType,
+			m.Labels[karpenterv1.CapacityTypeLabelKey],
+		)
 	}
 }
 
@@ -180,7 +194,8 @@ func whatIsSoldOutStaysListed(t *testing.T, b *bench) {
 	for _, it := range b.types(t) {
 		for i := range it.Offerings {
 			o := &it.Offerings[i]
-			same := o.Zone == gone.Offering.Zone && o.CapacityType == gone.Offering.CapacityType && o.Reservation == gone.Offering.Reservation
+			same := o.Zone == gone.Offering.Zone && o.CapacityType == gone.Offering.CapacityType &&
+				o.Reservation == gone.Offering.Reservation
 			if it.Name != gone.Type.Name || !same {
 				continue
 			}
@@ -190,7 +205,12 @@ func whatIsSoldOutStaysListed(t *testing.T, b *bench) {
 			return
 		}
 	}
-	t.Errorf("%s in %s (%s) is sold out and no longer listed", gone.Type.Name, gone.Offering.Zone, gone.Offering.CapacityType)
+	t.Errorf(
+		"%s in %s (%s) is sold out and no longer listed",
+		gone.Type.Name,
+		gone.Offering.Zone,
+		gone.Offering.CapacityType,
+	)
 }
 
 func classMissingIsErrClassNotFound(t *testing.T, b *bench) {

@@ -38,7 +38,13 @@ func machinesSeesALaunchedMachine(t *testing.T, b *bench) {
 		t.Errorf("-launched +listed\n%s", diff)
 	}
 	if all[0].Claim != order.Claim.Name || all[0].Pool != "general" {
-		t.Errorf("the machine is tagged with claim %q and pool %q, want %q and %q", all[0].Claim, all[0].Pool, order.Claim.Name, "general")
+		t.Errorf(
+			"the machine is tagged with claim %q and pool %q, want %q and %q",
+			all[0].Claim,
+			all[0].Pool,
+			order.Claim.Name,
+			"general",
+		)
 	}
 }
 

@@ -49,45 +49,55 @@ func (c Call) Retries() int { return max(len(c.Attempts)-1, 0) }
 // Measure has done told of each call of all clients that are made from the configuration from now on. Done is called
 // on the caller's goroutine, before the caller has its answer.
 func Measure(config *awssdk.Config, c clock.PassiveClock, done func(Call)) {
-	config.APIOptions = append(config.APIOptions[:len(config.APIOptions):len(config.APIOptions)], func(stack *middleware.Stack) error {
-		// After what says which service and operation it is, before everything that takes time.
-		if err := stack.Initialize.Add(whole(c, done), middleware.After); err != nil {
-			return err
-		}
-		// Before what reads the answer, so that reading it counts.
-		return stack.Deserialize.Add(attempt(c), middleware.Before)
-	})
+	config.APIOptions = append(
+		config.APIOptions[:len(config.APIOptions):len(config.APIOptions)],
+		func(stack *middleware.Stack) error {
+			// After what says which service and operation it is, before everything that takes time.
+			if err := stack.Initialize.Add(whole(c, done), middleware.After); err != nil {
+				return err
+			}
+			// Before what reads the answer, so that reading it counts.
+			return stack.Deserialize.Add(attempt(c), middleware.Before)
+		},
+	)
 }
 
 // key is where the call that is being made is kept in the context.
 type key struct{}
 
 func whole(c clock.PassiveClock, done func(Call)) middleware.InitializeMiddleware {
-	return middleware.InitializeMiddlewareFunc("dovetail.MeasureCall", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
-		middleware.InitializeOutput, middleware.Metadata, error,
-	) {
-		call := &Call{Service: awsmiddleware.GetServiceID(ctx), Operation: awsmiddleware.GetOperationName(ctx)}
-		start := c.Now()
-		out, metadata, err := next.HandleInitialize(context.WithValue(ctx, key{}, call), in)
-		call.Took = c.Since(start)
-		done(*call)
-		return out, metadata, err
-	})
+	return middleware.InitializeMiddlewareFunc(
+		"dovetail.MeasureCall",
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+			middleware.InitializeOutput, middleware.Metadata, error,
+		) {
+			call := &Call{Service: awsmiddleware.GetServiceID(ctx), Operation: awsmiddleware.GetOperationName(ctx)}
+			start := c.Now()
+			out, metadata, err := next.HandleInitialize(context.WithValue(ctx, key{}, call), in)
+			call.Took = c.Since(start)
+			done(*call)
+			return out, metadata, err
+		},
+	)
 }
 
 func attempt(c clock.PassiveClock) middleware.DeserializeMiddleware {
-	return middleware.DeserializeMiddlewareFunc("dovetail.MeasureAttempt", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
-		middleware.DeserializeOutput, middleware.Metadata, error,
-	) {
-		start := c.Now()
-		out, metadata, err := next.HandleDeserialize(ctx, in)
-		if call, ok := ctx.Value(key{}).(*Call); ok {
-			a := Attempt{Took: c.Since(start)}
-			if response, ok := out.RawResponse.(*smithyhttp.Response); ok && response != nil && response.Response != nil {
-				a.Code = response.StatusCode
+	return middleware.DeserializeMiddlewareFunc(
+		"dovetail.MeasureAttempt",
+		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
+			middleware.DeserializeOutput, middleware.Metadata, error,
+		) {
+			start := c.Now()
+			out, metadata, err := next.HandleDeserialize(ctx, in)
+			if call, ok := ctx.Value(key{}).(*Call); ok {
+				a := Attempt{Took: c.Since(start)}
+				if response, ok := out.RawResponse.(*smithyhttp.Response); ok && response != nil &&
+					response.Response != nil {
+					a.Code = response.StatusCode
+				}
+				call.Attempts = append(call.Attempts, a)
 			}
-			call.Attempts = append(call.Attempts, a)
-		}
-		return out, metadata, err
-	})
+			return out, metadata, err
+		},
+	)
 }

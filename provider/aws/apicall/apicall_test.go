@@ -37,7 +37,13 @@ func (w *wire) Do(*http.Request) (*http.Response, error) {
 	if code := map[int]string{400: "InvalidParameterValue", 503: "RequestLimitExceeded"}[status]; code != "" {
 		body = "<Response><Errors><Error><Code>" + code + "</Code><Message>no</Message></Error></Errors></Response>"
 	}
-	return &http.Response{StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+	return &http.Response{
+		StatusCode: status,
+		ProtoMajor: 1,
+		ProtoMinor: 1,
+		Header:     http.Header{},
+		Body:       io.NopCloser(strings.NewReader(body)),
+	}, nil
 }
 
 func TestACallIsToldOnceWithAllItsAttempts(t *testing.T) {
@@ -55,20 +61,44 @@ func TestACallIsToldOnceWithAllItsAttempts(t *testing.T) {
 			want: Call{"EC2", "DescribeSubnets", time.Second, []Attempt{{200, time.Second}}}, code: 200,
 		},
 		"ThrottledOnce": {
-			why: "the SDK asked again without anybody's noticing", status: []int{503, 200},
-			want: Call{"EC2", "DescribeSubnets", 2 * time.Second, []Attempt{{503, time.Second}, {200, time.Second}}}, code: 200, retries: 1,
+			why:    "the SDK asked again without anybody's noticing",
+			status: []int{503, 200},
+			want: Call{
+				"EC2",
+				"DescribeSubnets",
+				2 * time.Second,
+				[]Attempt{{503, time.Second}, {200, time.Second}},
+			},
+			code:    200,
+			retries: 1,
 		},
 		"ThrottledAlways": {
-			why: "three attempts are all that there are", status: []int{503, 503, 503},
-			want: Call{"EC2", "DescribeSubnets", 3 * time.Second, []Attempt{{503, time.Second}, {503, time.Second}, {503, time.Second}}}, code: 503, retries: 2,
+			why:    "three attempts are all that there are",
+			status: []int{503, 503, 503},
+			want: Call{
+				"EC2",
+				"DescribeSubnets",
+				3 * time.Second,
+				[]Attempt{{503, time.Second}, {503, time.Second}, {503, time.Second}},
+			},
+			code:    503,
+			retries: 2,
 		},
 		"Refused": {
 			why: "what is wrong stays wrong and is not tried again", status: []int{400},
 			want: Call{"EC2", "DescribeSubnets", time.Second, []Attempt{{400, time.Second}}}, code: 400,
 		},
 		"LostOnce": {
-			why: "no answer has no status", status: []int{0, 200},
-			want: Call{"EC2", "DescribeSubnets", 2 * time.Second, []Attempt{{0, time.Second}, {200, time.Second}}}, code: 200, retries: 1,
+			why:    "no answer has no status",
+			status: []int{0, 200},
+			want: Call{
+				"EC2",
+				"DescribeSubnets",
+				2 * time.Second,
+				[]Attempt{{0, time.Second}, {200, time.Second}},
+			},
+			code:    200,
+			retries: 1,
 		},
 		"NoCredentials": {
 			why: "nothing went over the wire", nobody: true,
@@ -80,8 +110,10 @@ func TestACallIsToldOnceWithAllItsAttempts(t *testing.T) {
 			t.Parallel()
 			clock := testclock.NewFakeClock(noon)
 			config := awssdk.Config{
-				Region: "us-east-1", HTTPClient: &wire{clock, tc.status}, Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
-				Retryer: func() awssdk.Retryer { return quick() },
+				Region:      "us-east-1",
+				HTTPClient:  &wire{clock, tc.status},
+				Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
+				Retryer:     func() awssdk.Retryer { return quick() },
 			}
 			if tc.nobody {
 				config.Credentials = awssdk.CredentialsProviderFunc(nobody)
@@ -96,7 +128,14 @@ func TestACallIsToldOnceWithAllItsAttempts(t *testing.T) {
 				t.Fatalf("%s: -want +got\n%s", tc.why, diff)
 			}
 			if told[0].Code() != tc.code || told[0].Retries() != tc.retries {
-				t.Errorf("%s: code %d, %d retries; want %d, %d", tc.why, told[0].Code(), told[0].Retries(), tc.code, tc.retries)
+				t.Errorf(
+					"%s: code %d, %d retries; want %d, %d",
+					tc.why,
+					told[0].Code(),
+					told[0].Retries(),
+					tc.code,
+					tc.retries,
+				)
 			}
 		})
 	}
@@ -106,7 +145,11 @@ func TestACallIsToldOnceWithAllItsAttempts(t *testing.T) {
 func TestACopyOfTheConfigurationIsNotMeasured(t *testing.T) {
 	t.Parallel()
 	clock := testclock.NewFakeClock(noon)
-	config := awssdk.Config{Region: "us-east-1", HTTPClient: &wire{clock, []int{400}}, Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", "")}
+	config := awssdk.Config{
+		Region:      "us-east-1",
+		HTTPClient:  &wire{clock, []int{400}},
+		Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
+	}
 	before := config.Copy()
 	Measure(&config, clock, func(c Call) { t.Errorf("told of %v", c) })
 	if _, err := sqs.NewFromConfig(before).ListQueues(t.Context(), nil); err == nil {

@@ -52,19 +52,39 @@ var noCapacity = []string{
 	"InsufficientInstanceCapacity", "MaxSpotInstanceCountExceeded", "VcpuLimitExceeded",
 	"UnfulfillableCapacity", "Unsupported", codeFreeAddresses, "MaxFleetCountExceeded",
 	"ReservationCapacityExceeded", "InsufficientReservedInstanceCapacity", codeServiceLinkedRole,
+	"SpotMaxPriceTooLow", "InvalidCapacityReservationState.Unavailable",
 }
 
 var quota = []string{"VcpuLimitExceeded", "MaxSpotInstanceCountExceeded"}
 
 var notFound = []string{
-	"InvalidCapacityReservationId.NotFound", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed",
-	codeLaunchTemplateNameNotFound, codeLaunchTemplateIDNotFound,
-	"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "NoSuchEntity", "NoSuchEntityException",
-	"ParameterNotFound", "InvalidPlacementGroup.Unknown", "InvalidPlacementGroupId.Malformed", "InvalidAMIID.NotFound", "InvalidSubnetID.NotFound", "InvalidGroup.NotFound", "ResourceNotFoundException",
+	"InvalidCapacityReservationId.NotFound",
+	"InvalidInstanceID.NotFound",
+	"InvalidInstanceID.Malformed",
+	codeLaunchTemplateNameNotFound,
+	codeLaunchTemplateIDNotFound,
+	"QueueDoesNotExist",
+	"AWS.SimpleQueueService.NonExistentQueue",
+	"NoSuchEntity",
+	"NoSuchEntityException",
+	"ParameterNotFound",
+	"InvalidPlacementGroup.Unknown",
+	"InvalidPlacementGroupId.Malformed",
+	"InvalidAMIID.NotFound",
+	"InvalidSubnetID.NotFound",
+	"InvalidGroup.NotFound",
+	"ResourceNotFoundException",
 }
 
 var throttled = []string{
 	"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestThrottled",
+}
+
+// transient are the codes of failures that are AWS's own, and of what was made a moment ago and is not known everywhere
+// yet.
+var transient = []string{
+	"InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "Unavailable", "RequestTimeout",
+	codeLaunchTemplateNameNotFound, codeLaunchTemplateIDNotFound, "PendingVerification",
 }
 
 var unauthorized = []string{
@@ -109,8 +129,8 @@ func IsThrottling(code string) bool { return slices.Contains(throttled, code) }
 // IsUnauthorized reports that the credentials do not allow the call. Nothing was done.
 func IsUnauthorized(err error) bool { return slices.Contains(unauthorized, Code(err)) }
 
-// IsNoProfile reports that EC2 does not know the instance profile: there is none, or IAM has just made it. The code covers so
-// much that the text has to tell.
+// IsNoProfile reports that EC2 does not know the instance profile: there is none, or IAM has just made it. The code
+// covers so much that the text has to tell.
 func IsNoProfile(err error) bool {
 	return Code(err) == codeInvalidValue && Reason(codeInvalidValue, Text(err)) == ReasonInstanceProfileName
 }
@@ -138,8 +158,30 @@ func IsDefinite(err error) bool {
 // IsNoCapacity reports that a fleet's error code means: none of this just now.
 func IsNoCapacity(code string) bool { return slices.Contains(noCapacity, code) }
 
+// IsOfRequest reports that AWS refuses what a call asks for: it would refuse the same call again, and may let another
+// through.
+func IsOfRequest(err error) bool {
+	code := Code(err)
+	return IsDefinite(err) && !IsTransient(code) && !IsUnauthorized(err) && !IsTokenReused(err) &&
+		!IsNoCapacity(code) &&
+		!IsNoProfile(err)
+}
+
+// IsTransient reports that a fleet's error code says nothing of the offer: that it came too soon, or that AWS itself
+// failed. Every other code is a refusal that the next try would meet again.
+func IsTransient(code string) bool {
+	return code == "" || IsThrottling(code) || slices.Contains(transient, code)
+}
+
 // IsServiceLinkedRole reports that the account may not use spot instances at all.
 func IsServiceLinkedRole(code string) bool { return code == codeServiceLinkedRole }
+
+// reservationFull are the codes with which EC2 says that a capacity reservation takes no more instances. Any other code
+// is about the reservation itself.
+var reservationFull = []string{"ReservationCapacityExceeded", "InsufficientReservedInstanceCapacity"}
+
+// IsReservationFull reports that a capacity reservation has no room left.
+func IsReservationFull(code string) bool { return slices.Contains(reservationFull, code) }
 
 // IsQuota reports that the account may not run more vCPUs of these families.
 func IsQuota(code string) bool { return slices.Contains(quota, code) }
@@ -199,7 +241,8 @@ func Reason(code, text string) string {
 	return ReasonLaunchFailed
 }
 
-// deniedAction is how AWS names the permission that is missing. It need not be that of the call: RunInstances takes iam:PassRole.
+// deniedAction is how AWS names the permission that is missing. It need not be that of the call: RunInstances takes
+// iam:PassRole.
 var deniedAction = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)`)
 
 // Action is the permission that the failed call needs, such as "ec2:DescribeSubnets", or "" for other errors. What AWS
@@ -228,8 +271,8 @@ var services = map[string]string{"ARC Zonal Shift": "arc-zonal-shift"}
 // encodedDenial is EC2's account of a denial for machines. It differs each time.
 var encodedDenial = regexp.MustCompile(`\s*Encoded authorization failure message: \S+`)
 
-// Text is what AWS says about an error, without what differs each time: the SDK's account of the request with its ID, and
-// EC2's encoded account of a denial. Of errors that are not AWS's the action and the cause are told.
+// Text is what AWS says about an error, without what differs each time: the SDK's account of the request with its ID,
+// and EC2's encoded account of a denial. Of errors that are not AWS's the action and the cause are told.
 func Text(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {

@@ -31,11 +31,15 @@ func TestIsDefinite(t *testing.T) {
 		err  error
 		want bool
 	}{
-		"Refused":   {"AWS has said no", answered(400, "InvalidParameterValue", "x"), true},
-		"Throttled": {"nothing was begun, though the status is 503", answered(503, "RequestLimitExceeded", "x"), true},
-		"Broken":    {"it may have been done before it broke", answered(500, "InternalError", "x"), false},
-		"TimedOut":  {"it may have been done", fmt.Errorf("calling: %w", context.DeadlineExceeded), false},
-		"Reset":     {"it may have been done", errors.New("connection reset by peer"), false},
+		"Refused": {"AWS has said no", answered(400, "InvalidParameterValue", "x"), true},
+		"Throttled": {
+			"nothing was begun, though the status is 503",
+			answered(503, "RequestLimitExceeded", "x"),
+			true,
+		},
+		"Broken":   {"it may have been done before it broke", answered(500, "InternalError", "x"), false},
+		"TimedOut": {"it may have been done", fmt.Errorf("calling: %w", context.DeadlineExceeded), false},
+		"Reset":    {"it may have been done", errors.New("connection reset by peer"), false},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +60,11 @@ const denial = "You are not authorized to perform this operation. User: arn:aws:
 func TestActionIsWhatAWSNames(t *testing.T) {
 	t.Parallel()
 	of := func(code, message string) error {
-		return &smithy.OperationError{ServiceID: "EC2", OperationName: "RunInstances", Err: answered(403, code, message)}
+		return &smithy.OperationError{
+			ServiceID:     "EC2",
+			OperationName: "RunInstances",
+			Err:           answered(403, code, message),
+		}
 	}
 	for want, err := range map[string]error{
 		"iam:PassRole":     of("UnauthorizedOperation", denial),
@@ -72,17 +80,26 @@ func TestActionIsWhatAWSNames(t *testing.T) {
 func TestIsNoProfile(t *testing.T) {
 	t.Parallel()
 	const text = "Value (x) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
-	if !IsNoProfile(answered(400, "InvalidParameterValue", text)) || IsNoProfile(answered(400, "InvalidParameterValue", "something else")) || IsNoProfile(answered(400, "Another", text)) {
+	if !IsNoProfile(answered(400, "InvalidParameterValue", text)) ||
+		IsNoProfile(answered(400, "InvalidParameterValue", "something else")) ||
+		IsNoProfile(answered(400, "Another", text)) {
 		t.Error("code and text together tell")
 	}
 }
 
 func TestTextHoldsStill(t *testing.T) {
 	t.Parallel()
-	if got := Text(answered(403, "UnauthorizedOperation", denial)); !strings.HasSuffix(got, "the iam:PassRole action.") {
+	if got := Text(
+		answered(403, "UnauthorizedOperation", denial),
+	); !strings.HasSuffix(
+		got,
+		"the iam:PassRole action.",
+	) {
 		t.Errorf("%q ends with what differs each time", got)
 	}
-	if got, want := Text(answered(400, "InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist ")), "InvalidAMIID.NotFound: The image id '[ami-1]' does not exist"; got != want {
+	if got, want := Text(
+		answered(400, "InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist "),
+	), "InvalidAMIID.NotFound: The image id '[ami-1]' does not exist"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

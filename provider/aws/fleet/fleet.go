@@ -97,7 +97,11 @@ func Buy(ctx context.Context, api api, r Request) (Answer, error) {
 		}
 		offer, ok := r.find(i)
 		if !ok {
-			return a, fmt.Errorf("creating a fleet: EC2 launched %s, which is none of what was asked for: %s", i.InstanceIds[0], i.InstanceType)
+			return a, fmt.Errorf(
+				"creating a fleet: EC2 launched %s, which is none of what was asked for: %s",
+				i.InstanceIds[0],
+				i.InstanceType,
+			)
 		}
 		a.Bought = &Bought{InstanceID: i.InstanceIds[0], Offer: offer}
 		return a, nil
@@ -113,7 +117,8 @@ func (r Request) find(i ec2types.CreateFleetInstance) (Offer, bool) {
 		subnet = cmp.Or(awssdk.ToString(lt.Overrides.SubnetId), subnet)
 	}
 	k := slices.IndexFunc(r.Offers, func(o Offer) bool {
-		return o.InstanceType == string(i.InstanceType) && (zone == "" || o.Zone == zone) && (subnet == "" || o.Subnet == subnet)
+		return o.InstanceType == string(i.InstanceType) && (zone == "" || o.Zone == zone) &&
+			(subnet == "" || o.Subnet == subnet)
 	})
 	if k < 0 {
 		return Offer{}, false
@@ -146,7 +151,10 @@ func Input(r Request) *ec2.CreateFleetInput {
 		in.ClientToken = awssdk.String(r.Token)
 	}
 	for _, kind := range []ec2types.ResourceType{ec2types.ResourceTypeInstance, ec2types.ResourceTypeVolume, ec2types.ResourceTypeFleet} {
-		in.TagSpecifications = append(in.TagSpecifications, ec2types.TagSpecification{ResourceType: kind, Tags: launchtemplate.Tags(r.Tags)})
+		in.TagSpecifications = append(
+			in.TagSpecifications,
+			ec2types.TagSpecification{ResourceType: kind, Tags: launchtemplate.Tags(r.Tags)},
+		)
 	}
 	r.target(in)
 	return in
@@ -158,7 +166,9 @@ func (r Request) target(in *ec2.CreateFleetInput) {
 	switch {
 	case r.CapacityType == shape.Spot:
 		*to = ec2types.DefaultTargetCapacityTypeSpot
-		in.SpotOptions = &ec2types.SpotOptionsRequest{AllocationStrategy: ec2types.SpotAllocationStrategyPriceCapacityOptimized}
+		in.SpotOptions = &ec2types.SpotOptionsRequest{
+			AllocationStrategy: ec2types.SpotAllocationStrategyPriceCapacityOptimized,
+		}
 		if r.Prioritized {
 			in.SpotOptions.AllocationStrategy = ec2types.SpotAllocationStrategyCapacityOptimizedPrioritized
 		}
@@ -167,10 +177,14 @@ func (r Request) target(in *ec2.CreateFleetInput) {
 	case r.CapacityType == shape.Reserved && r.Kind == Interruptible:
 		*to = ec2types.DefaultTargetCapacityTypeReservedCapacity
 		in.ReservedCapacityOptions = &ec2types.ReservedCapacityOptionsRequest{
-			ReservationTypes: []ec2types.FleetReservationType{ec2types.FleetReservationTypeInterruptibleCapacityReservation},
+			ReservationTypes: []ec2types.FleetReservationType{
+				ec2types.FleetReservationTypeInterruptibleCapacityReservation,
+			},
 		}
 	default:
-		in.OnDemandOptions = &ec2types.OnDemandOptionsRequest{AllocationStrategy: ec2types.FleetOnDemandAllocationStrategyLowestPrice}
+		in.OnDemandOptions = &ec2types.OnDemandOptionsRequest{
+			AllocationStrategy: ec2types.FleetOnDemandAllocationStrategyLowestPrice,
+		}
 		if r.Prioritized {
 			in.OnDemandOptions.AllocationStrategy = ec2types.FleetOnDemandAllocationStrategyPrioritized
 		}

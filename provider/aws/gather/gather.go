@@ -44,7 +44,11 @@ type answer[V any] struct {
 // New makes Calls of at most largest keys each. fetch answers for the keys that it finds.
 // When it fails for several keys and alone says so of the error, each key is tried alone, so
 // that one bad key spoils no other's answer.
-func New[K comparable, V any](largest int, fetch func(context.Context, []K) (map[K]V, error), alone func(error) bool) *Calls[K, V] {
+func New[K comparable, V any](
+	largest int,
+	fetch func(context.Context, []K) (map[K]V, error),
+	alone func(error) bool,
+) *Calls[K, V] {
 	return &Calls[K, V]{fetch: fetch, largest: largest, alone: alone}
 }
 

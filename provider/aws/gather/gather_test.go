@@ -78,7 +78,11 @@ func TestWatchersAreToldOfEachCall(t *testing.T) {
 		close(release)
 		wg.Wait()
 		if want := []call{{1, 0}, {3, 3 * time.Second}}; !slices.Equal(told, want) {
-			t.Errorf("told of %v, want %v: the first at once, then three of which the oldest came three seconds ago", told, want)
+			t.Errorf(
+				"told of %v, want %v: the first at once, then three of which the oldest came three seconds ago",
+				told,
+				want,
+			)
 		}
 	})
 }

@@ -21,7 +21,8 @@ type parameter struct {
 type hardware int
 
 const (
-	plain hardware = iota
+	anyHardware hardware = iota
+	plain
 	plainOrNeuron
 	nvidia
 	nvidiaOrNeuron
@@ -39,12 +40,19 @@ type Unsupported struct{ Message string }
 // Error is the message.
 func (u Unsupported) Error() string { return u.Message }
 
-// parameters lists what an alias stands for on one version of Kubernetes, such as "1.36".
+// parameters lists what an alias stands for on one version of Kubernetes, such as "1.36"; empty is one that has them
+// all.
 func parameters(alias awsv1.Alias, version string) ([]parameter, error) {
 	switch alias.Family {
 	case awsv1.AMIFamilyAL2:
 		if minor(version) >= 33 {
-			return nil, Unsupported{fmt.Sprintf("alias %s is not published for Kubernetes %s; use al2023@latest, or name the AMI by id", alias, version)}
+			return nil, Unsupported{
+				fmt.Sprintf(
+					"alias %s is not published for Kubernetes %s; use al2023@latest, or name the AMI by id",
+					alias,
+					version,
+				),
+			}
 		}
 		return al2(alias, version), nil
 	case awsv1.AMIFamilyAL2023:
@@ -56,8 +64,14 @@ func parameters(alias awsv1.Alias, version string) ([]parameter, error) {
 	case awsv1.AMIFamilyWindows2022:
 		return windows("2022", version), nil
 	case awsv1.AMIFamilyWindows2025:
-		if minor(version) < 35 {
-			return nil, Unsupported{fmt.Sprintf("alias %s is published from Kubernetes 1.35 on, this is %s; use windows2022@latest", alias, version)}
+		if version != "" && minor(version) < 35 {
+			return nil, Unsupported{
+				fmt.Sprintf(
+					"alias %s is published from Kubernetes 1.35 on, this is %s; use windows2022@latest",
+					alias,
+					version,
+				),
+			}
 		}
 		return windows("2025", version), nil
 	}
@@ -84,7 +98,13 @@ func al2023(alias awsv1.Alias, version string) []parameter {
 		if alias.Version != awsv1.AliasVersionLatest {
 			leaf = fmt.Sprintf("amazon-eks-node-al2023-%s-%s-%s-%s", arch, variant, version, alias.Version)
 		}
-		return fmt.Sprintf("/aws/service/eks/optimized-ami/%s/amazon-linux-2023/%s/%s/%s/image_id", version, arch, variant, leaf)
+		return fmt.Sprintf(
+			"/aws/service/eks/optimized-ami/%s/amazon-linux-2023/%s/%s/%s/image_id",
+			version,
+			arch,
+			variant,
+			leaf,
+		)
 	}
 	var out []parameter
 	for _, arch := range architectures {
@@ -117,12 +137,28 @@ var windowsBuilds = map[string]string{
 }
 
 func windows(year, version string) []parameter {
-	return []parameter{{
-		fmt.Sprintf("/aws/service/ami-windows-latest/Windows_Server-%s-English-Core-EKS_Optimized-%s/image_id", year, version),
-		append(needs(karpenterv1.ArchitectureAmd64, plain),
-			corev1.NodeSelectorRequirement{Key: corev1.LabelOSStable, Operator: corev1.NodeSelectorOpIn, Values: []string{string(corev1.Windows)}},
-			corev1.NodeSelectorRequirement{Key: corev1.LabelWindowsBuild, Operator: corev1.NodeSelectorOpIn, Values: []string{windowsBuilds[year]}}),
-	}}
+	return []parameter{
+		{
+			fmt.Sprintf(
+				"/aws/service/ami-windows-latest/Windows_Server-%s-English-Core-EKS_Optimized-%s/image_id",
+				year,
+				version,
+			),
+			append(
+				needs(karpenterv1.ArchitectureAmd64, anyHardware),
+				corev1.NodeSelectorRequirement{
+					Key:      corev1.LabelOSStable,
+					Operator: corev1.NodeSelectorOpIn,
+					Values:   []string{string(corev1.Windows)},
+				},
+				corev1.NodeSelectorRequirement{
+					Key:      corev1.LabelWindowsBuild,
+					Operator: corev1.NodeSelectorOpIn,
+					Values:   []string{windowsBuilds[year]},
+				},
+			),
+		},
+	}
 }
 
 // alternatives splits an image that serves two kinds of hardware, since requirements have no "or".
@@ -138,16 +174,35 @@ func alternatives(path, arch string, h hardware) []parameter {
 
 // needs says what a type must be to run an image for one architecture and kind of hardware.
 func needs(arch string, h hardware) []corev1.NodeSelectorRequirement {
-	out := []corev1.NodeSelectorRequirement{{Key: corev1.LabelArchStable, Operator: corev1.NodeSelectorOpIn, Values: []string{arch}}}
+	out := []corev1.NodeSelectorRequirement{
+		{Key: corev1.LabelArchStable, Operator: corev1.NodeSelectorOpIn, Values: []string{arch}},
+	}
 	switch h {
 	case plain:
-		out = append(out,
-			corev1.NodeSelectorRequirement{Key: awsv1.LabelInstanceGPUCount, Operator: corev1.NodeSelectorOpDoesNotExist},
-			corev1.NodeSelectorRequirement{Key: awsv1.LabelInstanceAcceleratorCount, Operator: corev1.NodeSelectorOpDoesNotExist})
+		out = append(
+			out,
+			corev1.NodeSelectorRequirement{
+				Key:      awsv1.LabelInstanceGPUCount,
+				Operator: corev1.NodeSelectorOpDoesNotExist,
+			},
+			corev1.NodeSelectorRequirement{
+				Key:      awsv1.LabelInstanceAcceleratorCount,
+				Operator: corev1.NodeSelectorOpDoesNotExist,
+			},
+		)
 	case nvidia:
-		out = append(out, corev1.NodeSelectorRequirement{Key: awsv1.LabelInstanceGPUCount, Operator: corev1.NodeSelectorOpExists})
+		out = append(
+			out,
+			corev1.NodeSelectorRequirement{Key: awsv1.LabelInstanceGPUCount, Operator: corev1.NodeSelectorOpExists},
+		)
 	case neuron:
-		out = append(out, corev1.NodeSelectorRequirement{Key: awsv1.LabelInstanceAcceleratorCount, Operator: corev1.NodeSelectorOpExists})
+		out = append(
+			out,
+			corev1.NodeSelectorRequirement{
+				Key:      awsv1.LabelInstanceAcceleratorCount,
+				Operator: corev1.NodeSelectorOpExists,
+			},
+		)
 	}
 	return out
 }

@@ -1,8 +1,8 @@
 // Package image finds the AMIs that an EC2NodeClass selects, and for each instance type the
 // one that it starts from.
 //
-// Answers are kept for a while: what an alias stands for is kept for a day, or until its image is deprecated or gone; that it
-// stands for nothing yet, a few minutes; everything else for as long as New is told.
+// Answers are kept for a while: what an alias stands for is kept for a day, or until its image is deprecated or gone;
+// that it stands for nothing yet, a few minutes; everything else for as long as New is told.
 package image
 
 import (
@@ -43,7 +43,11 @@ const (
 var defaultOwners = []string{"self", "amazon"}
 
 type ec2API interface {
-	DescribeImages(context.Context, *ec2.DescribeImagesInput, ...func(*ec2.Options)) (*ec2.DescribeImagesOutput, error)
+	DescribeImages(
+		context.Context,
+		*ec2.DescribeImagesInput,
+		...func(*ec2.Options),
+	) (*ec2.DescribeImagesOutput, error)
 }
 
 type ssmAPI interface {
@@ -131,7 +135,10 @@ func (f *Finder) findAlias(ctx context.Context, alias awsv1.Alias, version strin
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	images, err := f.describe(ctx, query{filters: []ec2types.Filter{selector.One("image-id", slices.Sorted(maps.Keys(ids))...)}})
+	images, err := f.describe(
+		ctx,
+		query{filters: []ec2types.Filter{selector.One("image-id", slices.Sorted(maps.Keys(ids))...)}},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -164,8 +171,8 @@ func (f *Finder) publishedAs(ctx context.Context, path string) (string, error) {
 	return id, err
 }
 
-// doubt has parameters read again whose image is deprecated or gone: a newer one may have been published. That is done once,
-// and then only now and then.
+// doubt has parameters read again whose image is deprecated or gone: a newer one may have been published. That is done
+// once, and then only now and then.
 func (f *Finder) doubt(from []parameter) {
 	for _, p := range from {
 		if _, lately := f.doubted.Peek(p.path); !lately {
@@ -310,7 +317,15 @@ func best(choices []choice) []awsv1.AMI {
 	for _, c := range choices {
 		if key := selector.Key(c.requirements); !seen[key] {
 			seen[key] = true
-			out = append(out, awsv1.AMI{ID: c.image.id, Name: c.image.name, Deprecated: c.image.deprecated, Requirements: c.requirements})
+			out = append(
+				out,
+				awsv1.AMI{
+					ID:           c.image.id,
+					Name:         c.image.name,
+					Deprecated:   c.image.deprecated,
+					Requirements: c.requirements,
+				},
+			)
 		}
 	}
 	return out

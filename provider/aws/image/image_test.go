@@ -30,7 +30,11 @@ type account struct {
 	read       []string
 }
 
-func (a *account) DescribeImages(_ context.Context, in *ec2.DescribeImagesInput, _ ...func(*ec2.Options)) (*ec2.DescribeImagesOutput, error) {
+func (a *account) DescribeImages(
+	_ context.Context,
+	in *ec2.DescribeImagesInput,
+	_ ...func(*ec2.Options),
+) (*ec2.DescribeImagesOutput, error) {
 	a.asked = append(a.asked, in)
 	out := &ec2.DescribeImagesOutput{}
 	for _, f := range in.Filters {
@@ -48,7 +52,11 @@ func (a *account) DescribeImages(_ context.Context, in *ec2.DescribeImagesInput,
 	return out, nil
 }
 
-func (a *account) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+func (a *account) GetParameter(
+	_ context.Context,
+	in *ssm.GetParameterInput,
+	_ ...func(*ssm.Options),
+) (*ssm.GetParameterOutput, error) {
 	a.read = append(a.read, *in.Name)
 	id, ok := a.parameters[*in.Name]
 	if !ok {
@@ -58,7 +66,12 @@ func (a *account) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ .
 }
 
 func picture(id, name, arch, created string, deprecated time.Time) ec2types.Image {
-	image := ec2types.Image{ImageId: &id, Name: &name, Architecture: ec2types.ArchitectureValues(arch), CreationDate: &created}
+	image := ec2types.Image{
+		ImageId:      &id,
+		Name:         &name,
+		Architecture: ec2types.ArchitectureValues(arch),
+		CreationDate: &created,
+	}
 	if !deprecated.IsZero() {
 		image.DeprecationTime = awssdk.String(deprecated.Format(time.RFC3339))
 	}
@@ -90,7 +103,12 @@ func (a *account) reads(parameter string) int {
 func TestAnAliasThatIsNotPublishedYetIsFoundOnceItIs(t *testing.T) {
 	t.Parallel()
 	release := standard + "amazon-eks-node-al2023-x86_64-standard-1.36-v20260101/image_id"
-	a, clock := &account{parameters: map[string]string{}, images: []ec2types.Image{picture("ami-1", "one", "x86_64", "2026", time.Time{})}}, testclock.NewFakeClock(noon)
+	a, clock := &account{
+		parameters: map[string]string{},
+		images:     []ec2types.Image{picture("ami-1", "one", "x86_64", "2026", time.Time{})},
+	}, testclock.NewFakeClock(
+		noon,
+	)
 	f, wanted := a.finderAt(clock), class(awsv1.AMISelectorTerm{Alias: "al2023@v20260101"})
 	for range 2 {
 		if found, err := f.Find(t.Context(), wanted, "1.36"); err != nil || len(found) != 0 {
@@ -123,7 +141,10 @@ func TestLatestFollowsOnceItsImageIsNoLongerGood(t *testing.T) {
 			parameter := standard + "recommended/image_id"
 			a, clock := &account{
 				parameters: map[string]string{parameter: "ami-1"},
-				images:     []ec2types.Image{picture("ami-1", "one", "x86_64", "2026", time.Time{}), picture("ami-2", "two", "x86_64", "2027", time.Time{})},
+				images: []ec2types.Image{
+					picture("ami-1", "one", "x86_64", "2026", time.Time{}),
+					picture("ami-2", "two", "x86_64", "2027", time.Time{}),
+				},
 			}, testclock.NewFakeClock(noon)
 			f, latest := a.finderAt(clock), class(awsv1.AMISelectorTerm{Alias: "al2023@latest"})
 			find := func() []awsv1.AMI {
@@ -141,7 +162,10 @@ func TestLatestFollowsOnceItsImageIsNoLongerGood(t *testing.T) {
 				find()
 			}
 			if n := a.reads(parameter); n != 2 {
-				t.Errorf("while nothing better was published the parameter was read %d times in ten minutes, want once and once again", n)
+				t.Errorf(
+					"while nothing better was published the parameter was read %d times in ten minutes, want once and once again",
+					n,
+				)
 			}
 			a.parameters[parameter] = "ami-2"
 			clock.Step(keepDoubted)
@@ -156,8 +180,15 @@ func TestLatestFollowsOnceItsImageIsNoLongerGood(t *testing.T) {
 // What a term says must all be true.
 func TestAParameterIsOnePartOfItsTerm(t *testing.T) {
 	t.Parallel()
-	a := &account{parameters: map[string]string{"/mine": "ami-1"}, images: []ec2types.Image{picture("ami-1", "one", "x86_64", "2026", time.Time{}), picture("ami-2", "two", "x86_64", "2027", time.Time{})}}
-	got, err := a.finder().Find(t.Context(), class(awsv1.AMISelectorTerm{SSMParameter: "/mine", Name: "o*", Owner: "123456789012", Tags: map[string]string{"team": "red"}}), "1.36")
+	a := &account{
+		parameters: map[string]string{"/mine": "ami-1"},
+		images: []ec2types.Image{
+			picture("ami-1", "one", "x86_64", "2026", time.Time{}),
+			picture("ami-2", "two", "x86_64", "2027", time.Time{}),
+		},
+	}
+	got, err := a.finder().
+		Find(t.Context(), class(awsv1.AMISelectorTerm{SSMParameter: "/mine", Name: "o*", Owner: "123456789012", Tags: map[string]string{"team": "red"}}), "1.36")
 	if err != nil || len(got) != 1 || got[0].ID != "ami-1" {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -166,10 +197,16 @@ func TestAParameterIsOnePartOfItsTerm(t *testing.T) {
 		asked[*f.Name] = f.Values
 	}
 	want := map[string][]string{"image-id": {"ami-1"}, "name": {"o*"}, "tag:team": {"red"}, "state": {"available"}}
-	if diff := cmp.Diff(want, asked); diff != "" || len(a.asked) != 1 || !slices.Equal(a.asked[0].Owners, []string{"123456789012"}) {
+	if diff := cmp.Diff(
+		want,
+		asked,
+	); diff != "" || len(a.asked) != 1 ||
+		!slices.Equal(a.asked[0].Owners, []string{"123456789012"}) {
 		t.Errorf("asked %d times, owners %v: -want +got\n%s", len(a.asked), a.asked[0].Owners, diff)
 	}
-	if got, err := a.finder().Find(t.Context(), class(awsv1.AMISelectorTerm{SSMParameter: "/mine", ID: "ami-2"}), "1.36"); err != nil || len(got) != 0 {
+	if got, err := a.finder().
+		Find(t.Context(), class(awsv1.AMISelectorTerm{SSMParameter: "/mine", ID: "ami-2"}), "1.36"); err != nil ||
+		len(got) != 0 {
 		t.Errorf("a parameter that holds another image than the term names: %v, %v", got, err)
 	}
 }
@@ -194,9 +231,13 @@ func TestAliasesAreReadFromTheirParameters(t *testing.T) {
 			"/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/arm64/nvidia/recommended/image_id",
 			"/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/neuron/recommended/image_id",
 		}},
-		"AL2023Release": {"al2023@v20250101", "1.36", []string{
-			"/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/amazon-eks-node-al2023-x86_64-standard-1.36-v20250101/image_id",
-		}},
+		"AL2023Release": {
+			"al2023@v20250101",
+			"1.36",
+			[]string{
+				"/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/amazon-eks-node-al2023-x86_64-standard-1.36-v20250101/image_id",
+			},
+		},
 		"Bottlerocket": {"bottlerocket@v1.46.0", "1.36", []string{
 			"/aws/service/bottlerocket/aws-k8s-1.36/x86_64/1.46.0/image_id",
 			"/aws/service/bottlerocket/aws-k8s-1.36-nvidia/arm64/1.46.0/image_id",
@@ -209,7 +250,9 @@ func TestAliasesAreReadFromTheirParameters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := &account{}
-			if found, err := a.finder().Find(t.Context(), class(awsv1.AMISelectorTerm{Alias: tc.alias}), tc.version); err != nil || len(found) != 0 {
+			if found, err := a.finder().
+				Find(t.Context(), class(awsv1.AMISelectorTerm{Alias: tc.alias}), tc.version); err != nil ||
+				len(found) != 0 {
 				t.Fatalf("nothing is published: %v, %v", found, err)
 			}
 			for _, path := range tc.want {
@@ -226,7 +269,8 @@ func TestAliasesThatDoNotExistSaySo(t *testing.T) {
 	for alias, version := range map[string]string{"al2@latest": "1.33", "windows2025@latest": "1.34"} {
 		_, err := (&account{}).finder().Find(t.Context(), class(awsv1.AMISelectorTerm{Alias: alias}), version)
 		var unsupported Unsupported
-		if !errors.As(err, &unsupported) || !strings.Contains(err.Error(), alias) || !strings.Contains(err.Error(), "use ") {
+		if !errors.As(err, &unsupported) || !strings.Contains(err.Error(), alias) ||
+			!strings.Contains(err.Error(), "use ") {
 			t.Errorf("%s on %s: got %v, want one that names the alias and the way out", alias, version, err)
 		}
 	}
@@ -237,12 +281,28 @@ func TestEachKindOfTypeGetsItsImage(t *testing.T) {
 	const prefix = "/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/"
 	a := &account{
 		parameters: map[string]string{
-			prefix + "x86_64/standard/recommended/image_id": "ami-amd", prefix + "arm64/standard/recommended/image_id": "ami-arm",
-			prefix + "x86_64/nvidia/recommended/image_id": "ami-gpu", prefix + "x86_64/neuron/recommended/image_id": "ami-neuron",
+			prefix + "x86_64/standard/recommended/image_id": "ami-amd",
+			prefix + "arm64/standard/recommended/image_id":  "ami-arm",
+			prefix + "x86_64/nvidia/recommended/image_id":   "ami-gpu",
+			prefix + "x86_64/neuron/recommended/image_id":   "ami-neuron",
 		},
 		images: []ec2types.Image{
-			picture("ami-amd", "amd", "x86_64", "2026", time.Time{}), picture("ami-arm", "arm", "arm64", "2026", time.Time{}),
-			picture("ami-gpu", "gpu", "x86_64", "2026", time.Time{}), picture("ami-neuron", "neuron", "x86_64", "2026", time.Time{}),
+			picture(
+				"ami-amd",
+				"amd",
+				"x86_64",
+				"2026",
+				time.Time{},
+			),
+			picture("ami-arm", "arm", "arm64", "2026", time.Time{}),
+			picture(
+				"ami-gpu",
+				"gpu",
+				"x86_64",
+				"2026",
+				time.Time{},
+			),
+			picture("ami-neuron", "neuron", "x86_64", "2026", time.Time{}),
 		},
 	}
 	amis, err := a.finder().Find(t.Context(), class(awsv1.AMISelectorTerm{Alias: "al2023@latest"}), "1.36")

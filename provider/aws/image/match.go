@@ -1,6 +1,7 @@
 package image
 
 import (
+	"slices"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -22,10 +23,25 @@ func For(amis []awsv1.AMI, it *shape.InstanceType) (awsv1.AMI, bool) {
 	return awsv1.AMI{}, false
 }
 
+// Serves reports whether one of the images that a family publishes starts an instance type, whatever the version of
+// Kubernetes. It does for families that publish none: their images are the user's.
+func Serves(family string, it *shape.InstanceType) bool {
+	published, err := parameters(awsv1.Alias{Family: family, Version: awsv1.AliasVersionLatest}, "")
+	if err != nil {
+		return true
+	}
+	has := require.New(it.Requirements)
+	return slices.ContainsFunc(
+		published,
+		func(p parameter) bool { return suits(awsv1.AMI{Requirements: p.requirements}, has) },
+	)
+}
+
 func suits(ami awsv1.AMI, has require.Set) bool {
 	for _, r := range ami.Requirements {
 		op, ok := shape.OperatorOf(string(r.Operator))
-		if !ok || !require.Of(shape.Requirement{Key: r.Key, Operator: op, Values: r.Values}).Overlaps(has.Get(r.Key)) {
+		if !ok ||
+			!require.Of(shape.Requirement{Key: r.Key, Operator: op, Values: r.Values}).Overlaps(has.Get(r.Key)) {
 			return false
 		}
 	}

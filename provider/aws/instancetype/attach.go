@@ -11,8 +11,8 @@ import (
 // ebsDriver is the CSI driver of EBS volumes.
 const ebsDriver = "ebs.csi.aws.com"
 
-// How many attachments instances have where EC2 does not tell, as the EBS CSI driver assumes: Nitro shares its 28 between
-// volumes, network interfaces and the disks inside; Xen has 39 for volumes.
+// How many attachments instances have where EC2 does not tell, as the EBS CSI driver assumes: Nitro shares its 28
+// between volumes, network interfaces and the disks inside; Xen has 39 for volumes.
 const (
 	nitroAttachments = 28
 	xenAttachments   = 39

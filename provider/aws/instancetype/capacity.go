@@ -54,7 +54,7 @@ func capacityOf(info ec2types.InstanceTypeInfo, s Setup) shape.Vector {
 	if t, ok := catalog.Lookup(name); ok {
 		add(string(awsv1.ResourcePodENI), int64(t.Network.BranchENIs))
 	}
-	if strings.HasPrefix(s.Family, "Windows") && info.NetworkInfo != nil {
+	if _, windows := windowsBuild[s.Family]; windows && runsWindows(info) && info.NetworkInfo != nil {
 		add(string(awsv1.ResourcePrivateIPv4Address), int64(deref(info.NetworkInfo.Ipv4AddressesPerInterface))-1)
 	}
 	slices.SortFunc(v.Extended, func(a, b shape.Amount) int { return cmp.Compare(a.Resource, b.Resource) })
@@ -91,16 +91,17 @@ func nominalMiB(info ec2types.InstanceTypeInfo) int64 {
 // interfaces allow where the family limits pods so, else the kubelet's default.
 func Pods(info ec2types.InstanceTypeInfo, s Setup) int64 {
 	pods := int64(defaultPods)
+	said, fixed := s.Kubelet.Pods()
 	switch {
-	case s.Kubelet != nil && s.Kubelet.MaxPods != nil:
-		pods = int64(*s.Kubelet.MaxPods)
+	case fixed:
+		pods = int64(said)
 	case !strings.HasPrefix(s.Family, "Windows"):
 		pods = eniPods(info, s.ReservedENIs+efaOnlyOnFirstCard(s))
 		if s.PrefixDelegation && info.Hypervisor != ec2types.InstanceTypeHypervisorXen {
 			pods = prefixPods(info, pods)
 		}
 	}
-	if s.Kubelet != nil && deref(s.Kubelet.PodsPerCore) > 0 && s.Family != awsv1.AMIFamilyBottlerocket {
+	if deref(s.Kubelet.PodsPerCore) > 0 && s.Family != awsv1.AMIFamilyBottlerocket {
 		pods = min(pods, int64(*s.Kubelet.PodsPerCore)*int64(vcpus(info)))
 	}
 	return pods
@@ -113,17 +114,21 @@ func eniPods(info ec2types.InstanceTypeInfo, reserved int) int64 {
 	if n == nil {
 		return defaultPods
 	}
-	enis := int64(deref(n.MaximumNetworkInterfaces))
-	for _, card := range n.NetworkCards {
-		if deref(card.NetworkCardIndex) == deref(n.DefaultNetworkCardIndex) {
-			enis = int64(deref(card.MaximumNetworkInterfaces))
-		}
-	}
-	enis -= int64(reserved)
+	enis := defaultENIs(n) - int64(reserved)
 	if enis <= 0 {
 		return 0
 	}
 	return enis*(int64(deref(n.Ipv4AddressesPerInterface))-1) + hostPods
+}
+
+// defaultENIs is how many interfaces the default card has, which is the one that pods' addresses are on.
+func defaultENIs(n *ec2types.NetworkInfo) int64 {
+	for _, card := range n.NetworkCards {
+		if deref(card.NetworkCardIndex) == deref(n.DefaultNetworkCardIndex) {
+			return int64(deref(card.MaximumNetworkInterfaces))
+		}
+	}
+	return int64(deref(n.MaximumNetworkInterfaces))
 }
 
 // Prefix delegation, as the VPC CNI and AWS's calculator of maximum pods have it: each address becomes a prefix of 16,
@@ -265,17 +270,13 @@ func kubeReserved(info ec2types.InstanceTypeInfo, s Setup, pods int64) shape.Vec
 		pods = eniPods(info, 0)
 	}
 	v := shape.Vector{CPU: reservedCPU(int64(vcpus(info))), Memory: (11*pods + 255) * mib, Ephemeral: gib}
-	if s.Kubelet != nil {
-		override(&v, s.Kubelet.KubeReserved)
-	}
+	override(&v, s.Kubelet.KubeReserved)
 	return v
 }
 
 func systemReserved(s Setup) shape.Vector {
 	var v shape.Vector
-	if s.Kubelet != nil {
-		override(&v, s.Kubelet.SystemReserved)
-	}
+	override(&v, s.Kubelet.SystemReserved)
 	return v
 }
 
@@ -298,11 +299,11 @@ func reservedCPU(cores int64) int64 {
 	return tenths / 10
 }
 
-func override(v *shape.Vector, with map[string]awsv1.ReservedQuantity) {
+func override(v *shape.Vector, with map[string]string) {
 	for name, text := range with {
-		q, err := resource.ParseQuantity(string(text))
+		q, err := resource.ParseQuantity(text)
 		if err != nil {
-			continue // the schema does not let it through
+			continue // the class is not ready
 		}
 		switch name {
 		case shape.CPU:
@@ -319,14 +320,11 @@ func override(v *shape.Vector, with map[string]awsv1.ReservedQuantity) {
 // the disk, unless the class says otherwise. Soft thresholds do not count: pods may pass them for a while.
 func eviction(s Setup, capacity shape.Vector) shape.Vector {
 	v := shape.Vector{Memory: 100 * mib, Ephemeral: ceilPercent(capacity.Ephemeral, 10)}
-	if s.Kubelet == nil {
-		return v
-	}
 	if text, ok := s.Kubelet.EvictionHard["memory.available"]; ok {
-		v.Memory = threshold(string(text), capacity.Memory)
+		v.Memory = threshold(text, capacity.Memory)
 	}
 	if text, ok := s.Kubelet.EvictionHard["nodefs.available"]; ok {
-		v.Ephemeral = threshold(string(text), capacity.Ephemeral)
+		v.Ephemeral = threshold(text, capacity.Ephemeral)
 	}
 	return v
 }

@@ -8,6 +8,7 @@ import (
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider/aws/kubelet"
 )
 
 // Setup is what an EC2NodeClass and the settings say of its nodes.
@@ -15,7 +16,8 @@ type Setup struct {
 	Region string
 	Family string // one of awsv1's AMIFamily constants
 
-	Kubelet           *awsv1.KubeletConfiguration
+	// Kubelet is what the class says; New wants its expressions worked out: see For.
+	Kubelet           kubelet.Settings
 	BlockDevices      []awsv1.BlockDeviceMapping
 	InstanceStore     *awsv1.InstanceStorePolicy
 	NetworkInterfaces []awsv1.NetworkInterface
@@ -40,30 +42,58 @@ func (s Setup) WithMemory(bytes int64) Setup {
 	return s
 }
 
+// For is the setup with the expressions of Kubelet worked out for a type. An error names the expression, and means that
+// no node of the class can be of the type.
+func (s Setup) For(info ec2types.InstanceTypeInfo) (Setup, error) {
+	if !s.Kubelet.HasExpressions() {
+		return s, nil
+	}
+	v := kubelet.Variables{
+		VCPUs: int64(vcpus(info)), MemoryMiB: nominalMiB(info), InstanceType: string(info.InstanceType),
+		MaxPods: Pods(info, s), // an expression does not count there
+	}
+	if n := info.NetworkInfo; n != nil {
+		v.DefaultENIs, v.IPsPerENI = defaultENIs(n), int64(deref(n.Ipv4AddressesPerInterface))
+	}
+	var err error
+	s.Kubelet, err = s.Kubelet.Resolve(v, func(k kubelet.Settings) int64 {
+		with := s
+		with.Kubelet = k
+		return Pods(info, with)
+	})
+	return s, err
+}
+
 // New describes a type, without offerings. Zone, zone ID and capacity type are left to
 // whoever adds them.
 func New(info ec2types.InstanceTypeInfo, s Setup) *shape.InstanceType {
 	capacity := capacityOf(info, s)
-	return &shape.InstanceType{
+	it := &shape.InstanceType{
 		Name:         string(info.InstanceType),
 		Requirements: labelsOf(info, s),
 		Capacity:     capacity,
 		Allocatable:  allocatable(info, s, capacity),
 		Attachable:   attachable(info, s),
 	}
+	it.LastResort = exotic(it)
+	return it
 }
 
 // Supported reports whether nodes of the class can be of this type at all.
 func Supported(info ec2types.InstanceTypeInfo, class *awsv1.EC2NodeClass) bool {
-	// The first Graviton cannot run AL2023's kernel, which is built for a later ARM revision.
-	if class.AMIFamily() == awsv1.AMIFamilyAL2023 && familyOf(string(info.InstanceType)) == "a1" {
+	if !boots(info, class.AMIFamily()) {
+		return false
+	}
+	if o := class.Spec.EnclaveOptions; o != nil && o.Enabled &&
+		info.NitroEnclavesSupport != ec2types.NitroEnclavesSupportSupported {
 		return false
 	}
 	if class.Spec.ConnectionTracking != nil && info.Hypervisor == ec2types.InstanceTypeHypervisorXen {
 		return false
 	}
 	if o := class.Spec.CPUOptions; o != nil && o.NestedVirtualization != nil && *o.NestedVirtualization == "enabled" {
-		if info.ProcessorInfo == nil || !slices.Contains(info.ProcessorInfo.SupportedFeatures, "nested-virtualization") {
+		if info.ProcessorInfo == nil ||
+			!slices.Contains(info.ProcessorInfo.SupportedFeatures, "nested-virtualization") {
 			return false
 		}
 	}
@@ -93,9 +123,9 @@ func interfacesFit(info ec2types.InstanceTypeInfo, wanted []awsv1.NetworkInterfa
 	return efas <= maxEFAs(info)
 }
 
-// Exotic types have accelerators or no hypervisor: dear or slow to start, so not launched by
+// exotic types have accelerators or no hypervisor: dear or slow to start, so not launched by
 // chance.
-func Exotic(it *shape.InstanceType) bool {
+func exotic(it *shape.InstanceType) bool {
 	for _, key := range []string{awsv1.LabelInstanceGPUCount, awsv1.LabelInstanceAcceleratorCount} {
 		if i, ok := find(it.Requirements, key); ok && it.Requirements[i].Operator == shape.In {
 			return true
@@ -110,7 +140,11 @@ func Exotic(it *shape.InstanceType) bool {
 
 // find looks a key up in requirements that ascend by key.
 func find(reqs []shape.Requirement, key string) (int, bool) {
-	return slices.BinarySearchFunc(reqs, key, func(r shape.Requirement, k string) int { return cmp.Compare(r.Key, k) })
+	return slices.BinarySearchFunc(
+		reqs,
+		key,
+		func(r shape.Requirement, k string) int { return cmp.Compare(r.Key, k) },
+	)
 }
 
 func deref[T any](p *T) T {

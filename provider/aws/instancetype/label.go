@@ -22,13 +22,6 @@ import (
 // an optional amount of memory, and generation.
 var typeName = regexp.MustCompile(`^([a-z]+)(?:-[0-9]+tb)?([0-9]+).*\.`)
 
-// windowsBuild is the build of Windows that each family runs.
-var windowsBuild = map[string]string{
-	awsv1.AMIFamilyWindows2019: awsv1.Windows2019Build,
-	awsv1.AMIFamilyWindows2022: awsv1.Windows2022Build,
-	awsv1.AMIFamilyWindows2025: awsv1.Windows2025Build,
-}
-
 // labelsOf lists what is known of the type's labels, one requirement for each key, ascending.
 // Labels that do not apply are there as DoesNotExist, so that a wish for them is refused.
 func labelsOf(info ec2types.InstanceTypeInfo, s Setup) []shape.Requirement {
@@ -37,11 +30,7 @@ func labelsOf(info ec2types.InstanceTypeInfo, s Setup) []shape.Requirement {
 		add(info, set)
 	}
 	set[corev1.LabelTopologyRegion] = s.Region
-	set[corev1.LabelOSStable] = string(corev1.Linux)
-	if build, ok := windowsBuild[s.Family]; ok {
-		set[corev1.LabelOSStable] = string(corev1.Windows)
-		set[corev1.LabelWindowsBuild] = build
-	}
+	systemLabels(info, s.Family, set)
 
 	keys := spokenOf()
 	out := make([]shape.Requirement, len(keys))
@@ -50,6 +39,17 @@ func labelsOf(info ec2types.InstanceTypeInfo, s Setup) []shape.Requirement {
 		if value := set[key]; value != "" {
 			out[i] = shape.Requirement{Key: key, Operator: shape.In, Values: []string{value}}
 		}
+	}
+	if s.Family != awsv1.AMIFamilyCustom { // whose user data is the user's
+		out = append(
+			out,
+			shape.Requirement{
+				Key:      karpenterv1.NodeDoNotSyncTaintsLabelKey,
+				Operator: shape.In,
+				Values:   []string{"true"},
+			},
+		)
+		slices.SortFunc(out, func(a, b shape.Requirement) int { return strings.Compare(a.Key, b.Key) })
 	}
 	return out
 }
@@ -103,20 +103,6 @@ func machineLabels(info ec2types.InstanceTypeInfo, set map[string]string) {
 	if gb := nvmeGB(info); gb > 0 {
 		set[awsv1.LabelInstanceLocalNVME] = strconv.FormatInt(gb, 10)
 	}
-}
-
-// arch is the architecture as Kubernetes spells it. Types that run both are amd64.
-func arch(info ec2types.InstanceTypeInfo) string {
-	if info.ProcessorInfo == nil {
-		return ""
-	}
-	switch supported := info.ProcessorInfo.SupportedArchitectures; {
-	case slices.Contains(supported, ec2types.ArchitectureTypeX8664):
-		return karpenterv1.ArchitectureAmd64
-	case slices.Contains(supported, ec2types.ArchitectureTypeArm64):
-		return karpenterv1.ArchitectureArm64
-	}
-	return ""
 }
 
 func ebsMbps(info ec2types.InstanceTypeInfo) int32 {

@@ -45,7 +45,8 @@ type List struct {
 	Revision uint64
 }
 
-// AllZones are the zones in which anything is sold, ascending: those of the region and the Local Zones that the account uses.
+// AllZones are the zones in which anything is sold, ascending: those of the region and the Local Zones that the account
+// uses.
 func (l *List) AllZones() []string {
 	all := map[string]bool{}
 	for _, zones := range l.Zones {
@@ -70,11 +71,12 @@ type Store struct {
 // New makes an empty Store.
 func New(api api) *Store { return &Store{api: api} }
 
-// firstWithin bounds the first listing. It takes some twenty calls in a row, longer than those who want to know may wait.
+// firstWithin bounds the first listing. It takes some twenty calls in a row, longer than those who want to know may
+// wait.
 const firstWithin = 2 * time.Minute
 
-// List returns what the region sells, asking AWS if it has never been asked with success. That goes on when the caller gives
-// up, so that the next one finds it done.
+// List returns what the region sells, asking AWS if it has never been asked with success. That goes on when the caller
+// gives up, so that the next one finds it done.
 func (s *Store) List(ctx context.Context) (*List, error) {
 	if list := s.known(); list != nil {
 		return list, nil
@@ -152,7 +154,10 @@ func (s *Store) types(ctx context.Context) ([]ec2types.InstanceTypeInfo, error) 
 	if len(out) == 0 {
 		return nil, errors.New("describing instance types: the answer is empty")
 	}
-	slices.SortFunc(out, func(a, b ec2types.InstanceTypeInfo) int { return cmp.Compare(a.InstanceType, b.InstanceType) })
+	slices.SortFunc(
+		out,
+		func(a, b ec2types.InstanceTypeInfo) int { return cmp.Compare(a.InstanceType, b.InstanceType) },
+	)
 	return out, nil
 }
 

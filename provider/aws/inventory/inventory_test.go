@@ -15,22 +15,36 @@ import (
 // slow answers each call after a second, in pages of one.
 type slow struct{ calls int }
 
-func (s *slow) DescribeInstanceTypes(ctx context.Context, in *ec2.DescribeInstanceTypesInput, _ ...func(*ec2.Options)) (*ec2.DescribeInstanceTypesOutput, error) {
+func (s *slow) DescribeInstanceTypes(
+	ctx context.Context,
+	in *ec2.DescribeInstanceTypesInput,
+	_ ...func(*ec2.Options),
+) (*ec2.DescribeInstanceTypesOutput, error) {
 	s.calls++
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-time.After(time.Second):
 	}
-	out := &ec2.DescribeInstanceTypesOutput{InstanceTypes: []ec2types.InstanceTypeInfo{{InstanceType: ec2types.InstanceType("m" + awssdk.ToString(in.NextToken))}}}
+	out := &ec2.DescribeInstanceTypesOutput{
+		InstanceTypes: []ec2types.InstanceTypeInfo{
+			{InstanceType: ec2types.InstanceType("m" + awssdk.ToString(in.NextToken))},
+		},
+	}
 	if len(awssdk.ToString(in.NextToken)) < 14 {
 		out.NextToken = awssdk.String(awssdk.ToString(in.NextToken) + "x")
 	}
 	return out, nil
 }
 
-func (s *slow) DescribeInstanceTypeOfferings(context.Context, *ec2.DescribeInstanceTypeOfferingsInput, ...func(*ec2.Options)) (*ec2.DescribeInstanceTypeOfferingsOutput, error) {
-	return &ec2.DescribeInstanceTypeOfferingsOutput{InstanceTypeOfferings: []ec2types.InstanceTypeOffering{{InstanceType: "m", Location: awssdk.String("a")}}}, nil
+func (s *slow) DescribeInstanceTypeOfferings(
+	context.Context,
+	*ec2.DescribeInstanceTypeOfferingsInput,
+	...func(*ec2.Options),
+) (*ec2.DescribeInstanceTypeOfferingsOutput, error) {
+	return &ec2.DescribeInstanceTypeOfferingsOutput{
+		InstanceTypeOfferings: []ec2types.InstanceTypeOffering{{InstanceType: "m", Location: awssdk.String("a")}},
+	}, nil
 }
 
 // Plans wait ten seconds for what the region sells. Where the list takes longer it must not begin anew each time.

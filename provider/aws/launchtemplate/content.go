@@ -38,8 +38,8 @@ type Content struct {
 	Reservation  string
 	Market       ec2types.MarketType // of the reservation; empty for an ordinary one
 
-	// PlacementGroup is the ID of the group that instances are in, and Partition which of its partitions, from 1; both may
-	// be absent.
+	// PlacementGroup is the ID of the group that instances are in, and Partition which of its partitions, from 1; both
+	// may be absent.
 	PlacementGroup string `json:",omitempty"`
 	Partition      int    `json:",omitempty"`
 
@@ -69,8 +69,13 @@ func (c Content) data() *ec2types.RequestLaunchTemplateData {
 		},
 	}
 	if c.Spot {
-		data.TagSpecifications = append(data.TagSpecifications,
-			ec2types.LaunchTemplateTagSpecificationRequest{ResourceType: ec2types.ResourceTypeSpotInstancesRequest, Tags: Tags(c.Tags)})
+		data.TagSpecifications = append(
+			data.TagSpecifications,
+			ec2types.LaunchTemplateTagSpecificationRequest{
+				ResourceType: ec2types.ResourceTypeSpotInstancesRequest,
+				Tags:         Tags(c.Tags),
+			},
+		)
 	}
 	if c.Reservations {
 		data.CapacityReservationSpecification = c.reservation()
@@ -83,7 +88,9 @@ func (c Content) data() *ec2types.RequestLaunchTemplateData {
 		data.EnclaveOptions = &ec2types.LaunchTemplateEnclaveOptionsRequest{Enabled: awssdk.Bool(true)}
 	}
 	if c.InstanceProfile != "" {
-		data.IamInstanceProfile = &ec2types.LaunchTemplateIamInstanceProfileSpecificationRequest{Name: awssdk.String(c.InstanceProfile)}
+		data.IamInstanceProfile = &ec2types.LaunchTemplateIamInstanceProfileSpecificationRequest{
+			Name: awssdk.String(c.InstanceProfile),
+		}
 	}
 	if c.CPUOptions != nil && c.CPUOptions.NestedVirtualization != nil {
 		data.CpuOptions = &ec2types.LaunchTemplateCpuOptionsRequest{
@@ -121,7 +128,9 @@ func (c Content) reservation() *ec2types.LaunchTemplateCapacityReservationSpecif
 	}
 	return &ec2types.LaunchTemplateCapacityReservationSpecificationRequest{
 		CapacityReservationPreference: ec2types.CapacityReservationPreferenceCapacityReservationsOnly,
-		CapacityReservationTarget:     &ec2types.CapacityReservationTarget{CapacityReservationId: awssdk.String(c.Reservation)},
+		CapacityReservationTarget: &ec2types.CapacityReservationTarget{
+			CapacityReservationId: awssdk.String(c.Reservation),
+		},
 	}
 }
 
@@ -140,7 +149,9 @@ func (c Content) metadata() *ec2types.LaunchTemplateInstanceMetadataOptionsReque
 		out.HttpPutResponseHopLimit = awssdk.Int32(int32(*m.HTTPPutResponseHopLimit))
 	}
 	if !c.NoMetadataIPv6 {
-		out.HttpProtocolIpv6 = ec2types.LaunchTemplateInstanceMetadataProtocolIpv6(awssdk.ToString(m.HTTPProtocolIPv6))
+		out.HttpProtocolIpv6 = ec2types.LaunchTemplateInstanceMetadataProtocolIpv6(
+			awssdk.ToString(m.HTTPProtocolIPv6),
+		)
 	}
 	return out
 }
@@ -194,7 +205,10 @@ func (c Content) interfaces() []ec2types.LaunchTemplateInstanceNetworkInterfaceS
 	return out
 }
 
-func (c Content) oneInterface(card, device int32, kind string) ec2types.LaunchTemplateInstanceNetworkInterfaceSpecificationRequest {
+func (c Content) oneInterface(
+	card, device int32,
+	kind string,
+) ec2types.LaunchTemplateInstanceNetworkInterfaceSpecificationRequest {
 	n := ec2types.LaunchTemplateInstanceNetworkInterfaceSpecificationRequest{
 		NetworkCardIndex: awssdk.Int32(card),
 		DeviceIndex:      awssdk.Int32(device),
@@ -232,7 +246,7 @@ func DefaultBlockDevices(family string) []awsv1.BlockDeviceMapping {
 	case family == awsv1.AMIFamilyAL2 || family == awsv1.AMIFamilyAL2023:
 		return []awsv1.BlockDeviceMapping{volume("/dev/xvda", "20Gi")}
 	case family == awsv1.AMIFamilyBottlerocket:
-		return []awsv1.BlockDeviceMapping{volume("/dev/xvda", "4Gi"), volume("/dev/xvdb", "20Gi")}
+		return []awsv1.BlockDeviceMapping{volume("/dev/xvda", "6Gi"), volume("/dev/xvdb", "20Gi")}
 	case strings.HasPrefix(family, "Windows"):
 		return []awsv1.BlockDeviceMapping{volume("/dev/sda1", "50Gi")}
 	}

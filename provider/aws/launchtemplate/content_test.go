@@ -62,13 +62,20 @@ func TestData(t *testing.T) {
 	if got, _ := base64.StdEncoding.DecodeString(*data.UserData); string(got) != "hello" {
 		t.Errorf("user data %q", got)
 	}
-	if n := len(data.NetworkInterfaces); n != 1 || len(data.SecurityGroupIds) != 0 || len(data.NetworkInterfaces[0].Groups) != 2 {
+	if n := len(
+		data.NetworkInterfaces,
+	); n != 1 || len(data.SecurityGroupIds) != 0 ||
+		len(data.NetworkInterfaces[0].Groups) != 2 {
 		t.Errorf("%d interfaces; security groups ride on the first and nowhere else", n)
 	}
-	if data.MetadataOptions.HttpTokens != "required" || *data.MetadataOptions.HttpPutResponseHopLimit != 1 || data.MetadataOptions.InstanceMetadataTags != "disabled" {
+	if data.MetadataOptions.HttpTokens != "required" || *data.MetadataOptions.HttpPutResponseHopLimit != 1 ||
+		data.MetadataOptions.InstanceMetadataTags != "disabled" {
 		t.Errorf("metadata options %+v", data.MetadataOptions)
 	}
-	if n := len(data.BlockDeviceMappings); n != 2 || *data.BlockDeviceMappings[1].Ebs.VolumeSize != 20 || !*data.BlockDeviceMappings[1].Ebs.Encrypted {
+	if n := len(
+		data.BlockDeviceMappings,
+	); n != 2 || *data.BlockDeviceMappings[1].Ebs.VolumeSize != 20 ||
+		!*data.BlockDeviceMappings[1].Ebs.Encrypted {
 		t.Errorf("block devices %+v", data.BlockDeviceMappings)
 	}
 	if data.CapacityReservationSpecification != nil {
@@ -82,11 +89,27 @@ func TestDataSaysAllThatTheClassSays(t *testing.T) {
 	size := resource.MustParse("50G") // 46.6 GiB
 	data := sample(func(c *Content) {
 		c.BlockDevices = []awsv1.BlockDeviceMapping{{DeviceName: awssdk.String("/dev/xvdc"), EBS: &awsv1.BlockDevice{
-			DeleteOnTermination: awssdk.Bool(false), Encrypted: awssdk.Bool(true), IOPS: awssdk.Int64(4000), KMSKeyID: awssdk.String("key"), SnapshotID: awssdk.String("snap-1"),
-			Throughput: awssdk.Int64(300), VolumeInitializationRate: awssdk.Int32(200), VolumeSize: &size, VolumeType: awssdk.String("gp3"),
+			DeleteOnTermination: awssdk.Bool(
+				false,
+			),
+			Encrypted:  awssdk.Bool(true),
+			IOPS:       awssdk.Int64(4000),
+			KMSKeyID:   awssdk.String("key"),
+			SnapshotID: awssdk.String("snap-1"),
+			Throughput: awssdk.Int64(
+				300,
+			),
+			VolumeInitializationRate: awssdk.Int32(200),
+			VolumeSize:               &size,
+			VolumeType:               awssdk.String("gp3"),
 		}}}
 		c.Metadata = &awsv1.MetadataOptions{
-			HTTPEndpoint: awssdk.String("disabled"), HTTPProtocolIPv6: awssdk.String("enabled"), HTTPPutResponseHopLimit: awssdk.Int64(2), HTTPTokens: awssdk.String("optional"),
+			HTTPEndpoint: awssdk.String(
+				"disabled",
+			),
+			HTTPProtocolIPv6:        awssdk.String("enabled"),
+			HTTPPutResponseHopLimit: awssdk.Int64(2),
+			HTTPTokens:              awssdk.String("optional"),
 		}
 		c.Monitoring = true
 		c.CPUOptions = &awsv1.CPUOptions{NestedVirtualization: awssdk.String("enabled")}
@@ -95,28 +118,60 @@ func TestDataSaysAllThatTheClassSays(t *testing.T) {
 	}).data()
 	own := Tags(map[string]string{"team": "red"})
 	want := &ec2types.RequestLaunchTemplateData{
-		ImageId: awssdk.String("ami-1"), UserData: awssdk.String("aGVsbG8="),
-		IamInstanceProfile: &ec2types.LaunchTemplateIamInstanceProfileSpecificationRequest{Name: awssdk.String("profile")},
-		BlockDeviceMappings: []ec2types.LaunchTemplateBlockDeviceMappingRequest{{DeviceName: awssdk.String("/dev/xvdc"), Ebs: &ec2types.LaunchTemplateEbsBlockDeviceRequest{
-			DeleteOnTermination: awssdk.Bool(false), Encrypted: awssdk.Bool(true), Iops: awssdk.Int32(4000), KmsKeyId: awssdk.String("key"), SnapshotId: awssdk.String("snap-1"),
-			Throughput: awssdk.Int32(300), VolumeInitializationRate: awssdk.Int32(200), VolumeSize: awssdk.Int32(47), VolumeType: ec2types.VolumeTypeGp3,
-		}}},
+		ImageId:  awssdk.String("ami-1"),
+		UserData: awssdk.String("aGVsbG8="),
+		IamInstanceProfile: &ec2types.LaunchTemplateIamInstanceProfileSpecificationRequest{
+			Name: awssdk.String("profile"),
+		},
+		BlockDeviceMappings: []ec2types.LaunchTemplateBlockDeviceMappingRequest{
+			{DeviceName: awssdk.String("/dev/xvdc"), Ebs: &ec2types.LaunchTemplateEbsBlockDeviceRequest{
+				DeleteOnTermination: awssdk.Bool(
+					false,
+				),
+				Encrypted:  awssdk.Bool(true),
+				Iops:       awssdk.Int32(4000),
+				KmsKeyId:   awssdk.String("key"),
+				SnapshotId: awssdk.String("snap-1"),
+				Throughput: awssdk.Int32(
+					300,
+				),
+				VolumeInitializationRate: awssdk.Int32(200),
+				VolumeSize:               awssdk.Int32(47),
+				VolumeType:               ec2types.VolumeTypeGp3,
+			}},
+		},
 		MetadataOptions: &ec2types.LaunchTemplateInstanceMetadataOptionsRequest{
-			HttpEndpoint: "disabled", HttpProtocolIpv6: "enabled", HttpPutResponseHopLimit: awssdk.Int32(2), HttpTokens: "optional", InstanceMetadataTags: "disabled",
+			HttpEndpoint:            "disabled",
+			HttpProtocolIpv6:        "enabled",
+			HttpPutResponseHopLimit: awssdk.Int32(2),
+			HttpTokens:              "optional",
+			InstanceMetadataTags:    "disabled",
 		},
-		Monitoring:            &ec2types.LaunchTemplatesMonitoringRequest{Enabled: awssdk.Bool(true)},
-		CpuOptions:            &ec2types.LaunchTemplateCpuOptionsRequest{NestedVirtualization: "enabled"},
-		EnclaveOptions:        &ec2types.LaunchTemplateEnclaveOptionsRequest{Enabled: awssdk.Bool(true)},
-		InstanceMarketOptions: &ec2types.LaunchTemplateInstanceMarketOptionsRequest{MarketType: ec2types.MarketTypeCapacityBlock},
+		Monitoring:     &ec2types.LaunchTemplatesMonitoringRequest{Enabled: awssdk.Bool(true)},
+		CpuOptions:     &ec2types.LaunchTemplateCpuOptionsRequest{NestedVirtualization: "enabled"},
+		EnclaveOptions: &ec2types.LaunchTemplateEnclaveOptionsRequest{Enabled: awssdk.Bool(true)},
+		InstanceMarketOptions: &ec2types.LaunchTemplateInstanceMarketOptionsRequest{
+			MarketType: ec2types.MarketTypeCapacityBlock,
+		},
 		CapacityReservationSpecification: &ec2types.LaunchTemplateCapacityReservationSpecificationRequest{
-			CapacityReservationPreference: "capacity-reservations-only", CapacityReservationTarget: &ec2types.CapacityReservationTarget{CapacityReservationId: awssdk.String("cr-1")},
+			CapacityReservationPreference: "capacity-reservations-only",
+			CapacityReservationTarget: &ec2types.CapacityReservationTarget{
+				CapacityReservationId: awssdk.String("cr-1"),
+			},
 		},
-		Placement: &ec2types.LaunchTemplatePlacementRequest{GroupId: awssdk.String("pg-1"), PartitionNumber: awssdk.Int32(3)},
+		Placement: &ec2types.LaunchTemplatePlacementRequest{
+			GroupId:         awssdk.String("pg-1"),
+			PartitionNumber: awssdk.Int32(3),
+		},
 		NetworkInterfaces: []ec2types.LaunchTemplateInstanceNetworkInterfaceSpecificationRequest{
 			{NetworkCardIndex: awssdk.Int32(0), DeviceIndex: awssdk.Int32(0), Groups: []string{"sg-1", "sg-2"}},
 		},
 		TagSpecifications: []ec2types.LaunchTemplateTagSpecificationRequest{
-			{ResourceType: ec2types.ResourceTypeNetworkInterface, Tags: own}, {ResourceType: ec2types.ResourceTypeSpotInstancesRequest, Tags: own},
+			{
+				ResourceType: ec2types.ResourceTypeNetworkInterface,
+				Tags:         own,
+			},
+			{ResourceType: ec2types.ResourceTypeSpotInstancesRequest, Tags: own},
 		},
 	}
 	if diff := cmp.Diff(want, data, cmp.Exporter(func(reflect.Type) bool { return true })); diff != "" {
@@ -149,20 +204,27 @@ func TestInterfaces(t *testing.T) {
 		"IPv6": {"an IPv6 cluster's nodes have an IPv6 address",
 			sample(func(c *Content) { c.IPv6, c.IPPrefixes = true, awssdk.Int32(1) }),
 			func(n []ec2types.LaunchTemplateInstanceNetworkInterfaceSpecificationRequest) bool {
-				return *n[0].PrimaryIpv6 && *n[0].Ipv6AddressCount == 1 && *n[0].Ipv6PrefixCount == 1 && n[0].Ipv4PrefixCount == nil
+				return *n[0].PrimaryIpv6 && *n[0].Ipv6AddressCount == 1 && *n[0].Ipv6PrefixCount == 1 &&
+					n[0].Ipv4PrefixCount == nil
 			}},
 		"EFA": {"one on each card, the first at device 0, the others at device 1",
 			sample(func(c *Content) { c.EFAs = 4 }),
 			func(n []ec2types.LaunchTemplateInstanceNetworkInterfaceSpecificationRequest) bool {
-				return len(n) == 4 && *n[0].DeviceIndex == 0 && *n[3].DeviceIndex == 1 && *n[3].NetworkCardIndex == 3 && *n[3].InterfaceType == "efa"
+				return len(n) == 4 && *n[0].DeviceIndex == 0 && *n[3].DeviceIndex == 1 &&
+					*n[3].NetworkCardIndex == 3 &&
+					*n[3].InterfaceType == "efa"
 			}},
 		"EFAOnly": {"what has no address gets none of what is about addresses",
 			sample(func(c *Content) {
 				c.ConnectionTracking = &awsv1.ConnectionTracking{UDPTimeout: awssdk.Int32(30)}
-				c.NetworkInterfaces = []awsv1.NetworkInterface{{InterfaceType: "interface"}, {DeviceIndex: 1, InterfaceType: "efa-only"}}
+				c.NetworkInterfaces = []awsv1.NetworkInterface{
+					{InterfaceType: "interface"},
+					{DeviceIndex: 1, InterfaceType: "efa-only"},
+				}
 			}),
 			func(n []ec2types.LaunchTemplateInstanceNetworkInterfaceSpecificationRequest) bool {
-				return *n[0].ConnectionTrackingSpecification.UdpTimeout == 30 && n[1].ConnectionTrackingSpecification == nil
+				return *n[0].ConnectionTrackingSpecification.UdpTimeout == 30 &&
+					n[1].ConnectionTrackingSpecification == nil
 			}},
 	}
 	for name, tc := range cases {

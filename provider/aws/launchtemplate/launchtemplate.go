@@ -39,8 +39,16 @@ const (
 )
 
 type api interface {
-	CreateLaunchTemplate(context.Context, *ec2.CreateLaunchTemplateInput, ...func(*ec2.Options)) (*ec2.CreateLaunchTemplateOutput, error)
-	DeleteLaunchTemplate(context.Context, *ec2.DeleteLaunchTemplateInput, ...func(*ec2.Options)) (*ec2.DeleteLaunchTemplateOutput, error)
+	CreateLaunchTemplate(
+		context.Context,
+		*ec2.CreateLaunchTemplateInput,
+		...func(*ec2.Options),
+	) (*ec2.CreateLaunchTemplateOutput, error)
+	DeleteLaunchTemplate(
+		context.Context,
+		*ec2.DeleteLaunchTemplateInput,
+		...func(*ec2.Options),
+	) (*ec2.DeleteLaunchTemplateOutput, error)
 	ec2.DescribeLaunchTemplatesAPIClient
 }
 
@@ -105,7 +113,10 @@ func (s *Store) touch(name string) bool {
 }
 
 func (s *Store) make(ctx context.Context, name string, c Content) error {
-	found, err := s.api.DescribeLaunchTemplates(ctx, &ec2.DescribeLaunchTemplatesInput{LaunchTemplateNames: []string{name}})
+	found, err := s.api.DescribeLaunchTemplates(
+		ctx,
+		&ec2.DescribeLaunchTemplatesInput{LaunchTemplateNames: []string{name}},
+	)
 	if err == nil && len(found.LaunchTemplates) > 0 {
 		return nil
 	}
@@ -139,11 +150,14 @@ func (s *Store) Forget(name string) {
 
 // DeleteOf removes all templates of an EC2NodeClass.
 func (s *Store) DeleteOf(ctx context.Context, class string) error {
-	return s.delete(ctx, func(ec2types.LaunchTemplate) bool { return true }, append(s.ours(), selector.One("tag:"+awsv1.NodeClassTagKey, class))...)
+	return s.delete(
+		ctx,
+		func(ec2types.LaunchTemplate) bool { return true },
+		append(s.ours(), selector.One("tag:"+awsv1.NodeClassTagKey, class))...)
 }
 
-// Collect removes the cluster's templates that have not been used for a day. Only a leader may call it: what another process
-// used before it led is not known, and counts from the first call.
+// Collect removes the cluster's templates that have not been used for a day. Only a leader may call it: what another
+// process used before it led is not known, and counts from the first call.
 func (s *Store) Collect(ctx context.Context) error {
 	s.mu.Lock()
 	if s.collected.IsZero() {
@@ -156,7 +170,12 @@ func (s *Store) Collect(ctx context.Context) error {
 // ours selects the cluster's templates that were made for nodes. The cluster's tag alone may be on a user's own.
 func (s *Store) ours() []ec2types.Filter {
 	return []ec2types.Filter{
-		selector.One("tag:"+awsv1.EKSClusterNameTagKey, s.cluster), selector.One("tag-key", awsv1.NodePoolTagKey), selector.One("tag-key", awsv1.NodeClassTagKey),
+		selector.One(
+			"tag:"+awsv1.EKSClusterNameTagKey,
+			s.cluster,
+		),
+		selector.One("tag-key", awsv1.NodePoolTagKey),
+		selector.One("tag-key", awsv1.NodeClassTagKey),
 	}
 }
 
@@ -172,13 +191,21 @@ func (s *Store) unused(t ec2types.LaunchTemplate) bool {
 	return s.clock.Since(last) >= keepUnused
 }
 
-func (s *Store) delete(ctx context.Context, which func(ec2types.LaunchTemplate) bool, filters ...ec2types.Filter) error {
+func (s *Store) delete(
+	ctx context.Context,
+	which func(ec2types.LaunchTemplate) bool,
+	filters ...ec2types.Filter,
+) error {
 	var errs []error
-	pages := ec2.NewDescribeLaunchTemplatesPaginator(s.api, &ec2.DescribeLaunchTemplatesInput{Filters: filters, MaxResults: awssdk.Int32(pageSize)})
+	pages := ec2.NewDescribeLaunchTemplatesPaginator(
+		s.api,
+		&ec2.DescribeLaunchTemplatesInput{Filters: filters, MaxResults: awssdk.Int32(pageSize)},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return errors.Join(append(errs, fmt.Errorf("listing launch templates of cluster %s: %w", s.cluster, err))...)
+			return errors.Join(
+				append(errs, fmt.Errorf("listing launch templates of cluster %s: %w", s.cluster, err))...)
 		}
 		for _, t := range page.LaunchTemplates {
 			if which(t) {
@@ -189,7 +216,8 @@ func (s *Store) delete(ctx context.Context, which func(ec2types.LaunchTemplate) 
 	return errors.Join(errs...)
 }
 
-// TryDelete is a dry run of deleting one of the cluster's templates, if there is any: the permission depends on its tags.
+// TryDelete is a dry run of deleting one of the cluster's templates, if there is any: the permission depends on its
+// tags.
 func (s *Store) TryDelete(ctx context.Context) error {
 	found, err := s.api.DescribeLaunchTemplates(ctx, &ec2.DescribeLaunchTemplatesInput{
 		Filters: s.ours(), MaxResults: awssdk.Int32(1),
@@ -197,7 +225,13 @@ func (s *Store) TryDelete(ctx context.Context) error {
 	if err != nil || len(found.LaunchTemplates) == 0 {
 		return err
 	}
-	_, err = s.api.DeleteLaunchTemplate(ctx, &ec2.DeleteLaunchTemplateInput{DryRun: awssdk.Bool(true), LaunchTemplateName: found.LaunchTemplates[0].LaunchTemplateName})
+	_, err = s.api.DeleteLaunchTemplate(
+		ctx,
+		&ec2.DeleteLaunchTemplateInput{
+			DryRun:             awssdk.Bool(true),
+			LaunchTemplateName: found.LaunchTemplates[0].LaunchTemplateName,
+		},
+	)
 	return err
 }
 

@@ -27,6 +27,8 @@ type envelope struct {
 type detail struct {
 	InstanceID string `json:"instance-id"`
 	State      string `json:"state"`
+	// EndsAt is when an instance of an interruptible capacity reservation is terminated.
+	EndsAt string `json:"instance-termination-time"`
 
 	// The rest is of AWS Health.
 	Service         string `json:"service"`
@@ -49,12 +51,20 @@ type event struct {
 
 // readers turn events into notices, by source and detail type. Others ask for nothing.
 var readers = map[[2]string]func(event) provider.Notice{
-	{"aws.ec2", "EC2 Spot Instance Interruption Warning"}:                               about(provider.SpotInterrupted),
-	{"aws.ec2", "EC2 Instance Rebalance Recommendation"}:                                about(provider.RebalanceRecommendation),
-	{"aws.ec2", "EC2 Instance State-change Notification"}:                               stateChange,
-	{"aws.ec2", "EC2 Capacity Reservation Instance Interruption Warning"}:               about(provider.CapacityReservationInterrupted),
-	{"aws.ec2", "EC2 Interruptible Capacity Reservation Instance Interruption Warning"}: about(provider.CapacityReservationInterrupted),
-	{"aws.health", "AWS Health Event"}:                                                  health,
+	{"aws.ec2", "EC2 Spot Instance Interruption Warning"}: takenBack(
+		provider.SpotInterrupted,
+	),
+	{"aws.ec2", "EC2 Instance Rebalance Recommendation"}: about(
+		provider.RebalanceRecommendation,
+	),
+	{"aws.ec2", "EC2 Instance State-change Notification"}: stateChange,
+	{"aws.ec2", "EC2 Capacity Reservation Instance Interruption Warning"}: takenBack(
+		provider.CapacityReservationInterrupted,
+	),
+	{"aws.ec2", "EC2 Interruptible Capacity Reservation Instance Interruption Warning"}: takenBack(
+		provider.CapacityReservationInterrupted,
+	),
+	{"aws.health", "AWS Health Event"}: health,
 }
 
 // states that a machine does not come back from.
@@ -90,15 +100,24 @@ func (e event) read() provider.Notice {
 	read, ok := readers[[2]string{e.Source, e.DetailType}]
 	switch {
 	case !ok && e.Source == "" && e.DetailType == "":
-		return provider.Notice{Kind: provider.NoOp, Problem: "no event of EventBridge: it has neither source nor detail-type"}
+		return provider.Notice{
+			Kind:    provider.NoOp,
+			Problem: "no event of EventBridge: it has neither source nor detail-type",
+		}
 	case !ok:
 		return provider.Notice{Kind: provider.NoOp}
 	case e.Version != nil && fmt.Sprint(e.Version) != "0":
-		return provider.Notice{Kind: provider.NoOp, Problem: fmt.Sprintf("%q has version %v, known is 0", e.DetailType, e.Version)}
+		return provider.Notice{
+			Kind:    provider.NoOp,
+			Problem: fmt.Sprintf("%q has version %v, known is 0", e.DetailType, e.Version),
+		}
 	}
 	if len(e.Detail) > 0 {
 		if err := json.Unmarshal(e.Detail, &e.detail); err != nil {
-			return provider.Notice{Kind: provider.NoOp, Problem: fmt.Sprintf("the detail of %q: %v", e.DetailType, err)}
+			return provider.Notice{
+				Kind:    provider.NoOp,
+				Problem: fmt.Sprintf("the detail of %q: %v", e.DetailType, err),
+			}
 		}
 	}
 	return read(e)
@@ -107,6 +126,23 @@ func (e event) read() provider.Notice {
 // about makes a notice of one kind about the event's instance.
 func about(kind provider.NoticeKind) func(event) provider.Notice {
 	return func(e event) provider.Notice { return provider.Notice{Kind: kind, Machines: e.instances()} }
+}
+
+// warned is how long before an instance is taken back EC2 says so.
+const warned = 2 * time.Minute
+
+// takenBack makes a notice of one kind about the event's instance, which ends when the event says, or two minutes after
+// it.
+func takenBack(kind provider.NoticeKind) func(event) provider.Notice {
+	return func(e event) provider.Notice {
+		n := about(kind)(e)
+		if n.Ends = moment(e.detail.EndsAt); n.Ends.IsZero() {
+			if at := moment(e.Time); !at.IsZero() {
+				n.Ends = at.Add(warned)
+			}
+		}
+		return n
+	}
 }
 
 func stateChange(e event) provider.Notice {

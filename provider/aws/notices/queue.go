@@ -37,9 +37,21 @@ const lanes = 4
 
 // API is the part of SQS that a Queue needs.
 type API interface {
-	GetQueueUrl(ctx context.Context, in *sqs.GetQueueUrlInput, options ...func(*sqs.Options)) (*sqs.GetQueueUrlOutput, error)
-	ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, options ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
-	DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, options ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	GetQueueUrl(
+		ctx context.Context,
+		in *sqs.GetQueueUrlInput,
+		options ...func(*sqs.Options),
+	) (*sqs.GetQueueUrlOutput, error)
+	ReceiveMessage(
+		ctx context.Context,
+		in *sqs.ReceiveMessageInput,
+		options ...func(*sqs.Options),
+	) (*sqs.ReceiveMessageOutput, error)
+	DeleteMessageBatch(
+		ctx context.Context,
+		in *sqs.DeleteMessageBatchInput,
+		options ...func(*sqs.Options),
+	) (*sqs.DeleteMessageBatchOutput, error)
 }
 
 // Queue is one queue of SQS. It is safe for use by many goroutines.
@@ -73,8 +85,15 @@ func (q *Queue) Receive(ctx context.Context) ([]provider.Notice, error) {
 		return nil, err
 	}
 	out, err := q.api.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: awssdk.String(url), MaxNumberOfMessages: atOnce, WaitTimeSeconds: waitFor, VisibilityTimeout: visibility,
-		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameSentTimestamp},
+		QueueUrl: awssdk.String(
+			url,
+		),
+		MaxNumberOfMessages: atOnce,
+		WaitTimeSeconds:     waitFor,
+		VisibilityTimeout:   visibility,
+		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{
+			sqstypes.MessageSystemAttributeNameSentTimestamp,
+		},
 	})
 	if err != nil {
 		if awserror.IsNotFound(err) {
@@ -132,7 +151,13 @@ func (q *Queue) deleteAll(ctx context.Context, receipts []string) (map[string]er
 	}
 	in := &sqs.DeleteMessageBatchInput{QueueUrl: awssdk.String(url)}
 	for i, receipt := range receipts {
-		in.Entries = append(in.Entries, sqstypes.DeleteMessageBatchRequestEntry{Id: awssdk.String(strconv.Itoa(i)), ReceiptHandle: awssdk.String(receipt)})
+		in.Entries = append(
+			in.Entries,
+			sqstypes.DeleteMessageBatchRequestEntry{
+				Id:            awssdk.String(strconv.Itoa(i)),
+				ReceiptHandle: awssdk.String(receipt),
+			},
+		)
 	}
 	answer, err := q.api.DeleteMessageBatch(ctx, in)
 	if err != nil {
@@ -164,9 +189,17 @@ func (q *Queue) lookUp(ctx context.Context) (string, error) {
 	out, err := q.api.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: awssdk.String(q.name)})
 	switch {
 	case awserror.IsNotFound(err):
-		return "", fmt.Errorf("looking up interruption queue %s: there is none of that name in this region; create it or correct --interruption-queue: %w", q.name, err)
+		return "", fmt.Errorf(
+			"looking up interruption queue %s: there is none of that name in this region; create it or correct --interruption-queue: %w",
+			q.name,
+			err,
+		)
 	case awserror.IsUnauthorized(err):
-		return "", fmt.Errorf("looking up interruption queue %s: the controller's IAM role must allow sqs:GetQueueUrl, sqs:ReceiveMessage and sqs:DeleteMessage: %w", q.name, err)
+		return "", fmt.Errorf(
+			"looking up interruption queue %s: the controller's IAM role must allow sqs:GetQueueUrl, sqs:ReceiveMessage and sqs:DeleteMessage: %w",
+			q.name,
+			err,
+		)
 	case err != nil:
 		return "", fmt.Errorf("looking up interruption queue %s: %w", q.name, err)
 	}

@@ -49,7 +49,10 @@ func newBench(t *testing.T, queue string) *bench {
 
 func (b *bench) send(t *testing.T, text string) {
 	t.Helper()
-	if _, err := b.api.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: b.url, MessageBody: &text}); err != nil {
+	if _, err := b.api.SendMessage(
+		t.Context(),
+		&sqs.SendMessageInput{QueueUrl: b.url, MessageBody: &text},
+	); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -80,7 +83,10 @@ func (b *bench) delete(t *testing.T, n provider.Notice) {
 
 func (b *bench) left(t *testing.T) string {
 	t.Helper()
-	out, err := b.api.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: b.url, AttributeNames: []sqstypes.QueueAttributeName{"All"}})
+	out, err := b.api.GetQueueAttributes(
+		t.Context(),
+		&sqs.GetQueueAttributesInput{QueueUrl: b.url, AttributeNames: []sqstypes.QueueAttributeName{"All"}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +143,8 @@ func TestAMissingQueueIsNamedAndFoundOnceItIsThere(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "later")
 	_, err := b.Receive(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "queue later") || !strings.Contains(err.Error(), "--interruption-queue") {
+	if err == nil || !strings.Contains(err.Error(), "queue later") ||
+		!strings.Contains(err.Error(), "--interruption-queue") {
 		t.Fatalf("%v: want the queue's name and the flag", err)
 	}
 	made, err := b.api.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: awssdk.String("later")})

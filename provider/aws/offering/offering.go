@@ -39,8 +39,8 @@ type Market struct {
 	Prices   Prices
 	Shortage *Shortage
 
-	// Dedicated is the on-demand price of a type in a zone on hardware of the account's own; false if it is not known. nil
-	// says that nobody asks for such machines: none are on offer then.
+	// Dedicated is the on-demand price of a type in a zone on hardware of the account's own; false if it is not known.
+	// nil says that nobody asks for such machines: none are on offer then.
 	Dedicated func(instanceType, zone string) (shape.Money, bool)
 
 	// Shut reports zones in which nothing can be launched just now, because every subnet is full or traffic was shifted
@@ -53,8 +53,12 @@ type Market struct {
 	// Reserved are the capacity reservations that may be launched into. Left tells how many
 	// instances each still takes, and Own which are of dedicated machines; nil for none.
 	Reserved []awsv1.CapacityReservation
-	Left     func(id string) int32
-	Own      func(id string) bool
+
+	// Usable tells whether EC2 launches into a reservation, however many are left in it; nil means into all.
+	Usable func(id string) bool
+
+	Left func(id string) int32
+	Own  func(id string) bool
 }
 
 // Put adds offerings to a type that has none, and the labels that follow from them. usable is
@@ -91,8 +95,16 @@ func (m Market) Put(it *shape.InstanceType, usages []ec2types.UsageClassType, us
 			}
 		}
 	}
-	it.Requirements = append(it.Requirements,
-		in(shape.LabelZone, zones), in(awsv1.LabelTopologyZoneID, ids), in(shape.LabelCapacityType, capacityTypes), in(awsv1.LabelInstanceTenancy, tenancy))
+	it.Requirements = append(
+		it.Requirements,
+		in(
+			shape.LabelZone,
+			zones,
+		),
+		in(awsv1.LabelTopologyZoneID, ids),
+		in(shape.LabelCapacityType, capacityTypes),
+		in(awsv1.LabelInstanceTenancy, tenancy),
+	)
 	slices.SortFunc(it.Requirements, func(a, b shape.Requirement) int { return cmp.Compare(a.Key, b.Key) })
 }
 
@@ -124,8 +136,14 @@ func (m Market) placed(o shape.Offering, zoneID, tenancy string) []shape.Offerin
 	return out
 }
 
-// offering is false for usage classes that are bought otherwise, such as capacity blocks. own asks for dedicated machines.
-func (m Market) offering(it *shape.InstanceType, zone string, usage ec2types.UsageClassType, own bool) (shape.Offering, bool) {
+// offering is false for usage classes that are bought otherwise, such as capacity blocks. own asks for dedicated
+// machines.
+func (m Market) offering(
+	it *shape.InstanceType,
+	zone string,
+	usage ec2types.UsageClassType,
+	own bool,
+) (shape.Offering, bool) {
 	o := shape.Offering{Zone: zone}
 	switch usage {
 	case ec2types.UsageClassTypeOnDemand:
@@ -141,7 +159,8 @@ func (m Market) offering(it *shape.InstanceType, zone string, usage ec2types.Usa
 		o.Price = m.dedicated(o, it.Name)
 	}
 	pool := Pool{CapacityType: o.CapacityType, InstanceType: it.Name, Zone: zone, Group: m.Group.ID, Dedicated: own}
-	o.Available = o.Available && !m.Shortage.Has(pool) && !m.Shortage.Beyond(o.CapacityType, it.Name, it.Capacity.CPU/1000)
+	o.Available = o.Available && !m.Shortage.Has(pool) &&
+		!m.Shortage.Beyond(o.CapacityType, it.Name, it.Capacity.CPU/1000)
 	return o, true
 }
 
@@ -158,8 +177,9 @@ func (m Market) reserved(r awsv1.CapacityReservation, open bool) shape.Offering 
 			awsv1.LabelCapacityReservationType:          string(r.ReservationType),
 			awsv1.LabelCapacityReservationInterruptible: strconv.FormatBool(r.Interruptible),
 		}),
-		Price:       max(price/reservedDiscount, 1),
-		Available:   open && left > 0 && r.State != awsv1.CapacityReservationStateExpiring,
+		Price: max(price/reservedDiscount, 1),
+		Available: open && left > 0 && (m.Usable == nil || m.Usable(r.ID)) &&
+			r.State != awsv1.CapacityReservationStateExpiring,
 		Remaining:   left,
 		Reservation: r.ID,
 	}

@@ -30,7 +30,15 @@ func TestPut(t *testing.T) {
 	}
 	m.Shortage.Note(Pool{CapacityType: shape.OnDemand, InstanceType: "m5.large", Zone: "b"})
 	it := &shape.InstanceType{Name: "m5.large"}
-	m.Put(it, []ec2types.UsageClassType{ec2types.UsageClassTypeOnDemand, ec2types.UsageClassTypeSpot, ec2types.UsageClassTypeCapacityBlock}, true)
+	m.Put(
+		it,
+		[]ec2types.UsageClassType{
+			ec2types.UsageClassTypeOnDemand,
+			ec2types.UsageClassTypeSpot,
+			ec2types.UsageClassTypeCapacityBlock,
+		},
+		true,
+	)
 	zoneID := func(id string) []shape.Label { return []shape.Label{{Key: awsv1.LabelTopologyZoneID, Value: id}} }
 	want := []shape.Offering{
 		{Zone: "a", CapacityType: shape.OnDemand, Price: shape.Dollar, Available: true, Extra: zoneID("id-a")},
@@ -44,7 +52,8 @@ func TestPut(t *testing.T) {
 	}
 }
 
-// Dedicated machines are on offer only to those who ask, always cost more than shared ones, and may be short by themselves.
+// Dedicated machines are on offer only to those who ask, always cost more than shared ones, and may be short by
+// themselves.
 func TestPutDedicated(t *testing.T) {
 	t.Parallel()
 	m := Market{
@@ -63,9 +72,20 @@ func TestPutDedicated(t *testing.T) {
 	m.Put(it, both, true)
 	want := []shape.Offering{
 		{Zone: "a", CapacityType: shape.OnDemand, Price: shape.Dollar, Available: true, Extra: tenancy("default")},
-		{Zone: "a", CapacityType: shape.OnDemand, Price: shape.Dollar * 11 / 10, Available: true, Extra: tenancy("dedicated")},
+		{
+			Zone:         "a",
+			CapacityType: shape.OnDemand,
+			Price:        shape.Dollar * 11 / 10,
+			Available:    true,
+			Extra:        tenancy("dedicated"),
+		},
 		{Zone: "a", CapacityType: shape.Spot, Price: shape.Dollar / 2, Available: true, Extra: tenancy("default")},
-		{Zone: "a", CapacityType: shape.Spot, Price: shape.Dollar/2 + 1, Extra: tenancy("dedicated")}, // one price for both; sold out
+		{
+			Zone:         "a",
+			CapacityType: shape.Spot,
+			Price:        shape.Dollar/2 + 1,
+			Extra:        tenancy("dedicated"),
+		}, // one price for both; sold out
 	}
 	if diff := cmp.Diff(want, it.Offerings); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -105,7 +125,8 @@ func TestShortageDoublesWhileItLastsAndEndsWithALaunch(t *testing.T) {
 		note() // two launches found out at once: one shortage
 		lasts(want)
 	}
-	if s.Has(Pool{CapacityType: shape.OnDemand, InstanceType: "m5.large", Zone: "a"}) || s.Has(Pool{CapacityType: shape.Spot, InstanceType: "m5.large", Zone: "b"}) {
+	if s.Has(Pool{CapacityType: shape.OnDemand, InstanceType: "m5.large", Zone: "a"}) ||
+		s.Has(Pool{CapacityType: shape.Spot, InstanceType: "m5.large", Zone: "b"}) {
 		t.Error("another capacity type or zone is short too")
 	}
 	note()
@@ -124,7 +145,8 @@ func TestACapacityTypeCanBeShortAltogether(t *testing.T) {
 	t.Parallel()
 	s := NewShortage(testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)))
 	s.Note(Pool{CapacityType: shape.Spot})
-	if !s.Has(Pool{CapacityType: shape.Spot, InstanceType: "any", Zone: "where"}) || s.Has(Pool{CapacityType: shape.OnDemand, InstanceType: "any", Zone: "where"}) {
+	if !s.Has(Pool{CapacityType: shape.Spot, InstanceType: "any", Zone: "where"}) ||
+		s.Has(Pool{CapacityType: shape.OnDemand, InstanceType: "any", Zone: "where"}) {
 		t.Error("all of spot is short, and nothing else")
 	}
 }
@@ -191,7 +213,14 @@ func TestAQuotaLeavesRoomForSmallerMachines(t *testing.T) {
 		{shape.OnDemand, "u7i-12tb.224xlarge", 896, false},
 	} {
 		if got := s.Beyond(tc.capacityType, tc.instanceType, tc.vcpus); got != tc.want {
-			t.Errorf("%s %s with %d vCPUs: beyond the quota %v, want %v", tc.capacityType, tc.instanceType, tc.vcpus, got, tc.want)
+			t.Errorf(
+				"%s %s with %d vCPUs: beyond the quota %v, want %v",
+				tc.capacityType,
+				tc.instanceType,
+				tc.vcpus,
+				got,
+				tc.want,
+			)
 		}
 	}
 	before := s.Revision()
@@ -201,8 +230,8 @@ func TestAQuotaLeavesRoomForSmallerMachines(t *testing.T) {
 	}
 }
 
-// Whoever uses the memory works out all offers anew when it changes, which takes long: in a burst of launches each finds out
-// much at once, and most of it again and again.
+// Whoever uses the memory works out all offers anew when it changes, which takes long: in a burst of launches each
+// finds out much at once, and most of it again and again.
 func TestRevisionChangesWithWhatIsShortAlone(t *testing.T) {
 	t.Parallel()
 	clock := testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))

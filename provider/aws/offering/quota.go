@@ -17,8 +17,8 @@ type limit struct {
 	until time.Time
 }
 
-// families groups instance families as EC2's quotas of vCPUs do, by how their names begin. The longest beginning counts;
-// all others are "standard".
+// families groups instance families as EC2's quotas of vCPUs do, by how their names begin. The longest beginning
+// counts; all others are "standard".
 var families = []struct{ prefix, group string }{
 	{"hpc", "hpc"}, {"inf", "inf"}, {"trn", "trn"}, {"dl", "dl"}, {"vt", "g"}, {"u-", "u"}, {"u7", "u"},
 	{"f", "f"}, {"g", "g"}, {"p", "p"}, {"x", "x"},

@@ -13,11 +13,12 @@ import (
 // AsksDedicated reports whether a NodePool speaks of tenancy, and lets dedicated machines in.
 func AsksDedicated(pool *karpenterv1.NodePool) bool {
 	template := &pool.Spec.Template
-	return template.Labels[awsv1.LabelInstanceTenancy] == awsv1.TenancyDedicated || slices.ContainsFunc(template.Spec.Requirements, func(r karpenterv1.Requirement) bool {
-		op, ok := shape.OperatorOf(string(r.Operator))
-		return ok && r.Key == awsv1.LabelInstanceTenancy &&
-			require.Of(shape.Requirement{Key: r.Key, Operator: op, Values: r.Values}).Has(awsv1.TenancyDedicated)
-	})
+	return template.Labels[awsv1.LabelInstanceTenancy] == awsv1.TenancyDedicated ||
+		slices.ContainsFunc(template.Spec.Requirements, func(r karpenterv1.Requirement) bool {
+			op, ok := shape.OperatorOf(string(r.Operator))
+			return ok && r.Key == awsv1.LabelInstanceTenancy &&
+				require.Of(shape.Requirement{Key: r.Key, Operator: op, Values: r.Values}).Has(awsv1.TenancyDedicated)
+		})
 }
 
 // tenancies are the values of the tenancy label that machines of a type may have.
@@ -27,7 +28,10 @@ type tenancies []string
 // reservation is of them.
 func (m Market) tenancies(instanceType string) tenancies {
 	out := tenancies{awsv1.TenancyDefault}
-	reserved := slices.ContainsFunc(m.Reserved, func(r awsv1.CapacityReservation) bool { return r.InstanceType == instanceType && m.own(r) })
+	reserved := slices.ContainsFunc(
+		m.Reserved,
+		func(r awsv1.CapacityReservation) bool { return r.InstanceType == instanceType && m.own(r) },
+	)
 	if reserved || len(m.sorts(instanceType)) > 1 {
 		out = append(out, awsv1.TenancyDedicated)
 	}
@@ -45,7 +49,8 @@ func (t tenancies) label(own bool) string {
 	return awsv1.TenancyDefault
 }
 
-// sorts lists what is on offer of a type outside of reservations: shared machines, and dedicated ones where they are asked for.
+// sorts lists what is on offer of a type outside of reservations: shared machines, and dedicated ones where they are
+// asked for.
 func (m Market) sorts(instanceType string) []bool {
 	if m.Dedicated == nil || !takesDedicated(instanceType) {
 		return []bool{false}
@@ -53,13 +58,15 @@ func (m Market) sorts(instanceType string) []bool {
 	return []bool{false, true}
 }
 
-// takesDedicated is false for types that EC2 launches on shared hardware only: the first two generations of burstable types.
+// takesDedicated is false for types that EC2 launches on shared hardware only: the first two generations of burstable
+// types.
 func takesDedicated(instanceType string) bool {
 	return !strings.HasPrefix(instanceType, "t1.") && !strings.HasPrefix(instanceType, "t2.")
 }
 
-// dedicated is the price of a dedicated machine that costs as much as the offering on shared hardware. The spot market has
-// one price for both. It is always the higher one, so that nobody gets a dedicated machine who could do with another.
+// dedicated is the price of a dedicated machine that costs as much as the offering on shared hardware. The spot market
+// has one price for both. It is always the higher one, so that nobody gets a dedicated machine who could do with
+// another.
 func (m Market) dedicated(o shape.Offering, instanceType string) shape.Money {
 	price := o.Price + 1
 	if listed, ok := m.Dedicated(instanceType, o.Zone); ok && o.CapacityType == shape.OnDemand {

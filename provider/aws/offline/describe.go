@@ -6,8 +6,8 @@ import (
 	"github.com/dovetail-sh/dovetail/catalog"
 )
 
-// describe is the catalogue's type in EC2's words; false for Macs, on which no node runs.
-func describe(t *catalog.Type) (ec2types.InstanceTypeInfo, bool) {
+// Describe is the catalogue's type in EC2's words; false for Macs, on which no node runs.
+func Describe(t *catalog.Type) (ec2types.InstanceTypeInfo, bool) {
 	arch := ec2types.ArchitectureType(t.Arch)
 	if arch != ec2types.ArchitectureTypeX8664 && arch != ec2types.ArchitectureTypeArm64 {
 		return ec2types.InstanceTypeInfo{}, false
@@ -93,5 +93,14 @@ func store(d catalog.Disk) *ec2types.InstanceStorageInfo {
 	if d.Kind == "nvme" {
 		support = ec2types.EphemeralNvmeSupportRequired
 	}
-	return &ec2types.InstanceStorageInfo{TotalSizeInGB: &total, NvmeSupport: support}
+	return &ec2types.InstanceStorageInfo{TotalSizeInGB: &total, NvmeSupport: support, Disks: []ec2types.DiskInfo{{
+		Count: number(d.Count), SizeInGB: &d.SizeGB, Type: diskType(d.Kind),
+	}}}
+}
+
+func diskType(kind string) ec2types.DiskType {
+	if kind == "hdd" {
+		return ec2types.DiskTypeHdd
+	}
+	return ec2types.DiskTypeSsd
 }

@@ -21,13 +21,17 @@ func find(t *testing.T, types []*shape.InstanceType, name string) *shape.Instanc
 
 func TestTypesLookLikeTheLiveProviders(t *testing.T) {
 	t.Parallel()
-	types, err := offline.Types("us-east-1", &awsv1.EC2NodeClass{})
+	types, _, err := offline.Account{}.Types("us-east-1", &awsv1.EC2NodeClass{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	m5 := find(t, types, "m5.large")
 	if m5.Capacity.CPU != 2000 || m5.Capacity.Pods != 29 || m5.Allocatable.CPU != 1930 {
-		t.Errorf("m5.large has %+v, allocatable %+v; want 2 cores, 29 pods, 1930m allocatable", m5.Capacity, m5.Allocatable)
+		t.Errorf(
+			"m5.large has %+v, allocatable %+v; want 2 cores, 29 pods, 1930m allocatable",
+			m5.Capacity,
+			m5.Allocatable,
+		)
 	}
 	want := shape.Requirement{Key: awsv1.LabelInstanceCategory, Values: []string{"m"}}
 	if !slices.ContainsFunc(m5.Requirements, func(r shape.Requirement) bool {
@@ -46,7 +50,7 @@ func TestASubnetIsWhereNodesAre(t *testing.T) {
 	t.Parallel()
 	class := &awsv1.EC2NodeClass{}
 	class.Status.Subnets = []awsv1.Subnet{{ID: "subnet-1", Zone: "us-east-1c", ZoneID: "use1-az1"}}
-	types, err := offline.Types("us-east-1", class)
+	types, _, err := offline.Account{}.Types("us-east-1", class)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,9 +65,11 @@ func TestASubnetIsWhereNodesAre(t *testing.T) {
 func TestDedicatedMachinesAreSoldToPoolsThatAskForThem(t *testing.T) {
 	t.Parallel()
 	pool := &karpenterv1.NodePool{}
-	pool.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{{Key: awsv1.LabelInstanceTenancy, Operator: "In", Values: []string{"dedicated"}}}
+	pool.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{
+		{Key: awsv1.LabelInstanceTenancy, Operator: "In", Values: []string{"dedicated"}},
+	}
 	for want, pools := range map[bool][]*karpenterv1.NodePool{true: {pool}, false: {{}}} {
-		types, err := offline.Types("us-east-1", &awsv1.EC2NodeClass{}, pools...)
+		types, _, err := offline.Account{}.Types("us-east-1", &awsv1.EC2NodeClass{}, pools...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +85,8 @@ func TestDedicatedMachinesAreSoldToPoolsThatAskForThem(t *testing.T) {
 
 func TestAnUnknownRegionIsNamed(t *testing.T) {
 	t.Parallel()
-	if _, err := offline.Types("us-east-9", &awsv1.EC2NodeClass{}); err == nil {
+	var none offline.Account
+	if _, _, err := none.Types("us-east-9", &awsv1.EC2NodeClass{}); err == nil {
 		t.Error("no error for region us-east-9")
 	}
 }

@@ -1,7 +1,7 @@
 // Package placement finds the placement group that an EC2NodeClass selects.
 //
-// Answers are kept for a minute, and for a day when EC2 fails meanwhile: groups hardly ever change, and to launch outside
-// of the group that a user chose is never right.
+// Answers are kept for a minute, and for a day when EC2 fails meanwhile: groups hardly ever change, and to launch
+// outside of the group that a user chose is never right.
 package placement
 
 import (
@@ -41,7 +41,11 @@ type Group struct {
 var ErrNotFound = errors.New("no placement group")
 
 type api interface {
-	DescribePlacementGroups(context.Context, *ec2.DescribePlacementGroupsInput, ...func(*ec2.Options)) (*ec2.DescribePlacementGroupsOutput, error)
+	DescribePlacementGroups(
+		context.Context,
+		*ec2.DescribePlacementGroupsInput,
+		...func(*ec2.Options),
+	) (*ec2.DescribePlacementGroupsOutput, error)
 }
 
 // Finder finds groups. It is safe for use by many goroutines.
@@ -53,7 +57,11 @@ type Finder struct {
 
 // New makes a Finder.
 func New(api api, clock clock.PassiveClock) *Finder {
-	return &Finder{api: api, fresh: kept.New[string, Group](clock, keep), stale: kept.New[string, Group](clock, keepStale)}
+	return &Finder{
+		api:   api,
+		fresh: kept.New[string, Group](clock, keep),
+		stale: kept.New[string, Group](clock, keepStale),
+	}
 }
 
 // Find looks a group up. The zero Group is for a nil selector; ErrNotFound if there is none.
@@ -87,7 +95,9 @@ func (f *Finder) Known(s *awsv1.PlacementGroupSelector) (Group, bool) {
 }
 
 func (f *Finder) describe(ctx context.Context, s *awsv1.PlacementGroupSelector) (Group, error) {
-	in := &ec2.DescribePlacementGroupsInput{Filters: []ec2types.Filter{selector.One("state", string(ec2types.PlacementGroupStateAvailable))}}
+	in := &ec2.DescribePlacementGroupsInput{
+		Filters: []ec2types.Filter{selector.One("state", string(ec2types.PlacementGroupStateAvailable))},
+	}
 	if s.ID != nil {
 		in.GroupIds = []string{*s.ID}
 	} else {
@@ -115,7 +125,8 @@ func (g Group) Takes(info ec2types.InstanceTypeInfo) bool {
 	if g.ID == "" {
 		return true
 	}
-	return info.PlacementGroupInfo != nil && slices.Contains(info.PlacementGroupInfo.SupportedStrategies, ec2types.PlacementGroupStrategy(g.Strategy))
+	return info.PlacementGroupInfo != nil &&
+		slices.Contains(info.PlacementGroupInfo.SupportedStrategies, ec2types.PlacementGroupStrategy(g.Strategy))
 }
 
 // Labels are the sets of labels that nodes in the group have: one, or one for each partition.
@@ -128,7 +139,10 @@ func (g Group) Labels() []map[string]string {
 	}
 	out := make([]map[string]string, g.Partitions)
 	for i := range out {
-		out[i] = map[string]string{awsv1.LabelPlacementGroupID: g.ID, awsv1.LabelPlacementGroupPartition: strconv.Itoa(i + 1)}
+		out[i] = map[string]string{
+			awsv1.LabelPlacementGroupID:        g.ID,
+			awsv1.LabelPlacementGroupPartition: strconv.Itoa(i + 1),
+		}
 	}
 	return out
 }

@@ -6,12 +6,15 @@
 // price has no spot offering. In China, where AWS tells yuan, the catalogue's dollars count
 // until AWS has told prices on demand, and then none of them.
 //
-// Local Zones have prices of their own, on demand and spot. Few of them sell spot, so there is no spot price in one before
-// the market told it.
+// Local Zones have prices of their own, on demand and spot. Few of them sell spot, so there is no spot price in one
+// before the market told it.
 package price
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -30,6 +33,8 @@ type Book struct {
 	onDemand  map[place]shape.Money // by what the zone is priced as
 	dedicated map[place]shape.Money // by the same
 	spot      map[place]shape.Money // by zone; nil until the market has answered
+	list      doubt                 // of onDemand
+	market    doubt                 // of spot
 	revision  uint64                // +1 on every change
 }
 
@@ -55,8 +60,8 @@ func (b *Book) OnDemand(instanceType, zone string) (shape.Money, bool) {
 	return 0, false
 }
 
-// Dedicated is the on-demand price of a type in a zone on hardware of the account's own, without the fee that AWS takes for
-// the region. It is false before AWS told it: the catalogue does not know it.
+// Dedicated is the on-demand price of a type in a zone on hardware of the account's own, without the fee that AWS takes
+// for the region. It is false before AWS told it: the catalogue does not know it.
 func (b *Book) Dedicated(instanceType, zone string) (shape.Money, bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
@@ -84,8 +89,8 @@ func (b *Book) Spot(instanceType, zone string) (shape.Money, bool) {
 	return shape.Money(p), ok
 }
 
-// inChina reports whether AWS's prices of a region are in yuan. The catalogue's are in dollars, and must not be compared with
-// them: every spot offer would look dear, or every other one cheap.
+// inChina reports whether AWS's prices of a region are in yuan. The catalogue's are in dollars, and must not be
+// compared with them: every spot offer would look dear, or every other one cheap.
 func inChina(region string) bool { return strings.HasPrefix(region, "cn-") }
 
 // told reports whether AWS has told prices on demand. b.mu is held.
@@ -98,9 +103,12 @@ func (b *Book) Revision() uint64 {
 	return b.revision
 }
 
-func (b *Book) setOnDemand(prices, dedicated map[place]shape.Money) {
+func (b *Book) setOnDemand(prices, dedicated map[place]shape.Money) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.list.believe(b.onDemand, prices); err != nil {
+		return fmt.Errorf("on-demand prices of %s: %w", b.region, err)
+	}
 	changed := false
 	for known, told := range map[*map[place]shape.Money]map[place]shape.Money{&b.onDemand: prices, &b.dedicated: dedicated} {
 		next := maps.Clone(*known)
@@ -114,15 +122,51 @@ func (b *Book) setOnDemand(prices, dedicated map[place]shape.Money) {
 	if changed {
 		b.revision++
 	}
+	return nil
 }
 
-func (b *Book) setSpot(prices map[place]shape.Money) {
+// setSpot takes over what the market told. Places of which it told no number, which unread are, keep their last price;
+// a place without one has no offering. The error says what was not believed.
+func (b *Book) setSpot(prices map[place]shape.Money, unread map[place]string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.spot == nil || !maps.Equal(prices, b.spot) {
-		b.spot = prices
+	if err := b.market.believe(b.spot, prices); err != nil {
+		return fmt.Errorf("spot prices of %s: %w", b.region, err)
+	}
+	next := maps.Clone(prices)
+	for where := range unread {
+		if last, known := b.lastSpot(where); known && next[where] == 0 {
+			next[where] = last
+		}
+	}
+	if b.spot == nil || !maps.Equal(next, b.spot) {
+		b.spot = next
 		b.revision++
 	}
+	if len(unread) == 0 {
+		return nil
+	}
+	where := slices.MinFunc(slices.Collect(maps.Keys(unread)), func(x, y place) int {
+		return cmp.Or(cmp.Compare(x.instanceType, y.instanceType), cmp.Compare(x.where, y.where))
+	})
+	return fmt.Errorf(
+		"spot prices of %s: %d are no amounts of money, such as %q of %s in %s; the last ones are kept",
+		b.region,
+		len(unread),
+		unread[where],
+		where.instanceType,
+		where.where,
+	)
+}
+
+// lastSpot is the price of a type in a zone as it was last known. b.mu is held.
+func (b *Book) lastSpot(where place) (shape.Money, bool) {
+	if b.spot != nil || inChina(b.region) {
+		p, known := b.spot[where]
+		return p, known
+	}
+	p, known := catalog.Spot(b.catalogued(catalog.PricedAs(b.region, where.where)), where.instanceType)
+	return shape.Money(p.Avg), known
 }
 
 // catalogued is under which name the catalogue has the prices.

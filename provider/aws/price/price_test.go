@@ -18,13 +18,21 @@ import (
 
 type productsFunc func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error)
 
-func (f productsFunc) GetProducts(_ context.Context, in *pricing.GetProductsInput, _ ...func(*pricing.Options)) (*pricing.GetProductsOutput, error) {
+func (f productsFunc) GetProducts(
+	_ context.Context,
+	in *pricing.GetProductsInput,
+	_ ...func(*pricing.Options),
+) (*pricing.GetProductsOutput, error) {
 	return f(in)
 }
 
 type history func() (*ec2.DescribeSpotPriceHistoryOutput, error)
 
-func (f history) DescribeSpotPriceHistory(context.Context, *ec2.DescribeSpotPriceHistoryInput, ...func(*ec2.Options)) (*ec2.DescribeSpotPriceHistoryOutput, error) {
+func (f history) DescribeSpotPriceHistory(
+	context.Context,
+	*ec2.DescribeSpotPriceHistoryInput,
+	...func(*ec2.Options),
+) (*ec2.DescribeSpotPriceHistoryOutput, error) {
 	return f()
 }
 
@@ -86,10 +94,23 @@ func TestAFailedRefreshKeepsThePrices(t *testing.T) {
 	t.Parallel()
 	b := New("us-east-1")
 	down := errors.New("down")
-	if err := b.RefreshOnDemand(t.Context(), productsFunc(func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error) { return nil, down }), nil); !errors.Is(err, down) {
+	if err := b.RefreshOnDemand(
+		t.Context(),
+		productsFunc(func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error) { return nil, down }),
+		nil,
+	); !errors.Is(
+		err,
+		down,
+	) {
 		t.Errorf("got %v", err)
 	}
-	if err := b.RefreshSpot(t.Context(), history(func() (*ec2.DescribeSpotPriceHistoryOutput, error) { return &ec2.DescribeSpotPriceHistoryOutput{}, nil }), time.Time{}); err == nil {
+	if err := b.RefreshSpot(
+		t.Context(),
+		history(
+			func() (*ec2.DescribeSpotPriceHistoryOutput, error) { return &ec2.DescribeSpotPriceHistoryOutput{}, nil },
+		),
+		time.Time{},
+	); err == nil {
 		t.Error("an empty market is an error")
 	}
 	if _, ok := b.Spot("m5.large", "us-east-1a"); !ok || b.Revision() != 0 {
@@ -101,12 +122,17 @@ func TestTheMarketDecidesWhereSpotIsSold(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	entry := func(zone, price string, at time.Time) ec2types.SpotPrice {
-		return ec2types.SpotPrice{InstanceType: "m5.large", AvailabilityZone: awssdk.String(zone), SpotPrice: awssdk.String(price), Timestamp: &at}
+		return ec2types.SpotPrice{
+			InstanceType:     "m5.large",
+			AvailabilityZone: awssdk.String(zone),
+			SpotPrice:        awssdk.String(price),
+			Timestamp:        &at,
+		}
 	}
 	b := New("us-east-1")
 	err := b.RefreshSpot(t.Context(), history(func() (*ec2.DescribeSpotPriceHistoryOutput, error) {
 		return &ec2.DescribeSpotPriceHistoryOutput{SpotPriceHistory: []ec2types.SpotPrice{
-			entry("us-east-1a", "0.0400", noon), entry("us-east-1a", "0.0300", noon.Add(-time.Hour)), entry("us-east-1b", "rubbish", noon),
+			entry("us-east-1a", "0.0400", noon), entry("us-east-1a", "0.0300", noon.Add(-time.Hour)),
 		}}, nil
 	}), noon)
 	if err != nil {
@@ -126,11 +152,18 @@ func TestYuanAndDollarsAreNotCompared(t *testing.T) {
 	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	market := history(func() (*ec2.DescribeSpotPriceHistoryOutput, error) {
 		return &ec2.DescribeSpotPriceHistoryOutput{SpotPriceHistory: []ec2types.SpotPrice{
-			{InstanceType: "m5.large", AvailabilityZone: awssdk.String("cn-north-1a"), SpotPrice: awssdk.String("0.3000"), Timestamp: &noon},
+			{
+				InstanceType:     "m5.large",
+				AvailabilityZone: awssdk.String("cn-north-1a"),
+				SpotPrice:        awssdk.String("0.3000"),
+				Timestamp:        &noon,
+			},
 		}}, nil
 	})
 	list := productsFunc(func(*pricing.GetProductsInput) (*pricing.GetProductsOutput, error) {
-		return &pricing.GetProductsOutput{PriceList: []string{strings.ReplaceAll(strings.ReplaceAll(m5, "USD", "CNY"), "0.123", "1.123")}}, nil
+		return &pricing.GetProductsOutput{
+			PriceList: []string{strings.ReplaceAll(strings.ReplaceAll(m5, "USD", "CNY"), "0.123", "1.123")},
+		}, nil
 	})
 	cheaper := func(b *Book, when string) {
 		t.Helper()
@@ -163,7 +196,8 @@ func TestYuanAndDollarsAreNotCompared(t *testing.T) {
 	cheaper(second, "with the price list alone")
 }
 
-// A Local Zone is not priced as its region is: on demand it costs more, and where the market tells no price spot is not sold.
+// A Local Zone is not priced as its region is: on demand it costs more, and where the market tells no price spot is not
+// sold.
 func TestLocalZonesHaveTheirOwnPrices(t *testing.T) {
 	t.Parallel()
 	const boston = "us-east-1-bos-1a"
@@ -191,14 +225,25 @@ func TestLocalZonesHaveTheirOwnPrices(t *testing.T) {
 	if err := b.RefreshOnDemand(t.Context(), api, []string{boston, "us-east-1a", boston}); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"us-east-1", "us-east-1", "us-east-1", "us-east-1-bos-1", "us-east-1-bos-1", "us-east-1-bos-1"}; !slices.Equal(asked, want) {
+	if want := []string{
+		"us-east-1",
+		"us-east-1",
+		"us-east-1",
+		"us-east-1-bos-1",
+		"us-east-1-bos-1",
+		"us-east-1-bos-1",
+	}; !slices.Equal(
+		asked,
+		want,
+	) {
 		t.Errorf("asked for prices of %v, want %v: shared, metal and dedicated of each", asked, want)
 	}
 	onDemand("m5.large", boston, 150_000)
 	onDemand("m5.large", "us-east-1a", 123_000)
 }
 
-// Dedicated machines have prices of their own, which are known once AWS told them, and do not change those of shared ones.
+// Dedicated machines have prices of their own, which are known once AWS told them, and do not change those of shared
+// ones.
 func TestDedicatedMachinesHaveTheirOwnPrices(t *testing.T) {
 	t.Parallel()
 	b := New("us-east-1")

@@ -39,10 +39,11 @@ func PricingRegion(region string) string {
 	return "us-east-1"
 }
 
-// HasPricingAPI is false where on-demand prices can only come from the catalogue: in partitions that have none, and whose
-// credentials count in no other.
+// HasPricingAPI is false where on-demand prices can only come from the catalogue: in partitions that have none, and
+// whose credentials count in no other.
 func HasPricingAPI(region string) bool {
-	return !strings.HasPrefix(region, "us-gov-") && !strings.HasPrefix(region, "eusc-") && !strings.Contains(region, "-iso")
+	return !strings.HasPrefix(region, "us-gov-") && !strings.HasPrefix(region, "eusc-") &&
+		!strings.Contains(region, "-iso")
 }
 
 // RefreshOnDemand asks the Pricing API for prices of the region, and of the Local Zones among some zones.
@@ -69,8 +70,7 @@ func (b *Book) RefreshOnDemand(ctx context.Context, api pricing.GetProductsAPICl
 			dedicated[place{name, where}] = p
 		}
 	}
-	b.setOnDemand(prices, dedicated)
-	return errors.Join(errs...)
+	return errors.Join(append(errs, b.setOnDemand(prices, dedicated))...)
 }
 
 // listed is what prices are asked for: the region, and the groups of the Local Zones among some zones, ascending.
@@ -94,9 +94,18 @@ func onDemandOf(ctx context.Context, api pricing.GetProductsAPIClient, where str
 	return prices, nil
 }
 
-func products(ctx context.Context, api pricing.GetProductsAPIClient, where, tenancy, family string, into map[string]shape.Money) error {
+func products(
+	ctx context.Context,
+	api pricing.GetProductsAPIClient,
+	where, tenancy, family string,
+	into map[string]shape.Money,
+) error {
 	term := func(field, value string) pricingtypes.Filter {
-		return pricingtypes.Filter{Field: awssdk.String(field), Type: pricingtypes.FilterTypeTermMatch, Value: awssdk.String(value)}
+		return pricingtypes.Filter{
+			Field: awssdk.String(field),
+			Type:  pricingtypes.FilterTypeTermMatch,
+			Value: awssdk.String(value),
+		}
 	}
 	pages := pricing.NewGetProductsPaginator(api, &pricing.GetProductsInput{
 		ServiceCode: awssdk.String("AmazonEC2"),
@@ -147,9 +156,8 @@ func readProduct(text string) (name string, price shape.Money, ok bool) {
 	for _, term := range p.Terms.OnDemand {
 		for _, dimension := range term.PriceDimensions {
 			for _, currency := range []string{"USD", "CNY"} {
-				perHour, err := strconv.ParseFloat(dimension.PricePerUnit[currency], 64)
-				if err == nil && perHour > 0 {
-					return p.Product.Attributes.InstanceType, shape.Dollars(perHour), true
+				if price, ok := perHour(dimension.PricePerUnit[currency]); ok {
+					return p.Product.Attributes.InstanceType, price, true
 				}
 			}
 		}
@@ -159,7 +167,7 @@ func readProduct(text string) (name string, price shape.Money, ok bool) {
 
 // RefreshSpot asks for the market's prices of now.
 func (b *Book) RefreshSpot(ctx context.Context, api ec2.DescribeSpotPriceHistoryAPIClient, now time.Time) error {
-	prices, newest := map[place]shape.Money{}, map[place]time.Time{}
+	prices, newest, unread := map[place]shape.Money{}, map[place]time.Time{}, map[place]string{}
 	pages := ec2.NewDescribeSpotPriceHistoryPaginator(api, &ec2.DescribeSpotPriceHistoryInput{
 		ProductDescriptions: []string{"Linux/UNIX", "Linux/UNIX (Amazon VPC)"},
 		StartTime:           awssdk.Time(now),
@@ -171,25 +179,39 @@ func (b *Book) RefreshSpot(ctx context.Context, api ec2.DescribeSpotPriceHistory
 			return fmt.Errorf("getting spot prices of %s: %w", b.region, err)
 		}
 		for _, h := range page.SpotPriceHistory {
-			take(h, prices, newest)
+			take(h, prices, newest, unread)
 		}
 	}
-	if len(prices) == 0 {
+	if len(prices) == 0 && len(unread) == 0 {
 		return errors.New("getting spot prices of " + b.region + ": the answer is empty")
 	}
-	b.setSpot(prices)
-	return nil
+	return b.setSpot(prices, unread)
 }
 
-// take notes one price of the history unless a newer one is known.
-func take(h ec2types.SpotPrice, prices map[place]shape.Money, newest map[place]time.Time) {
-	perHour, err := strconv.ParseFloat(awssdk.ToString(h.SpotPrice), 64)
-	if err != nil || perHour <= 0 {
-		return
-	}
+// take notes one price of the history unless a newer one is known. One that is none is noted in unread.
+func take(h ec2types.SpotPrice, prices map[place]shape.Money, newest map[place]time.Time, unread map[place]string) {
 	where, at := place{string(h.InstanceType), awssdk.ToString(h.AvailabilityZone)}, awssdk.ToTime(h.Timestamp)
 	if old, ok := newest[where]; ok && !at.After(old) {
 		return
 	}
-	prices[where], newest[where] = shape.Dollars(perHour), at
+	price, ok := perHour(awssdk.ToString(h.SpotPrice))
+	if !ok {
+		unread[where] = awssdk.ToString(h.SpotPrice)
+		return
+	}
+	prices[where], newest[where] = price, at
+}
+
+// dearest is the most that a machine may cost per hour, in dollars or yuan: far above any, and far below what Money
+// holds.
+const dearest = 1e6
+
+// perHour reads a price. Whatever is not a finite amount of more than nothing is no answer.
+func perHour(text string) (shape.Money, bool) {
+	amount, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(amount > 0 && amount <= dearest) { // false for NaN
+		return 0, false
+	}
+	price := shape.Dollars(amount)
+	return price, price > 0
 }

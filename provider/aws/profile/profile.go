@@ -29,19 +29,39 @@ const (
 	keep = 15 * time.Minute
 	// keepUnused is how old a profile must be to be collected.
 	keepUnused = 24 * time.Hour
-	// noProfile is how IAM begins to say that the profile is missing and not the role. It does so for a moment after the
-	// profile was made; there is one code for both.
+	// noProfile is how IAM begins to say that the profile is missing and not the role. It does so for a moment after
+	// the profile was made; there is one code for both.
 	noProfile = "NoSuchEntity: Instance Profile "
 	// maxName is how long the name of a profile may be.
 	maxName = 128
 )
 
 type api interface {
-	GetInstanceProfile(context.Context, *iam.GetInstanceProfileInput, ...func(*iam.Options)) (*iam.GetInstanceProfileOutput, error)
-	CreateInstanceProfile(context.Context, *iam.CreateInstanceProfileInput, ...func(*iam.Options)) (*iam.CreateInstanceProfileOutput, error)
-	DeleteInstanceProfile(context.Context, *iam.DeleteInstanceProfileInput, ...func(*iam.Options)) (*iam.DeleteInstanceProfileOutput, error)
-	AddRoleToInstanceProfile(context.Context, *iam.AddRoleToInstanceProfileInput, ...func(*iam.Options)) (*iam.AddRoleToInstanceProfileOutput, error)
-	RemoveRoleFromInstanceProfile(context.Context, *iam.RemoveRoleFromInstanceProfileInput, ...func(*iam.Options)) (*iam.RemoveRoleFromInstanceProfileOutput, error)
+	GetInstanceProfile(
+		context.Context,
+		*iam.GetInstanceProfileInput,
+		...func(*iam.Options),
+	) (*iam.GetInstanceProfileOutput, error)
+	CreateInstanceProfile(
+		context.Context,
+		*iam.CreateInstanceProfileInput,
+		...func(*iam.Options),
+	) (*iam.CreateInstanceProfileOutput, error)
+	DeleteInstanceProfile(
+		context.Context,
+		*iam.DeleteInstanceProfileInput,
+		...func(*iam.Options),
+	) (*iam.DeleteInstanceProfileOutput, error)
+	AddRoleToInstanceProfile(
+		context.Context,
+		*iam.AddRoleToInstanceProfileInput,
+		...func(*iam.Options),
+	) (*iam.AddRoleToInstanceProfileOutput, error)
+	RemoveRoleFromInstanceProfile(
+		context.Context,
+		*iam.RemoveRoleFromInstanceProfileInput,
+		...func(*iam.Options),
+	) (*iam.RemoveRoleFromInstanceProfileOutput, error)
 	iam.ListInstanceProfilesAPIClient
 }
 
@@ -63,7 +83,13 @@ type Store struct {
 
 // New makes a Store for a cluster's profiles.
 func New(api api, clock clock.PassiveClock, region, cluster string) *Store {
-	return &Store{api: api, clock: clock, region: region, cluster: cluster, ready: kept.New[string, string](clock, keep)}
+	return &Store{
+		api:     api,
+		clock:   clock,
+		region:  region,
+		cluster: cluster,
+		ready:   kept.New[string, string](clock, keep),
+	}
 }
 
 // Name is the name of the profile for a class and its role. It holds the role, so that a
@@ -79,11 +105,40 @@ func (s *Store) path(class *awsv1.EC2NodeClass) string {
 	return fmt.Sprintf("/karpenter/%s/%s/%s/", s.region, s.cluster, class.UID)
 }
 
-// Ensure returns the name of the profile that gives the class's role, and makes it if need be.
+// Ensure returns the name of the profile that gives the class's role, and makes it if need be. One that the class uses
+// already stays, whoever made it for the class: Karpenter names its own otherwise.
 func (s *Store) Ensure(ctx context.Context, class *awsv1.EC2NodeClass) (string, error) {
 	name, role := s.Name(class), roleName(class.Spec.Role)
+	if used := class.Status.InstanceProfile; used != "" && used != name {
+		gives, err := s.ready.Get(used, func() (string, error) { return s.given(ctx, class, used) })
+		switch {
+		case err == nil && gives == role:
+			return used, nil
+		case err == nil:
+			s.ready.Forget(used)
+		case !errors.Is(err, errForeign):
+			return "", err
+		}
+	}
 	_, err := s.ready.Get(name, func() (string, error) { return role, s.make(ctx, class, name, role) })
 	return name, err
+}
+
+// errForeign is for a profile that is gone, has no role or was not made for the class.
+var errForeign = errors.New("the instance profile is none of the class's")
+
+// given is the role that a profile gives which was made for the class; errForeign if it gives none, or was not.
+func (s *Store) given(ctx context.Context, class *awsv1.EC2NodeClass, name string) (string, error) {
+	got, err := s.api.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: awssdk.String(name)})
+	switch {
+	case awserror.IsNotFound(err):
+		return "", errForeign
+	case err != nil:
+		return "", fmt.Errorf("getting instance profile %s: %w", name, err)
+	case got.InstanceProfile == nil || awssdk.ToString(got.InstanceProfile.Path) != s.path(class) || len(got.InstanceProfile.Roles) != 1:
+		return "", errForeign
+	}
+	return awssdk.ToString(got.InstanceProfile.Roles[0].RoleName), nil
 }
 
 // Forget makes the next Ensure look again: EC2 said that the profile is gone.
@@ -167,28 +222,33 @@ func (s *Store) DeleteOf(ctx context.Context, class *awsv1.EC2NodeClass) error {
 	return s.deleteUnder(ctx, s.path(class), func(iamtypes.InstanceProfile) bool { return true })
 }
 
-// Collect removes the cluster's profiles that are not in use: those whose class is gone, and those that a change of role
-// has left behind once no instance has them any more. Profiles that are younger than a day stay, since instances may be
-// about to start with them.
+// Collect removes the cluster's profiles that are not in use: those whose class is gone, and those that a change of
+// role has left behind once no instance has them any more. Profiles that are younger than a day stay, since instances
+// may be about to start with them.
 func (s *Store) Collect(ctx context.Context, inUse func(class, profile string) bool) error {
 	root := fmt.Sprintf("/karpenter/%s/%s/", s.region, s.cluster)
 	return s.deleteUnder(ctx, root, func(p iamtypes.InstanceProfile) bool {
 		class, _, _ := strings.Cut(strings.TrimPrefix(awssdk.ToString(p.Path), root), "/")
-		return s.clock.Since(awssdk.ToTime(p.CreateDate)) >= keepUnused && !inUse(class, awssdk.ToString(p.InstanceProfileName))
+		return s.clock.Since(awssdk.ToTime(p.CreateDate)) >= keepUnused &&
+			!inUse(class, awssdk.ToString(p.InstanceProfileName))
 	})
 }
 
-// deleteUnder removes the profiles under a path that which says.
+// deleteUnder removes the profiles under a path that which says, and none of others whatever the server lists.
 func (s *Store) deleteUnder(ctx context.Context, path string, which func(iamtypes.InstanceProfile) bool) error {
 	var errs []error
-	pages := iam.NewListInstanceProfilesPaginator(s.api, &iam.ListInstanceProfilesInput{PathPrefix: awssdk.String(path)})
+	pages := iam.NewListInstanceProfilesPaginator(
+		s.api,
+		&iam.ListInstanceProfilesInput{PathPrefix: awssdk.String(path)},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return errors.Join(append(errs, fmt.Errorf("listing instance profiles under %s: %w", path, err))...)
 		}
 		for _, p := range page.InstanceProfiles {
-			if which(p) {
+			// Not every server that speaks IAM's API heeds the prefix.
+			if strings.HasPrefix(awssdk.ToString(p.Path), path) && which(p) {
 				errs = append(errs, s.delete(ctx, p))
 			}
 		}
@@ -204,7 +264,10 @@ func (s *Store) delete(ctx context.Context, p iamtypes.InstanceProfile) error {
 			return err
 		}
 	}
-	_, err := s.api.DeleteInstanceProfile(ctx, &iam.DeleteInstanceProfileInput{InstanceProfileName: awssdk.String(name)})
+	_, err := s.api.DeleteInstanceProfile(
+		ctx,
+		&iam.DeleteInstanceProfileInput{InstanceProfileName: awssdk.String(name)},
+	)
 	if err != nil && !awserror.IsNotFound(err) {
 		return fmt.Errorf("deleting instance profile %s: %w", name, err)
 	}

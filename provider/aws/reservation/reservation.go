@@ -38,12 +38,15 @@ const (
 	// windowsPlatform is how EC2's names of platforms with Windows begin.
 	windowsPlatform = "Windows"
 
-	// firstRest is how long a reservation that EC2 found full is believed to be, whatever EC2 counts; as long as its count
-	// may be old. Each time that it is found full again the rest doubles, up to longestRest.
+	// firstRest is how long a reservation that EC2 found full is believed to be, whatever EC2 counts; as long as its
+	// count may be old. Each time that it is found full again the rest doubles, up to longestRest.
 	firstRest   = keep
 	longestRest = 24 * time.Minute
 	// forgiveAfter is how long after a rest the next one counts as the first.
 	forgiveAfter = 30 * time.Minute
+	// refusedFor is how long a reservation that EC2 did not launch into, for a reason other than that it is full, is
+	// not tried again. Karpenter's figure.
+	refusedFor = 3 * time.Minute
 )
 
 // Finder finds reservations. It is safe for use by many goroutines.
@@ -52,12 +55,14 @@ type Finder struct {
 	clock clock.PassiveClock
 	found *kept.Answers[string, []awsv1.CapacityReservation]
 
-	mu       sync.Mutex       // guards the fields below
-	left     map[string]int32 // by ID
-	own      map[string]bool  // by ID: of dedicated machines; never changes for one ID
-	windows  map[string]bool  // by ID: of machines with Windows; never changes either
-	rests    map[string]rest  // by ID: of those that EC2 found full, until a launch goes well
-	revision uint64           // +1 on every change of left
+	mu       sync.Mutex           // guards the fields below
+	left     map[string]int32     // by ID
+	own      map[string]bool      // by ID: of dedicated machines; never changes for one ID
+	windows  map[string]bool      // by ID: of machines with Windows; never changes either
+	rests    map[string]rest      // by ID: of those that EC2 found full, until a launch goes well
+	refused  map[string]time.Time // by ID: until when those rest that EC2 did not launch into, full or not
+	idle     []Idle
+	revision uint64 // +1 on every change of left or refused
 }
 
 // rest is how long a reservation is believed full.
@@ -68,11 +73,23 @@ type rest struct {
 
 // New makes a Finder.
 func New(api ec2.DescribeCapacityReservationsAPIClient, clock clock.PassiveClock) *Finder {
-	return &Finder{api: api, clock: clock, found: kept.New[string, []awsv1.CapacityReservation](clock, keep), left: map[string]int32{}, own: map[string]bool{}, windows: map[string]bool{}, rests: map[string]rest{}}
+	return &Finder{
+		api:     api,
+		clock:   clock,
+		found:   kept.New[string, []awsv1.CapacityReservation](clock, keep),
+		left:    map[string]int32{},
+		own:     map[string]bool{},
+		windows: map[string]bool{},
+		rests:   map[string]rest{},
+		refused: map[string]time.Time{},
+	}
 }
 
 // Find lists the active reservations that one of the terms matches, ascending by ID.
-func (f *Finder) Find(ctx context.Context, terms []awsv1.CapacityReservationSelectorTerm) ([]awsv1.CapacityReservation, error) {
+func (f *Finder) Find(
+	ctx context.Context,
+	terms []awsv1.CapacityReservationSelectorTerm,
+) ([]awsv1.CapacityReservation, error) {
 	if len(terms) == 0 {
 		return nil, nil
 	}
@@ -90,23 +107,27 @@ func (f *Finder) Find(ctx context.Context, terms []awsv1.CapacityReservationSele
 		}
 		return out, nil
 	})
-	return f.withState(found), err
+	return WithState(found, f.clock.Now()), err
 }
 
-// withState says which capacity blocks are about to end.
-func (f *Finder) withState(found []awsv1.CapacityReservation) []awsv1.CapacityReservation {
+// WithState are reservations with the state that each has at a time: capacity blocks are about to end, or active.
+func WithState(found []awsv1.CapacityReservation, now time.Time) []awsv1.CapacityReservation {
 	out := slices.Clone(found)
 	for i := range out {
 		out[i].State = awsv1.CapacityReservationStateActive
 		if out[i].ReservationType == awsv1.CapacityReservationTypeCapacityBlock && out[i].EndTime != nil &&
-			!f.clock.Now().Before(out[i].EndTime.Add(-expiringBefore)) {
+			!now.Before(out[i].EndTime.Add(-expiringBefore)) {
 			out[i].State = awsv1.CapacityReservationStateExpiring
 		}
 	}
 	return out
 }
 
-func (f *Finder) describe(ctx context.Context, in *ec2.DescribeCapacityReservationsInput, into map[string]ec2types.CapacityReservation) error {
+func (f *Finder) describe(
+	ctx context.Context,
+	in *ec2.DescribeCapacityReservationsInput,
+	into map[string]ec2types.CapacityReservation,
+) error {
 	pages := ec2.NewDescribeCapacityReservationsPaginator(f.api, in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -132,7 +153,10 @@ func queries(terms []awsv1.CapacityReservationSelectorTerm) []*ec2.DescribeCapac
 	for _, term := range terms {
 		filters := []ec2types.Filter{selector.One("state", "active")}
 		if term.ID != "" {
-			out = append(out, &ec2.DescribeCapacityReservationsInput{CapacityReservationIds: []string{term.ID}, Filters: filters})
+			out = append(
+				out,
+				&ec2.DescribeCapacityReservationsInput{CapacityReservationIds: []string{term.ID}, Filters: filters},
+			)
 			continue
 		}
 		filters = append(filters, selector.Tags(term.Tags)...)
@@ -142,7 +166,10 @@ func queries(terms []awsv1.CapacityReservationSelectorTerm) []*ec2.DescribeCapac
 		if term.InstanceMatchCriteria != "" {
 			filters = append(filters, selector.One("instance-match-criteria", term.InstanceMatchCriteria))
 		}
-		out = append(out, &ec2.DescribeCapacityReservationsInput{Filters: filters, MaxResults: awssdk.Int32(pageSize)})
+		out = append(
+			out,
+			&ec2.DescribeCapacityReservationsInput{Filters: filters, MaxResults: awssdk.Int32(pageSize)},
+		)
 	}
 	return out
 }
@@ -154,8 +181,10 @@ func read(r ec2types.CapacityReservation) awsv1.CapacityReservation {
 		InstanceType:          awssdk.ToString(r.InstanceType),
 		InstanceMatchCriteria: string(r.InstanceMatchCriteria),
 		OwnerID:               awssdk.ToString(r.OwnerId),
-		ReservationType:       awsv1.CapacityReservationType(cmp.Or(string(r.ReservationType), string(awsv1.CapacityReservationTypeDefault))),
-		Interruptible:         awssdk.ToBool(r.Interruptible),
+		ReservationType: awsv1.CapacityReservationType(
+			cmp.Or(string(r.ReservationType), string(awsv1.CapacityReservationTypeDefault)),
+		),
+		Interruptible: awssdk.ToBool(r.Interruptible),
 	}
 	if r.EndDate != nil {
 		out.EndTime = &metav1.Time{Time: *r.EndDate}
@@ -174,8 +203,8 @@ func (f *Finder) count(found map[string]ec2types.CapacityReservation) {
 	}
 }
 
-// believedLocked is what of EC2's count is believed: nothing while the reservation rests, and then one to try it with until a
-// launch has gone well. Once EC2 counts none itself its word is good again. f.mu is held.
+// believedLocked is what of EC2's count is believed: nothing while the reservation rests, and then one to try it with
+// until a launch has gone well. Once EC2 counts none itself its word is good again. f.mu is held.
 func (f *Finder) believedLocked(id string, counted int32) int32 {
 	r, ok := f.rests[id]
 	now := f.clock.Now()
@@ -206,6 +235,23 @@ func (f *Finder) Left(id string) int32 {
 	return f.left[id]
 }
 
+// Usable reports whether EC2 launches into a reservation as far as is known. How many it still takes is another matter:
+// see Left.
+func (f *Finder) Usable(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.clock.Now().Before(f.refused[id])
+}
+
+// Refused notes that EC2 did not launch into a reservation for another reason than that it is full, or takes its
+// machines back. Others of the same type and zone are as good as before.
+func (f *Finder) Refused(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused[id] = f.clock.Now().Add(refusedFor)
+	f.revision++
+}
+
 // Own reports whether a reservation is of dedicated machines. Only those can be launched into it, and into no other.
 func (f *Finder) Own(id string) bool {
 	f.mu.Lock()
@@ -225,6 +271,7 @@ func (f *Finder) Launched(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.rests, id)
+	delete(f.refused, id)
 	f.setLocked(id, max(f.left[id]-1, 0))
 }
 
@@ -245,9 +292,20 @@ func (f *Finder) Exhausted(id string) {
 	f.setLocked(id, 0)
 }
 
-// Revision changes whenever an answer of Left may have.
+// Revision changes whenever an answer of Left or Usable may have.
 func (f *Finder) Revision() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.forgiveLocked()
 	return f.revision
+}
+
+// forgiveLocked drops refusals whose time is over. f.mu is held.
+func (f *Finder) forgiveLocked() {
+	now := f.clock.Now()
+	before := len(f.refused)
+	maps.DeleteFunc(f.refused, func(_ string, until time.Time) bool { return !now.Before(until) })
+	if len(f.refused) != before {
+		f.revision++
+	}
 }

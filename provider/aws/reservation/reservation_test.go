@@ -16,14 +16,24 @@ import (
 // account has one reservation, of which EC2 counts so many as left.
 type account struct{ left int32 }
 
-func (a *account) DescribeCapacityReservations(context.Context, *ec2.DescribeCapacityReservationsInput, ...func(*ec2.Options)) (*ec2.DescribeCapacityReservationsOutput, error) {
-	return &ec2.DescribeCapacityReservationsOutput{CapacityReservations: []ec2types.CapacityReservation{{
-		CapacityReservationId: awssdk.String("cr-1"), State: ec2types.CapacityReservationStateActive, AvailableInstanceCount: awssdk.Int32(a.left),
-	}}}, nil
+func (a *account) DescribeCapacityReservations(
+	context.Context,
+	*ec2.DescribeCapacityReservationsInput,
+	...func(*ec2.Options),
+) (*ec2.DescribeCapacityReservationsOutput, error) {
+	return &ec2.DescribeCapacityReservationsOutput{CapacityReservations: []ec2types.CapacityReservation{
+		{
+			CapacityReservationId: awssdk.String(
+				"cr-1",
+			),
+			State:                  ec2types.CapacityReservationStateActive,
+			AvailableInstanceCount: awssdk.Int32(a.left),
+		},
+	}}, nil
 }
 
-// EC2 may count machines as left that it does not give: others take them, or they do not fit. What looks next to free in every
-// plan must not fail launches each minute for ever.
+// EC2 may count machines as left that it does not give: others take them, or they do not fit. What looks next to free
+// in every plan must not fail launches each minute for ever.
 func TestAReservationThatGivesNothingRestsLongerEachTime(t *testing.T) {
 	t.Parallel()
 	clock := testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))

@@ -22,11 +22,12 @@ import (
 // pageSize is what DescribeSecurityGroups is asked for at once; AWS allows 5 to 1000.
 const pageSize = 500
 
-// keep is how long AWS's answer is used.
-const keep = time.Minute
-
 type api interface {
-	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error)
+	DescribeSecurityGroups(
+		context.Context,
+		*ec2.DescribeSecurityGroupsInput,
+		...func(*ec2.Options),
+	) (*ec2.DescribeSecurityGroupsOutput, error)
 }
 
 // Finder finds security groups. It is safe for use by many goroutines.
@@ -35,8 +36,8 @@ type Finder struct {
 	found *kept.Answers[string, []awsv1.SecurityGroup]
 }
 
-// New makes a Finder.
-func New(api api, clock clock.PassiveClock) *Finder {
+// New makes a Finder that uses AWS's answers for so long.
+func New(api api, clock clock.PassiveClock, keep time.Duration) *Finder {
 	return &Finder{api: api, found: kept.New[string, []awsv1.SecurityGroup](clock, keep)}
 }
 
@@ -49,20 +50,29 @@ func (f *Finder) Find(ctx context.Context, terms []awsv1.SecurityGroupSelectorTe
 				return nil, err
 			}
 		}
-		return slices.SortedFunc(maps.Values(byID), func(a, b awsv1.SecurityGroup) int { return cmp.Compare(a.ID, b.ID) }), nil
+		return slices.SortedFunc(
+			maps.Values(byID),
+			func(a, b awsv1.SecurityGroup) int { return cmp.Compare(a.ID, b.ID) },
+		), nil
 	})
 	return slices.Clone(groups), err
 }
 
 func (f *Finder) describe(ctx context.Context, filters []ec2types.Filter, into map[string]awsv1.SecurityGroup) error {
-	pages := ec2.NewDescribeSecurityGroupsPaginator(f.api, &ec2.DescribeSecurityGroupsInput{Filters: filters, MaxResults: awssdk.Int32(pageSize)})
+	pages := ec2.NewDescribeSecurityGroupsPaginator(
+		f.api,
+		&ec2.DescribeSecurityGroupsInput{Filters: filters, MaxResults: awssdk.Int32(pageSize)},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return fmt.Errorf("describing security groups: %w", err)
 		}
 		for _, g := range page.SecurityGroups {
-			into[awssdk.ToString(g.GroupId)] = awsv1.SecurityGroup{ID: awssdk.ToString(g.GroupId), Name: awssdk.ToString(g.GroupName)}
+			into[awssdk.ToString(g.GroupId)] = awsv1.SecurityGroup{
+				ID:   awssdk.ToString(g.GroupId),
+				Name: awssdk.ToString(g.GroupName),
+			}
 		}
 	}
 	return nil

@@ -17,7 +17,11 @@ import (
 )
 
 type api interface {
-	GetManagedResource(context.Context, *arczonalshift.GetManagedResourceInput, ...func(*arczonalshift.Options)) (*arczonalshift.GetManagedResourceOutput, error)
+	GetManagedResource(
+		context.Context,
+		*arczonalshift.GetManagedResourceInput,
+		...func(*arczonalshift.Options),
+	) (*arczonalshift.GetManagedResourceOutput, error)
 }
 
 // Store holds the zones. It is safe for use by many goroutines.
@@ -31,10 +35,13 @@ type Store struct {
 // New makes a Store that knows of no shift.
 func New(api api) *Store { return &Store{api: api} }
 
-// Refresh asks about the cluster with this ARN, and returns the IDs of zones whose traffic was shifted away since it last
-// asked, and of those that are back, each ascending. A cluster that is not registered for zonal shift has none.
+// Refresh asks about the cluster with this ARN, and returns the IDs of zones whose traffic was shifted away since it
+// last asked, and of those that are back, each ascending. A cluster that is not registered for zonal shift has none.
 func (s *Store) Refresh(ctx context.Context, cluster string) (left, back []string, err error) {
-	out, err := s.api.GetManagedResource(ctx, &arczonalshift.GetManagedResourceInput{ResourceIdentifier: awssdk.String(cluster)})
+	out, err := s.api.GetManagedResource(
+		ctx,
+		&arczonalshift.GetManagedResourceInput{ResourceIdentifier: awssdk.String(cluster)},
+	)
 	away := map[string]bool{}
 	switch {
 	case awserror.IsNotFound(err):

@@ -46,7 +46,11 @@ type Subnet struct {
 }
 
 type api interface {
-	DescribeSubnets(context.Context, *ec2.DescribeSubnetsInput, ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error)
+	DescribeSubnets(
+		context.Context,
+		*ec2.DescribeSubnetsInput,
+		...func(*ec2.Options),
+	) (*ec2.DescribeSubnetsOutput, error)
 }
 
 // Finder finds subnets. It is safe for use by many goroutines.
@@ -69,8 +73,12 @@ type taken struct {
 // New makes a Finder that asks AWS again after keep.
 func New(api api, clock clock.PassiveClock, keep time.Duration) *Finder {
 	return &Finder{
-		api: api, clock: clock, found: kept.New[string, []Subnet](clock, keep), known: kept.New[string, []Subnet](clock, knownFor),
-		taking: map[string][]taken{}, full: map[string]time.Time{},
+		api:    api,
+		clock:  clock,
+		found:  kept.New[string, []Subnet](clock, keep),
+		known:  kept.New[string, []Subnet](clock, knownFor),
+		taking: map[string][]taken{},
+		full:   map[string]time.Time{},
 	}
 }
 
@@ -102,7 +110,10 @@ func (f *Finder) Known(terms []awsv1.SubnetSelectorTerm) ([]Subnet, bool) {
 }
 
 func (f *Finder) describe(ctx context.Context, filters []ec2types.Filter, into map[string]Subnet) error {
-	pages := ec2.NewDescribeSubnetsPaginator(f.api, &ec2.DescribeSubnetsInput{Filters: filters, MaxResults: awssdk.Int32(pageSize)})
+	pages := ec2.NewDescribeSubnetsPaginator(
+		f.api,
+		&ec2.DescribeSubnetsInput{Filters: filters, MaxResults: awssdk.Int32(pageSize)},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

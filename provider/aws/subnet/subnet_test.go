@@ -20,13 +20,22 @@ type account struct {
 	asked   [][]ec2types.Filter
 }
 
-func (a *account) DescribeSubnets(_ context.Context, in *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+func (a *account) DescribeSubnets(
+	_ context.Context,
+	in *ec2.DescribeSubnetsInput,
+	_ ...func(*ec2.Options),
+) (*ec2.DescribeSubnetsOutput, error) {
 	a.asked = append(a.asked, in.Filters)
 	return &ec2.DescribeSubnetsOutput{Subnets: a.subnets}, nil
 }
 
 func one(id, zone string, free int32) ec2types.Subnet {
-	return ec2types.Subnet{SubnetId: &id, AvailabilityZone: &zone, AvailabilityZoneId: awssdk.String("id-" + zone), AvailableIpAddressCount: &free}
+	return ec2types.Subnet{
+		SubnetId:                &id,
+		AvailabilityZone:        &zone,
+		AvailabilityZoneId:      awssdk.String("id-" + zone),
+		AvailableIpAddressCount: &free,
+	}
 }
 
 var anyTerm = []awsv1.SubnetSelectorTerm{{Tags: map[string]string{"discovery": "*"}}}
@@ -39,7 +48,11 @@ func open(subnets ...ec2types.Subnet) (*Finder, *account, *testclock.FakeClock) 
 func TestFindAsksOncePerKindOfTermAndRemembers(t *testing.T) {
 	t.Parallel()
 	f, a, clock := open(one("subnet-a", "a", 5), one("subnet-b", "b", 9))
-	terms := []awsv1.SubnetSelectorTerm{{ID: "subnet-1"}, {ID: "subnet-2"}, {Tags: map[string]string{"env": "prod", "discovery": "*"}}}
+	terms := []awsv1.SubnetSelectorTerm{
+		{ID: "subnet-1"},
+		{ID: "subnet-2"},
+		{Tags: map[string]string{"env": "prod", "discovery": "*"}},
+	}
 	for range 2 {
 		got, err := f.Find(t.Context(), terms)
 		if err != nil || len(got) != 2 || got[0].ID != "subnet-b" {
@@ -54,7 +67,10 @@ func TestFindAsksOncePerKindOfTermAndRemembers(t *testing.T) {
 		}
 		asked = append(asked, names)
 	}
-	if diff := cmp.Diff([][]string{{"tag-key=discovery", "tag:env=prod"}, {"subnet-id=subnet-2"}}, asked); diff != "" {
+	if diff := cmp.Diff(
+		[][]string{{"tag-key=discovery", "tag:env=prod"}, {"subnet-id=subnet-2"}},
+		asked,
+	); diff != "" {
 		t.Errorf("-want +asked\n%s", diff)
 	}
 	clock.Step(time.Minute)

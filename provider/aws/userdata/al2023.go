@@ -51,7 +51,8 @@ var (
 // plainPart tells a NodeConfig from a script.
 func plainPart(text string) (part, error) {
 	var head configHead
-	if !looksLikeNodeConfig.MatchString(text) && (yaml.Unmarshal([]byte(text), &head) != nil || !strings.HasPrefix(head.APIVersion, "node.eks.aws/")) {
+	if !looksLikeNodeConfig.MatchString(text) &&
+		(yaml.Unmarshal([]byte(text), &head) != nil || !strings.HasPrefix(head.APIVersion, "node.eks.aws/")) {
 		return newPart(shellType, text), nil
 	}
 	if err := checkConfig(text); err != nil {
@@ -77,12 +78,16 @@ func checkConfig(text string) error {
 		return &Malformed{Line: line, Detail: fmt.Sprintf("the NodeConfig is not YAML: %v", err)}
 	}
 	if head.Kind != nodeConfigKind {
-		return &Malformed{Line: max(lineOf(text, "kind:"), 1), Detail: fmt.Sprintf("kind is %q, want %s", head.Kind, nodeConfigKind)}
+		return &Malformed{
+			Line:   max(lineOf(text, "kind:"), 1),
+			Detail: fmt.Sprintf("kind is %q, want %s", head.Kind, nodeConfigKind),
+		}
 	}
 	return nil
 }
 
-// checkConfigs is checkConfig for the parts of MIME user data that say they are NodeConfigs. Lines count from the start of all.
+// checkConfigs is checkConfig for the parts of MIME user data that say they are NodeConfigs. Lines count from the start
+// of all.
 func checkConfigs(text string, parts []part) error {
 	for _, p := range parts {
 		kind, _, err := mime.ParseMediaType(p.header.Get("Content-Type"))
@@ -134,8 +139,16 @@ type localStorage struct {
 
 func nodeConfigOf(o Options) nodeConfig {
 	out := nodeConfig{APIVersion: "node.eks.aws/v1alpha1", Kind: nodeConfigKind, Spec: nodeConfigSpec{
-		Cluster: clusterDetails{Name: o.ClusterName, APIServerEndpoint: o.Endpoint, CertificateAuthority: o.CABundle, CIDR: o.ServiceCIDR},
-		Kubelet: kubeletOptions{Config: kubeletConfig(o), Flags: []string{"--node-labels=" + pairs(o.nodeLabels(), "=")}},
+		Cluster: clusterDetails{
+			Name:                 o.ClusterName,
+			APIServerEndpoint:    o.Endpoint,
+			CertificateAuthority: o.CABundle,
+			CIDR:                 o.ServiceCIDR,
+		},
+		Kubelet: kubeletOptions{
+			Config: kubeletConfig(o),
+			Flags:  []string{"--node-labels=" + pairs(o.nodeLabels(), "=")},
+		},
 	}}
 	if o.RAID0 {
 		out.Spec.Instance = &instanceOptions{localStorage{"RAID0"}}
@@ -143,29 +156,24 @@ func nodeConfigOf(o Options) nodeConfig {
 	return out
 }
 
-// kubeletConfig is the kubelet's configuration file, as far as we set it.
+// kubeletConfig is the kubelet's configuration file, as far as we set it: every field of the class as it was written,
+// and over it what was worked out.
 func kubeletConfig(o Options) map[string]any {
-	out := map[string]any{"maxPods": o.MaxPods, "registerWithTaints": taintObjects(o.nodeTaints())}
-	put := func(key string, value any, set bool) {
-		if set {
-			out[key] = value
-		}
+	out := map[string]any{}
+	for field, value := range o.KubeletConfig {
+		out[field] = value
 	}
-	put("clusterDNS", o.dns(), len(o.dns()) > 0)
-	k := o.Kubelet
-	if k == nil {
-		return out
+	if dns := o.dns(); len(dns) > 0 {
+		out["clusterDNS"] = dns
 	}
-	put("podsPerCore", k.PodsPerCore, k.PodsPerCore != nil)
-	put("systemReserved", k.SystemReserved, len(k.SystemReserved) > 0)
-	put("kubeReserved", k.KubeReserved, len(k.KubeReserved) > 0)
-	put("evictionHard", k.EvictionHard, len(k.EvictionHard) > 0)
-	put("evictionSoft", k.EvictionSoft, len(k.EvictionSoft) > 0)
-	put("evictionSoftGracePeriod", gracePeriods(k), len(k.EvictionSoftGracePeriod) > 0)
-	put("evictionMaxPodGracePeriod", k.EvictionMaxPodGracePeriod, k.EvictionMaxPodGracePeriod != nil)
-	put("imageGCHighThresholdPercent", k.ImageGCHighThresholdPercent, k.ImageGCHighThresholdPercent != nil)
-	put("imageGCLowThresholdPercent", k.ImageGCLowThresholdPercent, k.ImageGCLowThresholdPercent != nil)
-	put("cpuCFSQuota", k.CPUCFSQuota, k.CPUCFSQuota != nil)
+	if len(o.Kubelet.SystemReserved) > 0 {
+		out["systemReserved"] = o.Kubelet.SystemReserved
+	}
+	if len(o.Kubelet.KubeReserved) > 0 {
+		out["kubeReserved"] = o.Kubelet.KubeReserved
+	}
+	out["maxPods"] = o.MaxPods
+	out["registerWithTaints"] = taintObjects(o.nodeTaints())
 	return out
 }
 

@@ -93,9 +93,6 @@ func bottlerocketTaints(o Options) map[string][]string {
 
 func bottlerocketKubelet(o Options, into map[string]any) {
 	k := o.Kubelet
-	if k == nil {
-		return
-	}
 	put := func(key string, value any, set bool) {
 		if set {
 			into[key] = value
@@ -113,7 +110,11 @@ func bottlerocketKubelet(o Options, into map[string]any) {
 	put("eviction-soft", k.EvictionSoft, len(k.EvictionSoft) > 0)
 	put("eviction-soft-grace-period", gracePeriods(k), len(k.EvictionSoftGracePeriod) > 0)
 	put("eviction-max-pod-grace-period", k.EvictionMaxPodGracePeriod, k.EvictionMaxPodGracePeriod != nil)
-	put("image-gc-high-threshold-percent", number(k.ImageGCHighThresholdPercent), k.ImageGCHighThresholdPercent != nil)
+	put(
+		"image-gc-high-threshold-percent",
+		number(k.ImageGCHighThresholdPercent),
+		k.ImageGCHighThresholdPercent != nil,
+	)
 	put("image-gc-low-threshold-percent", number(k.ImageGCLowThresholdPercent), k.ImageGCLowThresholdPercent != nil)
 	put("cpu-cfs-quota-enforced", k.CPUCFSQuota, k.CPUCFSQuota != nil)
 }
@@ -123,7 +124,15 @@ func mountInstanceStorage() map[string]any {
 	return map[string]any{
 		"commands": [][]string{
 			{"apiclient", "ephemeral-storage", "init"},
-			{"apiclient", "ephemeral-storage", "bind", "--dirs", "/var/lib/containerd", "/var/lib/kubelet", "/var/log/pods"},
+			{
+				"apiclient",
+				"ephemeral-storage",
+				"bind",
+				"--dirs",
+				"/var/lib/containerd",
+				"/var/lib/kubelet",
+				"/var/log/pods",
+			},
 		},
 		"essential": true,
 		"mode":      "always",

@@ -58,7 +58,10 @@ func split(text string) ([]part, error) {
 	}
 	kind, params, err := mime.ParseMediaType(message.Header.Get("Content-Type"))
 	if err != nil || !strings.HasPrefix(kind, "multipart/") || params["boundary"] == "" {
-		return nil, &Malformed{Line: max(lineOf(text, "content-type:"), 1), Detail: `the header needs a Content-Type like: multipart/mixed; boundary="//"`}
+		return nil, &Malformed{
+			Line:   max(lineOf(text, "content-type:"), 1),
+			Detail: `the header needs a Content-Type like: multipart/mixed; boundary="//"`,
+		}
 	}
 	var out []part
 	reader := multipart.NewReader(message.Body, params["boundary"])
@@ -68,17 +71,34 @@ func split(text string) ([]part, error) {
 			return out, nil
 		}
 		if err != nil {
-			return nil, &Malformed{Line: lineOfPart(text, params["boundary"], len(out)+1), Detail: fmt.Sprintf("part %d does not read: %v; each part begins with --%s and the last line is --%s--", len(out)+1, err, params["boundary"], params["boundary"])}
+			return nil, &Malformed{
+				Line: lineOfPart(text, params["boundary"], len(out)+1),
+				Detail: fmt.Sprintf(
+					"part %d does not read: %v; each part begins with --%s and the last line is --%s--",
+					len(out)+1,
+					err,
+					params["boundary"],
+					params["boundary"],
+				),
+			}
 		}
 		body, err := io.ReadAll(p)
 		if err != nil {
-			return nil, &Malformed{Line: lineOfPart(text, params["boundary"], len(out)+1), Detail: fmt.Sprintf("part %d does not end: the last line must be --%s--", len(out)+1, params["boundary"])}
+			return nil, &Malformed{
+				Line: lineOfPart(text, params["boundary"], len(out)+1),
+				Detail: fmt.Sprintf(
+					"part %d does not end: the last line must be --%s--",
+					len(out)+1,
+					params["boundary"],
+				),
+			}
 		}
 		out = append(out, part{p.Header, string(body)})
 	}
 }
 
-// lineOfPart is the line, from 1, of the boundary with which a part begins, or the last boundary there is; 0 without any.
+// lineOfPart is the line, from 1, of the boundary with which a part begins, or the last boundary there is; 0 without
+// any.
 func lineOfPart(text, boundary string, number int) int {
 	last := 0
 	for i, line := range strings.Split(text, "\n") {

@@ -18,6 +18,7 @@ import (
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/provider/aws/kubelet"
 )
 
 // MaxBytes is how long user data may be, before it is base64-encoded.
@@ -34,8 +35,12 @@ type Options struct {
 	Labels map[string]string
 	Taints []corev1.Taint // startup taints included
 
-	Kubelet *awsv1.KubeletConfiguration
+	// Kubelet is what the class sets, worked out for the instance type; MaxPods counts instead of Kubelet's own.
+	Kubelet kubelet.Settings
 	MaxPods int64
+
+	// KubeletConfig is all that the class sets, as written, for families that take every field.
+	KubeletConfig awsv1.KubeletConfiguration
 
 	RAID0 bool // join the disks inside the machine
 
@@ -61,7 +66,11 @@ type TooLong struct{ Bytes int }
 
 // Error is the message for the EC2NodeClass's condition.
 func (t TooLong) Error() string {
-	return fmt.Sprintf("userData comes to %d bytes with what the node needs to join, AWS allows %d; shorten it, or download the rest at start", t.Bytes, MaxBytes)
+	return fmt.Sprintf(
+		"userData comes to %d bytes with what the node needs to join, AWS allows %d; shorten it, or download the rest at start",
+		t.Bytes,
+		MaxBytes,
+	)
 }
 
 // Render writes user data for an AMI family. The result is not yet base64-encoded.
@@ -114,7 +123,7 @@ func (o Options) nodeTaints() []corev1.Taint {
 
 // dns are the addresses of the cluster's DNS.
 func (o Options) dns() []string {
-	if o.Kubelet != nil && len(o.Kubelet.ClusterDNS) > 0 {
+	if len(o.Kubelet.ClusterDNS) > 0 {
 		return o.Kubelet.ClusterDNS
 	}
 	return o.DNS
@@ -133,10 +142,18 @@ func (o Options) ipv6() bool {
 // selfSet are labels of Kubernetes' own domains that a kubelet may give its node. See the
 // NodeRestriction admission plugin.
 var selfSet = map[string]bool{
-	corev1.LabelHostname: true, corev1.LabelArchStable: true, corev1.LabelOSStable: true,
-	"beta.kubernetes.io/arch": true, "beta.kubernetes.io/os": true, corev1.LabelInstanceType: true,
-	corev1.LabelInstanceTypeStable: true, corev1.LabelTopologyZone: true, corev1.LabelTopologyRegion: true,
-	corev1.LabelFailureDomainBetaZone: true, corev1.LabelFailureDomainBetaRegion: true, corev1.LabelWindowsBuild: true,
+	corev1.LabelHostname:                true,
+	corev1.LabelArchStable:              true,
+	corev1.LabelOSStable:                true,
+	"beta.kubernetes.io/arch":           true,
+	"beta.kubernetes.io/os":             true,
+	corev1.LabelInstanceType:            true,
+	corev1.LabelInstanceTypeStable:      true,
+	corev1.LabelTopologyZone:            true,
+	corev1.LabelTopologyRegion:          true,
+	corev1.LabelFailureDomainBetaZone:   true,
+	corev1.LabelFailureDomainBetaRegion: true,
+	corev1.LabelWindowsBuild:            true,
 }
 
 func kubeletMaySet(key string) bool {
@@ -160,9 +177,6 @@ func (o Options) kubeletArgs() []string {
 	add("register-with-taints", taintList(o.nodeTaints()))
 	add("max-pods", strconv.FormatInt(o.MaxPods, 10))
 	k := o.Kubelet
-	if k == nil {
-		return args
-	}
 	if k.PodsPerCore != nil {
 		add("pods-per-core", strconv.Itoa(int(*k.PodsPerCore)))
 	}
@@ -186,7 +200,7 @@ func (o Options) kubeletArgs() []string {
 	return args
 }
 
-func gracePeriods(k *awsv1.KubeletConfiguration) map[string]string {
+func gracePeriods(k kubelet.Settings) map[string]string {
 	out := map[string]string{}
 	for signal, d := range k.EvictionSoftGracePeriod {
 		out[signal] = d.Duration.String()

@@ -1,19 +1,19 @@
 package userdata
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/provider/aws/kubelet"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
@@ -30,7 +30,10 @@ func plain() Options {
 			"node.kubernetes.io/exclude-from-external-load-balancers": "true",
 			"node-restriction.kubernetes.io/secret":                   "dropped", "kubernetes.io/role": "dropped",
 		},
-		Taints:  []corev1.Taint{{Key: "dedicated", Value: "red", Effect: corev1.TaintEffectNoSchedule}, {Key: "cni", Effect: corev1.TaintEffectNoExecute}},
+		Taints: []corev1.Taint{
+			{Key: "dedicated", Value: "red", Effect: corev1.TaintEffectNoSchedule},
+			{Key: "cni", Effect: corev1.TaintEffectNoExecute},
+		},
 		MaxPods: 29,
 	}
 }
@@ -38,25 +41,26 @@ func plain() Options {
 func full() Options {
 	o := plain()
 	o.RAID0 = true
-	o.Kubelet = &awsv1.KubeletConfiguration{
-		ClusterDNS:                  []string{"fd00::a"},
-		PodsPerCore:                 ptr[int32](10),
-		SystemReserved:              map[string]awsv1.ReservedQuantity{"cpu": "100m", "memory": "100Mi"},
-		KubeReserved:                map[string]awsv1.ReservedQuantity{"cpu": "200m"},
-		EvictionHard:                map[string]awsv1.EvictionThreshold{"memory.available": "5%", "nodefs.available": "10%"},
-		EvictionSoft:                map[string]awsv1.EvictionThreshold{"memory.available": "10%"},
-		EvictionSoftGracePeriod:     map[string]metav1.Duration{"memory.available": {Duration: time.Minute}},
-		EvictionMaxPodGracePeriod:   ptr[int32](60),
-		ImageGCHighThresholdPercent: ptr[int32](85),
-		ImageGCLowThresholdPercent:  ptr[int32](80),
-		CPUCFSQuota:                 ptr(false),
+	o.KubeletConfig = awsv1.KubeletConfiguration{}
+	const written = `{
+		"clusterDNS": ["fd00::a"], "maxPods": "vcpus * 10", "podsPerCore": 10,
+		"systemReserved": {"cpu": "100m", "memory": "memory_mib / 100"}, "kubeReserved": {"cpu": "200m"},
+		"evictionHard": {"memory.available": "5%", "nodefs.available": "10%"}, "evictionSoft": {"memory.available": "10%"},
+		"evictionSoftGracePeriod": {"memory.available": "60s"}, "evictionMaxPodGracePeriod": 60,
+		"imageGCHighThresholdPercent": 85, "imageGCLowThresholdPercent": 80, "cpuCFSQuota": false,
+		"cpuManagerPolicy": "static", "featureGates": {"NodeSwap": true}, "memorySwap": {"swapBehavior": "LimitedSwap"}}`
+	if err := json.Unmarshal([]byte(written), &o.KubeletConfig); err != nil {
+		panic(err)
 	}
+	var err error
+	if o.Kubelet, err = kubelet.Parse(o.KubeletConfig); err != nil {
+		panic(err)
+	}
+	o.Kubelet.SystemReserved["memory"] = "100Mi" // as worked out
 	return o
 }
 
 func with(o Options, user string) Options { o.User = user; return o }
-
-func ptr[T any](v T) *T { return &v }
 
 const (
 	script     = "#!/bin/bash\necho \"hello\"\n"
@@ -84,8 +88,11 @@ func TestGolden(t *testing.T) {
 		"bottlerocket_merged": {awsv1.AMIFamilyBottlerocket, with(full(), tomlUser)},
 		"windows_plain":       {awsv1.AMIFamilyWindows2022, plain()},
 		"windows_merged":      {awsv1.AMIFamilyWindows2022, with(plain(), powershell)},
-		"windows_persist":     {awsv1.AMIFamilyWindows2022, with(plain(), "<PowerShell>\r\nWrite-Host \"hello\"\r\n</PowerShell>\r\n<persist>true</persist>\r\n")},
-		"custom":              {awsv1.AMIFamilyCustom, with(full(), script)},
+		"windows_persist": {
+			awsv1.AMIFamilyWindows2022,
+			with(plain(), "<PowerShell>\r\nWrite-Host \"hello\"\r\n</PowerShell>\r\n<persist>true</persist>\r\n"),
+		},
+		"custom": {awsv1.AMIFamilyCustom, with(full(), script)},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -118,17 +125,77 @@ func TestWhatDoesNotReadNamesTheLine(t *testing.T) {
 		line              int
 		text              string
 	}{
-		"TOML":                {"Bottlerocket reads TOML", awsv1.AMIFamilyBottlerocket, "[settings]\na = \n", 2, "not TOML"},
-		"TOMLNotATable":       {"we could not put our settings there", awsv1.AMIFamilyBottlerocket, "# settings\nsettings = 3\n", 2, "settings must be a table"},
-		"NoBoundary":          {"the parts cannot be told apart", awsv1.AMIFamilyAL2, "MIME-Version: 1.0\nContent-Type: multipart/mixed\n\nx\n", 2, "boundary"},
-		"NoEnd":               {"the last part may be cut off", awsv1.AMIFamilyAL2023, strings.TrimSuffix(mimeScript, "--BOUNDARY--\r\n"), 10, "--BOUNDARY--"},
-		"NoHeader":            {"a script does not begin like that", awsv1.AMIFamilyAL2, "MIME-Version: 1.0\n\necho hello\n", 1, "the header needs"},
-		"KubernetesNotATable": {"we could not put our settings there", awsv1.AMIFamilyBottlerocket, "[settings]\nntp = {}\nkubernetes = 1\n", 3, "kubernetes must be a table"},
-		"NodeConfigInMIME": {"nodeadm would not start", awsv1.AMIFamilyAL2023, strings.ReplaceAll(mimeScript, "Content-Type: text/cloud-config\r\n\r\n#cloud-config\r\n",
-			"Content-Type: application/node.eks.aws\r\n\r\nkind: NodeConfig\r\n\tx: 1\r\n"), 14, "not YAML"},
-		"PowerShellNotClosed": {"our lines would stand outside", awsv1.AMIFamilyWindows2022, "# mine\n<powershell>\nWrite-Host 1\n", 2, "</powershell>"},
-		"NodeConfigYAML":      {"nodeadm would not start", awsv1.AMIFamilyAL2023, "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n\tx: 1\n", 4, "not YAML"},
-		"NodeConfigKind":      {"nodeadm would not take it", awsv1.AMIFamilyAL2023, "apiVersion: node.eks.aws/v1alpha1\nkind: Config\n", 2, "want NodeConfig"},
+		"TOML": {
+			"Bottlerocket reads TOML",
+			awsv1.AMIFamilyBottlerocket,
+			"[settings]\na = \n",
+			2,
+			"not TOML",
+		},
+		"TOMLNotATable": {
+			"we could not put our settings there",
+			awsv1.AMIFamilyBottlerocket,
+			"# settings\nsettings = 3\n",
+			2,
+			"settings must be a table",
+		},
+		"NoBoundary": {
+			"the parts cannot be told apart",
+			awsv1.AMIFamilyAL2,
+			"MIME-Version: 1.0\nContent-Type: multipart/mixed\n\nx\n",
+			2,
+			"boundary",
+		},
+		"NoEnd": {
+			"the last part may be cut off",
+			awsv1.AMIFamilyAL2023,
+			strings.TrimSuffix(mimeScript, "--BOUNDARY--\r\n"),
+			10,
+			"--BOUNDARY--",
+		},
+		"NoHeader": {
+			"a script does not begin like that",
+			awsv1.AMIFamilyAL2,
+			"MIME-Version: 1.0\n\necho hello\n",
+			1,
+			"the header needs",
+		},
+		"KubernetesNotATable": {
+			"we could not put our settings there",
+			awsv1.AMIFamilyBottlerocket,
+			"[settings]\nntp = {}\nkubernetes = 1\n",
+			3,
+			"kubernetes must be a table",
+		},
+		"NodeConfigInMIME": {
+			"nodeadm would not start",
+			awsv1.AMIFamilyAL2023,
+			strings.ReplaceAll(mimeScript, "Content-Type: text/cloud-config\r\n\r\n#cloud-config\r\n",
+				"Content-Type: application/node.eks.aws\r\n\r\nkind: NodeConfig\r\n\tx: 1\r\n"),
+			14,
+			"not YAML",
+		},
+		"PowerShellNotClosed": {
+			"our lines would stand outside",
+			awsv1.AMIFamilyWindows2022,
+			"# mine\n<powershell>\nWrite-Host 1\n",
+			2,
+			"</powershell>",
+		},
+		"NodeConfigYAML": {
+			"nodeadm would not start",
+			awsv1.AMIFamilyAL2023,
+			"apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n\tx: 1\n",
+			4,
+			"not YAML",
+		},
+		"NodeConfigKind": {
+			"nodeadm would not take it",
+			awsv1.AMIFamilyAL2023,
+			"apiVersion: node.eks.aws/v1alpha1\nkind: Config\n",
+			2,
+			"want NodeConfig",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -142,7 +209,8 @@ func TestWhatDoesNotReadNamesTheLine(t *testing.T) {
 	}
 }
 
-// What the user wrote arrives as it was, although our own part stands beside it: a part may be multipart itself, and encoded.
+// What the user wrote arrives as it was, although our own part stands beside it: a part may be multipart itself, and
+// encoded.
 func TestPartsOfTheUsersStayWhole(t *testing.T) {
 	t.Parallel()
 	nested := "Content-Type: multipart/mixed; boundary=\"//\"\n\n--//\nContent-Type: text/x-shellscript\n\n#!/bin/bash\necho nested\n--//--\n"
@@ -157,10 +225,14 @@ func TestPartsOfTheUsersStayWhole(t *testing.T) {
 		if err != nil || len(parts) != 3 {
 			t.Fatalf("%s: %d parts, %v, want the user's two and ours\n%s", family, len(parts), err, text)
 		}
-		if !strings.Contains(parts[0].body, "echo nested") || !strings.HasSuffix(strings.TrimSpace(parts[0].body), "--//--") {
+		if !strings.Contains(parts[0].body, "echo nested") ||
+			!strings.HasSuffix(strings.TrimSpace(parts[0].body), "--//--") {
 			t.Errorf("%s: the nested part is\n%s", family, parts[0].body)
 		}
-		if got := parts[1].header.Get("Content-Transfer-Encoding"); got != "base64" || parts[1].header.Get("Content-Type") != shellType {
+		if got := parts[1].header.Get(
+			"Content-Transfer-Encoding",
+		); got != "base64" ||
+			parts[1].header.Get("Content-Type") != shellType {
 			t.Errorf("%s: the second part has the header %v", family, parts[1].header)
 		}
 	}
@@ -195,7 +267,10 @@ func TestQuotesInNamesStayQuotes(t *testing.T) {
 // A NodeConfig may be JSON, which is YAML too. As a script it would stop the node.
 func TestANodeConfigInJSON(t *testing.T) {
 	t.Parallel()
-	got, err := Render(awsv1.AMIFamilyAL2023, with(plain(), `{"kind": "NodeConfig", "apiVersion": "node.eks.aws/v1alpha1"}`))
+	got, err := Render(
+		awsv1.AMIFamilyAL2023,
+		with(plain(), `{"kind": "NodeConfig", "apiVersion": "node.eks.aws/v1alpha1"}`),
+	)
 	if err != nil || strings.Contains(got, "x-shellscript") {
 		t.Errorf("%v\n%s", err, got)
 	}
@@ -206,7 +281,13 @@ func FuzzRender(f *testing.F) {
 	for _, seed := range []string{"", script, mimeScript, nodeConf, tomlUser, powershell, "MIME-Version: 1.0\n", "[settings", "settings.kubernetes = 1", mimeConfig} {
 		f.Add(seed)
 	}
-	families := []string{awsv1.AMIFamilyAL2, awsv1.AMIFamilyAL2023, awsv1.AMIFamilyBottlerocket, awsv1.AMIFamilyWindows2025, awsv1.AMIFamilyCustom}
+	families := []string{
+		awsv1.AMIFamilyAL2,
+		awsv1.AMIFamilyAL2023,
+		awsv1.AMIFamilyBottlerocket,
+		awsv1.AMIFamilyWindows2025,
+		awsv1.AMIFamilyCustom,
+	}
 	f.Fuzz(func(t *testing.T, user string) {
 		for _, family := range families {
 			_, err := Render(family, with(full(), user))

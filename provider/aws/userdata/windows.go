@@ -36,15 +36,18 @@ func windows(o Options) (string, error) {
 // psTag is how EC2's agent for Windows marks PowerShell. It knows other tags, such as <persist>, which stand beside.
 var psTag = regexp.MustCompile(`(?i)</?powershell>`)
 
-// powerShell splits what the user wrote into PowerShell, to run before ours, and what stands outside of its tags. Text without
-// the tags is all PowerShell.
+// powerShell splits what the user wrote into PowerShell, to run before ours, and what stands outside of its tags. Text
+// without the tags is all PowerShell.
 func powerShell(text string) (lines, rest string, err error) {
 	tags := psTag.FindAllStringIndex(text, -1)
 	switch {
 	case len(tags) == 0:
 		return strings.TrimSpace(text), "", nil
 	case len(tags) != 2 || text[tags[0][0]+1] == '/' || text[tags[1][0]+1] != '/':
-		return "", "", &Malformed{Line: 1 + strings.Count(text[:tags[0][0]], "\n"), Detail: "PowerShell must stand between one <powershell> and one </powershell>"}
+		return "", "", &Malformed{
+			Line:   1 + strings.Count(text[:tags[0][0]], "\n"),
+			Detail: "PowerShell must stand between one <powershell> and one </powershell>",
+		}
 	}
 	before, after := strings.TrimSpace(text[:tags[0][0]]), strings.TrimSpace(text[tags[1][1]:])
 	return strings.TrimSpace(text[tags[0][1]:tags[1][0]]), strings.TrimSpace(before + "\n" + after), nil
