@@ -28,24 +28,91 @@ func TestCount(t *testing.T) {
 		want     int32
 		problem  string
 	}{
-		"Replicas":        {"The number that is asked for.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(3)}, 0, 3, ""},
-		"Percentage":      {"A share rounds up.", autoscalingv1beta1.CapacityBufferSpec{Percentage: n(25)}, 5, 2, ""},
-		"FewerReplicas":   {"The smaller of the two counts, as the API's text has it.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(1), Percentage: n(100)}, 5, 1, ""},
-		"SmallerShare":    {"Whichever of them it is.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(4), Percentage: n(20)}, 10, 2, ""},
-		"Nothing":         {"Who asks for nothing gets nothing.", autoscalingv1beta1.CapacityBufferSpec{}, 5, 0, ""},
-		"NothingToScale":  {"A share of nothing is nothing.", autoscalingv1beta1.CapacityBufferSpec{Percentage: n(100)}, 0, 0, ""},
-		"Capped":          {"Limits cap what is asked for.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(9), Limits: cpu("2")}, 0, 3, ""},
-		"LimitsAlone":     {"Limits alone say how many fit.", autoscalingv1beta1.CapacityBufferSpec{Limits: cpu("1799m")}, 0, 2, ""},
-		"NoRoom":          {"Limits may hold no pod at all.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(2), Limits: cpu("100m")}, 0, 0, ""},
-		"OtherResource":   {"A limit on what the pod does not request caps nothing.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(2), Limits: corev1.ResourceList{"memory": resource.MustParse("1Gi")}}, 0, 2, ""},
-		"LimitsSayNought": {"Alone it says nothing.", autoscalingv1beta1.CapacityBufferSpec{Limits: corev1.ResourceList{"memory": resource.MustParse("1Gi")}}, 0, 0, "set replicas"},
-		"TooMany":         {"A buffer has a bound.", autoscalingv1beta1.CapacityBufferSpec{Replicas: n(2_000_000_000)}, 0, 0, "may have 10000 at most"},
+		"Replicas": {
+			"The number that is asked for.",
+			autoscalingv1beta1.CapacityBufferSpec{Replicas: n(3)},
+			0,
+			3,
+			"",
+		},
+		"Percentage": {"A share rounds up.", autoscalingv1beta1.CapacityBufferSpec{Percentage: n(25)}, 5, 2, ""},
+		"FewerReplicas": {
+			"The smaller of the two counts, as the API's text has it.",
+			autoscalingv1beta1.CapacityBufferSpec{Replicas: n(1), Percentage: n(100)},
+			5,
+			1,
+			"",
+		},
+		"SmallerShare": {
+			"Whichever of them it is.",
+			autoscalingv1beta1.CapacityBufferSpec{Replicas: n(4), Percentage: n(20)},
+			10,
+			2,
+			"",
+		},
+		"Nothing": {"Who asks for nothing gets nothing.", autoscalingv1beta1.CapacityBufferSpec{}, 5, 0, ""},
+		"NothingToScale": {
+			"A share of nothing is nothing.",
+			autoscalingv1beta1.CapacityBufferSpec{Percentage: n(100)},
+			0,
+			0,
+			"",
+		},
+		"Capped": {
+			"Limits cap what is asked for.",
+			autoscalingv1beta1.CapacityBufferSpec{Replicas: n(9), Limits: cpu("2")},
+			0,
+			3,
+			"",
+		},
+		"LimitsAlone": {
+			"Limits alone say how many fit.",
+			autoscalingv1beta1.CapacityBufferSpec{Limits: cpu("1799m")},
+			0,
+			2,
+			"",
+		},
+		"NoRoom": {
+			"Limits may hold no pod at all.",
+			autoscalingv1beta1.CapacityBufferSpec{Replicas: n(2), Limits: cpu("100m")},
+			0,
+			0,
+			"",
+		},
+		"OtherResource": {
+			"A limit on what the pod does not request caps nothing.",
+			autoscalingv1beta1.CapacityBufferSpec{
+				Replicas: n(2),
+				Limits:   corev1.ResourceList{"memory": resource.MustParse("1Gi")},
+			},
+			0,
+			2,
+			"",
+		},
+		"LimitsSayNought": {
+			"Alone it says nothing.",
+			autoscalingv1beta1.CapacityBufferSpec{Limits: corev1.ResourceList{"memory": resource.MustParse("1Gi")}},
+			0,
+			0,
+			"set replicas",
+		},
+		"TooMany": {
+			"A buffer has a bound.",
+			autoscalingv1beta1.CapacityBufferSpec{Replicas: n(2_000_000_000)},
+			0,
+			0,
+			"may have 10000 at most",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := count(&autoscalingv1beta1.CapacityBuffer{Spec: tc.spec}, resolved{template: template, replicas: tc.workload})
-			if tc.problem == "" && err != nil || tc.problem != "" && (err == nil || !strings.Contains(err.Error(), tc.problem)) {
+			got, err := count(
+				&autoscalingv1beta1.CapacityBuffer{Spec: tc.spec},
+				resolved{template: template, replicas: tc.workload},
+			)
+			if tc.problem == "" && err != nil ||
+				tc.problem != "" && (err == nil || !strings.Contains(err.Error(), tc.problem)) {
 				t.Errorf("%s\nerror %v, want %q", tc.why, err, tc.problem)
 			}
 			if got != tc.want {
@@ -64,10 +131,26 @@ func TestProvisioning(t *testing.T) {
 	}{
 		"Empty":     {"No pod, no room.", outcome{}, "False BufferEmpty"},
 		"Unplanned": {"Nothing is said before a plan.", outcome{replicas: 2}, ""},
-		"Stale":     {"A plan for another number of pods says nothing.", outcome{replicas: 2, room: &provision.Headroom{Ready: 1}}, ""},
-		"Ready":     {"All is there.", outcome{replicas: 2, room: &provision.Headroom{Ready: 2}}, "True FitsExistingCapacity"},
-		"Coming":    {"A node on its way is no room yet.", outcome{replicas: 2, room: &provision.Headroom{Ready: 1, New: 1}}, "False RequiresNewCapacity"},
-		"Short":     {"No room, and why.", outcome{replicas: 2, room: &provision.Headroom{New: 1, Short: 1, Why: "the limit is reached"}}, "False RequiresNewCapacity"},
+		"Stale": {
+			"A plan for another number of pods says nothing.",
+			outcome{replicas: 2, room: &provision.Headroom{Ready: 1}},
+			"",
+		},
+		"Ready": {
+			"All is there.",
+			outcome{replicas: 2, room: &provision.Headroom{Ready: 2}},
+			"True FitsExistingCapacity",
+		},
+		"Coming": {
+			"A node on its way is no room yet.",
+			outcome{replicas: 2, room: &provision.Headroom{Ready: 1, New: 1}},
+			"False RequiresNewCapacity",
+		},
+		"Short": {
+			"No room, and why.",
+			outcome{replicas: 2, room: &provision.Headroom{New: 1, Short: 1, Why: "the limit is reached"}},
+			"False RequiresNewCapacity",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -101,7 +102,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 		outcomes[i] = &o
 		if o.replicas > 0 {
 			buffers = append(buffers, mirror.Buffer{
-				Name: client.ObjectKeyFromObject(b), Created: b.CreationTimestamp, Template: o.template, Pods: int(o.replicas),
+				Name: client.ObjectKeyFromObject(
+					b,
+				),
+				Created:  b.CreationTimestamp,
+				Template: o.template,
+				Pods:     int(o.replicas),
+				Set:      o.set,
+				Next:     o.next,
 			})
 		}
 	}
@@ -153,8 +161,8 @@ func (r *Reconciler) write(ctx context.Context, b *autoscalingv1beta1.CapacityBu
 	return nil
 }
 
-// Register has the manager call the Reconciler once at the start, and when a buffer changes, or what buffers may refer to, or what a
-// plan says of them.
+// Register has the manager call the Reconciler once at the start, and when a buffer changes, or what buffers may refer
+// to, or what a plan says of them.
 func (r *Reconciler) Register(m manager.Manager) error {
 	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: "all"}}}
@@ -165,6 +173,7 @@ func (r *Reconciler) Register(m manager.Manager) error {
 		Watches(&autoscalingv1beta1.CapacityBuffer{}, all, changed).
 		Watches(&corev1.PodTemplate{}, all).
 		Watches(&corev1.LimitRange{}, all).
+		Watches(&nodev1.RuntimeClass{}, all).
 		WatchesRawSource(source.Channel(r.news, all))
 	for _, workload := range []client.Object{&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.ReplicaSet{}} {
 		b = b.Watches(workload, all, changed)

@@ -13,10 +13,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	autoscalingv1beta1 "github.com/dovetail-sh/dovetail/api/autoscaling/v1beta1"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
-// mostPods is how many pods one buffer may stand for. Each is planned in every pass; a buffer for more nodes than a cluster
-// can have is a mistake.
+// mostPods is how many pods one buffer may stand for. Each is planned in every pass; a buffer for more nodes than a
+// cluster can have is a mistake.
 const mostPods = 10_000
 
 // resolved is what a buffer asks for.
@@ -25,6 +26,8 @@ type resolved struct {
 	podName    string // of the PodTemplate, empty for workloads
 	generation int64  // of the PodTemplate
 	replicas   int32  // of the workload, 0 for PodTemplates
+	set        string // of a StatefulSet: its name,
+	next       int    // and the ordinal of the pod that it would make next
 }
 
 // unresolved is why a buffer cannot be provisioned for.
@@ -40,10 +43,17 @@ func resolve(ctx context.Context, from client.Reader, b *autoscalingv1beta1.Capa
 	case b.Spec.ScalableRef != nil:
 		return resolveScalable(ctx, from, b)
 	}
-	return resolved{}, &unresolved{autoscalingv1beta1.ReasonResolutionFailed, "Neither podTemplateRef nor scalableRef is set; set one of them."}
+	return resolved{}, &unresolved{
+		autoscalingv1beta1.ReasonResolutionFailed,
+		"Neither podTemplateRef nor scalableRef is set; set one of them.",
+	}
 }
 
-func resolvePodTemplate(ctx context.Context, from client.Reader, b *autoscalingv1beta1.CapacityBuffer) (resolved, error) {
+func resolvePodTemplate(
+	ctx context.Context,
+	from client.Reader,
+	b *autoscalingv1beta1.CapacityBuffer,
+) (resolved, error) {
 	t := &corev1.PodTemplate{}
 	err := from.Get(ctx, types.NamespacedName{Namespace: b.Namespace, Name: b.Spec.PodTemplateRef.Name}, t)
 	if apierrors.IsNotFound(err) {
@@ -56,7 +66,11 @@ func resolvePodTemplate(ctx context.Context, from client.Reader, b *autoscalingv
 	return resolved{template: &t.Template, podName: t.Name, generation: t.Generation}, nil
 }
 
-func resolveScalable(ctx context.Context, from client.Reader, b *autoscalingv1beta1.CapacityBuffer) (resolved, error) {
+func resolveScalable(
+	ctx context.Context,
+	from client.Reader,
+	b *autoscalingv1beta1.CapacityBuffer,
+) (resolved, error) {
 	ref := b.Spec.ScalableRef
 	var object client.Object
 	var read func() (*corev1.PodTemplateSpec, *int32)
@@ -66,14 +80,22 @@ func resolveScalable(ctx context.Context, from client.Reader, b *autoscalingv1be
 		object, read = o, func() (*corev1.PodTemplateSpec, *int32) { return &o.Spec.Template, o.Spec.Replicas }
 	case autoscalingv1beta1.KindStatefulSet:
 		o := &appsv1.StatefulSet{}
-		object, read = o, func() (*corev1.PodTemplateSpec, *int32) { return &o.Spec.Template, o.Spec.Replicas }
+		object, read = o, func() (*corev1.PodTemplateSpec, *int32) {
+			return translate.Mounted(&o.Spec.Template, o.Spec.VolumeClaimTemplates), o.Spec.Replicas
+		}
 	case autoscalingv1beta1.KindReplicaSet:
 		o := &appsv1.ReplicaSet{}
 		object, read = o, func() (*corev1.PodTemplateSpec, *int32) { return &o.Spec.Template, o.Spec.Replicas }
 	}
 	if object == nil || ref.APIGroup != "" && ref.APIGroup != appsv1.GroupName {
-		return resolved{}, &unresolved{autoscalingv1beta1.ReasonResolutionFailed,
-			fmt.Sprintf("scalableRef names a %s of group %q; a Deployment, StatefulSet or ReplicaSet of group apps can be named.", ref.Kind, ref.APIGroup)}
+		return resolved{}, &unresolved{
+			autoscalingv1beta1.ReasonResolutionFailed,
+			fmt.Sprintf(
+				"scalableRef names a %s of group %q; a Deployment, StatefulSet or ReplicaSet of group apps can be named.",
+				ref.Kind,
+				ref.APIGroup,
+			),
+		}
 	}
 	err := from.Get(ctx, types.NamespacedName{Namespace: b.Namespace, Name: ref.Name}, object)
 	if apierrors.IsNotFound(err) {
@@ -88,11 +110,17 @@ func resolveScalable(ctx context.Context, from client.Reader, b *autoscalingv1be
 	if replicas != nil {
 		out.replicas = *replicas
 	}
+	if set, ok := object.(*appsv1.StatefulSet); ok {
+		out.set, out.next = set.Name, int(out.replicas)
+		if set.Spec.Ordinals != nil {
+			out.next += int(set.Spec.Ordinals.Start)
+		}
+	}
 	return out, nil
 }
 
-// count is for how many pods a buffer keeps room: the least of what replicas, percentage and limits say. Of the first two
-// the API's own text wants the smaller, as Cluster Autoscaler takes it; Karpenter takes the larger.
+// count is for how many pods a buffer keeps room: the least of what replicas, percentage and limits say. Of the first
+// two the API's own text wants the smaller, as Cluster Autoscaler takes it; Karpenter takes the larger.
 func count(b *autoscalingv1beta1.CapacityBuffer, r resolved) (int32, error) {
 	want := int64(math.MaxInt64)
 	if b.Spec.Replicas != nil {
@@ -104,14 +132,20 @@ func count(b *autoscalingv1beta1.CapacityBuffer, r resolved) (int32, error) {
 	if len(b.Spec.Limits) > 0 {
 		most := within(b.Spec.Limits, r.template)
 		if want = min(want, most); want == math.MaxInt64 {
-			return 0, &unresolved{autoscalingv1beta1.ReasonResolutionFailed, "The pod requests none of the resources that limits name, so they do not say how many pods to keep room for; set replicas."}
+			return 0, &unresolved{
+				autoscalingv1beta1.ReasonResolutionFailed,
+				"The pod requests none of the resources that limits name, so they do not say how many pods to keep room for; set replicas.",
+			}
 		}
 	}
 	if want == math.MaxInt64 {
 		return 0, nil // nothing says how many
 	}
 	if want > mostPods {
-		return 0, &unresolved{autoscalingv1beta1.ReasonResolutionFailed, fmt.Sprintf("Room for %d pods is asked for; a buffer may have %d at most.", want, mostPods)}
+		return 0, &unresolved{
+			autoscalingv1beta1.ReasonResolutionFailed,
+			fmt.Sprintf("Room for %d pods is asked for; a buffer may have %d at most.", want, mostPods),
+		}
 	}
 	return int32(want), nil
 }

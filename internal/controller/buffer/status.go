@@ -26,7 +26,13 @@ func describe(b *autoscalingv1beta1.CapacityBuffer, o outcome, now time.Time) {
 	if o.trouble != nil {
 		b.Status.Replicas, b.Status.PodTemplateRef, b.Status.PodTemplateGeneration = nil, nil, nil
 		condition.False(b, now, autoscalingv1beta1.ConditionReadyForProvisioning, o.trouble.reason, o.trouble.message)
-		condition.False(b, now, autoscalingv1beta1.ConditionProvisioning, autoscalingv1beta1.ReasonNotReadyForProvisioning, "What the buffer asks for is not known.")
+		condition.False(
+			b,
+			now,
+			autoscalingv1beta1.ConditionProvisioning,
+			autoscalingv1beta1.ReasonNotReadyForProvisioning,
+			"What the buffer asks for is not known.",
+		)
 		return
 	}
 	b.Status.Replicas, b.Status.PodTemplateRef, b.Status.PodTemplateGeneration = &o.replicas, nil, nil
@@ -34,7 +40,13 @@ func describe(b *autoscalingv1beta1.CapacityBuffer, o outcome, now time.Time) {
 		b.Status.PodTemplateRef = &autoscalingv1beta1.LocalObjectRef{Name: o.podName}
 		b.Status.PodTemplateGeneration = &o.generation
 	}
-	condition.TrueBecause(b, now, autoscalingv1beta1.ConditionReadyForProvisioning, autoscalingv1beta1.ReasonResolved, "")
+	condition.TrueBecause(
+		b,
+		now,
+		autoscalingv1beta1.ConditionReadyForProvisioning,
+		autoscalingv1beta1.ReasonResolved,
+		"",
+	)
 	if c, ok := provisioning(o); ok {
 		condition.Set(b, now, c)
 	}

@@ -1,4 +1,5 @@
-// Package calm keeps failures that are nobody's fault out of the logs, and those of others from being waited for too long.
+// Package calm keeps failures that are nobody's fault out of the logs, and those of others from being waited for too
+// long.
 package calm
 
 import (
@@ -14,15 +15,18 @@ import (
 // pause is how long to wait for the cache after someone else wrote an object first.
 const pause = 100 * time.Millisecond
 
-// firstRetry and lastRetry bound how soon what failed is tried again: the time doubles. controller-runtime's own last is a
-// quarter of an hour, so nodes would stay for that long after an outage of a cloud that lasted as long.
+// firstRetry and lastRetry bound how soon what failed is tried again: the time doubles. controller-runtime's own last
+// is a quarter of an hour, so nodes would stay for that long after an outage of a cloud that lasted as long.
 const firstRetry, lastRetry = 100 * time.Millisecond, 10 * time.Second
 
 // Options are a controller's that works on so many objects at once.
 func Options(workers int) controller.Options {
 	return controller.Options{
 		MaxConcurrentReconciles: workers,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](
+			firstRetry,
+			lastRetry,
+		),
 	}
 }
 

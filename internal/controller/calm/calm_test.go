@@ -14,7 +14,10 @@ import (
 
 func TestConflicts(t *testing.T) {
 	t.Parallel()
-	conflict := fmt.Errorf("writing: %w", apierrors.NewConflict(schema.GroupResource{Resource: "nodes"}, "a", errors.New("changed")))
+	conflict := fmt.Errorf(
+		"writing: %w",
+		apierrors.NewConflict(schema.GroupResource{Resource: "nodes"}, "a", errors.New("changed")),
+	)
 	other := errors.New("no route to host")
 	cases := map[string]struct {
 		why   string

@@ -35,7 +35,8 @@ type Census struct {
 	// Aggregate leaves out the metrics that have a series for each node or pod.
 	Aggregate bool
 
-	// ByGroup gives the metrics of nodes one series for all nodes of a pool, zone and capacity type, instead of one each.
+	// ByGroup gives the metrics of nodes one series for all nodes of a pool, zone and capacity type, instead of one
+	// each.
 	ByGroup bool
 
 	offers   []*translate.Offer // that the market's gauges are of
@@ -79,7 +80,7 @@ type holding struct {
 }
 
 func add(held map[string]*holding, pod *corev1.Pod) {
-	if pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+	if pod.Spec.NodeName == "" || translate.Finished(pod) {
 		return
 	}
 	h := held[pod.Spec.NodeName]
@@ -89,7 +90,7 @@ func add(held map[string]*holding, pod *corev1.Pod) {
 	}
 	requests := resource.PodRequests(pod, resource.PodResourcesOptions{UseStatusResources: true})
 	limits := resource.PodLimits(pod, resource.PodResourcesOptions{UseStatusResources: true})
-	if ownedBy(pod, "DaemonSet") != "" {
+	if translate.OfDaemonSet(pod) {
 		sum(h.daemonRequests, requests)
 		sum(h.daemonLimits, limits)
 		return
@@ -104,15 +105,6 @@ func sum(total, more corev1.ResourceList) {
 		t.Add(q)
 		total[name] = t
 	}
-}
-
-func ownedBy(pod *corev1.Pod, kind string) string {
-	for _, o := range pod.OwnerReferences {
-		if o.Kind == kind {
-			return o.Name
-		}
-	}
-	return ""
 }
 
 // cluster sets what is counted over all nodes.
@@ -132,7 +124,8 @@ func (c *Census) cluster(nodes []corev1.Node, held map[string]*holding) {
 			continue
 		}
 		u := used[name]
-		c.Metrics.Cluster.Utilization.WithLabelValues(observe.ResourceLabel(name)).Set(u.AsApproximateFloat64() / have.AsApproximateFloat64() * 100)
+		c.Metrics.Cluster.Utilization.WithLabelValues(observe.ResourceLabel(name)).
+			Set(u.AsApproximateFloat64() / have.AsApproximateFloat64() * 100)
 	}
 }
 
@@ -154,10 +147,16 @@ const rememberAtMost = 10_000
 // reasons are those that budgets know.
 var reasons = []karpenterv1.DisruptionReason{
 	karpenterv1.DisruptionReasonEmpty, karpenterv1.DisruptionReasonDrifted, karpenterv1.DisruptionReasonUnderutilized,
+	karpenterv1.DisruptionReasonUnhealthy,
 }
 
 // pools sets what is counted for each NodePool.
-func (c *Census) pools(pools []karpenterv1.NodePool, claims []karpenterv1.NodeClaim, nodes []corev1.Node, now time.Time) {
+func (c *Census) pools(
+	pools []karpenterv1.NodePool,
+	claims []karpenterv1.NodeClaim,
+	nodes []corev1.Node,
+	now time.Time,
+) {
 	c.Metrics.Pools.Allowed.Reset()
 	c.Metrics.Pools.Consuming.Reset()
 	c.Metrics.Pools.Cost.Reset()
@@ -178,7 +177,8 @@ func (c *Census) pools(pools []karpenterv1.NodePool, claims []karpenterv1.NodeCl
 			continue
 		}
 		size[pool]++
-		if !claim.DeletionTimestamp.IsZero() || leaving[claim.Status.ProviderID] || condition.IsTrue(claim, karpenterv1.ConditionDisruptionReason) {
+		if !claim.DeletionTimestamp.IsZero() || leaving[claim.Status.ProviderID] ||
+			condition.IsTrue(claim, karpenterv1.ConditionDisruptionReason) {
 			consuming[pool]++
 		}
 	}
@@ -190,8 +190,9 @@ func (c *Census) pools(pools []karpenterv1.NodePool, claims []karpenterv1.NodeCl
 			if err != nil {
 				allowed = 0
 			}
-			c.Metrics.Pools.Allowed.WithLabelValues(name, string(reason)).Set(float64(allowed))
-			c.Metrics.Pools.Consuming.WithLabelValues(name, string(reason)).Set(float64(consuming[name]))
+			said := observe.SnakeCase(string(reason))
+			c.Metrics.Pools.Allowed.WithLabelValues(name, said).Set(float64(allowed))
+			c.Metrics.Pools.Consuming.WithLabelValues(name, said).Set(float64(consuming[name]))
 		}
 	}
 }

@@ -26,15 +26,23 @@ func cpu(text string) corev1.ResourceList {
 }
 
 func podOn(name, node, request string, owner string) *corev1.Pod {
-	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, CreationTimestamp: metav1.NewTime(noon.Add(-time.Minute))}}
+	p := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:         "default",
+			Name:              name,
+			CreationTimestamp: metav1.NewTime(noon.Add(-time.Minute)),
+		},
+	}
 	p.Spec.NodeName = node
-	p.Spec.Containers = []corev1.Container{{Name: "c", Resources: corev1.ResourceRequirements{Requests: cpu(request)}}}
+	p.Spec.Containers = []corev1.Container{
+		{Name: "c", Resources: corev1.ResourceRequirements{Requests: cpu(request)}},
+	}
 	p.Status.Phase = corev1.PodRunning
 	if node == "" {
 		p.Status.Phase = corev1.PodPending
 	}
 	if owner != "" {
-		p.OwnerReferences = []metav1.OwnerReference{{Kind: owner, Name: "o"}}
+		p.OwnerReferences = []metav1.OwnerReference{{Kind: owner, Name: "o", Controller: new(true)}}
 	}
 	return p
 }
@@ -49,16 +57,32 @@ func counted(t *testing.T) *Census {
 	if err := corev1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1", Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general"}}}
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "n1", Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general"}},
+	}
 	node.Spec.ProviderID = "test://1"
 	node.Status.Allocatable, node.Status.Capacity = cpu("4"), cpu("5")
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
 	pool := &karpenterv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: "general"}}
 	pool.Spec.Disruption.Budgets = []karpenterv1.Budget{{Nodes: "10%"}}
-	claim := &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: "general-1", Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general"}}}
+	claim := &karpenterv1.NodeClaim{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:   "general-1",
+			Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general"},
+		},
+	}
 	claim.Status.ProviderID = "test://1"
-	claim.Status.Conditions = []metav1.Condition{{Type: karpenterv1.ConditionInitialized, Status: metav1.ConditionTrue}}
-	objects := []client.Object{node, pool, claim, podOn("web", "n1", "2", ""), podOn("log", "n1", "1", "DaemonSet"), podOn("late", "", "1", "")}
+	claim.Status.Conditions = []metav1.Condition{
+		{Type: karpenterv1.ConditionInitialized, Status: metav1.ConditionTrue},
+	}
+	objects := []client.Object{
+		node,
+		pool,
+		claim,
+		podOn("web", "n1", "2", ""),
+		podOn("log", "n1", "1", "DaemonSet"),
+		podOn("late", "", "1", ""),
+	}
 	c := &Census{
 		Client:  fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build(),
 		Metrics: observe.NewMetrics(), Clock: clocktesting.NewFakePassiveClock(noon),
@@ -81,8 +105,8 @@ func TestCensus(t *testing.T) {
 		"system overhead":    {testutil.ToFloat64(m.Nodes.SystemOverhead.WithLabelValues(labels...)), 1},
 		"utilization":        {testutil.ToFloat64(m.Cluster.Utilization.WithLabelValues("cpu")), 75},
 		"cost of the pool":   {testutil.ToFloat64(m.Pools.Cost.WithLabelValues("general")), 0.25},
-		"allowed to go":      {testutil.ToFloat64(m.Pools.Allowed.WithLabelValues("general", "Empty")), 1},
-		"seconds unbound":    {testutil.ToFloat64(m.Pods.Unbound.WithLabelValues("late", "default")), 60},
+		"allowed to go":      {testutil.ToFloat64(m.Pools.Allowed.WithLabelValues("general", "empty")), 1},
+		"seconds unbound":    {testutil.ToFloat64(m.Pods.Unbound.WithLabelValues("late", "default", "false")), 60},
 		"series of pods":     {float64(testutil.CollectAndCount(m.Pods.State)), 3},
 		"nodes in the state": {testutil.ToFloat64(m.Cluster.Nodes.WithLabelValues()), 1},
 	}
@@ -102,17 +126,66 @@ func TestBudgetsAreShownWhole(t *testing.T) {
 	if err := writer.Get(t.Context(), client.ObjectKey{Name: "general-1"}, claim); err != nil {
 		t.Fatal(err)
 	}
-	claim.Status.Conditions = append(claim.Status.Conditions, metav1.Condition{Type: karpenterv1.ConditionDisruptionReason, Status: metav1.ConditionTrue})
+	claim.Status.Conditions = append(
+		claim.Status.Conditions,
+		metav1.Condition{Type: karpenterv1.ConditionDisruptionReason, Status: metav1.ConditionTrue},
+	)
 	if err := writer.Update(t.Context(), claim); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	allowed := testutil.ToFloat64(c.Metrics.Pools.Allowed.WithLabelValues("general", "Drifted"))
-	consuming := testutil.ToFloat64(c.Metrics.Pools.Consuming.WithLabelValues("general", "Drifted"))
+	allowed := testutil.ToFloat64(c.Metrics.Pools.Allowed.WithLabelValues("general", "drifted"))
+	consuming := testutil.ToFloat64(c.Metrics.Pools.Consuming.WithLabelValues("general", "drifted"))
 	if allowed != 1 || consuming != 1 {
 		t.Errorf("%v allowed, %v of them used; want 1 and 1", allowed, consuming)
+	}
+}
+
+// Gauges of budgets follow the time of day, and end with their pool: between two passes of anybody nothing is stale for
+// longer than a count takes.
+func TestGaugesOfBudgetsFollowTheClock(t *testing.T) {
+	t.Parallel()
+	c := counted(t)
+	writer := c.Client.(client.Client)
+	pool := &karpenterv1.NodePool{}
+	if err := writer.Get(t.Context(), client.ObjectKey{Name: "general"}, pool); err != nil {
+		t.Fatal(err)
+	}
+	schedule := "0 13 * * *"
+	pool.Spec.Disruption.Budgets = []karpenterv1.Budget{
+		{Nodes: "0", Schedule: &schedule, Duration: &metav1.Duration{Duration: time.Hour}},
+	}
+	if err := writer.Update(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(noon.Year(), noon.Month(), noon.Day(), 12, 59, 0, 0, time.UTC)
+	const all = 1<<31 - 1 // what Karpenter shows where no budget holds
+	for _, step := range []struct {
+		after time.Duration
+		want  float64
+	}{{0, all}, {time.Minute, 0}, {61 * time.Minute, all}} {
+		c.Clock = clocktesting.NewFakePassiveClock(at.Add(step.after))
+		if err := c.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := testutil.ToFloat64(c.Metrics.Pools.Allowed.WithLabelValues("general", "empty")); got != step.want {
+			t.Errorf("%s after 12:59: %v may go, want %v", step.after, got, step.want)
+		}
+	}
+	if err := writer.Delete(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := testutil.GatherAndCount(
+		c.Metrics.Gatherer(),
+		"karpenter_nodepools_allowed_disruptions",
+	); n != 0 ||
+		err != nil {
+		t.Errorf("%d series are left of a pool that is gone (%v)", n, err)
 	}
 }
 
@@ -132,7 +205,11 @@ func TestAggregateHasNoSeriesForEachNodeOrPod(t *testing.T) {
 	if err := c.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := testutil.CollectAndCount(c.Metrics.Pods.State) + testutil.CollectAndCount(c.Metrics.Nodes.Allocatable); n != 0 {
+	if n := testutil.CollectAndCount(
+		c.Metrics.Pods.State,
+	) + testutil.CollectAndCount(
+		c.Metrics.Nodes.Allocatable,
+	); n != 0 {
 		t.Errorf("%d series, want none", n)
 	}
 	if got := testutil.ToFloat64(c.Metrics.Cluster.Utilization.WithLabelValues("cpu")); got != 75 {
@@ -147,10 +224,18 @@ func TestTimesOfAPod(t *testing.T) {
 	times := NewTimes(m.Pods, clock, func() bool { return true })
 	pending := podOn("late", "", "1", "")
 	pending.UID = "u"
-	pending.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+	pending.Status.Conditions = []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+	}
 	times.OnAdd(pending, false)
 	times.set(noon)
-	if n := testutil.CollectAndCount(m.Pods.Undecided) + testutil.CollectAndCount(m.Pods.ProvisioningUnbound) + testutil.CollectAndCount(m.Pods.ProvisioningUnstarted); n != 3 {
+	if n := testutil.CollectAndCount(
+		m.Pods.Undecided,
+	) + testutil.CollectAndCount(
+		m.Pods.ProvisioningUnbound,
+	) + testutil.CollectAndCount(
+		m.Pods.ProvisioningUnstarted,
+	); n != 3 {
 		t.Errorf("%d series of a pod that waits, want 3", n)
 	}
 	clock.SetTime(noon.Add(2 * time.Second))
@@ -190,7 +275,9 @@ func TestAJobThatNobodySawRunDoesNotWaitForEver(t *testing.T) {
 		times := NewTimes(m.Pods, clocktesting.NewFakePassiveClock(noon), func() bool { return true })
 		pending := podOn("job", "", "1", "")
 		pending.UID = "u"
-		pending.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+		pending.Status.Conditions = []corev1.PodCondition{
+			{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+		}
 		times.OnAdd(pending, false)
 		over := pending.DeepCopy()
 		over.Spec.NodeName, over.Status.Phase = "n1", phase
@@ -208,7 +295,12 @@ func TestNodesByGroup(t *testing.T) {
 	c := counted(t)
 	c.ByGroup = true
 	for i := range 50 {
-		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("more-%d", i), Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general"}}}
+		n := &corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{
+				Name:   fmt.Sprintf("more-%d", i),
+				Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general"},
+			},
+		}
 		n.Status.Allocatable = cpu("4")
 		if err := c.Client.(client.Client).Create(t.Context(), n); err != nil {
 			t.Fatal(err)
@@ -220,7 +312,9 @@ func TestNodesByGroup(t *testing.T) {
 	if n := testutil.CollectAndCount(c.Metrics.Nodes.Allocatable); n != 1 {
 		t.Errorf("%d series for one pool", n)
 	}
-	if got := testutil.ToFloat64(c.Metrics.Nodes.Allocatable.WithLabelValues("cpu", "", "general", "", "true", "", "", "", "", "", "", "")); got != 204 {
+	if got := testutil.ToFloat64(
+		c.Metrics.Nodes.Allocatable.WithLabelValues("cpu", "", "general", "", "true", "", "", "", "", "", "", ""),
+	); got != 204 {
 		t.Errorf("51 nodes of 4 cores have %v", got)
 	}
 }
@@ -228,7 +322,11 @@ func TestNodesByGroup(t *testing.T) {
 func TestZoneOfAPod(t *testing.T) {
 	t.Parallel()
 	in := func(zones ...string) corev1.NodeSelectorTerm {
-		return corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: zones}}}
+		return corev1.NodeSelectorTerm{
+			MatchExpressions: []corev1.NodeSelectorRequirement{
+				{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: zones},
+			},
+		}
 	}
 	affine := func(terms ...corev1.NodeSelectorTerm) *corev1.PodSpec {
 		return &corev1.PodSpec{Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{

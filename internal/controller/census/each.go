@@ -29,7 +29,8 @@ func (c *Census) nodes(nodes []corev1.Node, held map[string]*holding, now time.T
 		}
 		set := func(g *prometheus.GaugeVec, list corev1.ResourceList) {
 			for name, q := range list {
-				g.WithLabelValues(append([]string{observe.ResourceLabel(name)}, labels...)...).Add(q.AsApproximateFloat64())
+				g.WithLabelValues(append([]string{observe.ResourceLabel(name)}, labels...)...).
+					Add(q.AsApproximateFloat64())
 			}
 		}
 		set(m.Allocatable, node.Status.Allocatable)
@@ -51,13 +52,22 @@ func (c *Census) nodes(nodes []corev1.Node, held map[string]*holding, now time.T
 func nodeLabels(node *corev1.Node) []string {
 	l := node.Labels
 	return []string{
-		node.Name, l[karpenterv1.NodePoolLabelKey], string(node.Status.Phase), strconv.FormatBool(l[karpenterv1.NodePoolLabelKey] != ""),
-		l[corev1.LabelArchStable], l[karpenterv1.CapacityTypeLabelKey], l[corev1.LabelInstanceTypeStable],
-		l[corev1.LabelOSStable], l[corev1.LabelTopologyRegion], l[corev1.LabelTopologyZone], l[corev1.LabelWindowsBuild],
+		node.Name,
+		l[karpenterv1.NodePoolLabelKey],
+		string(node.Status.Phase),
+		strconv.FormatBool(l[karpenterv1.NodePoolLabelKey] != ""),
+		l[corev1.LabelArchStable],
+		l[karpenterv1.CapacityTypeLabelKey],
+		l[corev1.LabelInstanceTypeStable],
+		l[corev1.LabelOSStable],
+		l[corev1.LabelTopologyRegion],
+		l[corev1.LabelTopologyZone],
+		l[corev1.LabelWindowsBuild],
 	}
 }
 
-// groupLabels are nodeLabels of all nodes of a pool, zone and capacity type together: what tells nodes apart is left empty.
+// groupLabels are nodeLabels of all nodes of a pool, zone and capacity type together: what tells nodes apart is left
+// empty.
 func groupLabels(node *corev1.Node) []string {
 	l := node.Labels
 	return []string{
@@ -95,7 +105,7 @@ func (c *Census) pods(pods []corev1.Pod, nodes []corev1.Node, now time.Time) {
 		if pod.Status.Phase == corev1.PodPending {
 			m.Unstarted.WithLabelValues(pod.Name, pod.Namespace).Set(age)
 			if pod.Spec.NodeName == "" {
-				m.Unbound.WithLabelValues(pod.Name, pod.Namespace).Set(age)
+				m.Unbound.WithLabelValues(pod.Name, pod.Namespace, dynamic(pod)).Set(age)
 				if !translate.Provisionable(pod) {
 					pending++
 				}
@@ -110,18 +120,37 @@ func podLabels(pod *corev1.Pod, node *corev1.Node) []string {
 	owner := ""
 	if len(pod.OwnerReferences) > 0 {
 		o := pod.OwnerReferences[0]
-		owner = fmt.Sprintf("/apis/%s/namespaces/%s/%ss/%s", o.APIVersion, pod.Namespace, strings.ToLower(o.Kind), o.Name)
+		owner = fmt.Sprintf(
+			"/apis/%s/namespaces/%s/%ss/%s",
+			o.APIVersion,
+			pod.Namespace,
+			strings.ToLower(o.Kind),
+			o.Name,
+		)
 	}
 	var l map[string]string
 	if node != nil {
 		l = node.Labels
 	}
 	return []string{
-		pod.Name, pod.Namespace, owner, pod.Spec.NodeName, strconv.FormatBool(pod.Spec.NodeName != ""),
-		l[karpenterv1.NodePoolLabelKey], l[corev1.LabelTopologyZone], l[corev1.LabelArchStable], l[karpenterv1.CapacityTypeLabelKey],
-		l[corev1.LabelInstanceTypeStable], string(pod.Status.Phase), strconv.FormatBool(podReady(pod)), strconv.FormatBool(l[karpenterv1.NodePoolLabelKey] != ""),
+		pod.Name,
+		pod.Namespace,
+		owner,
+		pod.Spec.NodeName,
+		strconv.FormatBool(pod.Spec.NodeName != ""),
+		l[karpenterv1.NodePoolLabelKey],
+		l[corev1.LabelTopologyZone],
+		l[corev1.LabelArchStable],
+		l[karpenterv1.CapacityTypeLabelKey],
+		l[corev1.LabelInstanceTypeStable],
+		string(pod.Status.Phase),
+		strconv.FormatBool(podReady(pod)),
+		strconv.FormatBool(l[karpenterv1.NodePoolLabelKey] != ""),
 	}
 }
+
+// dynamic is the label that tells pods with claims for dynamic resources from others.
+func dynamic(pod *corev1.Pod) string { return strconv.FormatBool(len(pod.Spec.ResourceClaims) > 0) }
 
 // split is a pod's namespace and name.
 func split(id shape.PodID) (namespace, name string) {

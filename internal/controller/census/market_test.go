@@ -36,9 +36,20 @@ func TestTheMarketIsWhatPoolsCanBuy(t *testing.T) {
 		{"nobody has asked the cloud yet", nil, ""},
 		{
 			"of two reservations in one zone one is free, and that counts", translate.NewOffer([]*shape.InstanceType{
-				sold("m5.xlarge", 1<<34, spot("a", 100_000, true), spot("b", 90_000, false),
+				sold(
+					"m5.xlarge",
+					1<<34,
+					spot("a", 100_000, true),
+					spot("b", 90_000, false),
 					shape.Offering{Zone: "a", CapacityType: shape.Reserved, Reservation: "cr-1", Price: 2},
-					shape.Offering{Zone: "a", CapacityType: shape.Reserved, Reservation: "cr-2", Price: 1, Available: true}),
+					shape.Offering{
+						Zone:         "a",
+						CapacityType: shape.Reserved,
+						Reservation:  "cr-2",
+						Price:        1,
+						Available:    true,
+					},
+				),
 			}, ""), `
 # HELP karpenter_cloudprovider_instance_type_cpu_cores Cores of an instance type.
 # TYPE karpenter_cloudprovider_instance_type_cpu_cores gauge
@@ -59,7 +70,9 @@ karpenter_cloudprovider_instance_type_offering_price_estimate{capacity_type="spo
 `,
 		},
 		{
-			"what is not sold any more has no series", translate.NewOffer([]*shape.InstanceType{sold("c5.xlarge", 1<<33, spot("a", 80_000, true))}, ""), `
+			"what is not sold any more has no series",
+			translate.NewOffer([]*shape.InstanceType{sold("c5.xlarge", 1<<33, spot("a", 80_000, true))}, ""),
+			`
 # HELP karpenter_cloudprovider_instance_type_cpu_cores Cores of an instance type.
 # TYPE karpenter_cloudprovider_instance_type_cpu_cores gauge
 karpenter_cloudprovider_instance_type_cpu_cores{instance_type="c5.xlarge"} 4
@@ -74,16 +87,26 @@ karpenter_cloudprovider_instance_type_offering_available{capacity_type="spot",in
 karpenter_cloudprovider_instance_type_offering_price_estimate{capacity_type="spot",instance_type="c5.xlarge",zone="a"} 0.08
 `,
 		},
-		{"a pool whose class is not ready can buy nothing", translate.NewOffer(nil, "EC2NodeClass default is not ready"), ""},
+		{
+			"a pool whose class is not ready can buy nothing",
+			translate.NewOffer(nil, "EC2NodeClass default is not ready"),
+			"",
+		},
 	}
 	for _, step := range steps {
 		offers["general"] = step.is
-		offers["gone"] = translate.NewOffer([]*shape.InstanceType{sold("t3.xlarge", 1<<34, spot("a", 1, true))}, "") // a pool that was deleted
-		for range 2 {                                                                                                // a second reader sees the same
+		offers["gone"] = translate.NewOffer(
+			[]*shape.InstanceType{sold("t3.xlarge", 1<<34, spot("a", 1, true))},
+			"",
+		) // a pool that was deleted
+		for range 2 { // a second reader sees the same
 			if err := c.Refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if err := testutil.GatherAndCompare(c.Metrics.Gatherer(), strings.NewReader(step.want), names...); err != nil {
+			if err := testutil.GatherAndCompare(
+				c.Metrics.Gatherer(),
+				strings.NewReader(step.want),
+				names...); err != nil {
 				t.Errorf("%s: %v", step.why, err)
 			}
 		}

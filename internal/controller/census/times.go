@@ -30,6 +30,7 @@ type Times struct {
 type wait struct {
 	uid            types.UID
 	seen           time.Time // when that was first seen
+	dynamic        string    // label of metrics
 	decided, bound bool
 }
 
@@ -58,9 +59,9 @@ func (t *Times) OnUpdate(before, after any) {
 	w, planned := t.of(pod)
 	if was.Spec.NodeName == "" && pod.Spec.NodeName != "" && t.Active() {
 		at := since(pod, corev1.PodScheduled, t.Clock.Now())
-		t.Metrics.Bound.WithLabelValues().Observe(seconds(pod.CreationTimestamp.Time, at))
+		t.Metrics.Bound.WithLabelValues(dynamic(pod)).Observe(seconds(pod.CreationTimestamp.Time, at))
 		if planned {
-			t.Metrics.ProvisioningBound.WithLabelValues().Observe(seconds(w.seen, at))
+			t.Metrics.ProvisioningBound.WithLabelValues(dynamic(pod)).Observe(seconds(w.seen, at))
 		}
 	}
 	if was.Status.Phase == corev1.PodPending && pod.Status.Phase == corev1.PodRunning && t.Active() {
@@ -114,7 +115,7 @@ func (t *Times) set(now time.Time) {
 		waited := seconds(w.seen, now)
 		m.ProvisioningUnstarted.WithLabelValues(name, namespace).Set(waited)
 		if !w.bound {
-			m.ProvisioningUnbound.WithLabelValues(name, namespace).Set(waited)
+			m.ProvisioningUnbound.WithLabelValues(name, namespace, w.dynamic).Set(waited)
 		}
 		if !w.decided && !w.bound {
 			m.Undecided.WithLabelValues(name, namespace).Set(waited)
@@ -136,7 +137,7 @@ func (t *Times) note(pod *corev1.Pod) {
 		w.bound = bound
 		t.waiting[id] = w
 	case needs:
-		t.waiting[id] = wait{uid: pod.UID, seen: t.Clock.Now()}
+		t.waiting[id] = wait{uid: pod.UID, seen: t.Clock.Now(), dynamic: dynamic(pod)}
 	}
 }
 

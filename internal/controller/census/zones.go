@@ -26,7 +26,8 @@ func zoneOf(spec *corev1.PodSpec) string {
 	if zone := spec.NodeSelector[corev1.LabelTopologyZone]; zone != "" {
 		return zone
 	}
-	if spec.Affinity == nil || spec.Affinity.NodeAffinity == nil || spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+	if spec.Affinity == nil || spec.Affinity.NodeAffinity == nil ||
+		spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
 		return ""
 	}
 	only := ""

@@ -99,7 +99,13 @@ func (c *Collector) Round(ctx context.Context) error {
 	}
 	c.Outcome(ctx, "Giving back machines without a claim", errors.Join(errs...))
 	for _, claim := range found.claims {
-		c.Log.Info("deleting claim whose machine is gone", observe.LogNodeClaim, claim.Name, observe.LogProviderID, claim.Status.ProviderID)
+		c.Log.Info(
+			"deleting claim whose machine is gone",
+			observe.LogNodeClaim,
+			claim.Name,
+			observe.LogProviderID,
+			claim.Status.ProviderID,
+		)
 		if err := c.Delete(ctx, claim, Reason); err != nil {
 			errs = append(errs, fmt.Errorf("deleting NodeClaim %s, whose machine is gone: %w", claim.Name, err))
 		}
@@ -109,7 +115,13 @@ func (c *Collector) Round(ctx context.Context) error {
 
 // giveBack ends a machine that has no claim, and removes its node.
 func (c *Collector) giveBack(ctx context.Context, m provider.Machine, nodes []corev1.Node) error {
-	c.Log.Info("giving back machine without a claim", observe.LogProviderID, m.ProviderID, observe.LogNodeClaim, m.Claim)
+	c.Log.Info(
+		"giving back machine without a claim",
+		observe.LogProviderID,
+		m.ProviderID,
+		observe.LogNodeClaim,
+		m.Claim,
+	)
 	if err := c.Cloud.Terminate(ctx, m.ProviderID); err != nil && !errors.Is(err, provider.ErrNotFound) {
 		return fmt.Errorf("giving back machine %s, which has no claim: %w", m.ProviderID, err)
 	}
@@ -118,7 +130,12 @@ func (c *Collector) giveBack(ctx context.Context, m provider.Machine, nodes []co
 			continue
 		}
 		if err := c.Writer.Delete(ctx, &nodes[i]); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("deleting node %s of machine %s, which has no claim: %w", nodes[i].Name, m.ProviderID, err)
+			return fmt.Errorf(
+				"deleting node %s of machine %s, which has no claim: %w",
+				nodes[i].Name,
+				m.ProviderID,
+				err,
+			)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -50,7 +51,7 @@ func orphans(machines []provider.Machine, claims []karpenterv1.NodeClaim, nodes 
 		registered := condition.Get(claim, karpenterv1.ConditionRegistered)
 		switch {
 		case id == "" || exists[id] || ready[id] || !claim.DeletionTimestamp.IsZero():
-		case !condition.IsTrue(claim, karpenterv1.ConditionRegistered):
+		case !condition.IsTrue(claim, karpenterv1.ConditionRegistered) && !translate.Gone(claim):
 			// A machine that dies before its node joins is the registration timeout's business:
 			// the cloud may list a new machine late.
 		case now.Sub(registered.LastTransitionTime.Time) < minAge:

@@ -22,9 +22,13 @@ func claim(name, id string, registeredFor time.Duration) karpenterv1.NodeClaim {
 	c := karpenterv1.NodeClaim{}
 	c.Name, c.Status.ProviderID = name, id
 	if registeredFor > 0 {
-		c.Status.Conditions = []metav1.Condition{{
-			Type: karpenterv1.ConditionRegistered, Status: metav1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon.Add(-registeredFor)),
-		}}
+		c.Status.Conditions = []metav1.Condition{
+			{
+				Type:               karpenterv1.ConditionRegistered,
+				Status:             metav1.ConditionTrue,
+				LastTransitionTime: metav1.NewTime(noon.Add(-registeredFor)),
+			},
+		}
 	}
 	return c
 }
@@ -46,15 +50,50 @@ func TestOrphans(t *testing.T) {
 		nodes            []corev1.Node
 		machine, claimed []string
 	}{
-		"Pair":           {why: "Both halves are there.", machines: []provider.Machine{machine("i-1", "a", time.Hour)}, claims: []karpenterv1.NodeClaim{claim("a", "i-1", time.Hour)}},
-		"NoClaim":        {why: "A machine whose claim is gone is given back.", machines: []provider.Machine{machine("i-1", "a", time.Hour)}, machine: []string{"i-1"}},
-		"TooYoung":       {why: "Its claim may just not have been written yet.", machines: []provider.Machine{machine("i-1", "a", 29*time.Second)}},
-		"StillLaunching": {why: "A daemon died between buying and remembering: the claim will find its machine.", machines: []provider.Machine{machine("i-1", "a", time.Hour)}, claims: []karpenterv1.NodeClaim{claim("a", "", 0)}},
-		"Doubled":        {why: "The claim has another machine: this one is too many.", machines: []provider.Machine{machine("i-1", "a", time.Hour), machine("i-2", "a", time.Hour)}, claims: []karpenterv1.NodeClaim{claim("a", "i-1", time.Hour)}, machine: []string{"i-2"}},
-		"MachineGone":    {why: "A claim whose machine is gone is deleted.", claims: []karpenterv1.NodeClaim{claim("a", "i-1", time.Hour)}, nodes: []corev1.Node{node("i-1", corev1.ConditionUnknown)}, claimed: []string{"a"}},
-		"NodeSaysReady":  {why: "A ready node proves that the cloud's list is late.", claims: []karpenterv1.NodeClaim{claim("a", "i-1", time.Hour)}, nodes: []corev1.Node{node("i-1", corev1.ConditionTrue)}},
-		"NeverJoined":    {why: "Before registration the registration timeout decides.", claims: []karpenterv1.NodeClaim{claim("a", "i-1", 0)}},
-		"GoingAlready":   {why: "A claim that is being deleted needs no second deletion.", claims: []karpenterv1.NodeClaim{going}},
+		"Pair": {
+			why:      "Both halves are there.",
+			machines: []provider.Machine{machine("i-1", "a", time.Hour)},
+			claims:   []karpenterv1.NodeClaim{claim("a", "i-1", time.Hour)},
+		},
+		"NoClaim": {
+			why:      "A machine whose claim is gone is given back.",
+			machines: []provider.Machine{machine("i-1", "a", time.Hour)},
+			machine:  []string{"i-1"},
+		},
+		"TooYoung": {
+			why:      "Its claim may just not have been written yet.",
+			machines: []provider.Machine{machine("i-1", "a", 29*time.Second)},
+		},
+		"StillLaunching": {
+			why:      "A daemon died between buying and remembering: the claim will find its machine.",
+			machines: []provider.Machine{machine("i-1", "a", time.Hour)},
+			claims:   []karpenterv1.NodeClaim{claim("a", "", 0)},
+		},
+		"Doubled": {
+			why:      "The claim has another machine: this one is too many.",
+			machines: []provider.Machine{machine("i-1", "a", time.Hour), machine("i-2", "a", time.Hour)},
+			claims:   []karpenterv1.NodeClaim{claim("a", "i-1", time.Hour)},
+			machine:  []string{"i-2"},
+		},
+		"MachineGone": {
+			why:     "A claim whose machine is gone is deleted.",
+			claims:  []karpenterv1.NodeClaim{claim("a", "i-1", time.Hour)},
+			nodes:   []corev1.Node{node("i-1", corev1.ConditionUnknown)},
+			claimed: []string{"a"},
+		},
+		"NodeSaysReady": {
+			why:    "A ready node proves that the cloud's list is late.",
+			claims: []karpenterv1.NodeClaim{claim("a", "i-1", time.Hour)},
+			nodes:  []corev1.Node{node("i-1", corev1.ConditionTrue)},
+		},
+		"NeverJoined": {
+			why:    "Before registration the registration timeout decides.",
+			claims: []karpenterv1.NodeClaim{claim("a", "i-1", 0)},
+		},
+		"GoingAlready": {
+			why:    "A claim that is being deleted needs no second deletion.",
+			claims: []karpenterv1.NodeClaim{going},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -19,10 +19,25 @@ func TestProblems(t *testing.T) {
 		taints []corev1.Taint
 		want   []string
 	}{
-		"AsExpected":  {"A node that is what was launched.", "16Gi", []corev1.Taint{corev1.Taint(taint)}, nil},
-		"SlightlyOff": {"What a hypervisor takes is no contradiction.", "15Gi", []corev1.Taint{corev1.Taint(taint)}, nil},
-		"HalfTheSize": {"Half of the memory is missing.", "8Gi", []corev1.Taint{corev1.Taint(taint)}, []string{"expected 16Gi of memory, the node has 8Gi (50%)"}},
-		"TaintLost":   {"Pods that do not tolerate the taint come.", "16Gi", nil, []string{"expected taint team=blue:NoSchedule, the node lacks it"}},
+		"AsExpected": {"A node that is what was launched.", "16Gi", []corev1.Taint{corev1.Taint(taint)}, nil},
+		"SlightlyOff": {
+			"What a hypervisor takes is no contradiction.",
+			"15Gi",
+			[]corev1.Taint{corev1.Taint(taint)},
+			nil,
+		},
+		"HalfTheSize": {
+			"Half of the memory is missing.",
+			"8Gi",
+			[]corev1.Taint{corev1.Taint(taint)},
+			[]string{"expected 16Gi of memory, the node has 8Gi (50%)"},
+		},
+		"TaintLost": {
+			"Pods that do not tolerate the taint come.",
+			"16Gi",
+			nil,
+			[]string{"expected taint team=blue:NoSchedule, the node lacks it"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -36,6 +51,20 @@ func TestProblems(t *testing.T) {
 				t.Errorf("%s\n-want +got\n%s", tc.why, diff)
 			}
 		})
+	}
+}
+
+// A kubelet may keep more of a machine to itself than was planned, with larger reservations or eviction thresholds.
+func TestANodeMayLeaveLessToPodsThanPlanned(t *testing.T) {
+	t.Parallel()
+	claim, node := &karpenterv1.NodeClaim{}, &corev1.Node{}
+	claim.Status.Capacity = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("8Gi")}
+	claim.Status.Allocatable = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("7Gi")}
+	node.Status.Capacity = claim.Status.Capacity
+	node.Status.Allocatable = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("3584Mi")}
+	want := []string{"expected 7Gi of memory for pods, the node has 3584Mi (50%)"}
+	if diff := cmp.Diff(want, problems(claim, node)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 

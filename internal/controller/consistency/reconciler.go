@@ -50,20 +50,38 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return r.write(ctx, claim, problems(claim, &nodes[0]), &nodes[0])
 }
 
-func (r *Reconciler) write(ctx context.Context, claim *karpenterv1.NodeClaim, found []string, node *corev1.Node) (reconcile.Result, error) {
+func (r *Reconciler) write(
+	ctx context.Context,
+	claim *karpenterv1.NodeClaim,
+	found []string,
+	node *corev1.Node,
+) (reconcile.Result, error) {
 	before := claim.DeepCopy()
 	changed := false
 	if len(found) == 0 {
 		changed = condition.True(claim, r.Clock.Now(), karpenterv1.ConditionConsistentStateFound)
 	} else {
 		message := strings.Join(found, "; ")
-		r.Events.Emitf(claim, observe.FailedConsistencyCheck, "Node %s is not what was launched: %s.", node.Name, message)
-		changed = condition.False(claim, r.Clock.Now(), karpenterv1.ConditionConsistentStateFound, karpenterv1.ReasonConsistencyCheckFailed, message)
+		r.Events.Emitf(
+			claim,
+			observe.FailedConsistencyCheck,
+			"Node %s is not what was launched: %s.",
+			node.Name,
+			message,
+		)
+		changed = condition.False(
+			claim,
+			r.Clock.Now(),
+			karpenterv1.ConditionConsistentStateFound,
+			karpenterv1.ReasonConsistencyCheckFailed,
+			message,
+		)
 	}
 	if !changed {
 		return reconcile.Result{RequeueAfter: every}, nil
 	}
-	err := r.Client.Status().Patch(ctx, claim, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	err := r.Client.Status().
+		Patch(ctx, claim, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	if client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, fmt.Errorf("writing ConsistentStateFound of NodeClaim %s: %w", claim.Name, err)
 	}
@@ -82,5 +100,7 @@ func becameInitialized() predicate.Predicate {
 		claim, ok := o.(*karpenterv1.NodeClaim)
 		return ok && condition.IsTrue(claim, karpenterv1.ConditionInitialized)
 	}
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return !initialized(e.ObjectOld) && initialized(e.ObjectNew) }}
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool { return !initialized(e.ObjectOld) && initialized(e.ObjectNew) },
+	}
 }

@@ -26,12 +26,44 @@ func TestQuietIn(t *testing.T) {
 		ever        bool
 	}{
 		"NotInitialized": {"A node that is still starting is not quiet.", minute, nil, nil, false, 0, false},
-		"Never":          {"Never means never.", karpenterv1.NillableDuration{}, ago(time.Hour), nil, false, 0, false},
-		"Static":         {"Static pools are not consolidated.", minute, ago(time.Hour), nil, true, 0, false},
-		"SinceInit":      {"Without pods it counts from initialization.", minute, ago(20 * time.Second), nil, false, 40 * time.Second, true},
-		"SincePod":       {"A pod starts the count again.", minute, ago(time.Hour), ago(20 * time.Second), false, 40 * time.Second, true},
-		"OlderPod":       {"A pod event before initialization counts for nothing.", minute, ago(20 * time.Second), ago(time.Hour), false, 40 * time.Second, true},
-		"Due":            {"It is over.", minute, ago(time.Hour), ago(time.Minute), false, 0, true},
+		"Never": {
+			"Never means never.",
+			karpenterv1.NillableDuration{},
+			ago(time.Hour),
+			nil,
+			false,
+			0,
+			false,
+		},
+		"Static": {"Static pools are not consolidated.", minute, ago(time.Hour), nil, true, 0, false},
+		"SinceInit": {
+			"Without pods it counts from initialization.",
+			minute,
+			ago(20 * time.Second),
+			nil,
+			false,
+			40 * time.Second,
+			true,
+		},
+		"SincePod": {
+			"A pod starts the count again.",
+			minute,
+			ago(time.Hour),
+			ago(20 * time.Second),
+			false,
+			40 * time.Second,
+			true,
+		},
+		"OlderPod": {
+			"A pod event before initialization counts for nothing.",
+			minute,
+			ago(20 * time.Second),
+			ago(time.Hour),
+			false,
+			40 * time.Second,
+			true,
+		},
+		"Due": {"It is over.", minute, ago(time.Hour), ago(time.Minute), false, 0, true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -42,10 +74,16 @@ func TestQuietIn(t *testing.T) {
 				pool.Spec.Replicas = new(int64)
 			}
 			if tc.initialized != nil {
-				claim.Status.Conditions = []metav1.Condition{{Type: karpenterv1.ConditionInitialized, Status: metav1.ConditionTrue, LastTransitionTime: *tc.initialized}}
+				claim.Status.Conditions = []metav1.Condition{
+					{
+						Type:               karpenterv1.ConditionInitialized,
+						Status:             metav1.ConditionTrue,
+						LastTransitionTime: *tc.initialized,
+					},
+				}
 			}
 			claim.Status.LastPodEventTime = tc.lastPod
-			left, ever := quietIn(claim, pool, noon)
+			left, ever := Quiet(claim, pool, noon)
 			if left != tc.left || ever != tc.ever {
 				t.Errorf("%s\ngot %s, %v; want %s, %v", tc.why, left, ever, tc.left, tc.ever)
 			}

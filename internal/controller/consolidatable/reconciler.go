@@ -34,11 +34,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	pool := &karpenterv1.NodePool{}
-	if err := r.Client.Get(ctx, types.NamespacedName{Name: claim.Labels[karpenterv1.NodePoolLabelKey]}, pool); err != nil {
+	if err := r.Client.Get(
+		ctx,
+		types.NamespacedName{Name: claim.Labels[karpenterv1.NodePoolLabelKey]},
+		pool,
+	); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.Clock.Now()
-	left, ever := quietIn(claim, pool, now)
+	left, ever := Quiet(claim, pool, now)
 
 	before := claim.DeepCopy()
 	changed := false
@@ -50,7 +54,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if changed {
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 		if err := r.Client.Status().Patch(ctx, claim, patch); err != nil {
-			return reconcile.Result{}, client.IgnoreNotFound(fmt.Errorf("writing Consolidatable of NodeClaim %s: %w", claim.Name, err))
+			return reconcile.Result{}, client.IgnoreNotFound(
+				fmt.Errorf("writing Consolidatable of NodeClaim %s: %w", claim.Name, err),
+			)
 		}
 	}
 	if ever && left > 0 {
@@ -59,9 +65,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return reconcile.Result{}, nil
 }
 
-// quietIn is how long a claim's node has yet to be quiet. ever is false while there is nothing to
+// Quiet is how long a claim's node has yet to be quiet. ever is false while there is nothing to
 // wait for: the node is not initialized, or its pool never consolidates.
-func quietIn(claim *karpenterv1.NodeClaim, pool *karpenterv1.NodePool, now time.Time) (left time.Duration, ever bool) {
+func Quiet(claim *karpenterv1.NodeClaim, pool *karpenterv1.NodePool, now time.Time) (left time.Duration, ever bool) {
 	initialized := condition.Get(claim, karpenterv1.ConditionInitialized)
 	switch {
 	case pool.Spec.Replicas != nil, pool.Spec.Disruption.ConsolidateAfter.IsNever(),
@@ -85,7 +91,11 @@ func (r *Reconciler) Register(m manager.Manager) error {
 
 func (r *Reconciler) claimsOf(ctx context.Context, pool client.Object) []reconcile.Request {
 	var claims karpenterv1.NodeClaimList
-	if err := r.Client.List(ctx, &claims, client.MatchingLabels{karpenterv1.NodePoolLabelKey: pool.GetName()}); err != nil {
+	if err := r.Client.List(
+		ctx,
+		&claims,
+		client.MatchingLabels{karpenterv1.NodePoolLabelKey: pool.GetName()},
+	); err != nil {
 		return nil // the cache is not filled yet; each claim is reconciled once it is
 	}
 	out := make([]reconcile.Request, 0, len(claims.Items))

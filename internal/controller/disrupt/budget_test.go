@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
@@ -39,7 +40,11 @@ func TestSurgeDoesNotWidenABudget(t *testing.T) {
 	full := []int{4}
 	m.surge(newFleet(half).node("a", 4, full, drifted).node("b", 4, full, drifted).node("c", 4, full, drifted).all)
 	going := marked("Drifted", time.Minute)
-	f := newFleet(half).node("a", 4, full, drifted, going).node("b", 4, full, drifted, going).node("c", 4, full, drifted)
+	f := newFleet(
+		half,
+	).node("a", 4, full, drifted, going).
+		node("b", 4, full, drifted, going).
+		node("c", 4, full, drifted)
 	if diff := cmp.Diff([]string{"open c4 for a", "open c4 for b"}, f.plan(&m, noon)); diff != "" {
 		t.Fatalf("-want +got\n%s", diff)
 	}
@@ -66,26 +71,39 @@ func (still) Open(context.Context, []engine.NewNode, string) (map[string]*karpen
 func lagging(t *testing.T, objects ...client.Object) client.WithWatch {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := errors.Join(corev1.AddToScheme(scheme), policyv1.AddToScheme(scheme), karpenterv1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(
+		corev1.AddToScheme(scheme),
+		policyv1.AddToScheme(scheme),
+		karpenterv1.AddToScheme(scheme),
+	); err != nil {
 		t.Fatal(err)
 	}
-	real := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&karpenterv1.NodeClaim{}).WithObjects(objects...).Build()
+	real := fake.NewClientBuilder().
+		WithScheme(scheme).
+		WithStatusSubresource(&karpenterv1.NodeClaim{}).
+		WithObjects(objects...).
+		Build()
 	old := map[string][]runtime.Object{}
-	return interceptor.NewClient(real, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-		kind, err := c.GroupVersionKindFor(list)
-		if err != nil {
-			return err
-		}
-		if items, ok := old[kind.Kind]; ok {
-			return meta.SetList(list, slices.Clone(items))
-		}
-		if err := c.List(ctx, list, opts...); err != nil {
-			return err
-		}
-		items, err := meta.ExtractList(list.DeepCopyObject())
-		old[kind.Kind] = items
-		return err
-	}})
+	return interceptor.NewClient(
+		real,
+		interceptor.Funcs{
+			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+				kind, err := c.GroupVersionKindFor(list)
+				if err != nil {
+					return err
+				}
+				if items, ok := old[kind.Kind]; ok {
+					return meta.SetList(list, slices.Clone(items))
+				}
+				if err := c.List(ctx, list, opts...); err != nil {
+					return err
+				}
+				items, err := meta.ExtractList(list.DeepCopyObject())
+				old[kind.Kind] = items
+				return err
+			},
+		},
+	)
 }
 
 // TestBudgetHoldsWhileTheCacheLags has a pod come to one of two chosen nodes before the cache shows that they were
@@ -106,9 +124,15 @@ func TestBudgetHoldsWhileTheCacheLags(t *testing.T) {
 	c := lagging(t, objects...)
 	clock := clocktesting.NewFakePassiveClock(noon)
 	r, err := New(Deps{
-		Client: c, Clock: clock, Events: observe.NewRecorder(record.NewFakeRecorder(100), clock), Metrics: observe.NewMetrics(),
-		Mirror: drawn, Apply: drawn, Policy: engine.DefaultPolicy(), Refresh: func(context.Context) {},
-		Delete: func(context.Context, *karpenterv1.NodeClaim, string) error { return errors.New("too early") },
+		Client:  c,
+		Clock:   clock,
+		Events:  observe.NewRecorder(record.NewFakeRecorder(100), clock),
+		Metrics: observe.NewMetrics(),
+		Mirror:  drawn,
+		Apply:   drawn,
+		Policy:  engine.DefaultPolicy(),
+		Refresh: func(context.Context) {},
+		Delete:  func(context.Context, *karpenterv1.NodeClaim, string) error { return errors.New("too early") },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -149,9 +173,20 @@ func TestARemovedNodeIsNotDecidedOnAgain(t *testing.T) {
 	deletions := 0
 	drawn := still{nodes: []*shape.Node{s.pods}}
 	r, err := New(Deps{
-		Client: lagging(t, pool, s.claim, s.node), Clock: clock, Events: observe.NewRecorder(record.NewFakeRecorder(100), clock), Metrics: observe.NewMetrics(),
-		Mirror: drawn, Apply: drawn, Policy: engine.DefaultPolicy(), Refresh: func(context.Context) {},
-		Delete: func(context.Context, *karpenterv1.NodeClaim, string) error { deletions++; return nil },
+		Client: lagging(
+			t,
+			pool,
+			s.claim,
+			s.node,
+		),
+		Clock:   clock,
+		Events:  observe.NewRecorder(record.NewFakeRecorder(100), clock),
+		Metrics: observe.NewMetrics(),
+		Mirror:  drawn,
+		Apply:   drawn,
+		Policy:  engine.DefaultPolicy(),
+		Refresh: func(context.Context) {},
+		Delete:  func(context.Context, *karpenterv1.NodeClaim, string) error { deletions++; return nil },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -180,15 +215,25 @@ func (s slow) Snapshot() shape.Snapshot {
 	return s.still.Snapshot()
 }
 
-// TestPassesLeaveTimeForOthers wakes the controller all the time, as claims do in a large cluster in which pods come and go.
+// TestPassesLeaveTimeForOthers wakes the controller all the time, as claims do in a large cluster in which pods come
+// and go.
 func TestPassesLeaveTimeForOthers(t *testing.T) {
 	t.Parallel()
 	drawn, clock := 0, clocktesting.NewFakePassiveClock(noon)
 	picture := slow{clock: clock, drawn: &drawn}
 	r, err := New(Deps{
-		Client: lagging(t, poolWith("100%")), Clock: clock, Events: observe.NewRecorder(record.NewFakeRecorder(100), clock), Metrics: observe.NewMetrics(),
-		Mirror: picture, Apply: picture, Policy: engine.DefaultPolicy(), Refresh: func(context.Context) {},
-		Delete: func(context.Context, *karpenterv1.NodeClaim, string) error { return nil },
+		Client: lagging(
+			t,
+			poolWith("100%"),
+		),
+		Clock:   clock,
+		Events:  observe.NewRecorder(record.NewFakeRecorder(100), clock),
+		Metrics: observe.NewMetrics(),
+		Mirror:  picture,
+		Apply:   picture,
+		Policy:  engine.DefaultPolicy(),
+		Refresh: func(context.Context) {},
+		Delete:  func(context.Context, *karpenterv1.NodeClaim, string) error { return nil },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -208,5 +253,58 @@ func TestPassesLeaveTimeForOthers(t *testing.T) {
 	}
 	if drawn < 9 || drawn > 11 {
 		t.Errorf("%d passes of a second in 50 seconds, want ten", drawn)
+	}
+}
+
+// failing opens nothing as often as it is told to, and then what it is asked for.
+type failing struct {
+	still
+	times *int
+}
+
+func (f failing) Open(
+	_ context.Context,
+	nodes []engine.NewNode,
+	_ string,
+) (map[string]*karpenterv1.NodeClaim, error) {
+	if *f.times > 0 {
+		*f.times--
+		return nil, errors.New("the API server is away")
+	}
+	out := map[string]*karpenterv1.NodeClaim{}
+	for _, n := range nodes {
+		out[n.ID] = &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: "new-" + n.ID}}
+	}
+	return out, nil
+}
+
+// TestACallThatFailsIsNoAttempt has the API server refuse two replacements: the move has still as many attempts as it
+// may have, and nothing was opened for it.
+func TestACallThatFailsIsNoAttempt(t *testing.T) {
+	t.Parallel()
+	times := 2
+	clock := clocktesting.NewFakePassiveClock(noon)
+	r := &Reconciler{Deps: Deps{
+		Apply: failing{
+			times: &times,
+		},
+		Events:  observe.NewRecorder(record.NewFakeRecorder(100), clock),
+		Metrics: observe.NewMetrics(),
+	}}
+	m := &move{reason: karpenterv1.DisruptionReasonUnderutilized}
+	o := opening{nodes: []engine.NewNode{{ID: "n1"}}, move: m}
+	for range 2 {
+		if err := r.open(t.Context(), o); err == nil {
+			t.Fatal("the API server answered")
+		}
+		if m.opens != 0 || m.opened {
+			t.Fatalf("a call that failed counts as %d attempts", m.opens)
+		}
+	}
+	if err := r.open(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if m.opens != 1 || !m.opened || len(m.claims) != 1 {
+		t.Errorf("after nodes were opened: %d attempts, claims %v", m.opens, m.claims)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/refit"
+	"github.com/dovetail-sh/dovetail/internal/backoff"
 )
 
 // carryOn takes a move that has begun one step further.
@@ -23,8 +24,12 @@ func (p *planner) carryOn(g group) {
 		p.release(g, failedMove, "")
 		return
 	}
-	if g.reason == karpenterv1.DisruptionReasonDrifted && !slices.ContainsFunc(g.nodes, isDrifted) {
-		p.release(g, failedCheck, "it has not drifted any more")
+	if g.mended() {
+		p.release(g, failedCheck, over[g.reason])
+		return
+	}
+	if g.first != "" {
+		slots{p}.carryFirst(g, blocked)
 		return
 	}
 	next := p.follow(g.course())
@@ -52,12 +57,7 @@ func (p *planner) carryOn(g group) {
 	case len(next.Open) > 0 && g.opens >= maxOpens(g.reason):
 		p.release(g, failedMove, "the room on the nodes that replace it is gone")
 	case len(next.Open) > 0:
-		g.opened = true
-		g.opens++
-		o := opening{nodes: next.Open, move: g.move}
-		for _, s := range g.all() {
-			o.claims = append(o.claims, s.claim)
-		}
+		o := opening{nodes: next.Open, move: g.move, replaced: g.all()}
 		p.out.open = append(p.out.open, o)
 		p.soon(moveLimit - held)
 	default:
@@ -66,8 +66,9 @@ func (p *planner) carryOn(g group) {
 	}
 }
 
-// blocked says why one of the chosen nodes of a move must not go now, or nothing. That ends the move, unless some of its nodes
-// have drained, or those of other moves: then what holds the rest may be no more than their pods, which are not ready again yet.
+// blocked says why one of the chosen nodes of a move must not go now, or nothing. That ends the move, unless some of
+// its nodes have drained, or those of other moves: then what holds the rest may be no more than their pods, which are
+// not ready again yet.
 func (p *planner) blocked(g group, by guards) string {
 	for _, s := range g.nodes {
 		if why := s.obstacle(g.reason, p.podOf, by); why != "" {
@@ -84,24 +85,27 @@ func (p *planner) draining(g group) bool {
 	})
 }
 
-// fence taints those of a move's nodes that are chosen and have no taint, which a crash between the two writes leaves, and
-// reports whether there are any.
+// fence taints those of a move's nodes that are chosen and have no taint, which a crash between the two writes leaves,
+// and reports whether there are any.
 func (p *planner) fence(g group) bool {
 	bare := false
 	for _, s := range g.nodes {
 		if !tainted(s.node) {
 			bare = true
-			p.out.choices = append(p.out.choices, choice{seen: s, step: fence, why: because(g.reason), reason: g.reason})
+			p.out.choices = append(
+				p.out.choices,
+				choice{seen: s, step: fence, why: because(g.reason), reason: g.reason},
+			)
 		}
 	}
 	return bare
 }
 
 // maxOpens is how often nodes are opened for one move. Room that was opened may be taken by other pods before it is
-// used; a drifted node must go all the same. Consolidation opens once more if what is missing still costs less than what goes:
-// what took the room would have needed other nodes.
+// used; a drifted or sick node must go all the same. Consolidation opens once more if what is missing still costs less
+// than what goes: what took the room would have needed other nodes.
 func maxOpens(reason karpenterv1.DisruptionReason) int {
-	if reason == karpenterv1.DisruptionReasonDrifted {
+	if mandatory(reason) {
 		return 6
 	}
 	return 2
@@ -119,11 +123,23 @@ func (p *planner) remove(g group) {
 	}
 	g.drained = p.now
 	for _, s := range nodes {
-		delete(p.memory.attempts, s.claim.UID)
-		if g.reason == karpenterv1.DisruptionReasonDrifted && s.pool != nil {
-			delete(p.memory.pools, s.pool.Name)
+		delete(p.memory.attempts, attemptOf(s, g.reason))
+		if mandatory(g.reason) && s.pool != nil {
+			delete(p.memory.pools, poolReason{s.pool.Name, g.reason})
 		}
-		p.out.choices = append(p.out.choices, choice{seen: s, step: remove, why: because(g.reason), reason: g.reason, replaced: g.opened, multi: len(g.members) > 1})
+		c := choice{
+			seen:     s,
+			step:     remove,
+			why:      s.because(g.reason),
+			reason:   g.reason,
+			replaced: g.opened,
+			multi:    len(g.members) > 1,
+			first:    g.first,
+		}
+		if g.reason == karpenterv1.DisruptionReasonUnhealthy {
+			c.bound = s.bound(g.reason)
+		}
+		p.out.choices = append(p.out.choices, c)
 	}
 }
 
@@ -150,6 +166,17 @@ func (m *memory) surge(all []seen) {
 	}
 }
 
+// mended reports whether the mandatory reason has ended for which a move's nodes were to go.
+func (g group) mended() bool {
+	return mandatory(g.reason) && !slices.ContainsFunc(g.nodes, func(s seen) bool { return s.stands(g.reason) })
+}
+
+// over is why a node stays whose mandatory reason to go has ended.
+var over = map[karpenterv1.DisruptionReason]string{
+	karpenterv1.DisruptionReasonDrifted:   "it has not drifted any more",
+	karpenterv1.DisruptionReasonUnhealthy: "it is healthy again",
+}
+
 // failure is at which stage a move failed.
 type failure uint8
 
@@ -162,31 +189,40 @@ const (
 // release gives a move up for now.
 func (p *planner) release(g group, how failure, why string) {
 	for _, s := range g.all() {
-		tried := p.memory.attempts[s.claim.UID]
-		wait := min(retryFirst<<min(tried.failures, 10), retryLast)
-		p.memory.attempts[s.claim.UID] = attempt{failures: tried.failures + 1, notUntil: p.now.Add(wait)}
+		at := attemptOf(s, g.reason)
+		p.memory.attempts[at] = p.memory.attempts[at].Fail(p.now, retry)
 		delete(p.memory.moves, s.claim.UID)
 	}
 	for _, s := range g.nodes {
-		p.out.choices = append(p.out.choices, choice{seen: s, step: release, why: why, reason: g.reason, replaced: g.opened, multi: len(g.members) > 1, failed: how})
+		p.out.choices = append(
+			p.out.choices,
+			choice{
+				seen:     s,
+				step:     release,
+				why:      why,
+				reason:   g.reason,
+				replaced: g.opened,
+				multi:    len(g.members) > 1,
+				failed:   how,
+			},
+		)
 	}
-	if g.reason == karpenterv1.DisruptionReasonDrifted && how == failedMove && g.nodes[0].pool != nil {
-		p.restPool(g.nodes[0])
+	if mandatory(g.reason) && how == failedMove && g.nodes[0].pool != nil {
+		replacer{p}.restPool(g.nodes[0], g.reason)
 	}
 }
 
-// rested reports whether a node may be tried again.
-func (p *planner) rested(s seen) bool {
-	until := p.memory.attempts[s.claim.UID].notUntil
-	if p.now.Before(until) {
-		p.soon(until.Sub(p.now))
-		return false
+// over reports whether a rest is, and comes back when it is.
+func (p *planner) over(r backoff.Rest) bool {
+	left := r.Left(p.now)
+	if left > 0 {
+		p.soon(left)
 	}
-	return true
+	return left == 0
 }
 
-// heed notes where a plan has the move's pods go, but for those that need nodes which are yet to be opened, and whether its nodes
-// go one after the other: a restart forgets that.
+// heed notes where a plan has the move's pods go, but for those that need nodes which are yet to be opened, and whether
+// its nodes go one after the other: a restart forgets that.
 func (m *move) heed(o refit.Outlook) {
 	m.inTurn = m.inTurn || o.InTurn
 	for pod, home := range o.Homes {

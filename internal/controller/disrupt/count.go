@@ -10,6 +10,9 @@ import (
 func (r *Reconciler) count(v view) {
 	n := map[karpenterv1.DisruptionReason]int{}
 	for _, s := range v.all {
+		if s.repairable() && s.pool != nil && s.sick.Cure != nil {
+			n[karpenterv1.DisruptionReasonUnhealthy]++
+		}
 		if !s.movable() {
 			continue
 		}
@@ -24,7 +27,10 @@ func (r *Reconciler) count(v view) {
 			}
 		}
 	}
-	for _, reason := range []karpenterv1.DisruptionReason{karpenterv1.DisruptionReasonEmpty, karpenterv1.DisruptionReasonDrifted, karpenterv1.DisruptionReasonUnderutilized} {
+	for _, reason := range []karpenterv1.DisruptionReason{
+		karpenterv1.DisruptionReasonUnhealthy, karpenterv1.DisruptionReasonEmpty,
+		karpenterv1.DisruptionReasonDrifted, karpenterv1.DisruptionReasonUnderutilized,
+	} {
 		r.Metrics.Disruption.Eligible.WithLabelValues(observe.SnakeCase(string(reason))).Set(float64(n[reason]))
 	}
 }
@@ -33,11 +39,17 @@ func (r *Reconciler) count(v view) {
 func (r *Reconciler) decided(c choice) {
 	reason := observe.SnakeCase(string(c.reason))
 	r.Metrics.Disruption.Decisions.WithLabelValues(decisionOf(c), reason, typeOf(c)).Inc()
-	r.Metrics.Disruption.DecisionsByPool.WithLabelValues(decisionOf(c), reason, typeOf(c), c.claim.Labels[karpenterv1.NodePoolLabelKey]).Inc()
+	r.Metrics.Disruption.DecisionsByPool.WithLabelValues(decisionOf(c), reason, typeOf(c), c.claim.Labels[karpenterv1.NodePoolLabelKey]).
+		Inc()
 }
 
 func decisionOf(c choice) string {
-	if c.replaced {
+	switch {
+	case c.step == reboot:
+		return "reboot"
+	case c.first != "":
+		return "terminate-first"
+	case c.replaced:
 		return "replace"
 	}
 	return "delete"

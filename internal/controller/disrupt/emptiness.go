@@ -11,6 +11,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/refit"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/nodehealth"
 )
 
 const (
@@ -31,6 +32,10 @@ type seen struct {
 	// pods is the planner's view of the node, nil if it has none yet. Pods that are planned
 	// for the node and not bound yet are in it.
 	pods *shape.Node
+	// hold says why nothing of the pool is given up by choice just now; empty if nothing holds it.
+	hold string
+	// sick is what is wrong with the node; zero while nobody repairs nodes.
+	sick nodehealth.Diagnosis
 	// surge is set on a node that was opened for others which are still there.
 	surge bool
 }
@@ -45,6 +50,8 @@ const (
 	remove       // delete the claim
 	release      // take the taint away: the node is needed after all
 	explain      // say why the node is kept
+	reboot       // ask for a reboot of the node
+	hasten       // limit a drain that is under way
 )
 
 // choice is a step for a claim, and why.
@@ -56,26 +63,38 @@ type choice struct {
 	replaced bool // nodes were opened for its pods, or will be
 	multi    bool // other nodes go with it
 	failed   failure
-	kind     refit.Kind // why consolidation keeps it
-	score    float64    // of the move, for its pool; 0 if there is none
+	kind     refit.Kind     // why consolidation keeps it
+	bound    *time.Duration // of the drain of a sick node; nil for none
+	first    string         // as in move
+	breaker  bool           // the node is kept because too many are sick
+	score    float64        // of the move, for its pool; 0 if there is none
 }
 
+// takes reports whether a choice uses a budget up.
+func (c choice) takes() bool { return (c.step == reserve || c.step == reboot) && c.pool != nil }
+
 // decide picks the empty nodes that may go now, oldest claim first, at most as many as their pools' budgets allow.
-// Moves come first: what they chose uses budgets up, and nodes that take pods of nodes that go are not empty. Its again is
-// when to look again without a change in the cluster, 0 for never.
+// Moves come first: what they chose uses budgets up, and nodes that take pods of nodes that go are not empty. Its again
+// is when to look again without a change in the cluster, 0 for never.
 func (v view) decide(first moves) (out moves) {
 	slices.SortFunc(v.all, func(a, b seen) int {
-		return cmp.Or(a.claim.CreationTimestamp.Compare(b.claim.CreationTimestamp.Time), cmp.Compare(a.claim.Name, b.claim.Name))
+		return cmp.Or(
+			a.claim.CreationTimestamp.Compare(b.claim.CreationTimestamp.Time),
+			cmp.Compare(a.claim.Name, b.claim.Name),
+		)
 	})
 	left := allowances(v.all, v.now, karpenterv1.DisruptionReasonEmpty)
 	for _, c := range first.choices {
-		if c.step == reserve {
+		if c.takes() {
 			left[c.pool.Name]--
 		}
 	}
 	soon := func(d time.Duration) { out.again = minPositive(out.again, max(d, time.Second/10)) }
 	choose := func(s seen, what step, why string) {
-		out.choices = append(out.choices, choice{seen: s, step: what, why: why, reason: karpenterv1.DisruptionReasonEmpty})
+		out.choices = append(
+			out.choices,
+			choice{seen: s, step: what, why: why, reason: karpenterv1.DisruptionReasonEmpty},
+		)
 	}
 	for _, s := range v.all {
 		if !s.claim.DeletionTimestamp.IsZero() || s.node == nil || !s.node.DeletionTimestamp.IsZero() {
@@ -95,7 +114,11 @@ func (v view) decide(first moves) (out moves) {
 		}
 		switch {
 		case reserved && mark == "":
-			choose(s, release, "nobody chose it") // the taint is somebody else's, or of a daemon that did not get further
+			choose(
+				s,
+				release,
+				"nobody chose it",
+			) // the taint is somebody else's, or of a daemon that did not get further
 		case held != "" && mark != "":
 			choose(s, release, held)
 		case held != "":
@@ -148,29 +171,35 @@ func (s seen) ripe(now time.Time) (ripe bool, in time.Duration) {
 // empty reports whether nothing on the node needs room elsewhere when it goes.
 func empty(n *shape.Node) bool {
 	for _, pod := range n.Pods {
-		if pod.Role == shape.Movable || pod.Role == shape.Pinned {
+		if onlyMoved(&pod) {
 			return false
 		}
 	}
 	return true
 }
 
-// allowances is how many more nodes each pool may give up now for a reason. Nodes that are going
-// away, reserved or not ready use the budget up. A percentage is one of the pool without its surge: a third node of
-// three must not go because two new ones are ready before the first two are gone. A budget that cannot be read allows
-// none.
+// onlyMoved reports whether a pod needs another place when its node goes.
+func onlyMoved(pod *shape.Pod) bool { return pod.Role == shape.Movable || pod.Role == shape.Pinned }
+
+// allowances is how many more nodes each pool may give up now for a reason. Nodes that are going away, reserved,
+// booting or not ready use the budget up; that a node is not ready is no reason not to repair it. A percentage is one
+// of the pool without its surge: a third node of three must not go because two new ones are ready before the first two
+// are gone. A budget that cannot be read allows none.
 func allowances(all []seen, now time.Time, reason karpenterv1.DisruptionReason) map[string]int {
 	nodes, going := map[string]int{}, map[string]int{}
 	pools := map[string]*karpenterv1.NodePool{}
 	for _, s := range all {
-		if s.pool == nil || s.node == nil || !condition.IsTrue(s.claim, karpenterv1.ConditionInitialized) {
+		booting := nodehealth.Rebooting(s.claim)
+		if s.pool == nil || s.node == nil ||
+			!condition.IsTrue(s.claim, karpenterv1.ConditionInitialized) && !booting {
 			continue
 		}
 		pools[s.pool.Name] = s.pool
 		if !s.surge {
 			nodes[s.pool.Name]++
 		}
-		if !s.claim.DeletionTimestamp.IsZero() || !s.node.DeletionTimestamp.IsZero() || tainted(s.node) || markOf(s.claim) != "" || !condition.NodeReady(s.node) {
+		idle := reason != karpenterv1.DisruptionReasonUnhealthy && !condition.NodeReady(s.node)
+		if s.leaves() || tainted(s.node) || markOf(s.claim) != "" || booting || idle {
 			going[s.pool.Name]++
 		}
 	}
@@ -183,6 +212,11 @@ func allowances(all []seen, now time.Time, reason karpenterv1.DisruptionReason) 
 		left[name] = allowed - going[name]
 	}
 	return left
+}
+
+// leaves reports whether a node is being deleted.
+func (s seen) leaves() bool {
+	return !s.claim.DeletionTimestamp.IsZero() || !s.node.DeletionTimestamp.IsZero()
 }
 
 func (s seen) reservedFor(now time.Time) time.Duration {

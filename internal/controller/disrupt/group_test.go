@@ -21,8 +21,12 @@ import (
 func (f *fleet) sell(name string, cores, dollars int64) *fleet {
 	size := shape.Vector{CPU: cores * 1000, Pods: 10}
 	f.snap.Types = append(f.snap.Types, &shape.InstanceType{
-		Name: name, Capacity: size, Allocatable: size,
-		Offerings: []shape.Offering{{Zone: "a", CapacityType: shape.OnDemand, Price: shape.Money(dollars) * shape.Dollar, Available: true}},
+		Name:        name,
+		Capacity:    size,
+		Allocatable: size,
+		Offerings: []shape.Offering{
+			{Zone: "a", CapacityType: shape.OnDemand, Price: shape.Money(dollars) * shape.Dollar, Available: true},
+		},
 	})
 	f.snap.Pools[0].Types = append(f.snap.Pools[0].Types, int32(len(f.snap.Types)-1))
 	return f
@@ -30,7 +34,10 @@ func (f *fleet) sell(name string, cores, dollars int64) *fleet {
 
 // three nodes of which no one can be had for less, and all three together can.
 func three(change ...func(*seen)) *fleet {
-	return newFleet().sell("c16", 16, 17).node("a", 8, []int{5}, change...).node("b", 8, []int{5}, change...).node("c", 8, []int{5}, change...)
+	return newFleet().sell("c16", 16, 17).
+		node("a", 8, []int{5}, change...).
+		node("b", 8, []int{5}, change...).
+		node("c", 8, []int{5}, change...)
 }
 
 func TestAMoveOfSeveralNodes(t *testing.T) {
@@ -47,8 +54,16 @@ func TestAMoveOfSeveralNodes(t *testing.T) {
 		fleet *fleet
 		want  []string
 	}{
-		"Chosen": {"The three go together.", three(), []string{"reserve a Underutilized", "reserve b Underutilized", "reserve c Underutilized"}},
-		"Opens":  {"One node is opened for all of them, though after a restart nobody knows that they belong together.", three(chosen), []string{"open c16 for a"}},
+		"Chosen": {
+			"The three go together.",
+			three(),
+			[]string{"reserve a Underutilized", "reserve b Underutilized", "reserve c Underutilized"},
+		},
+		"Opens": {
+			"One node is opened for all of them, though after a restart nobody knows that they belong together.",
+			three(chosen),
+			[]string{"open c16 for a"},
+		},
 		"Goes": {"It is ready, so all three go.", three(long).node("d", 16, nil, fresh),
 			[]string{"remove a Underutilized", "remove b Underutilized", "remove c Underutilized"}},
 		"OnlyAll": {"A pod that must not be disrupted came to one of them: none goes.", func() *fleet {
@@ -74,12 +89,19 @@ func TestBalancedWeighsAMoveAgainstItsPool(t *testing.T) {
 	// Four small pods on a third of the price: they are four fifths of what can be disturbed.
 	build := func(policy karpenterv1.ConsolidationPolicy) *fleet {
 		f := newFleet(func(p *karpenterv1.NodePool) { p.Spec.Disruption.ConsolidationPolicy = policy })
-		return f.node("a", 4, []int{1, 1, 1, 1}).node("b", 8, []int{4}, func(s *seen) { s.pods.Pods[0].Role = shape.Pinned })
+		return f.node("a", 4, []int{1, 1, 1, 1}).
+			node("b", 8, []int{4}, func(s *seen) { s.pods.Pods[0].Role = shape.Pinned })
 	}
-	if diff := gocmp.Diff([]string{"keep a Underutilized", "keep b Underutilized"}, build(karpenterv1.ConsolidationPolicyBalanced).plan(nil, noon)); diff != "" {
+	if diff := gocmp.Diff(
+		[]string{"keep a Underutilized", "keep b Underutilized"},
+		build(karpenterv1.ConsolidationPolicyBalanced).plan(nil, noon),
+	); diff != "" {
 		t.Errorf("Balanced: -want +got\n%s", diff)
 	}
-	if diff := gocmp.Diff([]string{"reserve a Underutilized", "keep b Underutilized"}, build(karpenterv1.ConsolidationPolicyWhenEmptyOrUnderutilized).plan(nil, noon)); diff != "" {
+	if diff := gocmp.Diff(
+		[]string{"reserve a Underutilized", "keep b Underutilized"},
+		build(karpenterv1.ConsolidationPolicyWhenEmptyOrUnderutilized).plan(nil, noon),
+	); diff != "" {
 		t.Errorf("WhenEmptyOrUnderutilized: -want +got\n%s", diff)
 	}
 }
@@ -105,7 +127,12 @@ func TestIndependentMovesBeginAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newFleet().node("a", 8, []int{3}).node("b", 8, []int{3}).node("c", 8, []int{3}).node("d", 8, []int{8})
 	got := f.plan(nil, noon)
-	want := []string{"reserve a Underutilized", "reserve b Underutilized", "keep c Underutilized", "keep d Underutilized"}
+	want := []string{
+		"reserve a Underutilized",
+		"reserve b Underutilized",
+		"keep c Underutilized",
+		"keep d Underutilized",
+	}
 	// a fits on c; b is had for half the price in the same pass.
 	if diff := gocmp.Diff(want, sortedByNode(got)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -113,7 +140,10 @@ func TestIndependentMovesBeginAtOnce(t *testing.T) {
 }
 
 func sortedByNode(list []string) []string {
-	return slices.SortedFunc(slices.Values(list), func(a, b string) int { return cmp.Compare(strings.Fields(a)[1], strings.Fields(b)[1]) })
+	return slices.SortedFunc(
+		slices.Values(list),
+		func(a, b string) int { return cmp.Compare(strings.Fields(a)[1], strings.Fields(b)[1]) },
+	)
 }
 
 func TestTheSearchRestsWhileNothingChanges(t *testing.T) {
@@ -145,7 +175,9 @@ func TestDriftOfOnePoolDoesNotHoldUpAnother(t *testing.T) {
 		p.Spec.Disruption.Budgets[0].Nodes = "1"
 	}
 	f := newFleet(whenEmpty)
-	f.node("a1", 4, []int{4}, drifted, marked("Drifted", 11*time.Minute)).node("a2", 4, []int{4}, drifted).node("x", 4, nil, launching)
+	f.node("a1", 4, []int{4}, drifted, marked("Drifted", 11*time.Minute)).
+		node("a2", 4, []int{4}, drifted).
+		node("x", 4, nil, launching)
 	other := newFleet(whenEmpty)
 	other.pool.Name = "other"
 	f.snap.Pools = append(f.snap.Pools, &shape.Pool{Name: "other", Types: f.snap.Pools[0].Types})
@@ -162,7 +194,7 @@ func TestDriftOfOnePoolDoesNotHoldUpAnother(t *testing.T) {
 	if diff := gocmp.Diff([]string{"release a1 Drifted", "reserve b1 Drifted"}, f.plan(m, noon)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	rest := m.pools["default"].notUntil.Sub(noon)
+	rest := m.pools[poolReason{"default", karpenterv1.DisruptionReasonDrifted}].Left(noon)
 	if rest < 48*time.Second || rest > time.Minute {
 		t.Errorf("the pool rests %s, want a minute less up to a fifth", rest)
 	}
@@ -181,7 +213,9 @@ func TestNodesInTurnWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	fresh := newMemory()
 	m := &fresh
-	f := newFleet().node("a", 4, []int{2}, marked("Underutilized", time.Minute)).node("b", 4, []int{2}, marked("Underutilized", time.Minute)).node("c", 8, []int{4})
+	f := newFleet().node("a", 4, []int{2}, marked("Underutilized", time.Minute)).
+		node("b", 4, []int{2}, marked("Underutilized", time.Minute)).
+		node("c", 8, []int{4})
 	both := &move{reason: karpenterv1.DisruptionReasonUnderutilized, inTurn: true}
 	for _, s := range f.all[:2] {
 		both.members = append(both.members, s.claim.UID)
@@ -203,10 +237,21 @@ func TestNodesInTurnWaitForEachOther(t *testing.T) {
 
 // tied nodes have a pod each that must not be with another one of the same kind.
 func tied(nodes ...func(*seen)) *fleet {
-	f := newFleet().node("a", 4, []int{2}, nodes...).node("b", 4, []int{2}, nodes...).node("c", 8, []int{4}).node("d", 8, []int{4})
+	f := newFleet().node("a", 4, []int{2}, nodes...).
+		node("b", 4, []int{2}, nodes...).
+		node("c", 8, []int{4}).
+		node("d", 8, []int{4})
 	apart := *f.snap.Classes[1]
 	apart.Labels = []shape.Label{{Key: "app", Value: "web"}}
-	apart.Affinity = []shape.PodTerm{{Key: shape.LabelHostname, Anti: true, Selector: shape.Selector{Requirements: []shape.Requirement{{Key: "app", Operator: shape.In, Values: []string{"web"}}}}}}
+	apart.Affinity = []shape.PodTerm{
+		{
+			Key:  shape.LabelHostname,
+			Anti: true,
+			Selector: shape.Selector{
+				Requirements: []shape.Requirement{{Key: "app", Operator: shape.In, Values: []string{"web"}}},
+			},
+		},
+	}
 	f.snap.Classes[1] = &apart
 	return f
 }
@@ -215,7 +260,10 @@ func TestNodesWhosePodsAreTiedGoInTurnAfterARestart(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
 	m.sweep.at = noon // no search in this pass
-	if diff := gocmp.Diff([]string{"remove a Underutilized"}, tied(marked("Underutilized", time.Minute)).plan(&m, noon)); diff != "" {
+	if diff := gocmp.Diff(
+		[]string{"remove a Underutilized"},
+		tied(marked("Underutilized", time.Minute)).plan(&m, noon),
+	); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
@@ -233,21 +281,33 @@ func TestNodesInTurnWaitForPodsOfTheLast(t *testing.T) {
 	if got := f.plan(&m, noon.Add(moveLimit)); got != nil {
 		t.Errorf("its PodDisruptionBudget allows nothing for now, and got %v", got)
 	}
-	if diff := gocmp.Diff([]string{"release b Underutilized"}, f.plan(&m, noon.Add(moveLimit+time.Second))); diff != "" {
+	if diff := gocmp.Diff(
+		[]string{"release b Underutilized"},
+		f.plan(&m, noon.Add(moveLimit+time.Second)),
+	); diff != "" {
 		t.Errorf("after ten minutes: -want +got\n%s", diff)
 	}
 	f.pdbs = nil
-	m.moves["b"] = &move{reason: karpenterv1.DisruptionReasonUnderutilized, members: []types.UID{"a", "b"}, inTurn: true, drained: noon}
+	m.moves["b"] = &move{
+		reason:  karpenterv1.DisruptionReasonUnderutilized,
+		members: []types.UID{"a", "b"},
+		inTurn:  true,
+		drained: noon,
+	}
 	if diff := gocmp.Diff([]string{"remove b Underutilized"}, f.plan(&m, noon.Add(time.Minute))); diff != "" {
 		t.Errorf("once it does: -want +got\n%s", diff)
 	}
 }
 
-// Pods of 4, 4, 3, 3, 3 and 3 cores fit two nodes of 10 as they were planned, but not when the largest are placed first.
+// Pods of 4, 4, 3, 3, 3 and 3 cores fit two nodes of 10 as they were planned, but not when the largest are placed
+// first.
 func TestAMoveKeepsToItsPlan(t *testing.T) {
 	t.Parallel()
 	long, fresh := marked("Underutilized", time.Minute), unsettled(30*time.Second)
-	f := newFleet().sell("c10", 10, 9).node("a", 20, []int{4, 4, 3, 3, 3, 3}, long).node("x", 10, nil, fresh).node("y", 10, nil, fresh)
+	f := newFleet().sell("c10", 10, 9).
+		node("a", 20, []int{4, 4, 3, 3, 3, 3}, long).
+		node("x", 10, nil, fresh).
+		node("y", 10, nil, fresh)
 	begun := &move{reason: karpenterv1.DisruptionReasonUnderutilized, opens: 1, members: []types.UID{"a"}}
 	for pod, home := range map[shape.PodID]string{
 		"default/a-0": "x", "default/a-2": "x", "default/a-3": "x",
@@ -274,8 +334,16 @@ func TestRunningOldAndNewNodesHasToPay(t *testing.T) {
 		launch time.Duration
 		want   string
 	}{
-		"Soon": {"The new node runs beside the old one for a minute, which comes back within eight.", time.Minute, "reserve a Underutilized"},
-		"Late": {"It does so for ten minutes, which costs more than is saved in the eight that follow.", 10 * time.Minute, "keep a Underutilized"},
+		"Soon": {
+			"The new node runs beside the old one for a minute, which comes back within eight.",
+			time.Minute,
+			"reserve a Underutilized",
+		},
+		"Late": {
+			"It does so for ten minutes, which costs more than is saved in the eight that follow.",
+			10 * time.Minute,
+			"keep a Underutilized",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

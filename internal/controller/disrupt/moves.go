@@ -12,19 +12,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/refit"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/backoff"
 	"github.com/dovetail-sh/dovetail/internal/journal"
+	"github.com/dovetail-sh/dovetail/internal/nodehealth"
 )
 
 const (
 	// moveLimit is how long nodes may wait for those that replace them. Karpenter's figure.
 	moveLimit = 10 * time.Minute
-
-	// retryFirst and retryLast bound how long a node is left alone after a move of it failed; the time doubles.
-	retryFirst, retryLast = time.Minute, 10 * time.Minute
 
 	// maxForesights bounds the what-if plans of one pass for drifted nodes. What is left is looked at in the next.
 	maxForesights = 40
@@ -39,6 +39,7 @@ type view struct {
 	now      time.Time
 	policy   engine.Policy
 	rules    Rules
+	effort   int // of a search; 0 for sweepEffort
 }
 
 // Rules say which moves are worth it. See refit.Policy.
@@ -47,12 +48,16 @@ type Rules struct {
 	MinSaving  float64 // 0 to 1
 	PodPrice   shape.Money
 	Payback    time.Duration
+
+	// First are the reasons for which a node may be ended before its replacement is there: see
+	// AnnotationTerminateFirst.
+	First map[karpenterv1.DisruptionReason]bool
 }
 
 // memory is what is kept from one pass to the next. To lose it costs a few what-ifs.
 type memory struct {
-	attempts map[types.UID]attempt
-	pools    map[string]attempt // by NodePool: drifted nodes that could not be replaced
+	attempts map[attempt]backoff.Rest    // how moves of a claim's node failed
+	pools    map[poolReason]backoff.Rest // nodes that could not be replaced
 	moves    map[types.UID]*move
 	told     map[types.UID]string      // why the node was kept when it was last counted
 	removed  map[types.UID]metav1.Time // claims that were deleted, and when: the cache shows it late
@@ -65,30 +70,32 @@ type memory struct {
 
 func newMemory() memory {
 	return memory{
-		attempts: map[types.UID]attempt{}, pools: map[string]attempt{}, moves: map[types.UID]*move{}, told: map[types.UID]string{},
+		attempts: map[attempt]backoff.Rest{}, pools: map[poolReason]backoff.Rest{},
+		moves: map[types.UID]*move{}, told: map[types.UID]string{},
 		removed: map[types.UID]metav1.Time{},
 		claims:  own[*karpenterv1.NodeClaim]{}, nodes: own[*corev1.Node]{},
 	}
 }
 
-// attempt is what failed, and until when it is left alone.
-type attempt struct {
-	failures int
-	notUntil time.Time
-}
+// retry is how long a node is left alone after moves of it failed.
+var retry = backoff.Schedule{First: time.Minute, Last: 10 * time.Minute}
 
 // move is nodes that were chosen to go together.
 type move struct {
-	reason  karpenterv1.DisruptionReason
-	why     string // it was begun, without a full stop
-	scores  []refit.Score
-	members []types.UID // in the order in which they are drained
-	inTurn  bool        // one after the other
-	began   time.Time   // zero after a restart
-	drained time.Time   // when the last of its nodes was seen to drain, zero if none was
-	opened  bool        // what replaces them was opened
-	opens   int         // how often
-	claims  []string    // that were opened
+	reason   karpenterv1.DisruptionReason
+	why      string // it was begun, without a full stop
+	scores   []refit.Score
+	members  []types.UID // in the order in which they are drained
+	inTurn   bool        // one after the other
+	restored string      // its ID, if another controller began it
+	first    string      // the reservation in which its node goes before its replacement is there; empty for none
+	began    time.Time   // zero after a restart
+	drained  time.Time   // when the last of its nodes was seen to drain, zero if none was
+	opened   bool        // what replaces them was opened
+	opens    int         // how often
+	claims   []string    // that were opened
+
+	begun refit.Outlook // of a drifted node, as it was found; of others it is in the search's result
 
 	// homes is where its pods are to go, nodes or claims: plans of later passes keep to it.
 	homes map[shape.PodID]string
@@ -111,26 +118,30 @@ type moves struct {
 	spent   []string            // pools whose budgets keep nodes from being looked at
 	found   *refit.Result       // nil if no search was due
 	search  *journal.Search     // how it was found; nil if it has no moves
+	notes   []note              // that are to be written on claims before anything else is done
 	again   time.Duration
 }
 
 // chose reports whether a claim's node was chosen to go.
 func (m moves) chose(claim *karpenterv1.NodeClaim) bool {
-	return slices.ContainsFunc(m.choices, func(c choice) bool { return c.step == reserve && c.claim.Name == claim.Name })
+	return slices.ContainsFunc(m.choices, func(c choice) bool {
+		return c.takes() && c.claim.Name == claim.Name
+	})
 }
 
 // opening are nodes that are to be opened for a move.
 type opening struct {
-	nodes  []engine.NewNode
-	move   *move
-	claims []*karpenterv1.NodeClaim // that they replace
+	nodes    []engine.NewNode
+	move     *move
+	replaced []seen
 }
 
-// plan carries moves on that have begun and looks for new ones: first drifted nodes, then nodes whose pods fit
-// elsewhere for less.
+// plan carries moves on that have begun and looks for new ones: first sick nodes, then drifted ones, then nodes whose
+// pods fit elsewhere for less.
 func (v view) plan(m *memory) moves {
 	p := &planner{view: v, memory: m, left: map[karpenterv1.DisruptionReason]map[string]int{}}
 	p.out.wanted = map[string]struct{}{}
+	m.restore(v.all, v.now)
 	groups := p.underWay()
 	var since time.Time
 	for _, g := range groups {
@@ -146,15 +157,25 @@ func (v view) plan(m *memory) moves {
 	policy := p.refitPolicy(due)
 	p.pass = refit.Begin(v.snapshot, policy, since, courses...)
 	if due {
-		p.search = &journal.Search{Revision: v.snapshot.Revision, Snapshot: v.snapshot, Policy: policy, Since: since, Courses: frozen(courses), Allowed: map[string]int{}}
+		p.search = &journal.Search{
+			Revision: v.snapshot.Revision,
+			Snapshot: v.snapshot,
+			Policy:   policy,
+			Since:    since,
+			Courses:  frozen(courses),
+			Allowed:  map[string]int{},
+		}
 	}
 	for _, g := range groups {
 		p.carryOn(g)
 	}
-	p.drifted()
+	mandatory := replacer{p}
+	repairs{mandatory}.unhealthy()
+	mandatory.drifted()
 	if due {
 		p.underutilized()
 	}
+	p.out.notes = m.notes(v.all)
 	return p.out
 }
 
@@ -218,7 +239,11 @@ func (g group) since(now time.Time) time.Time {
 
 // course is the move as the planner knows it.
 func (g group) course() refit.Course {
-	return refit.Course{Nodes: g.names(), Homes: g.homes, Thrifty: g.reason == karpenterv1.DisruptionReasonUnderutilized}
+	return refit.Course{
+		Nodes:   g.names(),
+		Homes:   g.homes,
+		Thrifty: g.reason == karpenterv1.DisruptionReasonUnderutilized,
+	}
 }
 
 func (g group) names() []string {
@@ -229,15 +254,23 @@ func (g group) names() []string {
 	return out
 }
 
-// underWay lists the moves that have begun, the oldest node's first. What a restart forgot is put together again from
-// the claims: drifted nodes go by themselves, all others are one move, which together must save something.
+// moves reports whether a node was chosen to go with its pods.
+func (s seen) moves() bool {
+	reason := markOf(s.claim)
+	return (mandatory(reason) || reason == karpenterv1.DisruptionReasonUnderutilized) &&
+		!nodehealth.Rebooting(s.claim)
+}
+
+// underWay lists the moves that have begun, the oldest node's first. Nodes that are marked and say nothing of a move,
+// as an older controller leaves them, are put together: drifted and sick ones go by themselves, all others are one
+// move, which together must save something.
 func (p *planner) underWay() []group {
 	var out []group
 	at := map[*move]int{}
 	var lost *move
 	for _, s := range p.all {
 		reason, waits := markOf(s.claim), p.waits(s)
-		if !waits && reason != karpenterv1.DisruptionReasonDrifted && reason != karpenterv1.DisruptionReasonUnderutilized ||
+		if !waits && !s.moves() ||
 			s.pool != nil && s.pool.Spec.Replicas != nil || // static sees to its own
 			!s.claim.DeletionTimestamp.IsZero() || s.node == nil || s.pods == nil {
 			continue
@@ -280,8 +313,13 @@ func (p *planner) soon(d time.Duration) {
 	p.out.again = minPositive(p.out.again, max(d, time.Second/10))
 }
 
-// allowed reports whether the pool's budgets let one more node go, and takes it if take is set.
+// allowed reports whether the pool's budgets let one more node go, and takes it if take is set. A sick node that was
+// never ready for pods needs none: nothing is lost with it.
 func (p *planner) allowed(s seen, reason karpenterv1.DisruptionReason, take bool) bool {
+	if reason == karpenterv1.DisruptionReasonUnhealthy &&
+		!condition.IsTrue(s.claim, karpenterv1.ConditionInitialized) {
+		return true
+	}
 	if p.leftOf(reason)[s.pool.Name] <= 0 {
 		p.soon(budgetEvery)
 		if !slices.Contains(p.out.spent, s.pool.Name) {
@@ -301,7 +339,7 @@ func (p *planner) leftOf(reason karpenterv1.DisruptionReason) map[string]int {
 	if p.left[reason] == nil {
 		p.left[reason] = allowances(p.all, p.now, reason)
 		for _, c := range p.out.choices {
-			if c.step == reserve {
+			if c.takes() {
 				p.left[reason][c.pool.Name]--
 			}
 		}
@@ -335,6 +373,8 @@ func because(reason karpenterv1.DisruptionReason) string {
 		return "its pods fit elsewhere for less"
 	case karpenterv1.DisruptionReasonEmpty:
 		return "it is empty"
+	case karpenterv1.DisruptionReasonUnhealthy:
+		return "it is unhealthy"
 	}
 	return fmt.Sprintf("of %s", reason)
 }

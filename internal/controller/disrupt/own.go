@@ -22,7 +22,11 @@ func (o own[T]) newer(cached T) T {
 	if !ok {
 		return cached
 	}
-	if order, err := resourceversion.CompareResourceVersion(cached.GetResourceVersion(), written.GetResourceVersion()); err != nil || order >= 0 {
+	if order, err := resourceversion.CompareResourceVersion(
+		cached.GetResourceVersion(),
+		written.GetResourceVersion(),
+	); err != nil ||
+		order >= 0 {
 		delete(o, cached.GetUID())
 		return cached
 	}

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -26,8 +27,12 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/apply"
+	"github.com/dovetail-sh/dovetail/internal/backoff"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
+	"github.com/dovetail-sh/dovetail/internal/hold"
 	"github.com/dovetail-sh/dovetail/internal/journal"
+	"github.com/dovetail-sh/dovetail/internal/nodehealth"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 )
 
@@ -44,9 +49,11 @@ type opener interface {
 	Open(ctx context.Context, nodes []engine.NewNode, reason string) (map[string]*karpenterv1.NodeClaim, error)
 }
 
-// Deps are what a Reconciler needs; all are required but Record.
+// Deps are what a Reconciler needs; all are required but Surges, Record, Replaced and Health; Live with Health.
 type Deps struct {
-	Client  client.Client
+	Client client.Client
+	// Live reads what the API server has now, not what a cache remembers.
+	Live    client.Reader
 	Clock   clock.PassiveClock
 	Events  *observe.Recorder
 	Metrics *observe.Metrics
@@ -58,10 +65,24 @@ type Deps struct {
 	// Refresh has the picture know what the cloud sells now, and for how much.
 	Refresh func(ctx context.Context)
 
+	// Health has sick nodes repaired; nil for nobody repairs them here.
+	Health *nodehealth.Policies
+
+	// Surges reports whether a pod that its PodDisruptionBudget does not let go can have its successor started first;
+	// nil for none.
+	Surges func(ctx context.Context, pod *corev1.Pod) bool
+
+	// Replaced hears what was opened in place of what; nil for nobody.
+	Replaced func(opened, given []*karpenterv1.NodeClaim)
+
 	// Record keeps a search that found moves; nil for nowhere.
 	Record func(journal.Search)
 
-	// Delete begins the deletion of a claim. It is idempotent.
+	// Standings is told after each pass which nodes are to go how soon; nil tells nobody. It must be quick.
+	Standings func([]Standing)
+
+	// Delete begins the deletion of a claim. It is idempotent. apply.ErrNotAsSeen says that the decision rests on an
+	// old picture.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
 }
 
@@ -69,14 +90,18 @@ type Deps struct {
 type Reconciler struct {
 	Deps
 	memory memory // of the one worker that there is
-	// informed is true once the mirror has seen the whole cluster and knows what every pool can buy. Before that, a restart
-	// would take nodes for irreplaceable and give up moves that are under way.
+	// informed is true once the mirror has seen the whole cluster and knows what every pool can buy. Before that, a
+	// restart would take nodes for irreplaceable and give up moves that are under way.
 	informed bool
 }
 
 // New checks that nothing is missing.
 func New(d Deps) (*Reconciler, error) {
-	if d.Client == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil || d.Mirror == nil || d.Apply == nil || d.Refresh == nil || d.Delete == nil {
+	if d.Client == nil || d.Health != nil && d.Live == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil ||
+		d.Mirror == nil ||
+		d.Apply == nil ||
+		d.Refresh == nil ||
+		d.Delete == nil {
 		return nil, errors.New("disrupt controller: a dependency is missing")
 	}
 	return &Reconciler{Deps: d, memory: newMemory()}, nil
@@ -89,8 +114,8 @@ const lookAgain = 10 * time.Second
 // informedAgain is how soon it is looked again whether the mirror knows enough.
 const informedAgain = 100 * time.Millisecond
 
-// A pass is followed by a rest of restFor times as long as it took to decide, and of longestRest at most: in a cluster of
-// thousands of nodes something happens all the time, and one pass after the other would take a whole core.
+// A pass is followed by a rest of restFor times as long as it took to decide, and of longestRest at most: in a cluster
+// of thousands of nodes something happens all the time, and one pass after the other would take a whole core.
 const (
 	restFor     = 4
 	longestRest = 5 * time.Second
@@ -115,34 +140,55 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 		return reconcile.Result{RequeueAfter: informedAgain}, nil
 	}
 	r.memory.forget(v.all)
-	next := v.plan(&r.memory)
-	empties := v.decide(next)
+	next, then := Step(v, r.memory)
+	r.memory = then
 	r.evaluated(next, r.Clock.Since(began))
 	if next.search != nil && r.Record != nil {
 		next.search.At, next.search.Took = began, r.Clock.Since(looked)
 		r.Record(*next.search)
 	}
 	r.count(v)
+	v.report(r.Standings, &r.memory, next)
 	decided := r.Clock.Now()
 	r.memory.rest = decided.Add(min(restFor*decided.Sub(looked), longestRest))
 
-	again := minPositive(empties.again, next.again)
+	again := next.again
 	if len(v.all) > 0 {
 		again = minPositive(again, lookAgain)
 	}
+	if next.changes() {
+		again = minPositive(again, settle)
+	}
+	err = r.carryOut(ctx, next)
+	r.waiting(v, next)
+	return reconcile.Result{RequeueAfter: again}, err
+}
+
+// changes reports whether anything is decided that is to be looked at again once it has settled.
+func (m moves) changes() bool {
+	return slices.ContainsFunc(m.choices, func(c choice) bool { return c.step.begins() })
+}
+
+// carryOut does what was decided. What cannot be done holds up nothing else.
+func (r *Reconciler) carryOut(ctx context.Context, next moves) error {
 	var errs []error
-	for _, c := range append(next.choices, empties.choices...) {
-		errs = append(errs, client.IgnoreNotFound(r.act(ctx, c)))
-		if c.step == reserve || c.step == fence {
-			again = minPositive(again, settle)
+	unnoted := sets.New[types.UID]() // nothing is begun with a node that a restart would not know of
+	for _, n := range next.notes {
+		if err := (mender{r}).write(ctx, n); err != nil {
+			unnoted.Insert(n.claim.UID)
+			errs = append(errs, err)
 		}
+	}
+	for _, c := range next.choices {
+		if c.step == reserve && unnoted.Has(c.claim.UID) {
+			continue
+		}
+		errs = append(errs, client.IgnoreNotFound(r.act(ctx, c)))
 	}
 	for _, o := range next.open {
 		errs = append(errs, r.open(ctx, o))
 	}
-	next.spent = append(next.spent, empties.spent...)
-	r.waiting(v, next)
-	return reconcile.Result{RequeueAfter: again}, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // forget drops what is remembered of claims that are gone.
@@ -155,29 +201,48 @@ func (m *memory) forget(all []seen) {
 			pools[s.pool.Name] = true
 		}
 	}
-	maps.DeleteFunc(m.attempts, func(uid types.UID, _ attempt) bool { return !alive[uid] })
+	maps.DeleteFunc(m.attempts, func(of attempt, _ backoff.Rest) bool { return !alive[of.claim] })
 	maps.DeleteFunc(m.moves, func(uid types.UID, _ *move) bool { return !alive[uid] })
 	maps.DeleteFunc(m.told, func(uid types.UID, _ string) bool { return !alive[uid] })
 	maps.DeleteFunc(m.removed, func(uid types.UID, _ metav1.Time) bool { return !alive[uid] })
-	maps.DeleteFunc(m.pools, func(name string, _ attempt) bool { return !pools[name] })
+	maps.DeleteFunc(m.pools, func(of poolReason, _ backoff.Rest) bool { return !pools[of.pool] })
 }
 
 // open opens the nodes that replace those that go.
 func (r *Reconciler) open(ctx context.Context, o opening) error {
 	var names []string
-	for _, claim := range o.claims {
-		names = append(names, claim.Name)
+	var given []*karpenterv1.NodeClaim
+	for _, s := range o.replaced {
+		names, given = append(names, s.claim.Name), append(given, s.claim)
 	}
 	replaced := strings.Join(names, ", ")
 	claims, err := r.Apply.Open(ctx, o.nodes, observe.SnakeCase(string(o.move.reason)))
+	if len(claims) > 0 { // a call that failed has used up none of the move's attempts
+		o.move.opened = true
+		o.move.opens++
+	}
 	for _, id := range slices.Sorted(maps.Keys(claims)) {
 		claim := claims[id]
 		o.move.claims = append(o.move.claims, claim.Name)
 		o.move.boarded(o.nodes, id, claim.Name)
-		r.Events.Emitf(claim, observe.DisruptionLaunching, "Opened to replace NodeClaim %s, because %s.", replaced, because(o.move.reason))
+		r.Events.Emitf(
+			claim,
+			observe.DisruptionLaunching,
+			"Opened to replace NodeClaim %s, because %s.",
+			replaced,
+			because(o.move.reason),
+		)
+	}
+	if r.Replaced != nil {
+		r.Replaced(slices.Collect(maps.Values(claims)), given)
 	}
 	if err != nil {
 		return fmt.Errorf("replacing NodeClaim %s: %w", replaced, err)
+	}
+	for _, s := range o.replaced {
+		if err := (mender{r}).write(ctx, note{s.claim, o.move.noteOf(s)}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -193,52 +258,104 @@ func (r *Reconciler) see(ctx context.Context) (view, error) {
 			return view{}, fmt.Errorf("listing %T: %w", list, err)
 		}
 	}
-	poolNamed, nodeNamed, podsOn := map[string]*karpenterv1.NodePool{}, map[string]*corev1.Node{}, map[string]*shape.Node{}
-	for i := range pools.Items {
-		poolNamed[pools.Items[i].Name] = &pools.Items[i]
-	}
 	listed := sets.New[types.UID]()
 	for i := range nodes.Items {
-		node := r.memory.nodes.newer(&nodes.Items[i])
-		nodeNamed[node.Name] = node
-		listed.Insert(node.UID)
+		nodes.Items[i] = *r.memory.nodes.newer(&nodes.Items[i])
+		listed.Insert(nodes.Items[i].UID)
 	}
-	snapshot := r.Mirror.Snapshot()
-	for _, n := range snapshot.Nodes {
-		podsOn[n.Name] = n
-	}
-	out := make([]seen, 0, len(claims.Items))
 	for i := range claims.Items {
 		claim := r.memory.claims.newer(&claims.Items[i])
 		listed.Insert(claim.UID)
 		if at, ok := r.memory.removed[claim.UID]; ok && claim.DeletionTimestamp.IsZero() {
 			claim.DeletionTimestamp = &at // the cache does not show it yet
 		}
+		claims.Items[i] = *claim
+	}
+	r.memory.nodes.forget(listed)
+	r.memory.claims.forget(listed)
+	snapshot := r.Mirror.Snapshot()
+	out := joined(claims.Items, pools.Items, nodes.Items, snapshot, r.Clock.Now())
+	r.memory.surge(out)
+	r.diagnose(out)
+	snapshot.Seed = r.memory.sweep.count // another one each time, so that searches look elsewhere
+	var surges func(*corev1.Pod) bool
+	if r.Surges != nil {
+		surges = func(pod *corev1.Pod) bool { return r.Surges(ctx, pod) }
+	}
+	return view{
+		all:      out,
+		snapshot: snapshot,
+		guards:   compileGuards(budgets.Items, surges),
+		podOf:    r.Mirror.Pod,
+		now:      r.Clock.Now(),
+		policy:   r.Policy,
+		rules:    r.Rules,
+	}, nil
+}
+
+// diagnose says what is wrong with nodes.
+func (r *Reconciler) diagnose(all []seen) {
+	if r.Health == nil {
+		return
+	}
+	for i := range all {
+		if all[i].node != nil {
+			all[i].sick = r.Health.Diagnose(all[i].node, all[i].claim, r.Clock.Now())
+		}
+	}
+}
+
+// joined are the claims with what belongs to each, the oldest first.
+func joined(
+	claims []karpenterv1.NodeClaim,
+	pools []karpenterv1.NodePool,
+	nodes []corev1.Node,
+	snapshot shape.Snapshot,
+	now time.Time,
+) []seen {
+	holds := hold.All(pools, now)
+	poolNamed, nodeNamed, podsOn := map[string]*karpenterv1.NodePool{}, map[string]*corev1.Node{}, map[string]*shape.Node{}
+	for i := range pools {
+		poolNamed[pools[i].Name] = &pools[i]
+	}
+	for i := range nodes {
+		nodeNamed[nodes[i].Name] = &nodes[i]
+	}
+	for _, n := range snapshot.Nodes {
+		podsOn[n.Name] = n
+	}
+	out := make([]seen, 0, len(claims))
+	for i := range claims {
+		claim, held := &claims[i], ""
+		if h, ok := holds[claim.Labels[karpenterv1.NodePoolLabelKey]]; ok {
+			held = h.Sentence()
+		}
 		out = append(out, seen{
+			hold:  held,
 			claim: claim,
 			pool:  poolNamed[claim.Labels[karpenterv1.NodePoolLabelKey]],
 			node:  nodeNamed[claim.Status.NodeName],
 			pods:  podsOn[claim.Status.NodeName],
 		})
 	}
-	r.memory.nodes.forget(listed)
-	r.memory.claims.forget(listed)
-	r.memory.surge(out)
-	snapshot.Seed = r.memory.sweep.count // another one each time, so that searches look elsewhere
 	slices.SortFunc(out, func(a, b seen) int {
-		return cmp.Or(a.claim.CreationTimestamp.Compare(b.claim.CreationTimestamp.Time), cmp.Compare(a.claim.Name, b.claim.Name))
+		return cmp.Or(
+			a.claim.CreationTimestamp.Compare(b.claim.CreationTimestamp.Time),
+			cmp.Compare(a.claim.Name, b.claim.Name),
+		)
 	})
-	return view{all: out, snapshot: snapshot, guards: compileGuards(budgets.Items), podOf: r.Mirror.Pod, now: r.Clock.Now(), policy: r.Policy, rules: r.Rules}, nil
+	return out
 }
 
 func (r *Reconciler) act(ctx context.Context, c choice) error {
+	if c.step.begins() && c.reason != karpenterv1.DisruptionReasonUnhealthy {
+		if held, err := r.held(ctx, c); held || err != nil {
+			return err // the next pass takes back what has begun
+		}
+	}
 	switch c.step {
 	case reserve:
-		r.chosen(c)
-		if err := r.mark(ctx, c); err != nil {
-			return err
-		}
-		return r.taint(ctx, c.node)
+		return r.reserve(ctx, c)
 	case fence:
 		return r.taint(ctx, c.node)
 	case release:
@@ -248,23 +365,91 @@ func (r *Reconciler) act(ctx context.Context, c choice) error {
 		}
 		return r.unmark(ctx, c.claim)
 	case remove:
-		message := fmt.Sprintf("Giving up the node because %s.", c.why)
-		r.Events.Emit(c.claim, observe.DisruptionTerminating, message)
-		r.Events.Emit(c.node, observe.DisruptionTerminating, message)
-		if err := r.Delete(ctx, c.claim, observe.SnakeCase(string(c.reason))); err != nil {
-			return fmt.Errorf("deleting NodeClaim %s, because %s: %w", c.claim.Name, c.why, err)
-		}
-		r.memory.removed[c.claim.UID] = metav1.NewTime(r.Clock.Now())
-		r.decided(c)
+		return r.remove(ctx, c)
 	case explain:
 		r.kept(c)
+	case reboot:
+		return mender{r}.commitReboot(ctx, c)
+	case hasten:
+		return mender{r}.limitDrain(ctx, c)
 	}
 	return nil
 }
 
+// begins reports whether a step brings a node closer to its end.
+func (s step) begins() bool { return s == reserve || s == fence || s == remove }
+
+func (r *Reconciler) reserve(ctx context.Context, c choice) error {
+	r.chosen(c)
+	if err := r.mark(ctx, c); err != nil {
+		return err
+	}
+	return r.taint(ctx, c.node)
+}
+
+// remove deletes a chosen claim. One whose node is not as it was seen stays chosen until the cache has caught up, and
+// is then decided on anew.
+func (r *Reconciler) remove(ctx context.Context, c choice) error {
+	if c.reason == karpenterv1.DisruptionReasonUnhealthy {
+		sick := mender{r}
+		if still, err := sick.stillSick(ctx, c); !still || err != nil {
+			return err
+		}
+		sick.mendedBy(ctx, c)
+		if err := sick.limitDrain(ctx, c); err != nil {
+			return err
+		}
+	}
+	if c.first != "" {
+		if err := (mender{r}).noteFirst(ctx, c); err != nil {
+			return err
+		}
+	}
+	switch err := r.Delete(ctx, c.claim, observe.SnakeCase(string(c.reason))); {
+	case errors.Is(err, apply.ErrNotAsSeen):
+		logf.FromContext(ctx).
+			Info("not deleting nodeclaim", observe.LogNodeClaim, c.claim.Name, observe.LogReason, err.Error())
+		return nil
+	case err != nil:
+		return fmt.Errorf("deleting NodeClaim %s, because %s: %w", c.claim.Name, c.why, err)
+	}
+	logf.FromContext(ctx).Info(observe.SaidDisrupting, "command", decisionOf(c)+": "+c.why,
+		observe.LogReason, observe.SnakeCase(string(c.reason)), "decision", decisionOf(c),
+		"disrupted-node-count", 1, "disrupted-nodes", []disruptedNode{disruptedNodeOf(c)})
+	message := fmt.Sprintf("Giving up the node because %s.", c.why)
+	r.Events.Emit(c.claim, observe.DisruptionTerminating, message)
+	r.Events.Emit(c.node, observe.DisruptionTerminating, message)
+	r.memory.removed[c.claim.UID] = metav1.NewTime(r.Clock.Now())
+	r.decided(c)
+	if c.reason == karpenterv1.DisruptionReasonUnhealthy {
+		mender{r}.countMended(c)
+	}
+	return nil
+}
+
+// held reports whether somebody has held disruption since this pass looked: a pass over thousands of nodes takes longer
+// than a hold may.
+func (r *Reconciler) held(ctx context.Context, c choice) (bool, error) {
+	var pools karpenterv1.NodePoolList
+	if c.pool == nil {
+		return false, nil
+	}
+	if err := r.Client.List(ctx, &pools); err != nil {
+		return false, fmt.Errorf("looking for holds before NodeClaim %s goes: %w", c.claim.Name, err)
+	}
+	_, held := hold.All(pools.Items, r.Clock.Now())[c.pool.Name]
+	return held, nil
+}
+
 func (r *Reconciler) mark(ctx context.Context, c choice) error {
 	before := c.claim.DeepCopy()
-	condition.TrueBecause(c.claim, r.Clock.Now(), karpenterv1.ConditionDisruptionReason, string(c.reason), "The node is to go because "+c.why+".")
+	condition.TrueBecause(
+		c.claim,
+		r.Clock.Now(),
+		karpenterv1.ConditionDisruptionReason,
+		string(c.reason),
+		"The node is to go because "+c.why+".",
+	)
 	return r.patchStatus(ctx, c.claim, before)
 }
 
@@ -297,7 +482,10 @@ func (r *Reconciler) untaint(ctx context.Context, node *corev1.Node) error {
 	}
 	before := node.DeepCopy()
 	disrupted := karpenterv1.DisruptedTaint()
-	node.Spec.Taints = slices.DeleteFunc(slices.Clone(node.Spec.Taints), func(t corev1.Taint) bool { return t.MatchTaint(&disrupted) })
+	node.Spec.Taints = slices.DeleteFunc(
+		slices.Clone(node.Spec.Taints),
+		func(t corev1.Taint) bool { return t.MatchTaint(&disrupted) },
+	)
 	return r.patchNode(ctx, node, before)
 }
 
@@ -311,7 +499,8 @@ func (r *Reconciler) patchNode(ctx context.Context, node, before *corev1.Node) e
 	return nil
 }
 
-// Register has the manager call the Reconciler when a claim or a pool changes; what happens on nodes shows in their claims.
+// Register has the manager call the Reconciler when a claim or a pool changes; what happens on nodes shows in their
+// claims.
 func (r *Reconciler) Register(m manager.Manager) error {
 	everything := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: "cluster"}}}

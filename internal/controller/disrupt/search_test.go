@@ -16,11 +16,18 @@ import (
 func TestASearchCanBeMadeAgain(t *testing.T) {
 	t.Parallel()
 	f := newFleet().
-		node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).node("b", 4, nil, launching). // a move under way, and its new node
-		node("c", 4, []int{4}, drifted).                                                              // the next one
+		node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute)).
+		node("b", 4, nil, launching).    // a move under way, and its new node
+		node("c", 4, []int{4}, drifted). // the next one
 		node("d", 4, []int{2}).node("e", 4, []int{2}).node("f", 8, []int{1, 1})
 	m := newMemory()
-	begun := &move{reason: karpenterv1.DisruptionReasonDrifted, members: []types.UID{"a"}, began: noon.Add(-time.Minute), opened: true, opens: 1}
+	begun := &move{
+		reason:  karpenterv1.DisruptionReasonDrifted,
+		members: []types.UID{"a"},
+		began:   noon.Add(-time.Minute),
+		opened:  true,
+		opens:   1,
+	}
 	begun.settle("default/a-0", "b")
 	m.moves["a"] = begun
 	out := f.pass(&m, noon)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/dovetail-sh/dovetail/api/condition"
@@ -67,6 +68,10 @@ func (r *Reconciler) judged(c choice, decision string) {
 
 // kept says why a node stays, and counts that when the reason is a new one.
 func (r *Reconciler) kept(c choice) {
+	if c.breaker {
+		r.tell(c, observe.NodeRepairBlocked, c.why, c.pool)
+		return
+	}
 	if c.reason != karpenterv1.DisruptionReasonUnderutilized {
 		r.tell(c, observe.DisruptionBlocked, "The node stays: "+c.why)
 		return
@@ -102,15 +107,19 @@ func (r *Reconciler) released(c choice) {
 	case failedCheck:
 		r.Metrics.Disruption.FailedValidations.WithLabelValues(typeOf(c)).Inc()
 	case failedMove:
-		r.Metrics.Disruption.QueueFailures.WithLabelValues(decisionOf(c), observe.SnakeCase(string(c.reason)), typeOf(c)).Inc()
+		r.Metrics.Disruption.QueueFailures.WithLabelValues(decisionOf(c), observe.SnakeCase(string(c.reason)), typeOf(c)).
+			Inc()
 	}
 }
 
 // tell emits one sentence on claim and node, and on whatever else it concerns.
 func (r *Reconciler) tell(c choice, reason *observe.Reason, sentence string, also ...client.Object) {
 	sentence = strings.TrimSuffix(sentence, ".") + "."
-	for _, object := range append([]client.Object{c.claim, c.node}, also...) {
-		r.Events.Emit(object, reason, sentence)
+	for _, object := range []client.Object{c.claim, c.node} {
+		r.Events.EmitOf(string(c.kind), object, reason, sentence)
+	}
+	for _, object := range also {
+		r.Events.EmitOf(c.claim.Name, object, reason, sentence)
 	}
 }
 
@@ -126,11 +135,35 @@ func (r *Reconciler) waiting(v view, m moves) {
 	}
 	for _, s := range v.all {
 		if wanted[s.claim.Name] && !condition.IsTrue(s.claim, karpenterv1.ConditionInitialized) {
-			r.Events.Emit(s.claim, observe.DisruptionWaitingReadiness, "Nodes are given up as soon as this one is ready.")
+			r.Events.Emit(
+				s.claim,
+				observe.DisruptionWaitingReadiness,
+				"Nodes are given up as soon as this one is ready.",
+			)
 		}
 		if s.pool != nil && spent[s.pool.Name] {
 			delete(spent, s.pool.Name)
-			r.Events.Emit(s.pool, observe.PoolDisruptionBlocked, "The NodePool's budgets allow no further disruption now.")
+			r.Events.Emit(
+				s.pool,
+				observe.PoolDisruptionBlocked,
+				"The NodePool's budgets allow no further disruption now.",
+			)
 		}
+	}
+}
+
+// disruptedNode is a node in a line of the log.
+type disruptedNode struct {
+	Node         observe.Ref `json:"Node"`
+	NodeClaim    observe.Ref `json:"NodeClaim"`
+	CapacityType string      `json:"capacity-type"`
+	InstanceType string      `json:"instance-type"`
+}
+
+func disruptedNodeOf(c choice) disruptedNode {
+	labels := c.node.Labels
+	return disruptedNode{
+		Node: observe.Ref{Name: c.node.Name}, NodeClaim: observe.Ref{Name: c.claim.Name},
+		CapacityType: labels[karpenterv1.CapacityTypeLabelKey], InstanceType: labels[corev1.LabelInstanceTypeStable],
 	}
 }

@@ -7,15 +7,16 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/refit"
 )
 
-// waits reports whether a node belongs to a move that has begun, and budgets did not let it go yet. It carries neither mark nor
-// taint, so it counts against no budget. A restart forgets it, and what was opened for its pods is room like any other.
+// waits reports whether a node belongs to a move that has begun, and budgets did not let it go yet. It carries neither
+// mark nor taint, so it counts against no budget.
+
 func (p *planner) waits(s seen) bool {
 	m := p.memory.moves[s.claim.UID]
 	return m != nil && m.reason == karpenterv1.DisruptionReasonUnderutilized && s.movable()
 }
 
-// takeTurns chooses those of a move's waiting nodes that budgets let go now. What holds one of them for the moment does not end
-// the move.
+// takeTurns chooses those of a move's waiting nodes that budgets let go now. What holds one of them for the moment does
+// not end the move.
 func (p *planner) takeTurns(g group) {
 	for _, s := range g.later {
 		busy := g.reason == karpenterv1.DisruptionReasonUnderutilized && !candidate(s)
@@ -27,7 +28,13 @@ func (p *planner) takeTurns(g group) {
 		}
 		p.allowed(s, g.reason, true)
 		p.out.choices = append(p.out.choices, choice{
-			seen: s, step: reserve, why: g.why, reason: g.reason, multi: len(g.members) > 1, replaced: g.opened, score: g.score(s.pool.Name),
+			seen:     s,
+			step:     reserve,
+			why:      g.why,
+			reason:   g.reason,
+			multi:    len(g.members) > 1,
+			replaced: g.opened,
+			score:    g.score(s.pool.Name),
 		})
 		p.soon(settle)
 	}

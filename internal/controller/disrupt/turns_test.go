@@ -9,8 +9,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
 
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
@@ -20,7 +24,8 @@ func (f *fleet) allow(nodes string) *fleet {
 	return f
 }
 
-// rehearsal carries out what passes decide: new nodes are ready in the next pass, drained ones are gone in the one after it.
+// rehearsal carries out what passes decide: new nodes are ready in the next pass, drained ones are gone in the one
+// after it.
 type rehearsal struct {
 	*fleet
 	memory memory
@@ -28,6 +33,8 @@ type rehearsal struct {
 	log    []string
 	bought int
 	most   int // nodes that went at once
+	// dies has the controller die before a pass, and another one begin that knows nothing.
+	dies func(now time.Duration) bool
 }
 
 func rehearse(f *fleet) *rehearsal { return &rehearsal{fleet: f, memory: newMemory(), now: noon} }
@@ -44,23 +51,43 @@ func (r *rehearsal) until(t *testing.T, end time.Duration) []string {
 		}
 		r.snap.Now = r.now
 		r.snap.Revision++
+		if r.dies != nil && r.dies(r.now.Sub(noon)) {
+			r.memory = newMemory()
+		}
 		r.memory.forget(r.all)
 		r.memory.surge(r.all)
 		out := r.pass(&r.memory, r.now)
 		for _, word := range words(out) {
 			if !strings.HasPrefix(word, "keep") {
-				r.log = append(r.log, fmt.Sprintf("%s %s", r.now.Sub(noon), strings.TrimSuffix(word, " Underutilized")))
+				r.log = append(
+					r.log,
+					fmt.Sprintf("%s %s", r.now.Sub(noon), strings.TrimSuffix(word, " Underutilized")),
+				)
 			}
+		}
+		for _, n := range out.notes {
+			r.write(n)
 		}
 		for _, c := range out.choices {
 			r.act(t, c)
 		}
 		for _, o := range out.open {
 			r.launch(o)
+			for _, s := range o.replaced {
+				r.write(note{s.claim, o.move.noteOf(s)})
+			}
 		}
 		r.most = max(r.most, r.going())
 	}
 	return r.log
+}
+
+// write writes what a move is on a claim.
+func (r *rehearsal) write(n note) {
+	n.claim.Annotations = map[string]string{AnnotationMove: n.text}
+	if n.text == "" {
+		n.claim.Annotations = nil
+	}
 }
 
 func (r *rehearsal) going() (n int) {
@@ -158,23 +185,32 @@ func TestTurnsOfAMove(t *testing.T) {
 		left   string
 	}{
 		"PodsOfTheLastTurnAreNotReadyYet": {
-			"Their PodDisruptionBudget allows no eviction for two minutes, and then the move goes on.", 15 * time.Second,
+			"Their PodDisruptionBudget allows no eviction for two minutes, and then the move goes on.",
+			15 * time.Second,
 			func(r *rehearsal) {
 				r.budget("b").budget("c")
 				r.pdbs[1].Name = "second"
-			}, []string{"2m0s reserve b", "2m5s remove b", "2m15s reserve c", "2m20s remove c"}, "new-1",
+			},
+			[]string{"2m0s reserve b", "2m5s remove b", "2m15s reserve c", "2m20s remove c"},
+			"new-1",
 		},
 		"AfterARestart": {
-			"Nobody knows of the move any more. The new node has pods and room, and the others go one by one.", 15 * time.Second,
-			func(r *rehearsal) { r.memory = newMemory() }, []string{"25s reserve b", "30s remove b", "45s reserve c", "50s remove c"}, "new-1",
+			"The move is written on its claims, and goes on as if nothing had been.",
+			15 * time.Second,
+			func(r *rehearsal) { r.memory = newMemory() },
+			[]string{"20s reserve b", "25s remove b", "35s reserve c", "40s remove c"},
+			"new-1",
 		},
 		"ANodeThatWaitsLosesItsPod": {
 			"Emptiness sees to it, and the others go on.", 15 * time.Second,
 			func(r *rehearsal) { r.all[1].pods.Pods = nil }, []string{"20s reserve c", "25s remove c"}, "b new-1",
 		},
 		"ANodeThatWaitsMustStay": {
-			"The others go; the new node is cheaper than they were.", 15 * time.Second,
-			func(r *rehearsal) { r.all[1].pods.Kept = "it must stay" }, []string{"20s reserve c", "25s remove c"}, "b new-1",
+			"The others go; the new node is cheaper than they were.",
+			15 * time.Second,
+			func(r *rehearsal) { r.all[1].pods.Kept = "it must stay" },
+			[]string{"20s reserve c", "25s remove c"},
+			"b new-1",
 		},
 	}
 	for name, tc := range cases {
@@ -196,7 +232,8 @@ func TestTurnsOfAMove(t *testing.T) {
 	}
 }
 
-// A budget that closes while a move is under way ends it after ten minutes: nothing holds the room that was bought any more.
+// A budget that closes while a move is under way ends it after ten minutes: nothing holds the room that was bought any
+// more.
 func TestAMoveDoesNotWaitForItsTurnForever(t *testing.T) {
 	t.Parallel()
 	r := rehearse(three().allow("1"))
@@ -208,5 +245,94 @@ func TestAMoveDoesNotWaitForItsTurnForever(t *testing.T) {
 	}
 	if got := r.until(t, 11*time.Minute); len(r.memory.moves) > 0 || !slices.Equal(got, done) {
 		t.Errorf("after eleven minutes %v wait, and %v", r.memory.moves, got)
+	}
+}
+
+// TestAControllerMayDieAtAnyPassOfAMove lets the controller die before random passes: whoever takes over carries the
+// same moves on, does the same things and no more, and comes to the same end.
+func TestAControllerMayDieAtAnyPassOfAMove(t *testing.T) {
+	t.Parallel()
+	fleets := map[string]func() *fleet{
+		"InTurns":  func() *fleet { return three().allow("1") },
+		"AtOnce":   func() *fleet { return three() },
+		"TwoMoves": func() *fleet { return three().allow("2").sell("c3", 3, 2).node("d", 4, []int{3}) },
+		"Drifted": func() *fleet {
+			return newFleet(func(p *karpenterv1.NodePool) {
+				p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyWhenEmpty
+			}).
+				node("a", 4, []int{4}, drifted).node("b", 4, []int{4}, drifted).allow("1")
+		},
+	}
+	for name, build := range fleets {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			calm := rehearse(build())
+			want := calm.until(t, 2*time.Minute)
+			if len(want) < 4 {
+				t.Fatalf("only %v: nothing is tried", want)
+			}
+			rapid.Check(t, func(rt *rapid.T) {
+				dead := map[time.Duration]bool{}
+				for _, at := range rapid.SliceOf(rapid.IntRange(1, 24)).Draw(rt, "deaths") {
+					dead[time.Duration(at)*5*time.Second] = true
+				}
+				r := rehearse(build())
+				r.dies = func(now time.Duration) bool { return dead[now] }
+				got := r.until(t, 2*time.Minute)
+				if diff := cmp.Diff(untimed(want), untimed(got)); diff != "" || r.bought != calm.bought ||
+					r.names() != calm.names() {
+					rt.Fatalf(
+						"%d nodes were bought, want %d; %s are left, want %s\n-want +got\n%s",
+						r.bought,
+						calm.bought,
+						r.names(),
+						calm.names(),
+						diff,
+					)
+				}
+			})
+		})
+	}
+}
+
+// untimed is what was done, whenever it was: a search comes sooner or later after a restart.
+func untimed(log []string) (out []string) {
+	for _, line := range log {
+		_, what, _ := strings.Cut(line, " ")
+		out = append(out, what)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestStepChangesNothing decides twice by the same: both times the same comes of it, and neither the memory nor what
+// was seen is another one afterwards.
+func TestStepChangesNothing(t *testing.T) {
+	t.Parallel()
+	r := rehearse(three().allow("1"))
+	r.until(t, 20*time.Second) // a move is under way
+	r.leave()
+	before, claims := fmt.Sprintf("%+v", *r.memory.moves["b"]), len(r.memory.moves)
+	v := view{
+		all:      r.all,
+		snapshot: r.snap,
+		podOf:    func(id shape.PodID) *corev1.Pod { return r.pods[id] },
+		now:      r.now,
+		policy:   engine.DefaultPolicy(),
+		rules:    Rules{MinSaving: 0.05},
+	}
+	first, then := Step(v, r.memory)
+	second, again := Step(v, r.memory)
+	if diff := cmp.Diff(words(first), words(second)); diff != "" {
+		t.Errorf("two answers: -first +second\n%s", diff)
+	}
+	if len(words(first)) == 0 {
+		t.Error("nothing is decided: nothing is tried")
+	}
+	if now := fmt.Sprintf("%+v", *r.memory.moves["b"]); now != before || len(r.memory.moves) != claims {
+		t.Errorf("the move was %s and is %s", before, now)
+	}
+	if then.moves["b"] == r.memory.moves["b"] || len(then.moves) != len(again.moves) {
+		t.Error("what comes of it shares moves with what there was")
 	}
 }

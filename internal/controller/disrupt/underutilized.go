@@ -1,6 +1,7 @@
 package disrupt
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -18,16 +19,17 @@ const (
 	sweepEffort = 200_000
 	// sweepAnyway is how soon it is searched again though nothing has changed: budgets and lifetimes do with time.
 	sweepAnyway = 5 * time.Minute
-	// turnTime is how long a drained node takes to be gone: half a minute for its pods, which is the grace that they have
-	// by default, and as long for its machine.
+	// turnTime is how long a drained node takes to be gone: half a minute for its pods, which is the grace that they
+	// have by default, and as long for its machine.
 	turnTime = time.Minute
 )
 
 // sweep is the last search.
 type sweep struct {
 	at       time.Time
-	revision uint64 // of the Snapshot
-	done     bool   // it found nothing, and had looked everywhere
+	revision uint64        // of the Snapshot
+	done     bool          // it found nothing, and had looked everywhere
+	ripe     time.Duration // until what it refused for its age alone is worth it; 0 for nothing
 	count    uint64
 }
 
@@ -39,7 +41,11 @@ func (p *planner) sweepDue() bool {
 	last := p.memory.sweep
 	wait := last.at.Add(sweepEvery).Sub(p.now)
 	if last.done && last.revision == p.snapshot.Revision {
-		wait = last.at.Add(sweepAnyway).Sub(p.now)
+		rest := sweepAnyway
+		if last.ripe > 0 {
+			rest = min(rest, max(last.ripe, sweepEvery))
+		}
+		wait = last.at.Add(rest).Sub(p.now)
 	}
 	if wait > 0 {
 		p.soon(wait)
@@ -49,7 +55,8 @@ func (p *planner) sweepDue() bool {
 
 // candidate reports whether consolidation may look at a node.
 func candidate(s seen) bool {
-	return s.movable() && consolidates(s.pool) && condition.IsTrue(s.claim, karpenterv1.ConditionConsolidatable) && !empty(s.pods)
+	return s.movable() && consolidates(s.pool) && condition.IsTrue(s.claim, karpenterv1.ConditionConsolidatable) &&
+		!empty(s.pods)
 }
 
 // consolidates reports whether a pool's policy is more than to remove empty nodes.
@@ -60,9 +67,16 @@ func consolidates(pool *karpenterv1.NodePool) bool {
 // refitPolicy is what the search is told; search says whether there will be one.
 func (p *planner) refitPolicy(search bool) refit.Policy {
 	out := refit.Policy{
-		Plan: p.policy, Effort: sweepEffort, Pools: map[string]refit.PoolPolicy{}, Held: map[string]string{},
-		SpotToSpot: p.rules.SpotToSpot, MinSaving: p.rules.MinSaving, PodPrice: p.rules.PodPrice, Payback: p.rules.Payback,
-		Overlap: settle + launchTime(p.all), Turn: turnTime,
+		Plan:       p.policy,
+		Effort:     cmp.Or(p.effort, sweepEffort),
+		Pools:      map[string]refit.PoolPolicy{},
+		Held:       map[string]string{},
+		SpotToSpot: p.rules.SpotToSpot,
+		MinSaving:  p.rules.MinSaving,
+		PodPrice:   p.rules.PodPrice,
+		Payback:    p.rules.Payback,
+		Overlap:    settle + launchTime(p.all),
+		Turn:       turnTime,
 	}
 	for _, s := range p.all {
 		if s.pool == nil {
@@ -84,7 +98,11 @@ func (p *planner) refitPolicy(search bool) refit.Policy {
 func launchTime(all []seen) time.Duration {
 	var list []time.Duration
 	for _, s := range all {
-		if c := condition.Get(s.claim, karpenterv1.ConditionInitialized); c != nil && condition.IsTrue(s.claim, karpenterv1.ConditionInitialized) {
+		if s.claim.CreationTimestamp.IsZero() {
+			continue // written by hand
+		}
+		if c := condition.Get(s.claim, karpenterv1.ConditionInitialized); c != nil &&
+			condition.IsTrue(s.claim, karpenterv1.ConditionInitialized) {
 			list = append(list, c.LastTransitionTime.Sub(s.claim.CreationTimestamp.Time))
 		}
 	}
@@ -119,7 +137,7 @@ func (p *planner) hold(s seen) string {
 		return "it is not up for consolidation"
 	case p.waits(s):
 		return "it waits for its turn in a move"
-	case p.now.Before(p.memory.attempts[s.claim.UID].notUntil):
+	case p.memory.attempts[attempt{claim: s.claim.UID}].Left(p.now) > 0:
 		return "a move of it failed a short while ago"
 	}
 	return s.obstacle(karpenterv1.DisruptionReasonUnderutilized, p.podOf, p.guards)
@@ -144,14 +162,30 @@ func (p *planner) underutilized() {
 		p.search.Result = found
 		p.out.search = p.search
 	}
-	p.memory.sweep = sweep{at: p.now, revision: p.snapshot.Revision, done: len(found.Moves) == 0 && !found.Counters.Exhausted, count: p.memory.sweep.count + 1}
+	p.memory.sweep = sweep{
+		at:       p.now,
+		revision: p.snapshot.Revision,
+		done:     len(found.Moves) == 0 && !found.Counters.Exhausted,
+		ripe:     found.Ripe,
+		count:    p.memory.sweep.count + 1,
+	}
 	p.soon(sweepEvery)
 	for i := range found.Moves {
 		p.begin(&found.Moves[i], byNode)
 	}
 	for _, k := range found.Kept {
 		if s, ours := byNode[k.Node]; ours {
-			p.out.choices = append(p.out.choices, choice{seen: s, step: explain, why: k.Why.Sentence(), reason: karpenterv1.DisruptionReasonUnderutilized, kind: k.Why.Kind, score: k.Why.Score})
+			p.out.choices = append(
+				p.out.choices,
+				choice{
+					seen:   s,
+					step:   explain,
+					why:    k.Why.Sentence(),
+					reason: karpenterv1.DisruptionReasonUnderutilized,
+					kind:   k.Why.Kind,
+					score:  k.Why.Score,
+				},
+			)
 			if k.Why.Kind == refit.BudgetUsed && !slices.Contains(p.out.spent, k.Why.Want) {
 				p.out.spent = append(p.out.spent, k.Why.Want)
 				p.soon(budgetEvery)
@@ -171,7 +205,13 @@ func (p *planner) begin(m *refit.Move, byNode map[string]seen) {
 		nodes = append(nodes, s)
 	}
 	p.want(m.Place)
-	chosen := &move{reason: karpenterv1.DisruptionReasonUnderutilized, why: sentence(m), scores: m.Scores, inTurn: m.InTurn, opened: len(m.Open) > 0}
+	chosen := &move{
+		reason: karpenterv1.DisruptionReasonUnderutilized,
+		why:    sentence(m),
+		scores: m.Scores,
+		inTurn: m.InTurn,
+		opened: len(m.Open) > 0,
+	}
 	for _, place := range m.Place {
 		chosen.settle(place.Pod, place.Node)
 	}

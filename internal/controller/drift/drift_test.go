@@ -36,7 +36,11 @@ func (s sells) Drift(context.Context, *karpenterv1.NodeClaim) (string, error) {
 func pool(requirements ...karpenterv1.Requirement) *karpenterv1.NodePool {
 	p := &karpenterv1.NodePool{}
 	p.Name = "general"
-	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "test", Kind: "TestClass", Name: "default"}
+	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+		Group: "test",
+		Kind:  "TestClass",
+		Name:  "default",
+	}
 	p.Spec.Template.Spec.Requirements = requirements
 	return p
 }
@@ -46,13 +50,23 @@ func needs(key string, op corev1.NodeSelectorOperator, values ...string) karpent
 }
 
 // launched is a claim made from a pool an age ago.
-func launched(from *karpenterv1.NodePool, age time.Duration, change ...func(*karpenterv1.NodeClaim)) *karpenterv1.NodeClaim {
+func launched(
+	from *karpenterv1.NodePool,
+	age time.Duration,
+	change ...func(*karpenterv1.NodeClaim),
+) *karpenterv1.NodeClaim {
 	c := &karpenterv1.NodeClaim{}
 	c.Name, c.CreationTimestamp = "general-1", metav1.NewTime(noon.Add(-age))
 	c.Annotations = map[string]string{
-		karpenterv1.NodePoolHashAnnotationKey: from.Hash(), karpenterv1.NodePoolHashVersionAnnotationKey: karpenterv1.NodePoolHashVersion,
+		karpenterv1.NodePoolHashAnnotationKey:        from.Hash(),
+		karpenterv1.NodePoolHashVersionAnnotationKey: karpenterv1.NodePoolHashVersion,
 	}
-	c.Labels = map[string]string{shape.LabelInstanceType: "small", shape.LabelZone: "a", shape.LabelCapacityType: "spot", "team": "blue"}
+	c.Labels = map[string]string{
+		shape.LabelInstanceType: "small",
+		shape.LabelZone:         "a",
+		shape.LabelCapacityType: "spot",
+		"team":                  "blue",
+	}
 	c.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "test", Kind: "TestClass", Name: "default"}
 	c.Status.Conditions = []metav1.Condition{{Type: karpenterv1.ConditionLaunched, Status: metav1.ConditionTrue}}
 	for _, f := range change {
@@ -63,7 +77,10 @@ func launched(from *karpenterv1.NodePool, age time.Duration, change ...func(*kar
 
 func already(reason string) func(*karpenterv1.NodeClaim) {
 	return func(c *karpenterv1.NodeClaim) {
-		c.Status.Conditions = append(c.Status.Conditions, metav1.Condition{Type: karpenterv1.ConditionDrifted, Status: metav1.ConditionTrue, Reason: reason})
+		c.Status.Conditions = append(
+			c.Status.Conditions,
+			metav1.Condition{Type: karpenterv1.ConditionDrifted, Status: metav1.ConditionTrue, Reason: reason},
+		)
 	}
 }
 
@@ -80,31 +97,141 @@ func TestWhy(t *testing.T) {
 		cloud sells
 		want  string
 	}{
-		"Same":            {"Nothing has changed.", launched(pool(), 2*time.Hour), pool(), sells{types: small}, ""},
-		"Template":        {"The template's hash differs.", launched(pool(), 0), relabelled, sells{types: small}, "NodePoolDrifted"},
-		"OldHash":         {"A hash of another version cannot be compared; nodepool stamps it anew.", launched(pool(), 0, func(c *karpenterv1.NodeClaim) { c.Annotations[karpenterv1.NodePoolHashVersionAnnotationKey] = "v2" }), relabelled, sells{types: small}, ""},
-		"Requirement":     {"The pool no longer allows the node's zone.", launched(pool(), 0), pool(needs(shape.LabelZone, "In", "b", "c")), sells{types: small}, "RequirementsDrifted"},
-		"RequirementKept": {"The pool still allows it.", launched(pool(), 0), pool(needs(shape.LabelZone, "In", "b", "a"), needs("team", "Exists")), sells{types: small}, ""},
-		"NewLabel":        {"The pool now wants a label that the node lacks.", launched(pool(), 0), pool(needs("tier", "In", "web")), sells{types: small}, "RequirementsDrifted"},
-		"LabelNotWanted":  {"The pool now forbids a label that the node has.", launched(pool(), 0), pool(needs("team", "DoesNotExist")), sells{types: small}, "RequirementsDrifted"},
-		"LabelAbsent":     {"A label that must not be there is not.", launched(pool(), 0), pool(needs("gpu", "NotIn", "yes")), sells{types: small}, ""},
-		"CloudsChoice": {"The claim asked for the label and the cloud did not set it: no drift for ever.", launched(pool(), 0, func(c *karpenterv1.NodeClaim) {
-			c.Spec.Requirements = []karpenterv1.Requirement{needs("cpu-maker", "Exists")}
-		}), pool(needs("cpu-maker", "Exists")), sells{types: small}, ""},
-		"TypeGone":     {"Nobody sells the type any more.", launched(pool(), 2*time.Hour), pool(), sells{types: large}, "InstanceTypeNotFound"},
-		"TypeFlickers": {"A young node does not drift for a type that is missing from one list.", launched(pool(), 59*time.Minute), pool(), sells{types: large}, ""},
-		"NoTypes":      {"An empty list is a failure of the cloud, not of the node.", launched(pool(), 2*time.Hour), pool(), sells{}, ""},
-		"ClassUnready": {"A class that cannot be compared with makes nothing drift.", launched(pool(), 2*time.Hour), pool(), sells{typesErr: provider.ErrClassNotReady, driftErr: provider.ErrClassNotReady}, ""},
-		"ClassUnreadyNow": {"What had drifted before has not come back.", launched(pool(), 2*time.Hour, already("AMIDrift")), pool(),
-			sells{typesErr: provider.ErrClassNotReady, driftErr: provider.ErrClassNotReady}, "AMIDrift"},
-		"TakenBack": {"But a template can be compared without its class.", launched(pool(), 2*time.Hour, already("NodePoolDrifted")), pool(),
-			sells{typesErr: provider.ErrClassNotReady, driftErr: provider.ErrClassNotReady}, ""},
-		"Cloud":     {"The cloud has its own reasons.", launched(pool(), 0), pool(), sells{types: small, drift: "AMIDrift"}, "AMIDrift"},
-		"PoolFirst": {"The template counts before the cloud.", launched(pool(), 0), relabelled, sells{types: small, drift: "AMIDrift"}, "NodePoolDrifted"},
-		"Rebalance": {"The cloud says that the spot machine is about to be taken.", launched(pool(), 0, func(c *karpenterv1.NodeClaim) {
-			c.Annotations[AnnotationRebalance] = noon.Format(time.RFC3339)
-		}), pool(), sells{types: small}, "RebalanceRecommended"},
-		"NotLaunched": {"What has no machine cannot drift.", launched(pool(), 0, func(c *karpenterv1.NodeClaim) { c.Status.Conditions = nil }), relabelled, sells{types: small, drift: "AMIDrift"}, ""},
+		"Same": {"Nothing has changed.", launched(pool(), 2*time.Hour), pool(), sells{types: small}, ""},
+		"Template": {
+			"The template's hash differs.",
+			launched(pool(), 0),
+			relabelled,
+			sells{types: small},
+			"NodePoolDrifted",
+		},
+		"OldHash": {
+			"A hash of another version cannot be compared; nodepool stamps it anew.",
+			launched(
+				pool(),
+				0,
+				func(c *karpenterv1.NodeClaim) { c.Annotations[karpenterv1.NodePoolHashVersionAnnotationKey] = "v2" },
+			),
+			relabelled,
+			sells{types: small},
+			"",
+		},
+		"Requirement": {
+			"The pool no longer allows the node's zone.",
+			launched(pool(), 0),
+			pool(needs(shape.LabelZone, "In", "b", "c")),
+			sells{types: small},
+			"RequirementsDrifted",
+		},
+		"RequirementKept": {
+			"The pool still allows it.",
+			launched(pool(), 0),
+			pool(needs(shape.LabelZone, "In", "b", "a"), needs("team", "Exists")),
+			sells{types: small},
+			"",
+		},
+		"NewLabel": {
+			"The pool now wants a label that the node lacks.",
+			launched(pool(), 0),
+			pool(needs("tier", "In", "web")),
+			sells{types: small},
+			"RequirementsDrifted",
+		},
+		"LabelNotWanted": {
+			"The pool now forbids a label that the node has.",
+			launched(pool(), 0),
+			pool(needs("team", "DoesNotExist")),
+			sells{types: small},
+			"RequirementsDrifted",
+		},
+		"LabelAbsent": {
+			"A label that must not be there is not.",
+			launched(pool(), 0),
+			pool(needs("gpu", "NotIn", "yes")),
+			sells{types: small},
+			"",
+		},
+		"CloudsChoice": {
+			"The claim asked for the label and the cloud did not set it: no drift for ever.",
+			launched(pool(), 0, func(c *karpenterv1.NodeClaim) {
+				c.Spec.Requirements = []karpenterv1.Requirement{needs("cpu-maker", "Exists")}
+			}),
+			pool(needs("cpu-maker", "Exists")),
+			sells{types: small},
+			"",
+		},
+		"TypeGone": {
+			"Nobody sells the type any more.",
+			launched(pool(), 2*time.Hour),
+			pool(),
+			sells{types: large},
+			"InstanceTypeNotFound",
+		},
+		"TypeFlickers": {
+			"A young node does not drift for a type that is missing from one list.",
+			launched(pool(), 59*time.Minute),
+			pool(),
+			sells{types: large},
+			"",
+		},
+		"NoTypes": {
+			"An empty list is a failure of the cloud, not of the node.",
+			launched(pool(), 2*time.Hour),
+			pool(),
+			sells{},
+			"",
+		},
+		"ClassUnready": {
+			"A class that cannot be compared with makes nothing drift.",
+			launched(pool(), 2*time.Hour),
+			pool(),
+			sells{typesErr: provider.ErrClassNotReady, driftErr: provider.ErrClassNotReady},
+			"",
+		},
+		"ClassUnreadyNow": {
+			"What had drifted before has not come back.",
+			launched(pool(), 2*time.Hour, already("AMIDrift")),
+			pool(),
+			sells{typesErr: provider.ErrClassNotReady, driftErr: provider.ErrClassNotReady},
+			"AMIDrift",
+		},
+		"TakenBack": {
+			"But a template can be compared without its class.",
+			launched(pool(), 2*time.Hour, already("NodePoolDrifted")),
+			pool(),
+			sells{typesErr: provider.ErrClassNotReady, driftErr: provider.ErrClassNotReady},
+			"",
+		},
+		"Cloud": {
+			"The cloud has its own reasons.",
+			launched(pool(), 0),
+			pool(),
+			sells{types: small, drift: "AMIDrift"},
+			"AMIDrift",
+		},
+		"PoolFirst": {
+			"The template counts before the cloud.",
+			launched(pool(), 0),
+			relabelled,
+			sells{types: small, drift: "AMIDrift"},
+			"NodePoolDrifted",
+		},
+		"Rebalance": {
+			"The cloud says that the spot machine is about to be taken.",
+			launched(pool(), 0, func(c *karpenterv1.NodeClaim) {
+				c.Annotations[AnnotationRebalance] = noon.Format(time.RFC3339)
+			}),
+			pool(),
+			sells{types: small},
+			"RebalanceRecommended",
+		},
+		"NotLaunched": {
+			"What has no machine cannot drift.",
+			launched(pool(), 0, func(c *karpenterv1.NodeClaim) { c.Status.Conditions = nil }),
+			relabelled,
+			sells{types: small, drift: "AMIDrift"},
+			"",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -122,7 +249,11 @@ func TestWhy(t *testing.T) {
 func TestExpiryDrift(t *testing.T) {
 	t.Parallel()
 	p := pool()
-	claim := launched(p, 2*time.Hour, func(c *karpenterv1.NodeClaim) { c.Spec.ExpireAfter = karpenterv1.After(time.Hour) })
+	claim := launched(
+		p,
+		2*time.Hour,
+		func(c *karpenterv1.NodeClaim) { c.Spec.ExpireAfter = karpenterv1.After(time.Hour) },
+	)
 	if got := expiryDrift(claim, p, noon); got.reason != "" {
 		t.Errorf("without the annotation: %v", got)
 	}

@@ -46,6 +46,9 @@ type Reconciler struct {
 	Client client.Client
 	Cloud  cloud
 	Clock  clock.PassiveClock
+
+	// Aliases are the cloud's other names of well-known labels.
+	Aliases karpenterv1.LabelAliases
 }
 
 // Reconcile sets or clears Drifted on one claim.
@@ -74,14 +77,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 }
 
 // why asks in the order in which reasons count, the costly questions last.
-func (r *Reconciler) why(ctx context.Context, claim *karpenterv1.NodeClaim, pool *karpenterv1.NodePool) (cause, error) {
+func (r *Reconciler) why(
+	ctx context.Context,
+	claim *karpenterv1.NodeClaim,
+	pool *karpenterv1.NodePool,
+) (cause, error) {
 	if !condition.IsTrue(claim, karpenterv1.ConditionLaunched) {
 		return cause{}, nil
 	}
-	for _, why := range []cause{rebalanceDrift(claim), poolDrift(claim, pool), expiryDrift(claim, pool, r.Clock.Now())} {
-		if why.reason != "" {
-			return why, nil
-		}
+	if why := onPaper(claim, pool, r.Aliases, r.Clock.Now()); why.reason != "" {
+		return why, nil
 	}
 	offered, err := r.Cloud.InstanceTypes(ctx, *claim.Spec.NodeClassRef)
 	if err != nil && !unready(err) {
@@ -99,7 +104,14 @@ func (r *Reconciler) why(ctx context.Context, claim *karpenterv1.NodeClaim, pool
 	case err != nil:
 		return cause{}, fmt.Errorf("asking the cloud whether NodeClaim %s has drifted: %w", claim.Name, err)
 	case reason != "":
-		return cause{reason, fmt.Sprintf("The machine no longer matches %s %s.", claim.Spec.NodeClassRef.Kind, claim.Spec.NodeClassRef.Name)}, nil
+		return cause{
+			reason,
+			fmt.Sprintf(
+				"The machine no longer matches %s %s.",
+				claim.Spec.NodeClassRef.Kind,
+				claim.Spec.NodeClassRef.Name,
+			),
+		}, nil
 	}
 	return cause{}, nil
 }
@@ -120,7 +132,8 @@ func (r *Reconciler) write(ctx context.Context, claim *karpenterv1.NodeClaim, wh
 	if !changed {
 		return reconcile.Result{RequeueAfter: every}, nil
 	}
-	err := r.Client.Status().Patch(ctx, claim, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	err := r.Client.Status().
+		Patch(ctx, claim, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	if client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, fmt.Errorf("writing Drifted of NodeClaim %s: %w", claim.Name, err)
 	}
@@ -131,7 +144,9 @@ func (r *Reconciler) write(ctx context.Context, claim *karpenterv1.NodeClaim, wh
 // a class that changes. classes are empty objects of the cloud's kinds.
 func (r *Reconciler) Register(m manager.Manager, classes ...client.Object) error {
 	// Pools and classes may change what they say of themselves; only their specs and stamps count.
-	meant := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
+	meant := builder.WithPredicates(
+		predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}),
+	)
 	b := builder.ControllerManagedBy(m).Named("nodeclaim.disruption").
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,

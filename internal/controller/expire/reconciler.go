@@ -14,16 +14,19 @@ import (
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
+	"github.com/dovetail-sh/dovetail/internal/hold"
 )
 
-// AnnotationGraceful on a NodePool, with the value "true", has its expired nodes replaced like drifted ones: a new node first, within
-// the pool's budgets for drift, and not while a pod or a PodDisruptionBudget forbids it. Without it they go at once.
+// AnnotationGraceful on a NodePool, with the value "true", has its expired nodes replaced like drifted ones: a new node
+// first, within the pool's budgets for drift, and not while a pod or a PodDisruptionBudget forbids it. Without it they
+// go at once.
 const AnnotationGraceful = "dovetail.sh/graceful-expiration"
 
 // Graceful reports whether a pool's expired nodes are replaced first.
 func Graceful(pool *karpenterv1.NodePool) bool { return pool.Annotations[AnnotationGraceful] == "true" }
 
-// lookAgain is how soon it is looked again whether an expired claim that drift sees to is still drift's business.
+// lookAgain is how soon it is looked again whether an expired claim that drift sees to is still drift's business, or
+// one that is held still held.
 const lookAgain = time.Minute
 
 // Reason is why expired claims are disrupted, as metrics name it.
@@ -54,6 +57,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	case left > 0:
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
+	switch again, err := r.heldFor(ctx, claim); {
+	case err != nil:
+		return reconcile.Result{}, fmt.Errorf(
+			"looking for holds before expired NodeClaim %s goes: %w",
+			claim.Name,
+			err,
+		)
+	case again > 0:
+		return reconcile.Result{RequeueAfter: again}, nil
+	}
 	switch graceful, err := r.graceful(ctx, claim); {
 	case err != nil:
 		return reconcile.Result{}, fmt.Errorf("reading the NodePool of expired NodeClaim %s: %w", claim.Name, err)
@@ -64,6 +77,22 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, fmt.Errorf("deleting expired NodeClaim %s: %w", claim.Name, err)
 	}
 	return reconcile.Result{}, nil
+}
+
+// heldFor is when to look again at an expired claim whose pool is held still; 0 if it is not.
+func (r *Reconciler) heldFor(ctx context.Context, claim *karpenterv1.NodeClaim) (time.Duration, error) {
+	var pools karpenterv1.NodePoolList
+	if err := r.Client.List(ctx, &pools); err != nil {
+		return 0, err
+	}
+	h, held := hold.All(pools.Items, r.Clock.Now())[claim.Labels[karpenterv1.NodePoolLabelKey]]
+	switch {
+	case !held:
+		return 0, nil
+	case h.Until.IsZero():
+		return lookAgain, nil
+	}
+	return min(max(h.Until.Sub(r.Clock.Now()), time.Second), lookAgain), nil
 }
 
 // graceful reports whether drift sees to an expired claim: its node is in use, and its pool wants that.
@@ -89,5 +118,9 @@ func Remaining(claim *karpenterv1.NodeClaim, now time.Time) (left time.Duration,
 
 // Register has the manager call the Reconciler for every claim.
 func (r *Reconciler) Register(m manager.Manager) error {
-	return builder.ControllerManagedBy(m).Named("nodeclaim.expiration").WithOptions(calm.Options(1)).For(&karpenterv1.NodeClaim{}).Complete(r)
+	return builder.ControllerManagedBy(m).
+		Named("nodeclaim.expiration").
+		WithOptions(calm.Options(1)).
+		For(&karpenterv1.NodeClaim{}).
+		Complete(r)
 }

@@ -28,13 +28,17 @@ func TestState(t *testing.T) {
 		outcomes []bool
 		want     state
 	}{
-		"Nothing":    {"Nothing was seen.", nil, unknown},
-		"OneLost":    {"One machine may always fail.", []bool{lost}, unknown},
-		"Joined":     {"A node joined.", []bool{joined}, healthy},
-		"OneOfTwo":   {"One failure beside a success is no pattern.", []bool{lost, joined}, healthy},
-		"TwoLost":    {"Two failures are.", []bool{lost, lost}, failing},
-		"TwoOfFour":  {"Two of the last four.", []bool{joined, lost, joined, lost}, failing},
-		"LongBefore": {"What is longer ago than four launches is forgotten.", []bool{lost, lost, joined, joined, joined, joined}, healthy},
+		"Nothing":   {"Nothing was seen.", nil, unknown},
+		"OneLost":   {"One machine may always fail.", []bool{lost}, unknown},
+		"Joined":    {"A node joined.", []bool{joined}, healthy},
+		"OneOfTwo":  {"One failure beside a success is no pattern.", []bool{lost, joined}, healthy},
+		"TwoLost":   {"Two failures are.", []bool{lost, lost}, failing},
+		"TwoOfFour": {"Two of the last four.", []bool{joined, lost, joined, lost}, failing},
+		"LongBefore": {
+			"What is longer ago than four launches is forgotten.",
+			[]bool{lost, lost, joined, joined, joined, joined},
+			healthy,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -51,7 +51,13 @@ const backlog = 1024
 
 // New makes a Reconciler that has seen nothing.
 func New(c client.Client, cloud classes, k clock.PassiveClock) *Reconciler {
-	return &Reconciler{client: c, cloud: cloud, clock: k, news: make(chan event.GenericEvent, backlog), pools: map[string]*history{}}
+	return &Reconciler{
+		client: c,
+		cloud:  cloud,
+		clock:  k,
+		news:   make(chan event.GenericEvent, backlog),
+		pools:  map[string]*history{},
+	}
 }
 
 // Note remembers whether a node of a pool joined. It never waits.
@@ -85,7 +91,7 @@ func (r *Reconciler) Rest(pool string) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if h := r.pools[pool]; h != nil {
-		return h.until
+		return h.Until()
 	}
 	return time.Time{}
 }
@@ -117,8 +123,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return reconcile.Result{}, nil
 }
 
-// judge sets the condition. What was seen of an older pool or class does not count, and what an earlier daemon said of this
-// one stays until something is seen.
+// judge sets the condition. What was seen of an older pool or class does not count, and what an earlier daemon said of
+// this one stays until something is seen.
 func (r *Reconciler) judge(pool *karpenterv1.NodePool, class int64) {
 	r.mu.Lock()
 	h := r.of(pool.Name)
@@ -130,7 +136,8 @@ func (r *Reconciler) judge(pool *karpenterv1.NodePool, class int64) {
 	r.mu.Unlock()
 
 	said := condition.Get(pool, karpenterv1.ConditionNodeRegistrationHealthy)
-	current := said != nil && said.ObservedGeneration == pool.Generation && pool.Status.NodeClassObservedGeneration == class
+	current := said != nil && said.ObservedGeneration == pool.Generation &&
+		pool.Status.NodeClassObservedGeneration == class
 	now := r.clock.Now()
 	switch seen {
 	case healthy:
@@ -140,7 +147,13 @@ func (r *Reconciler) judge(pool *karpenterv1.NodePool, class int64) {
 			"Nodes were launched and did not join the cluster; look at the node class and at the machines' logs.")
 	case unknown:
 		if !current {
-			condition.Unknown(pool, now, karpenterv1.ConditionNodeRegistrationHealthy, condition.ReasonAwaiting, "No node has been launched since the NodePool or its class changed.")
+			condition.Unknown(
+				pool,
+				now,
+				karpenterv1.ConditionNodeRegistrationHealthy,
+				condition.ReasonAwaiting,
+				"No node has been launched since the NodePool or its class changed.",
+			)
 		}
 	}
 	pool.Status.NodeClassObservedGeneration = class

@@ -89,13 +89,26 @@ func (p *parsing) Notices(ctx context.Context) ([]provider.Notice, error) {
 }
 
 func message(n int) string {
-	kind, detail, id := "EC2 Spot Instance Interruption Warning", `,"instance-action":"terminate"`, fmt.Sprintf("i-%017x", n/3)
+	kind, detail, id := "EC2 Spot Instance Interruption Warning", `,"instance-action":"terminate"`, fmt.Sprintf(
+		"i-%017x",
+		n/3,
+	)
 	switch n % 3 {
 	case 1:
-		kind, detail, id = "EC2 Instance State-change Notification", `,"state":"terminated"`, fmt.Sprintf("i-f%016x", n)
+		kind, detail, id = "EC2 Instance State-change Notification", `,"state":"terminated"`, fmt.Sprintf(
+			"i-f%016x",
+			n,
+		)
 	case 2:
 		kind, detail = "EC2 Instance Rebalance Recommendation", ""
 	}
-	return fmt.Sprintf(`{"version":"0","id":"%d","detail-type":%q,"source":"aws.ec2","account":"111122223333","time":"2026-11-21T12:00:00Z",
-		"region":"us-east-1","resources":["arn:aws:ec2:us-east-1:111122223333:instance/%s"],"detail":{"instance-id":%q%s}}`, n, kind, id, id, detail)
+	return fmt.Sprintf(
+		`{"version":"0","id":"%d","detail-type":%q,"source":"aws.ec2","account":"111122223333","time":"2026-11-21T12:00:00Z",
+		"region":"us-east-1","resources":["arn:aws:ec2:us-east-1:111122223333:instance/%s"],"detail":{"instance-id":%q%s}}`,
+		n,
+		kind,
+		id,
+		id,
+		detail,
+	)
 }

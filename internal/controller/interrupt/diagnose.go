@@ -17,8 +17,8 @@ import (
 // diagnoseEvery is how often the cloud is asked what is wrong with its machines.
 const diagnoseEvery = time.Minute
 
-// Checker asks the cloud at intervals which machines are broken or about to be worked upon, and acts as upon notices. It
-// needs no queue.
+// Checker asks the cloud at intervals which machines are broken or about to be worked upon, and acts as upon notices.
+// It needs no queue.
 type Checker struct {
 	*Listener
 	Diagnose func(context.Context) ([]provider.Notice, error)
@@ -31,7 +31,12 @@ func (c *Checker) NeedLeaderElection() bool { return true }
 func (c *Checker) Start(ctx context.Context) error {
 	for {
 		if err := c.round(ctx); err != nil && ctx.Err() == nil {
-			c.Log.Error(err, "asking the cloud what is wrong with its machines; trying again", observe.LogDuration, diagnoseEvery.String())
+			c.Log.Error(
+				err,
+				"asking the cloud what is wrong with its machines; trying again",
+				observe.LogDuration,
+				diagnoseEvery.String(),
+			)
 		}
 		select {
 		case <-ctx.Done():
@@ -60,11 +65,13 @@ func (c *Checker) round(ctx context.Context) error {
 
 func (c *Checker) diagnosed(ctx context.Context, machine string, n provider.Notice) error {
 	claim, err := lookup.ClaimOfMachine(ctx, c.Client, machine)
-	if err != nil || claim == nil || !claim.DeletionTimestamp.IsZero() {
+	switch {
+	case err != nil || claim == nil:
 		return err
-	}
-	if n.Kind == provider.EventPlanned {
+	case n.Kind == provider.EventPlanned:
 		return c.schedule(ctx, claim, n)
+	case !claim.DeletionTimestamp.IsZero():
+		return nil
 	}
 	c.Metrics.Unhealthy.WithLabelValues(string(n.Kind)).Inc()
 	c.tell(ctx, claim, observe.InstanceUnhealthy, unhealthy[n.Kind])
@@ -89,7 +96,9 @@ func (c *Checker) hurry(ctx context.Context, claim *karpenterv1.NodeClaim) error
 	if changed.Annotations == nil {
 		changed.Annotations = map[string]string{}
 	}
-	changed.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey] = c.Clock.Now().UTC().Format(time.RFC3339)
+	changed.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey] = c.Clock.Now().
+		UTC().
+		Format(time.RFC3339)
 	if err := c.Client.Patch(ctx, changed, client.MergeFrom(claim)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("noting on NodeClaim %s that its machine is broken: %w", claim.Name, err)
 	}

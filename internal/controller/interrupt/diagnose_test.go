@@ -17,7 +17,10 @@ import (
 
 // checker finds these notices.
 func (b *bench) checker(notices ...provider.Notice) *Checker {
-	return &Checker{Listener: b.Listener, Diagnose: func(context.Context) ([]provider.Notice, error) { return notices, nil }}
+	return &Checker{
+		Listener: b.Listener,
+		Diagnose: func(context.Context) ([]provider.Notice, error) { return notices, nil },
+	}
 }
 
 func (b *bench) claimNamed(t *testing.T, name string) *karpenterv1.NodeClaim {
@@ -41,15 +44,47 @@ func TestWhatBecomesOfABrokenMachine(t *testing.T) {
 		planned  string // annotation
 		count    float64
 	}{
-		"Instance": {why: "Pods on a machine that does not answer cannot be evicted: nothing is waited for.", notice: provider.Notice{Kind: provider.InstanceImpaired, Machines: []string{"i-a"}},
-			deleted: []string{"a instance_status"}, deadline: now, count: 1},
-		"System": {why: "So it is when the hardware fails.", notice: provider.Notice{Kind: provider.SystemImpaired, Machines: []string{"i-a"}},
-			deleted: []string{"a system_status"}, deadline: now, count: 1},
-		"Leaving": {why: "A claim that goes already is left alone.", notice: provider.Notice{Kind: provider.SystemImpaired, Machines: []string{"i-a"}}, change: leaving},
-		"Other":   {why: "Others' machines are none of ours.", notice: provider.Notice{Kind: provider.SystemImpaired, Machines: []string{"i-b"}}},
-		"Planned": {why: "Maintenance in two weeks drains nothing today.", notice: provider.Notice{Kind: provider.EventPlanned, Machines: []string{"i-a"}, Start: noon.Add(14 * 24 * time.Hour)},
-			planned: noon.Add(14 * 24 * time.Hour).Format(time.RFC3339)},
-		"PlannedOver": {why: "What is over asks for nothing.", notice: provider.Notice{Kind: provider.EventPlanned, Machines: []string{"i-a"}, Start: noon.Add(time.Hour), Over: true}},
+		"Instance": {
+			why:      "Pods on a machine that does not answer cannot be evicted: nothing is waited for.",
+			notice:   provider.Notice{Kind: provider.InstanceImpaired, Machines: []string{"i-a"}},
+			deleted:  []string{"a instance_status"},
+			deadline: now,
+			count:    1,
+		},
+		"System": {
+			why:      "So it is when the hardware fails.",
+			notice:   provider.Notice{Kind: provider.SystemImpaired, Machines: []string{"i-a"}},
+			deleted:  []string{"a system_status"},
+			deadline: now,
+			count:    1,
+		},
+		"Leaving": {
+			why:    "A claim that goes already is left alone.",
+			notice: provider.Notice{Kind: provider.SystemImpaired, Machines: []string{"i-a"}},
+			change: leaving,
+		},
+		"Other": {
+			why:    "Others' machines are none of ours.",
+			notice: provider.Notice{Kind: provider.SystemImpaired, Machines: []string{"i-b"}},
+		},
+		"Planned": {
+			why: "Maintenance in two weeks drains nothing today.",
+			notice: provider.Notice{
+				Kind:     provider.EventPlanned,
+				Machines: []string{"i-a"},
+				Start:    noon.Add(14 * 24 * time.Hour),
+			},
+			planned: noon.Add(14 * 24 * time.Hour).Format(time.RFC3339),
+		},
+		"PlannedOver": {
+			why: "What is over asks for nothing.",
+			notice: provider.Notice{
+				Kind:     provider.EventPlanned,
+				Machines: []string{"i-a"},
+				Start:    noon.Add(time.Hour),
+				Over:     true,
+			},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -63,11 +98,17 @@ func TestWhatBecomesOfABrokenMachine(t *testing.T) {
 			}
 			claim := b.claimNamed(t, "a")
 			got := map[string]any{
-				"deleted": b.deleted, "deadline": claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey],
-				"planned": claim.Annotations[AnnotationScheduledChange],
-				"count":   testutil.ToFloat64(b.metrics.Notices.Unhealthy.WithLabelValues(string(tc.notice.Kind))),
+				"deleted":  b.deleted,
+				"deadline": claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey],
+				"planned":  claim.Annotations[AnnotationScheduledChange],
+				"count":    testutil.ToFloat64(b.metrics.Notices.Unhealthy.WithLabelValues(string(tc.notice.Kind))),
 			}
-			want := map[string]any{"deleted": tc.deleted, "deadline": tc.deadline, "planned": tc.planned, "count": tc.count}
+			want := map[string]any{
+				"deleted":  tc.deleted,
+				"deadline": tc.deadline,
+				"planned":  tc.planned,
+				"count":    tc.count,
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s\n-want +got\n%s", tc.why, diff)
 			}
@@ -79,7 +120,10 @@ func TestOneMachineThatCannotBeActedUponDoesNotStopTheCheck(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, append(spot("a"), spot("b")...)...)
 	b.refuse = errors.New("the API server is gone")
-	c := b.checker(provider.Notice{Kind: provider.SystemImpaired, Machines: []string{"i-a"}}, provider.Notice{Kind: provider.SystemImpaired, Machines: []string{"i-b"}})
+	c := b.checker(
+		provider.Notice{Kind: provider.SystemImpaired, Machines: []string{"i-a"}},
+		provider.Notice{Kind: provider.SystemImpaired, Machines: []string{"i-b"}},
+	)
 	for range 2 {
 		if err := c.round(t.Context()); err != nil {
 			t.Fatal(err)

@@ -49,7 +49,8 @@ type Deps struct {
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
 
-	// ReplaceOnRebalance has nodes replaced that the cloud recommends to rebalance, a new one first. Else an event tells.
+	// ReplaceOnRebalance has nodes replaced that the cloud recommends to rebalance, a new one first. Else an event
+	// tells.
 	ReplaceOnRebalance bool
 }
 
@@ -131,7 +132,12 @@ func (l *Listener) take(ctx context.Context, n provider.Notice) {
 	for _, machine := range n.Machines {
 		if err := l.actOn(ctx, machine, n); err != nil {
 			if ctx.Err() == nil {
-				l.Log.Error(err, "acting upon an interruption message; it will come again", observe.LogReason, string(n.Kind))
+				l.Log.Error(
+					err,
+					"acting upon an interruption message; it will come again",
+					observe.LogReason,
+					string(n.Kind),
+				)
 			}
 			return
 		}
@@ -143,14 +149,20 @@ func (l *Listener) take(ctx context.Context, n provider.Notice) {
 	l.Outcome(ctx, "Deleting messages of the interruption queue", err)
 	if err != nil {
 		if ctx.Err() == nil {
-			l.Log.Error(err, "deleting an interruption message; it will come again", observe.LogReason, string(n.Kind))
+			l.Log.Error(
+				err,
+				"deleting an interruption message; it will come again",
+				observe.LogReason,
+				string(n.Kind),
+			)
 		}
 		return
 	}
 	l.Metrics.Deleted.WithLabelValues().Inc()
 }
 
-// actOn does what a notice asks for one machine. Machines that are not ours, and claims that go already, ask for nothing.
+// actOn does what a notice asks for one machine. Machines that are not ours, and claims that go already, ask for
+// nothing.
 func (l *Listener) actOn(ctx context.Context, machine string, n provider.Notice) error {
 	claim, err := lookup.ClaimOfMachine(ctx, l.Client, machine)
 	if err != nil {
@@ -162,14 +174,16 @@ func (l *Listener) actOn(ctx context.Context, machine string, n provider.Notice)
 	if n.Kind == provider.SpotInterrupted || n.Kind == provider.CapacityReservationInterrupted {
 		l.Cloud.Scarce(claim.Labels) // before anything is planned again
 	}
-	if !claim.DeletionTimestamp.IsZero() {
-		return nil
+	if err := l.ends(ctx, claim, endOf(n, l.Clock.Now())); err != nil {
+		return err
 	}
-	switch n.Kind {
-	case provider.RebalanceRecommendation:
-		return l.rebalance(ctx, claim)
-	case provider.ScheduledChange:
+	switch {
+	case n.Kind == provider.ScheduledChange:
 		return l.schedule(ctx, claim, n)
+	case !claim.DeletionTimestamp.IsZero():
+		return nil
+	case n.Kind == provider.RebalanceRecommendation:
+		return l.rebalance(ctx, claim)
 	}
 	said, ok := sayings[n.Kind]
 	if !ok {
@@ -181,7 +195,12 @@ func (l *Listener) actOn(ctx context.Context, machine string, n provider.Notice)
 
 // rebalance tells of a recommendation and, if so set, marks the claim for the drift controller to replace it.
 func (l *Listener) rebalance(ctx context.Context, claim *karpenterv1.NodeClaim) error {
-	l.tell(ctx, claim, observe.SpotRebalanceRecommendation, "The spot machine is at a higher risk of being interrupted")
+	l.tell(
+		ctx,
+		claim,
+		observe.SpotRebalanceRecommendation,
+		"The spot machine is at a higher risk of being interrupted",
+	)
 	if !l.ReplaceOnRebalance || claim.Annotations[drift.AnnotationRebalance] != "" {
 		return nil
 	}
@@ -197,14 +216,19 @@ type saying struct {
 
 // sayings are for the kinds of notices that end a claim at once.
 var sayings = map[provider.NoticeKind]saying{
-	provider.SpotInterrupted:                {observe.SpotInterrupted, "The cloud is taking the spot machine back"},
-	provider.CapacityReservationInterrupted: {observe.CapacityReservationInterruption, "The owner of the capacity reservation is taking the machine back"},
-	provider.InstanceStopped:                {observe.InstanceStopping, "The machine is stopping or has stopped"},
-	provider.InstanceTerminated:             {observe.InstanceTerminating, "The machine is being terminated"},
+	provider.SpotInterrupted: {observe.SpotInterrupted, "The cloud is taking the spot machine back"},
+	provider.CapacityReservationInterrupted: {
+		observe.CapacityReservationInterruption,
+		"The owner of the capacity reservation is taking the machine back",
+	},
+	provider.InstanceStopped:    {observe.InstanceStopping, "The machine is stopping or has stopped"},
+	provider.InstanceTerminated: {observe.InstanceTerminating, "The machine is being terminated"},
 }
 
 // retire deletes a claim and then says so.
 func (l *Listener) retire(ctx context.Context, claim *karpenterv1.NodeClaim, why provider.NoticeKind) error {
+	l.Log.Info(observe.SaidInterruption, observe.LogMessageKind, string(why),
+		observe.LogNodeClaim, claim.Name, observe.LogNode, claim.Status.NodeName, "action", "CordonAndDrain")
 	if err := l.Delete(ctx, claim, string(why)); err != nil {
 		return fmt.Errorf("deleting NodeClaim %s, whose machine is taken away: %w", claim.Name, err)
 	}

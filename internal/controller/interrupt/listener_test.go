@@ -72,7 +72,10 @@ func (q *queue) Done(_ context.Context, n provider.Notice) error {
 func (q *queue) Scarce(labels map[string]string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.scarce = append(q.scarce, labels[karpenterv1.CapacityTypeLabelKey]+"/"+labels[corev1.LabelInstanceTypeStable]+"/"+labels[corev1.LabelTopologyZone])
+	q.scarce = append(
+		q.scarce,
+		labels[karpenterv1.CapacityTypeLabelKey]+"/"+labels[corev1.LabelInstanceTypeStable]+"/"+labels[corev1.LabelTopologyZone],
+	)
 }
 
 // bench is a Listener on a small cluster.
@@ -194,17 +197,89 @@ func TestWhatBecomesOfAMachine(t *testing.T) {
 		told    []string
 		scarce  []string
 	}{
-		"Spot":              {"It goes at once and is not bought again at once.", provider.SpotInterrupted, "i-a", nil, []string{"a spot_interrupted"}, twice("SpotInterrupted", ending), rested},
-		"SpotLeaving":       {"A claim that goes already is left alone, but the offering is scarce all the same.", provider.SpotInterrupted, "i-a", leaving, nil, nil, rested},
-		"Rebalance":         {"A risk is told, nothing more.", provider.RebalanceRecommendation, "i-a", nil, nil, twice("SpotRebalanceRecommendation"), nil},
-		"Stopped":           {"A stopped machine is replaced.", provider.InstanceStopped, "i-a", nil, []string{"a instance_stopped"}, twice("InstanceStopping", ending), nil},
-		"Terminated":        {"So is a terminated one.", provider.InstanceTerminated, "i-a", onDemand, []string{"a instance_terminated"}, twice("InstanceTerminating", ending), nil},
-		"TerminatedLeaving": {"Every machine that we end is reported: that is no news.", provider.InstanceTerminated, "i-a", leaving, nil, nil, nil},
-		"Reservation":       {"The reservation's owner wants it back: there is nothing left for others.", provider.CapacityReservationInterrupted, "i-a", reserved, []string{"a capacity_reservation_interrupted"}, twice("CapacityReservationInstanceInterrupted", ending), []string{"reserved/m5.large/us-east-1a"}},
-		"NotOurs":           {"Machines without a claim are none of ours.", provider.SpotInterrupted, "i-other", nil, nil, nil, nil},
-		"NotOursAlike":      {"The whole ID counts.", provider.SpotInterrupted, "a", nil, nil, nil, nil},
-		"PlannedUnknown":    {"Maintenance at no known time may be now.", provider.ScheduledChange, "i-a", nil, []string{"a scheduled_change"}, twice("InstanceUnhealthy", ending), nil},
-		"NoOp":              {"Nothing is asked.", provider.NoOp, "i-a", nil, nil, nil, nil},
+		"Spot": {
+			"It goes at once and is not bought again at once.",
+			provider.SpotInterrupted,
+			"i-a",
+			nil,
+			[]string{"a spot_interrupted"},
+			twice("SpotInterrupted", ending),
+			rested,
+		},
+		"SpotLeaving": {
+			"A claim that goes already is left alone, but the offering is scarce all the same.",
+			provider.SpotInterrupted,
+			"i-a",
+			leaving,
+			nil,
+			nil,
+			rested,
+		},
+		"Rebalance": {
+			"A risk is told, nothing more.",
+			provider.RebalanceRecommendation,
+			"i-a",
+			nil,
+			nil,
+			twice("SpotRebalanceRecommendation"),
+			nil,
+		},
+		"Stopped": {
+			"A stopped machine is replaced.",
+			provider.InstanceStopped,
+			"i-a",
+			nil,
+			[]string{"a instance_stopped"},
+			twice("InstanceStopping", ending),
+			nil,
+		},
+		"Terminated": {
+			"So is a terminated one.",
+			provider.InstanceTerminated,
+			"i-a",
+			onDemand,
+			[]string{"a instance_terminated"},
+			twice("InstanceTerminating", ending),
+			nil,
+		},
+		"TerminatedLeaving": {
+			"Every machine that we end is reported: that is no news.",
+			provider.InstanceTerminated,
+			"i-a",
+			leaving,
+			nil,
+			nil,
+			nil,
+		},
+		"Reservation": {
+			"The reservation's owner wants it back: there is nothing left for others.",
+			provider.CapacityReservationInterrupted,
+			"i-a",
+			reserved,
+			[]string{"a capacity_reservation_interrupted"},
+			twice("CapacityReservationInstanceInterrupted", ending),
+			[]string{"reserved/m5.large/us-east-1a"},
+		},
+		"NotOurs": {
+			"Machines without a claim are none of ours.",
+			provider.SpotInterrupted,
+			"i-other",
+			nil,
+			nil,
+			nil,
+			nil,
+		},
+		"NotOursAlike": {"The whole ID counts.", provider.SpotInterrupted, "a", nil, nil, nil, nil},
+		"PlannedUnknown": {
+			"Maintenance at no known time may be now.",
+			provider.ScheduledChange,
+			"i-a",
+			nil,
+			[]string{"a scheduled_change"},
+			twice("InstanceUnhealthy", ending),
+			nil,
+		},
+		"NoOp": {"Nothing is asked.", provider.NoOp, "i-a", nil, nil, nil, nil},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -213,7 +288,10 @@ func TestWhatBecomesOfAMachine(t *testing.T) {
 				tc.change = func(*karpenterv1.NodeClaim) {}
 			}
 			b := newBench(t, spot("a", tc.change)...)
-			b.take(t.Context(), provider.Notice{ID: "1", Kind: tc.kind, Machines: []string{tc.machine}, Sent: noon.Add(-time.Second)})
+			b.take(
+				t.Context(),
+				provider.Notice{ID: "1", Kind: tc.kind, Machines: []string{tc.machine}, Sent: noon.Add(-time.Second)},
+			)
 			for what, diff := range map[string]string{
 				"deleted": cmp.Diff(tc.deleted, b.deleted), "events": cmp.Diff(tc.told, b.told()),
 				"scarce": cmp.Diff(tc.scarce, b.queue.scarce), "done": cmp.Diff([]string{"1"}, b.queue.done),
@@ -252,7 +330,10 @@ func TestListeningGoesOnAfterAQueueThatDidNotAnswer(t *testing.T) {
 	b := newBench(t, append(spot("a"), spot("b")...)...)
 	b.queue.fail, b.queue.expect = errors.New("throttled"), 3
 	b.queue.batches = [][]provider.Notice{
-		{{ID: "1", Kind: provider.SpotInterrupted, Machines: []string{"i-a"}}, {ID: "2", Kind: provider.NoOp, Problem: "rubbish"}},
+		{
+			{ID: "1", Kind: provider.SpotInterrupted, Machines: []string{"i-a"}},
+			{ID: "2", Kind: provider.NoOp, Problem: "rubbish"},
+		},
 		{{ID: "3", Kind: provider.InstanceStopped, Machines: []string{"i-b"}}},
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -301,7 +382,10 @@ func TestMaintenanceInTwoWeeksDrainsInTwoWeeks(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, spot("a")...)
 	start := noon.Add(14 * 24 * time.Hour)
-	b.take(t.Context(), provider.Notice{ID: "1", Kind: provider.ScheduledChange, Machines: []string{"i-a"}, Start: start})
+	b.take(
+		t.Context(),
+		provider.Notice{ID: "1", Kind: provider.ScheduledChange, Machines: []string{"i-a"}, Start: start},
+	)
 	if b.deleted != nil || len(b.queue.done) != 1 {
 		t.Fatalf("two weeks ahead: deleted %v, done %v; want it noted and the message gone", b.deleted, b.queue.done)
 	}
@@ -323,11 +407,23 @@ func TestOfSeveralPlansTheFirstCounts(t *testing.T) {
 		notices []provider.Notice
 		want    time.Time // zero for none
 	}{
-		"Later":     {"A later one does not hide the first.", []provider.Notice{{Start: day(3)}, {Start: day(9)}}, day(3)},
-		"Earlier":   {"An earlier one counts.", []provider.Notice{{Start: day(9)}, {Start: day(3)}}, day(3)},
-		"CalledOff": {"Called off: the node stays.", []provider.Notice{{Start: day(3)}, {Start: day(3), Over: true}}, time.Time{}},
-		"OtherOff":  {"Another one's end changes nothing.", []provider.Notice{{Start: day(3)}, {Start: day(9), Over: true}}, day(3)},
-		"OnlyOver":  {"What is over was never noted.", []provider.Notice{{Start: day(3), Over: true}}, time.Time{}},
+		"Later": {
+			"A later one does not hide the first.",
+			[]provider.Notice{{Start: day(3)}, {Start: day(9)}},
+			day(3),
+		},
+		"Earlier": {"An earlier one counts.", []provider.Notice{{Start: day(9)}, {Start: day(3)}}, day(3)},
+		"CalledOff": {
+			"Called off: the node stays.",
+			[]provider.Notice{{Start: day(3)}, {Start: day(3), Over: true}},
+			time.Time{},
+		},
+		"OtherOff": {
+			"Another one's end changes nothing.",
+			[]provider.Notice{{Start: day(3)}, {Start: day(9), Over: true}},
+			day(3),
+		},
+		"OnlyOver": {"What is over was never noted.", []provider.Notice{{Start: day(3), Over: true}}, time.Time{}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -368,17 +464,23 @@ func TestRemaining(t *testing.T) {
 		planned bool
 		fails   bool
 	}{
-		"None":      {"Nothing is planned.", &karpenterv1.NodeClaim{}, 0, false, false},
-		"Day":       {"An hour before it begins.", noted(inADay, 0), 23 * time.Hour, true, false},
-		"LongDrain": {"Nodes that may take longer to drain have that long.", noted(inADay, 5*time.Hour), 19 * time.Hour, true, false},
-		"Begun":     {"It is due.", noted(noon.Add(-time.Hour).Format(time.RFC3339), 0), -2 * time.Hour, true, false},
-		"Going":     {"It goes already.", going, 0, false, false},
-		"NoTime":    {"A slip of the pen must not cost a node.", noted("tomorrow", 0), 0, false, true},
+		"None": {"Nothing is planned.", &karpenterv1.NodeClaim{}, 0, false, false},
+		"Day":  {"An hour before it begins.", noted(inADay, 0), 23 * time.Hour, true, false},
+		"LongDrain": {
+			"Nodes that may take longer to drain have that long.",
+			noted(inADay, 5*time.Hour),
+			19 * time.Hour,
+			true,
+			false,
+		},
+		"Begun":  {"It is due.", noted(noon.Add(-time.Hour).Format(time.RFC3339), 0), -2 * time.Hour, true, false},
+		"Going":  {"It goes already, and has no longer than that.", going, -time.Hour, true, false},
+		"NoTime": {"A slip of the pen must not cost a node.", noted("tomorrow", 0), 0, false, true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			left, planned, err := remaining(tc.claim, noon)
+			_, left, planned, err := remaining(tc.claim, noon)
 			if left != tc.left || planned != tc.planned || (err != nil) != tc.fails {
 				t.Errorf("%s\n%s, %v, %v; want %s, %v", tc.why, left, planned, err, tc.left, tc.planned)
 			}

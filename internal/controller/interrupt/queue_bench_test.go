@@ -33,8 +33,8 @@ func (f fromSQS) Done(ctx context.Context, n provider.Notice) error {
 	return f.queue.Done(ctx, n)
 }
 
-// BenchmarkQueue is BenchmarkMessages with the queue: 15,000 messages are received and deleted through the AWS SDK, from
-// the simulated SQS over HTTP, which runs on the same processors.
+// BenchmarkQueue is BenchmarkMessages with the queue: 15,000 messages are received and deleted through the AWS SDK,
+// from the simulated SQS over HTTP, which runs on the same processors.
 func BenchmarkQueue(b *testing.B) {
 	cluster := newCluster()
 	for b.Loop() {
@@ -49,7 +49,9 @@ func BenchmarkQueue(b *testing.B) {
 			}
 		}
 		api := sqs.NewFromConfig(awssdk.Config{
-			Region: "us-east-1", BaseEndpoint: awssdk.String(sim.URL()), Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
+			Region:       "us-east-1",
+			BaseEndpoint: awssdk.String(sim.URL()),
+			Credentials:  credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
 		})
 		r := newBench(b)
 		r.Client, r.Events = cluster, observe.NewRecorder(&record.FakeRecorder{}, r.clock)

@@ -14,6 +14,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -34,9 +35,21 @@ func (l *Listener) schedule(ctx context.Context, claim *karpenterv1.NodeClaim, n
 		if !noted || had != start {
 			return nil
 		}
-		return l.annotate(ctx, claim, func(a map[string]string) { delete(a, AnnotationScheduledChange) })
+		return l.annotate(ctx, claim, func(a map[string]string) {
+			delete(a, AnnotationScheduledChange)
+			if a[translate.AnnotationMachineEnds] == start {
+				delete(a, translate.AnnotationMachineEnds)
+			}
+		})
+	case n.Start.IsZero() && !claim.DeletionTimestamp.IsZero():
+		return nil
 	case n.Start.IsZero():
-		l.tell(ctx, claim, observe.InstanceUnhealthy, "The cloud has planned maintenance of the machine and did not say when")
+		l.tell(
+			ctx,
+			claim,
+			observe.InstanceUnhealthy,
+			"The cloud has planned maintenance of the machine and did not say when",
+		)
 		return l.retire(ctx, claim, n.Kind)
 	case err == nil && !n.Start.Before(known):
 		return nil
@@ -57,15 +70,21 @@ func (l *Listener) annotate(ctx context.Context, claim *karpenterv1.NodeClaim, c
 	return nil
 }
 
-// Reconcile deletes a claim whose machine's maintenance is near, or comes back when it is.
+// Reconcile deletes a claim whose machine's maintenance is near, or comes back when it is. The drain of one that goes
+// already is over when maintenance begins.
 func (l *Listener) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	claim := &karpenterv1.NodeClaim{}
 	if err := l.Client.Get(ctx, req.NamespacedName, claim); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	left, planned, err := remaining(claim, l.Clock.Now())
+	start, left, planned, err := remaining(claim, l.Clock.Now())
 	if err != nil {
-		l.Log.Error(err, "reading when maintenance begins; the annotation has no effect", observe.LogNodeClaim, claim.Name)
+		l.Log.Error(
+			err,
+			"reading when maintenance begins; the annotation has no effect",
+			observe.LogNodeClaim,
+			claim.Name,
+		)
 	}
 	switch {
 	case !planned:
@@ -73,25 +92,35 @@ func (l *Listener) Reconcile(ctx context.Context, req reconcile.Request) (reconc
 	case left > 0:
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
+	if err := l.ends(ctx, claim, start); err != nil || !claim.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, err
+	}
 	return reconcile.Result{}, l.retire(ctx, claim, provider.ScheduledChange)
 }
 
-// remaining is how long a claim may still live before maintenance. planned is false for claims that have none ahead, or
-// are going already.
-func remaining(claim *karpenterv1.NodeClaim, now time.Time) (left time.Duration, planned bool, err error) {
+// remaining is how long a claim may still live before maintenance, and when that begins. planned is false for claims
+// that have none ahead.
+func remaining(
+	claim *karpenterv1.NodeClaim,
+	now time.Time,
+) (start time.Time, left time.Duration, planned bool, err error) {
 	text, ok := claim.Annotations[AnnotationScheduledChange]
-	if !ok || !claim.DeletionTimestamp.IsZero() {
-		return 0, false, nil
+	if !ok {
+		return time.Time{}, 0, false, nil
 	}
-	start, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return 0, false, fmt.Errorf("annotation %s of NodeClaim %s must be a time such as 2026-01-02T15:04:05Z: %w", AnnotationScheduledChange, claim.Name, err)
+	if start, err = time.Parse(time.RFC3339, text); err != nil {
+		return time.Time{}, 0, false, fmt.Errorf(
+			"annotation %s of NodeClaim %s must be a time such as 2026-01-02T15:04:05Z: %w",
+			AnnotationScheduledChange,
+			claim.Name,
+			err,
+		)
 	}
 	before := lead
 	if grace := claim.Spec.TerminationGracePeriod; grace != nil {
 		before = max(before, grace.Duration)
 	}
-	return start.Add(-before).Sub(now), true, nil
+	return start, start.Add(-before).Sub(now), true, nil
 }
 
 // RegisterSchedule has the manager call the Listener for claims with maintenance ahead.
@@ -100,5 +129,9 @@ func (l *Listener) RegisterSchedule(m manager.Manager) error {
 		_, ok := o.GetAnnotations()[AnnotationScheduledChange]
 		return ok
 	})
-	return builder.ControllerManagedBy(m).Named("interruption").WithOptions(calm.Options(1)).For(&karpenterv1.NodeClaim{}, builder.WithPredicates(planned)).Complete(l)
+	return builder.ControllerManagedBy(m).
+		Named("interruption").
+		WithOptions(calm.Options(1)).
+		For(&karpenterv1.NodeClaim{}, builder.WithPredicates(planned)).
+		Complete(l)
 }

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -19,9 +20,23 @@ const (
 	ReasonLaunchTimeout         = "launch_timeout"
 	ReasonRegistrationTimeout   = "registration_timeout"
 	ReasonInitializationTimeout = "initialization_timeout"
+	ReasonNodeGone              = "node_gone"
 )
 
-// Limits say how long each stage may take; 0 is without limit.
+const (
+	// rejoinWithin is how long the Node of a registered claim may be gone before the machine is given up. A kubelet
+	// that is started anew registers within seconds; one that runs on never does.
+	rejoinWithin = 2 * time.Minute
+
+	// labelsSeenWithin is how long the cache may take to show the labels that were put on a node.
+	labelsSeenWithin = 30 * time.Second
+
+	// launchAtMost is the limit of a launch without one: a claim that waits for its machine is room for the pods it was
+	// made for, and they are not served elsewhere.
+	launchAtMost = time.Hour
+)
+
+// Limits say how long each stage may take; 0 is without limit, but for a launch: that is tried for an hour then.
 type Limits struct {
 	Launch, Registration, Initialization time.Duration
 }
@@ -41,6 +56,7 @@ const (
 	launch                 // buy the machine
 	register               // make the node the claim's
 	initialize             // say that the node is ready for pods
+	miss                   // make sure that the node of a registered claim is gone, and say so
 	giveUp                 // delete the claim
 )
 
@@ -63,8 +79,14 @@ func next(s sight) step {
 	switch {
 	case !condition.IsTrue(s.claim, karpenterv1.ConditionLaunched):
 		return nextLaunch(s)
+	case !condition.IsTrue(s.claim, karpenterv1.ConditionRegistered) && s.claim.Status.NodeName != "":
+		return nextRejoin(s)
 	case !condition.IsTrue(s.claim, karpenterv1.ConditionRegistered):
 		return nextRegister(s)
+	case len(s.nodes) == 0 && s.claim.Status.NodeName != "":
+		return step{kind: miss}
+	case condition.IsTrue(s.claim, karpenterv1.ConditionRebooting):
+		return step{kind: rest} // internal/controller/reboot says when it is over
 	case s.lost(karpenterv1.NodeRegisteredLabelKey):
 		return step{kind: register}
 	case !condition.IsTrue(s.claim, karpenterv1.ConditionInitialized):
@@ -73,19 +95,72 @@ func next(s sight) step {
 		if reason, _ := obstacle(s.claim, &s.nodes[0]); reason == "" {
 			return step{kind: initialize}
 		}
+	case len(s.nodes) > 0 && s.nodes[0].Labels[karpenterv1.NodeInitializedLabelKey] != "true":
+		return step{kind: rest, again: labelsSeenWithin}
 	}
 	return step{kind: rest}
 }
 
-// lost reports whether a node that was registered lacks one of our labels because it is another one: somebody deleted the Node by
-// force, and the machine's kubelet made it anew, with the taint that only we take away.
+// lost reports whether a node that was registered lacks one of our labels. Somebody took it off, or it is another Node:
+// the one that was registered was deleted by force, and the machine's kubelet made it anew, with the taint that only we
+// take away. Right after we wrote it the cache does not show it yet.
 func (s sight) lost(label string) bool {
-	return len(s.nodes) == 1 && s.nodes[0].Labels[label] != "true" &&
-		s.nodes[0].CreationTimestamp.After(s.since(karpenterv1.ConditionRegistered))
+	if len(s.nodes) == 0 || s.nodes[0].Labels[label] == "true" {
+		return false
+	}
+	written := s.since(karpenterv1.ConditionRegistered)
+	if at := s.since(
+		karpenterv1.ConditionInitialized,
+	); label == karpenterv1.NodeInitializedLabelKey &&
+		at.After(written) {
+		written = at
+	}
+	return anew(s.claim, &s.nodes[0]) || s.now.Sub(written) >= labelsSeenWithin
+}
+
+// anew reports whether a node was made after the claim had registered, or made ready, another one of its name.
+func anew(claim *karpenterv1.NodeClaim, node *corev1.Node) bool {
+	for _, stage := range []string{karpenterv1.ConditionRegistered, karpenterv1.ConditionInitialized} {
+		if c := condition.Get(
+			claim,
+			stage,
+		); c != nil && c.Status == metav1.ConditionTrue &&
+			node.CreationTimestamp.After(c.LastTransitionTime.Time) {
+			return true
+		}
+	}
+	return false
+}
+
+// nextRejoin is for a claim whose Node is gone though its machine runs: a kubelet that is started anew brings it back,
+// nothing else does.
+func nextRejoin(s sight) step {
+	if len(s.nodes) > 0 {
+		return step{kind: register}
+	}
+	left, over := s.left(rejoinWithin, s.since(karpenterv1.ConditionRegistered))
+	if over {
+		return step{kind: giveUp, reason: ReasonNodeGone}
+	}
+	return step{kind: rest, again: left}
+}
+
+// missing is what is said of a claim whose Node is gone.
+func missing(claim *karpenterv1.NodeClaim) metav1.Condition {
+	return metav1.Condition{
+		Type:   karpenterv1.ConditionRegistered,
+		Status: metav1.ConditionUnknown,
+		Reason: karpenterv1.ReasonNodeNotFound,
+		Message: fmt.Sprintf(
+			"Node %s is gone and its machine is not. If it does not join again within %s, the machine is given up.",
+			claim.Status.NodeName,
+			rejoinWithin,
+		),
+	}
 }
 
 func nextLaunch(s sight) step {
-	left, over := s.left(s.limits.Launch, s.claim.CreationTimestamp.Time)
+	left, over := s.left(cmp.Or(s.limits.Launch, launchAtMost), s.claim.CreationTimestamp.Time)
 	if over {
 		return step{kind: giveUp, reason: ReasonLaunchTimeout}
 	}
@@ -117,7 +192,11 @@ func nextRegister(s sight) step {
 }
 
 func nextInitialize(s sight) step {
-	left, over := s.left(s.limits.Initialization, s.since(karpenterv1.ConditionRegistered))
+	began := s.since(karpenterv1.ConditionRegistered)
+	if c := condition.Get(s.claim, karpenterv1.ConditionRebooting); c != nil && c.LastTransitionTime.After(began) {
+		began = c.LastTransitionTime.Time // it starts anew after a reboot
+	}
+	left, over := s.left(s.limits.Initialization, began)
 	reason, message := "", ""
 	if len(s.nodes) == 0 {
 		reason, message = karpenterv1.ReasonNodeNotFound, "The node is not there."

@@ -19,16 +19,28 @@ func obstacle(claim *karpenterv1.NodeClaim, node *corev1.Node) (reason, message 
 	}
 	for _, taint := range karpenterv1.CoreTaints(claim.Spec.StartupTaints) {
 		if slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.MatchTaint(&taint) }) {
-			return karpenterv1.ReasonStartupTaintsExist, fmt.Sprintf("Startup taint %s is still on node %s.", taint.ToString(), node.Name)
+			return karpenterv1.ReasonStartupTaintsExist, fmt.Sprintf(
+				"Startup taint %s is still on node %s.",
+				taint.ToString(),
+				node.Name,
+			)
 		}
 	}
 	for _, taint := range node.Spec.Taints {
 		if ephemeral(taint) {
-			return karpenterv1.ReasonKnownEphemeralTaintsExist, fmt.Sprintf("Taint %s is still on node %s.", taint.ToString(), node.Name)
+			return karpenterv1.ReasonKnownEphemeralTaintsExist, fmt.Sprintf(
+				"Taint %s is still on node %s.",
+				taint.ToString(),
+				node.Name,
+			)
 		}
 	}
 	if name, missing := unregistered(claim, node); missing {
-		return karpenterv1.ReasonResourceNotRegistered, fmt.Sprintf("Node %s has no %s yet, which the claim requests.", node.Name, name)
+		return karpenterv1.ReasonResourceNotRegistered, fmt.Sprintf(
+			"Node %s has no %s yet, which the claim requests.",
+			node.Name,
+			name,
+		)
 	}
 	return "", ""
 }

@@ -37,24 +37,33 @@ type cloud interface {
 	Terminate(ctx context.Context, providerID string) error
 }
 
-// Deps is what a Reconciler needs. All but Hold, Outcome and Overlay are required.
+// Deps is what a Reconciler needs. All but Aliases, Hold, Outcome and Overlay are required.
 type Deps struct {
-	Client  client.Client
+	Client client.Client
+	// Live reads what the API server has now, not what a cache remembers.
+	Live    client.Reader
 	Cloud   cloud
 	Clock   clock.PassiveClock
 	Events  *observe.Recorder
 	Metrics *observe.Metrics
 	Limits  Limits
 
+	// Aliases are the cloud's other names of well-known labels.
+	Aliases karpenterv1.LabelAliases
+
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
 
-	// Hold is asked before a node loses the taint that keeps pods off it, and says how long to wait before asking
-	// again; 0 is not to wait any longer. An error does not hold the node up.
-	Hold func(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) (wait time.Duration, err error)
+	// Hold is asked before a claim's node loses the taint that keeps all pods off it, and says whether it is to be kept
+	// for the pods that are planned onto it, by another taint. Whoever says so takes that one off.
+	Hold func(claim string) bool
 
 	// Outcome is called when it is decided whether a pool's node joins.
 	Outcome func(pool string, joined bool)
+
+	// Planned are the pods that were planned onto a claim; nil tells nobody of launches that failed but the claim
+	// itself.
+	Planned func(claim string) []*corev1.Pod
 
 	// Overlay is what NodeOverlays make of the types that the cloud sells to a pool.
 	Overlay func(pool *karpenterv1.NodePool, types []*shape.InstanceType) ([]*shape.InstanceType, error)
@@ -71,7 +80,8 @@ type Reconciler struct {
 
 // New checks that nothing is missing.
 func New(d Deps) (*Reconciler, error) {
-	if d.Client == nil || d.Cloud == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil || d.Delete == nil {
+	if d.Client == nil || d.Live == nil || d.Cloud == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil ||
+		d.Delete == nil {
 		return nil, errors.New("lifecycle controller: a dependency is missing")
 	}
 	return &Reconciler{Deps: d, bought: map[string]purchase{}, failed: map[string]failure{}}, nil
@@ -99,6 +109,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 
 	// Decide.
+	nodes = ownFirst(nodes, claim.Status.NodeName)
 	todo := next(sight{claim: claim, nodes: nodes, now: r.Clock.Now(), limits: r.Limits})
 
 	// Act.
@@ -108,10 +119,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 
 // ours are claims whose class is of this cloud.
 func (r *Reconciler) ours(claim *karpenterv1.NodeClaim) bool {
-	return claim.Spec.NodeClassRef != nil && slices.Contains(r.Cloud.ClassKinds(), claim.Spec.NodeClassRef.GroupKind())
+	return claim.Spec.NodeClassRef != nil &&
+		slices.Contains(r.Cloud.ClassKinds(), claim.Spec.NodeClassRef.GroupKind())
 }
 
-func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nodes []corev1.Node, todo step) (reconcile.Result, error) {
+func (r *Reconciler) take(
+	ctx context.Context,
+	claim *karpenterv1.NodeClaim,
+	nodes []corev1.Node,
+	todo step,
+) (reconcile.Result, error) {
 	if err := r.hold(ctx, claim); err != nil {
 		return reconcile.Result{}, err
 	}
@@ -119,14 +136,29 @@ func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nod
 	before := claim.DeepCopy()
 	switch todo.kind {
 	case launch:
-		if wait := r.resting(claim); wait > 0 {
+		_, next := r.Launching(claim)
+		if wait := next.Sub(r.Clock.Now()); wait > 0 {
 			return reconcile.Result{RequeueAfter: sooner(wait, todo.again)}, nil
 		}
 		if err := r.launch(ctx, claim); err != nil {
 			return reconcile.Result{}, err
 		}
 		return again, nil
+	case miss:
+		switch here, err := r.here(ctx, claim); {
+		case err != nil:
+			return reconcile.Result{}, err
+		case here:
+			return reconcile.Result{RequeueAfter: hereAgain}, nil
+		}
+		again.RequeueAfter = rejoinWithin
+		condition.Set(claim, r.Clock.Now(), missing(claim))
 	case giveUp:
+		if todo.reason == ReasonNodeGone {
+			if here, err := r.here(ctx, claim); here || err != nil {
+				return reconcile.Result{RequeueAfter: hereAgain}, err
+			}
+		}
 		if err := r.giveUp(ctx, claim, todo.reason); err != nil {
 			return reconcile.Result{}, err
 		}
@@ -135,12 +167,7 @@ func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nod
 		}
 		return reconcile.Result{}, nil
 	case register:
-		rejoined := condition.IsTrue(claim, karpenterv1.ConditionRegistered)
-		if !rejoined {
-			if wait := r.held(ctx, claim, &nodes[0]); wait > 0 {
-				return reconcile.Result{RequeueAfter: wait}, nil
-			}
-		}
+		rejoined := claim.Status.NodeName != ""
 		if err := r.register(ctx, claim, &nodes[0]); err != nil {
 			return reconcile.Result{}, err
 		}
@@ -160,6 +187,33 @@ func (r *Reconciler) take(ctx context.Context, claim *karpenterv1.NodeClaim, nod
 		}
 	}
 	return again, r.write(ctx, before, claim)
+}
+
+// hereAgain is how soon a claim is looked at again whose node the API server has and the cache does not show.
+const hereAgain = 5 * time.Second
+
+// here asks the API server itself whether the node of a registered claim is there.
+func (r *Reconciler) here(ctx context.Context, claim *karpenterv1.NodeClaim) (bool, error) {
+	node := &corev1.Node{}
+	err := r.Live.Get(ctx, client.ObjectKey{Name: claim.Status.NodeName}, node)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("looking for node %s of NodeClaim %s: %w", claim.Status.NodeName, claim.Name, err)
+	}
+	return err == nil && node.Spec.ProviderID == claim.Status.ProviderID, nil
+}
+
+// ownFirst puts the node that a claim has registered before others with its machine's provider ID.
+func ownFirst(nodes []corev1.Node, name string) []corev1.Node {
+	slices.SortStableFunc(nodes, func(a, b corev1.Node) int {
+		switch name {
+		case a.Name:
+			return -1
+		case b.Name:
+			return 1
+		}
+		return 0
+	})
+	return nodes
 }
 
 // sooner is the shorter of two waits, where 0 means none.
@@ -185,7 +239,11 @@ func (r *Reconciler) hold(ctx context.Context, claim *karpenterv1.NodeClaim) err
 	}
 	before := claim.DeepCopy()
 	claim.Finalizers = append(claim.Finalizers, karpenterv1.TerminationFinalizer)
-	if err := r.Client.Patch(ctx, claim, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+	if err := r.Client.Patch(
+		ctx,
+		claim,
+		client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}),
+	); err != nil {
 		return fmt.Errorf("adding the finalizer to NodeClaim %s: %w", claim.Name, err)
 	}
 	return nil
@@ -218,7 +276,10 @@ func (r *Reconciler) Register(m manager.Manager, concurrency int) error {
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.claimOf)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrency,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](
+				retry.First,
+				retry.Last,
+			),
 		}).
 		Complete(calm.Conflicts(r))
 }

@@ -11,8 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,10 +58,17 @@ func (s *shop) Launch(_ context.Context, o provider.Order) (provider.Machine, er
 		return m, nil
 	}
 	m := provider.Machine{
-		ProviderID: fmt.Sprintf("test://m%d", len(s.machines)+1), ImageID: "image-1",
-		InstanceType: "small", Zone: "a", CapacityType: shape.OnDemand,
-		Labels: o.Candidates[0].Labels(), Annotations: map[string]string{"test/hash": "7"},
-		Capacity: provider.ResourceListOf(o.Candidates[0].Type.Capacity), Allocatable: provider.ResourceListOf(o.Candidates[0].Allocatable()),
+		ProviderID:   fmt.Sprintf("test://m%d", len(s.machines)+1),
+		ImageID:      "image-1",
+		InstanceType: "small",
+		Zone:         "a",
+		CapacityType: shape.OnDemand,
+		Labels:       o.Candidates[0].Labels(),
+		Annotations:  map[string]string{"test/hash": "7"},
+		Capacity: provider.ResourceListOf(
+			o.Candidates[0].Type.Capacity,
+		),
+		Allocatable: provider.ResourceListOf(o.Candidates[0].Allocatable()),
 	}
 	s.machines[o.Token] = m
 	return m, nil
@@ -81,7 +90,11 @@ type stage struct {
 func newStage(t *testing.T, faults interceptor.Funcs, objects ...client.Object) *stage {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := errors.Join(karpenterv1.AddToScheme(scheme), corev1.AddToScheme(scheme), storagev1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(
+		karpenterv1.AddToScheme(scheme),
+		corev1.AddToScheme(scheme),
+		storagev1.AddToScheme(scheme),
+	); err != nil {
 		t.Fatal(err)
 	}
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
@@ -91,8 +104,14 @@ func newStage(t *testing.T, faults interceptor.Funcs, objects ...client.Object) 
 	}
 	s := &stage{shop: &shop{machines: map[string]provider.Machine{}}, events: record.NewFakeRecorder(20)}
 	clock := clocktesting.NewFakePassiveClock(noon)
+	c := b.Build()
 	r, err := New(Deps{
-		Client: b.Build(), Cloud: s.shop, Clock: clock, Events: observe.NewRecorder(s.events, clock), Metrics: observe.NewMetrics(),
+		Client:  c,
+		Live:    c,
+		Cloud:   s.shop,
+		Clock:   clock,
+		Events:  observe.NewRecorder(s.events, clock),
+		Metrics: observe.NewMetrics(),
 		Delete: func(_ context.Context, claim *karpenterv1.NodeClaim, reason string) error {
 			s.deleted = append(s.deleted, claim.Name+" "+reason)
 			return nil
@@ -139,19 +158,25 @@ func TestLaunchIsWrittenDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	claim := s.claim(t)
-	if !condition.IsTrue(claim, karpenterv1.ConditionLaunched) || condition.IsTrue(claim, karpenterv1.ConditionReady) {
+	if !condition.IsTrue(claim, karpenterv1.ConditionLaunched) ||
+		condition.IsTrue(claim, karpenterv1.ConditionReady) {
 		t.Errorf("conditions: %+v", claim.Status.Conditions)
 	}
 	if !slices.Contains(claim.Finalizers, karpenterv1.TerminationFinalizer) {
 		t.Error("a machine was bought for a claim that could vanish without giving it back")
 	}
 	want := map[string]string{
-		"node.kubernetes.io/instance-type": "small", "topology.kubernetes.io/zone": "a", "karpenter.sh/capacity-type": "on-demand", "test/testclass": "default",
+		"node.kubernetes.io/instance-type": "small",
+		"topology.kubernetes.io/zone":      "a",
+		"karpenter.sh/capacity-type":       "on-demand",
+		"test/testclass":                   "default",
 	}
 	if diff := cmp.Diff(want, claim.Labels); diff != "" {
 		t.Errorf("labels: -want +got\n%s", diff)
 	}
-	if claim.Status.ProviderID != "test://m1" || claim.Status.ImageID != "image-1" || claim.Annotations["test/hash"] != "7" || claim.Status.Allocatable.Cpu().MilliValue() != 3900 {
+	if claim.Status.ProviderID != "test://m1" || claim.Status.ImageID != "image-1" ||
+		claim.Annotations["test/hash"] != "7" ||
+		claim.Status.Allocatable.Cpu().MilliValue() != 3900 {
 		t.Errorf("the claim does not say what was bought: %+v %+v", claim.Annotations, claim.Status)
 	}
 }
@@ -159,12 +184,14 @@ func TestLaunchIsWrittenDown(t *testing.T) {
 func TestADeathBetweenBuyingAndWritingBuysOnce(t *testing.T) {
 	t.Parallel()
 	broken := true
-	faults := interceptor.Funcs{SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-		if broken {
-			return errors.New("the API server is away")
-		}
-		return c.SubResource(sub).Patch(ctx, o, p, opts...)
-	}}
+	faults := interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			if broken {
+				return errors.New("the API server is away")
+			}
+			return c.SubResource(sub).Patch(ctx, o, p, opts...)
+		},
+	}
 	s := newStage(t, faults, aged(0))
 	if err := s.reconcile(t); err == nil {
 		t.Fatal("the write failed, and nobody said so")
@@ -180,7 +207,11 @@ func TestADeathBetweenBuyingAndWritingBuysOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(s.shop.machines) != 1 || s.claim(t).Status.ProviderID != "test://m1" {
-		t.Errorf("%d machines, claim has %q; want one machine, on the claim", len(s.shop.machines), s.claim(t).Status.ProviderID)
+		t.Errorf(
+			"%d machines, claim has %q; want one machine, on the claim",
+			len(s.shop.machines),
+			s.claim(t).Status.ProviderID,
+		)
 	}
 }
 
@@ -194,12 +225,54 @@ func TestLaunchFailures(t *testing.T) {
 		condition string // reason of Launched
 		retried   bool
 	}{
-		"NoCapacity":     {"The planner will look elsewhere.", fmt.Errorf("small in a: %w", provider.ErrNoCapacity), []string{"general-x7 insufficient_capacity"}, "InsufficientCapacityError", "", false},
-		"ClassNotReady":  {"Nothing can be launched from it just now.", provider.ErrClassNotReady, []string{"general-x7 nodeclass_not_ready"}, "NodeClassNotReady", "", false},
-		"ClassUndecided": {"It is known soon whether the class is ready: claims made together with their class are not given up.", fmt.Errorf("EC2NodeClass x: %w", provider.ErrClassUndecided), nil, "", "LaunchFailed", true},
-		"ClassMissing":   {"There is no class to launch from.", provider.ErrClassNotFound, []string{"general-x7 nodeclass_not_ready"}, "NodeClassNotReady", "", false},
-		"CloudsWords":    {"What the cloud says is shown, and tried again.", &provider.LaunchError{Reason: "Unauthorized", Message: "The role may not call CreateFleet."}, nil, "", "Unauthorized", true},
-		"Anything":       {"Other failures are tried again too.", errors.New("no route to host"), nil, "", "LaunchFailed", true},
+		"NoCapacity": {
+			"The planner will look elsewhere.",
+			fmt.Errorf("small in a: %w", provider.ErrNoCapacity),
+			[]string{"general-x7 insufficient_capacity"},
+			"InsufficientCapacityError",
+			"",
+			false,
+		},
+		"ClassNotReady": {
+			"Nothing can be launched from it just now.",
+			provider.ErrClassNotReady,
+			[]string{"general-x7 nodeclass_not_ready"},
+			"NodeClassNotReady",
+			"",
+			false,
+		},
+		"ClassUndecided": {
+			"It is known soon whether the class is ready: claims made together with their class are not given up.",
+			fmt.Errorf("EC2NodeClass x: %w", provider.ErrClassUndecided),
+			nil,
+			"",
+			"LaunchFailed",
+			true,
+		},
+		"ClassMissing": {
+			"There is no class to launch from.",
+			provider.ErrClassNotFound,
+			[]string{"general-x7 nodeclass_not_ready"},
+			"NodeClassNotReady",
+			"",
+			false,
+		},
+		"CloudsWords": {
+			"What the cloud says is shown, and tried again.",
+			&provider.LaunchError{Reason: "Unauthorized", Message: "The role may not call CreateFleet."},
+			nil,
+			"",
+			"Unauthorized",
+			true,
+		},
+		"Anything": {
+			"Other failures are tried again too.",
+			errors.New("no route to host"),
+			nil,
+			"",
+			"LaunchFailed",
+			true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -227,16 +300,52 @@ func TestLaunchFailures(t *testing.T) {
 	}
 }
 
+// Who waits for a node looks at the pod: it hears of the shortage too, but no pod that found a place or goes does.
+func TestPodsHearOfTheShortageOfTheirNode(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, interceptor.Funcs{}, aged(0))
+	s.shop.fails = fmt.Errorf("small in a: %w", provider.ErrNoCapacity)
+	pod := func(name string, change func(*corev1.Pod)) *corev1.Pod {
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default", UID: types.UID(name)}}
+		change(p)
+		return p
+	}
+	var asked string
+	s.Planned = func(claim string) []*corev1.Pod {
+		asked = claim
+		return []*corev1.Pod{
+			pod("waits", func(*corev1.Pod) {}),
+			pod("bound", func(p *corev1.Pod) { p.Spec.NodeName = "elsewhere" }),
+			pod("goes", func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: noon} }),
+			pod("done", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }),
+		}
+	}
+	if err := s.reconcile(t); err != nil {
+		t.Fatal(err)
+	}
+	said := s.said()
+	if n := strings.Count(said, "NodeClaim general-x7 nominated for this pod failed to launch: "); n != 1 ||
+		asked != "general-x7" {
+		t.Errorf("%d pods of claim %q heard of it, want the one that waits for general-x7: %q", n, asked, said)
+	}
+}
+
 func TestNothingSuits(t *testing.T) {
 	t.Parallel()
 	claim := aged(0)
-	claim.Spec.Requirements = []karpenterv1.Requirement{{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"z"}}}
+	claim.Spec.Requirements = []karpenterv1.Requirement{
+		{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"z"}},
+	}
 	s := newStage(t, interceptor.Funcs{}, claim)
 	if err := s.reconcile(t); err != nil {
 		t.Fatal(err)
 	}
 	if s.shop.calls != 0 || len(s.deleted) != 1 || !strings.Contains(s.said(), "requirements") {
-		t.Errorf("%d launches, deleted %v: a claim that nothing satisfies must be given up with an event", s.shop.calls, s.deleted)
+		t.Errorf(
+			"%d launches, deleted %v: a claim that nothing satisfies must be given up with an event",
+			s.shop.calls,
+			s.deleted,
+		)
 	}
 }
 
@@ -248,7 +357,7 @@ func TestASettledLabelIsTheNodes(t *testing.T) {
 		{Key: "rack", Operator: corev1.NodeSelectorOpIn, Values: []string{"r1", "r2"}},
 		{Key: "team", Operator: corev1.NodeSelectorOpIn, Values: []string{"red"}},
 	}
-	got := launchedLabels(claim, provider.Machine{Labels: map[string]string{shape.LabelZone: "a"}})
+	got := launchedLabels(claim, provider.Machine{Labels: map[string]string{shape.LabelZone: "a"}}, nil)
 	want := map[string]string{"team": "red", shape.LabelZone: "a", "test/testclass": "default"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("labels of the launched claim: -want +got\n%s", diff)
@@ -305,7 +414,12 @@ func TestRegistrationIsNotWrittenTwice(t *testing.T) {
 
 func TestRegistration(t *testing.T) {
 	t.Parallel()
-	node := readyNode("a", notReady, carrying(karpenterv1.UnregisteredTaintKey, corev1.TaintEffectNoExecute), carrying("kubelet-own", corev1.TaintEffectNoSchedule))
+	node := readyNode(
+		"a",
+		notReady,
+		carrying(karpenterv1.UnregisteredTaintKey, corev1.TaintEffectNoExecute),
+		carrying("kubelet-own", corev1.TaintEffectNoSchedule),
+	)
 	node.Labels = map[string]string{"kubernetes.io/hostname": "a"}
 	claim := aged(0, holds(karpenterv1.ConditionLaunched, 0))
 	claim.Labels = map[string]string{"team": "blue", karpenterv1.NodePoolLabelKey: "general"}
@@ -330,11 +444,17 @@ func TestRegistration(t *testing.T) {
 	if diff := cmp.Diff(wantTaints, taints); diff != "" {
 		t.Errorf("taints: -want +got\n%s", diff)
 	}
-	wantLabels := map[string]string{"kubernetes.io/hostname": "a", "team": "blue", "karpenter.sh/nodepool": "general", "karpenter.sh/registered": "true"}
+	wantLabels := map[string]string{
+		"kubernetes.io/hostname":  "a",
+		"team":                    "blue",
+		"karpenter.sh/nodepool":   "general",
+		"karpenter.sh/registered": "true",
+	}
 	if diff := cmp.Diff(wantLabels, got.Labels); diff != "" {
 		t.Errorf("labels: -want +got\n%s", diff)
 	}
-	if got.Annotations["note"] != "x" || len(got.OwnerReferences) != 1 || got.OwnerReferences[0].UID != claim.UID || !slices.Contains(got.Finalizers, karpenterv1.TerminationFinalizer) {
+	if got.Annotations["note"] != "x" || len(got.OwnerReferences) != 1 || got.OwnerReferences[0].UID != claim.UID ||
+		!slices.Contains(got.Finalizers, karpenterv1.TerminationFinalizer) {
 		t.Errorf("annotations %v, owners %v, finalizers %v", got.Annotations, got.OwnerReferences, got.Finalizers)
 	}
 	if c := s.claim(t); c.Status.NodeName != "a" || !condition.IsTrue(c, karpenterv1.ConditionRegistered) {
@@ -371,7 +491,10 @@ func TestDoNotSyncTaints(t *testing.T) {
 	claim.Spec.Taints = []karpenterv1.Taint{{Key: "team", Effect: corev1.TaintEffectNoSchedule}}
 	adopt(claim, &node, true)
 	if len(node.Spec.Taints) != 0 {
-		t.Errorf("taints %v: the kubelet sets them, and only the unregistered taint is ours to remove", node.Spec.Taints)
+		t.Errorf(
+			"taints %v: the kubelet sets them, and only the unregistered taint is ours to remove",
+			node.Spec.Taints,
+		)
 	}
 }
 
@@ -388,7 +511,8 @@ func TestInitialization(t *testing.T) {
 	if err := s.Client.Get(t.Context(), client.ObjectKey{Name: "a"}, got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Labels[karpenterv1.NodeInitializedLabelKey] != "true" || !condition.IsTrue(s.claim(t), karpenterv1.ConditionReady) {
+	if got.Labels[karpenterv1.NodeInitializedLabelKey] != "true" ||
+		!condition.IsTrue(s.claim(t), karpenterv1.ConditionReady) {
 		t.Errorf("labels %v, conditions %+v", got.Labels, s.claim(t).Status.Conditions)
 	}
 }
@@ -398,7 +522,10 @@ func TestAMachineBoughtForADeletedClaimIsNotForgotten(t *testing.T) {
 	claim := aged(0)
 	claim.Finalizers = []string{karpenterv1.TerminationFinalizer}
 	s := newStage(t, interceptor.Funcs{}, claim)
-	machine, err := s.shop.Launch(t.Context(), provider.Order{Claim: claim, Token: "uid-1", Candidates: candidates(t, s)})
+	machine, err := s.shop.Launch(
+		t.Context(),
+		provider.Order{Claim: claim, Token: "uid-1", Candidates: candidates(t, s)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -14,42 +13,48 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/observe"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
-// held is how long a node that has joined is to wait until it is asked again whether pods may come.
-func (r *Reconciler) held(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) time.Duration {
-	if r.Hold == nil || !hasUnregisteredTaint(node) {
-		return 0
-	}
-	wait, err := r.Hold(ctx, claim, node)
-	if err != nil {
-		logf.FromContext(ctx).V(1).Info("telling the scheduler of the plan", "error", err.Error(), observe.LogNode, node.Name)
-	}
-	return wait
-}
-
-// register makes the node the claim's: finalizer, owner, labels, annotations and taints, and
-// takes the unregistered taint off it, all in one write.
+// register makes the node the claim's: finalizer, owner, labels, annotations and taints, and takes the unregistered
+// taint off it, all in one write. A node that is to be kept for its plan gets another one in its place: pods that could
+// come in between would take the room.
 func (r *Reconciler) register(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) error {
 	first := node.Labels[karpenterv1.NodeRegisteredLabelKey] != "true"
 	if first && !hasUnregisteredTaint(node) {
-		r.Events.Emitf(claim, observe.UnregisteredTaintMissing,
+		r.Events.Emitf(
+			claim,
+			observe.UnregisteredTaintMissing,
 			"Node %s joined without the taint %s, so pods may have come before its own taints did; have the kubelet register with it.",
-			node.Name, karpenterv1.UnregisteredTaintKey)
+			node.Name,
+			karpenterv1.UnregisteredTaintKey,
+		)
 	}
 	before := node.DeepCopy()
-	adopt(claim, node, first)
+	// On a Node that has lost its labels startup taints that are gone must not come back.
+	adopted := first && (!condition.IsTrue(claim, karpenterv1.ConditionRegistered) || anew(claim, node))
+	if adopted && r.Hold != nil && claim.Status.NodeName == "" && hasUnregisteredTaint(node) && r.Hold(claim.Name) {
+		node.Spec.Taints = withTaints(node.Spec.Taints, []corev1.Taint{translate.PlannedTaint()})
+	}
+	adopt(claim, node, adopted)
 	if equality.Semantic.DeepEqual(before, node) {
 		return nil // this was done before a restart; a write that changes nothing would only put the next one off
 	}
-	if err := r.Client.Patch(ctx, node, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+	if err := r.Client.Patch(
+		ctx,
+		node,
+		client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}),
+	); err != nil {
 		return fmt.Errorf("registering node %s with NodeClaim %s: %w", node.Name, claim.Name, err)
 	}
 	if first {
-		r.Metrics.Nodes.Created.WithLabelValues(claim.Labels[karpenterv1.NodePoolLabelKey], claim.Labels[corev1.LabelTopologyZone]).Inc()
-		logf.FromContext(ctx).Info("registered nodeclaim", observe.LogNode, node.Name, observe.LogProviderID, claim.Status.ProviderID)
+		r.Metrics.Nodes.Created.WithLabelValues(claim.Labels[karpenterv1.NodePoolLabelKey], claim.Labels[corev1.LabelTopologyZone]).
+			Inc()
+		logf.FromContext(ctx).
+			Info(observe.SaidRegistered, observe.LogNode, node.Name, observe.LogProviderID, claim.Status.ProviderID)
 	}
 	return nil
 }
@@ -74,7 +79,10 @@ func adopt(claim *karpenterv1.NodeClaim, node *corev1.Node, first bool) {
 		node.Spec.Taints = withTaints(node.Spec.Taints, karpenterv1.CoreTaints(claim.Spec.StartupTaints))
 	}
 	unregistered := karpenterv1.UnregisteredTaint()
-	node.Spec.Taints = slices.DeleteFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.MatchTaint(&unregistered) })
+	node.Spec.Taints = slices.DeleteFunc(
+		node.Spec.Taints,
+		func(t corev1.Taint) bool { return t.MatchTaint(&unregistered) },
+	)
 }
 
 func hasUnregisteredTaint(node *corev1.Node) bool {
@@ -90,7 +98,11 @@ func ownedBy(claim *karpenterv1.NodeClaim, owners []metav1.OwnerReference) []met
 	}
 	yes := true
 	return append(owners, metav1.OwnerReference{
-		APIVersion: karpenterv1.GroupVersion.String(), Kind: "NodeClaim", Name: claim.Name, UID: claim.UID, BlockOwnerDeletion: &yes,
+		APIVersion:         karpenterv1.GroupVersion.String(),
+		Kind:               "NodeClaim",
+		Name:               claim.Name,
+		UID:                claim.UID,
+		BlockOwnerDeletion: &yes,
 	})
 }
 
@@ -117,7 +129,8 @@ func (r *Reconciler) initialize(ctx context.Context, claim *karpenterv1.NodeClai
 	if err := r.Client.Patch(ctx, node, client.MergeFrom(before)); err != nil {
 		return fmt.Errorf("marking node %s of NodeClaim %s as initialized: %w", node.Name, claim.Name, err)
 	}
-	logf.FromContext(ctx).Info("initialized nodeclaim", observe.LogNode, node.Name, observe.LogProviderID, claim.Status.ProviderID,
-		observe.LogAllocatable, node.Status.Allocatable)
+	logf.FromContext(ctx).
+		Info(observe.SaidInitialized, observe.LogNode, node.Name, observe.LogProviderID, claim.Status.ProviderID,
+			observe.LogAllocatable, node.Status.Allocatable)
 	return nil
 }

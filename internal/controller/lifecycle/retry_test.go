@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 )
 
-// TestALaunchThatFailsIsNotTriedAgainForItsOwnNote has a cloud that words its refusal otherwise each time, as with an encoded
-// account of a denial: each note of it on the claim is a change of the claim, which wakes the controller.
+// TestALaunchThatFailsIsNotTriedAgainForItsOwnNote has a cloud that words its refusal otherwise each time, as with an
+// encoded account of a denial: each note of it on the claim is a change of the claim, which wakes the controller.
 func TestALaunchThatFailsIsNotTriedAgainForItsOwnNote(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, interceptor.Funcs{}, aged(0))

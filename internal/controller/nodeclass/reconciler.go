@@ -90,12 +90,12 @@ func truncated(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// atOnce is how many classes of a kind are resolved at once: one that a service of the cloud keeps waiting must not hold up
-// the others.
+// atOnce is how many classes of a kind are resolved at once: one that a service of the cloud keeps waiting must not
+// hold up the others.
 const atOnce = 10
 
-// Register has the manager resolve every class of each kind that classes holds an empty object of: when its spec changes,
-// and when a claim that uses it comes or goes, since a class that is being deleted waits for them.
+// Register has the manager resolve every class of each kind that classes holds an empty object of: when its spec
+// changes, and when a claim that uses it comes or goes, since a class that is being deleted waits for them.
 func Register(m manager.Manager, cloud resolver, events *observe.Recorder, classes ...client.Object) error {
 	for _, class := range classes {
 		gvk, err := m.GetClient().GroupVersionKindFor(class)

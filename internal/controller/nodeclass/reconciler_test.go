@@ -33,12 +33,18 @@ func (r resolves) ResolveClass(context.Context, karpenterv1.NodeClassReference) 
 func TestADeletedClassSaysWhichClaimsItWaitsFor(t *testing.T) {
 	t.Parallel()
 	class := &awsv1.EC2NodeClass{ObjectMeta: metav1.ObjectMeta{
-		Name: "default", Finalizers: []string{awsv1.TerminationFinalizer}, DeletionTimestamp: &metav1.Time{Time: time.Unix(1, 0)},
+		Name:              "default",
+		Finalizers:        []string{awsv1.TerminationFinalizer},
+		DeletionTimestamp: &metav1.Time{Time: time.Unix(1, 0)},
 	}}
 	objects := []client.Object{class}
 	for _, c := range []struct{ claim, class string }{{"b", "default"}, {"a", "default"}, {"other", "another"}} {
 		claim := &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: c.claim}}
-		claim.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: awsv1.Group, Kind: "EC2NodeClass", Name: c.class}
+		claim.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+			Group: awsv1.Group,
+			Kind:  "EC2NodeClass",
+			Name:  c.class,
+		}
 		objects = append(objects, claim)
 	}
 	scheme := runtime.NewScheme()
@@ -57,12 +63,19 @@ func TestADeletedClassSaysWhichClaimsItWaitsFor(t *testing.T) {
 	if err != nil || result.RequeueAfter != 10*time.Second {
 		t.Errorf("again after %s, %v", result.RequeueAfter, err)
 	}
-	if said := <-events.Events; !strings.HasSuffix(said, "WaitingOnNodeClaimTermination Waiting for NodeClaims to terminate: a, b") {
+	if said := <-events.Events; !strings.HasSuffix(
+		said,
+		"WaitingOnNodeClaimTermination Waiting for NodeClaims to terminate: a, b",
+	) {
 		t.Errorf("the event says %q", said)
 	}
 
 	r.cloud = resolves{err: provider.ErrClassNotFound}
-	if result, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "gone"}}); err != nil || result.RequeueAfter != 0 {
+	if result, err := r.Reconcile(
+		t.Context(),
+		reconcile.Request{NamespacedName: client.ObjectKey{Name: "gone"}},
+	); err != nil ||
+		result.RequeueAfter != 0 {
 		t.Errorf("a class that is gone: %v, again after %s", err, result.RequeueAfter)
 	}
 }

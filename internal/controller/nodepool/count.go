@@ -13,30 +13,47 @@ import (
 const resourceNodes corev1.ResourceName = "nodes"
 
 // always are counted though a pool has none of them: who looks at an empty pool sees 0, not nothing.
-var always = []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourcePods, corev1.ResourceEphemeralStorage}
+var always = []corev1.ResourceName{
+	corev1.ResourceCPU,
+	corev1.ResourceMemory,
+	corev1.ResourcePods,
+	corev1.ResourceEphemeralStorage,
+}
 
-// count adds up what the pool's nodes have. A claim whose node has not joined counts with what it is expected to be.
+// count adds up what the pool's nodes have. A claim whose node has not joined counts with what it is expected to be,
+// and a node that carries the pool's label counts without a claim, too: limits are about both.
 func count(pool *karpenterv1.NodePool, claims []karpenterv1.NodeClaim, nodes []corev1.Node) {
-	byID := map[string]*corev1.Node{}
-	for i := range nodes {
-		byID[nodes[i].Spec.ProviderID] = &nodes[i]
-	}
 	total := corev1.ResourceList{}
 	for _, name := range always {
 		total[name] = resource.MustParse("0")
 	}
-	for i := range claims {
-		have := claims[i].Status.Capacity
-		if node := byID[claims[i].Status.ProviderID]; node != nil && claims[i].Status.ProviderID != "" {
-			have = node.Status.Capacity
-		}
+	add := func(have corev1.ResourceList) {
 		for name, q := range have {
 			sum := total[name]
 			sum.Add(q)
 			total[name] = sum
 		}
 	}
+	byID := map[string]*corev1.Node{}
+	for i := range nodes {
+		byID[nodes[i].Spec.ProviderID] = &nodes[i]
+	}
+	claimed := map[*corev1.Node]bool{}
+	for i := range claims {
+		have := claims[i].Status.Capacity
+		if node := byID[claims[i].Status.ProviderID]; node != nil && claims[i].Status.ProviderID != "" {
+			have = node.Status.Capacity
+			claimed[node] = true
+		}
+		add(have)
+	}
 	number := int64(len(claims))
+	for i := range nodes {
+		if !claimed[&nodes[i]] {
+			add(nodes[i].Status.Capacity)
+			number++
+		}
+	}
 	quantity := total[resourceNodes]
 	quantity.Set(number)
 	total[resourceNodes] = quantity

@@ -24,7 +24,13 @@ type verdict struct {
 // judge sets a pool's conditions.
 func judge(pool *karpenterv1.NodePool, v verdict, now time.Time) {
 	if problems := pool.Validate(v.rules...); len(problems) > 0 {
-		condition.False(pool, now, karpenterv1.ConditionValidationSucceeded, karpenterv1.ReasonNodePoolValidationFailed, problems.ToAggregate().Error())
+		condition.False(
+			pool,
+			now,
+			karpenterv1.ConditionValidationSucceeded,
+			karpenterv1.ReasonNodePoolValidationFailed,
+			problems.ToAggregate().Error(),
+		)
 	} else {
 		condition.True(pool, now, karpenterv1.ConditionValidationSucceeded)
 	}
@@ -40,15 +46,27 @@ func judgeClass(pool *karpenterv1.NodePool, v verdict, now time.Time) {
 	}
 	switch {
 	case !slices.Contains(v.kinds, ref.GroupKind()):
-		no(karpenterv1.ReasonNodeClassNotFound, fmt.Sprintf("%s of group %s is not a node class of this cloud; use %s", name, ref.Group, known(v.kinds)))
+		no(
+			karpenterv1.ReasonNodeClassNotFound,
+			fmt.Sprintf("%s of group %s is not a node class of this cloud; use %s", name, ref.Group, known(v.kinds)),
+		)
 	case v.classMissing:
-		no(karpenterv1.ReasonNodeClassNotFound, fmt.Sprintf("%s does not exist; create it or correct spec.template.spec.nodeClassRef", name))
+		no(
+			karpenterv1.ReasonNodeClassNotFound,
+			fmt.Sprintf("%s does not exist; create it or correct spec.template.spec.nodeClassRef", name),
+		)
 	case v.class.Deleting:
 		no(karpenterv1.ReasonNodeClassTerminating, fmt.Sprintf("%s is being deleted", name))
 	case v.class.Ready:
 		condition.True(pool, now, karpenterv1.ConditionNodeClassReady)
 	case v.class.Reason == "":
-		condition.Unknown(pool, now, karpenterv1.ConditionNodeClassReady, karpenterv1.ReasonNodeClassReadinessUnknown, fmt.Sprintf("%s has not been looked at yet", name))
+		condition.Unknown(
+			pool,
+			now,
+			karpenterv1.ConditionNodeClassReady,
+			karpenterv1.ReasonNodeClassReadinessUnknown,
+			fmt.Sprintf("%s has not been looked at yet", name),
+		)
 	default:
 		no(v.class.Reason, fmt.Sprintf("%s is not ready: %s", name, v.class.Message))
 	}

@@ -25,7 +25,11 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 func pool() *karpenterv1.NodePool {
 	p := &karpenterv1.NodePool{}
 	p.Name = "default"
-	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: "EC2NodeClass", Name: "web"}
+	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+		Group: "karpenter.k8s.aws",
+		Kind:  "EC2NodeClass",
+		Name:  "web",
+	}
 	return p
 }
 
@@ -39,12 +43,51 @@ func TestJudge(t *testing.T) {
 		reason    string
 		mustNamed []string // in Ready's message
 	}{
-		"Good":    {"All is well.", verdict{class: provider.Class{Ready: true}, kinds: kinds}, metav1.ConditionTrue, "Ready", nil},
-		"Missing": {"The message names the class and the way out.", verdict{classMissing: true, kinds: kinds}, metav1.ConditionFalse, "NodeClassNotFound", []string{"EC2NodeClass web", "create it"}},
-		"Foreign": {"A class of another cloud can never become ready.", verdict{classMissing: true, kinds: []schema.GroupKind{{Group: "karpenter.kwok.sh", Kind: "KWOKNodeClass"}}}, metav1.ConditionFalse, "NodeClassNotFound", []string{"KWOKNodeClass"}},
-		"Going":   {"Nothing is launched from a class that goes.", verdict{class: provider.Class{Ready: true, Deleting: true}, kinds: kinds}, metav1.ConditionFalse, "NodeClassTerminating", []string{"web"}},
-		"Unready": {"The class's own words are passed on.", verdict{class: provider.Class{Reason: "SubnetsNotFound", Message: "no subnet matches"}, kinds: kinds}, metav1.ConditionFalse, "SubnetsNotFound", []string{"no subnet matches"}},
-		"Unknown": {"Not looked at yet is neither good nor bad.", verdict{kinds: kinds}, metav1.ConditionUnknown, "NodeClassReadinessUnknown", nil},
+		"Good": {
+			"All is well.",
+			verdict{class: provider.Class{Ready: true}, kinds: kinds},
+			metav1.ConditionTrue,
+			"Ready",
+			nil,
+		},
+		"Missing": {
+			"The message names the class and the way out.",
+			verdict{classMissing: true, kinds: kinds},
+			metav1.ConditionFalse,
+			"NodeClassNotFound",
+			[]string{"EC2NodeClass web", "create it"},
+		},
+		"Foreign": {
+			"A class of another cloud can never become ready.",
+			verdict{
+				classMissing: true,
+				kinds:        []schema.GroupKind{{Group: "karpenter.kwok.sh", Kind: "KWOKNodeClass"}},
+			},
+			metav1.ConditionFalse,
+			"NodeClassNotFound",
+			[]string{"KWOKNodeClass"},
+		},
+		"Going": {
+			"Nothing is launched from a class that goes.",
+			verdict{class: provider.Class{Ready: true, Deleting: true}, kinds: kinds},
+			metav1.ConditionFalse,
+			"NodeClassTerminating",
+			[]string{"web"},
+		},
+		"Unready": {
+			"The class's own words are passed on.",
+			verdict{class: provider.Class{Reason: "SubnetsNotFound", Message: "no subnet matches"}, kinds: kinds},
+			metav1.ConditionFalse,
+			"SubnetsNotFound",
+			[]string{"no subnet matches"},
+		},
+		"Unknown": {
+			"Not looked at yet is neither good nor bad.",
+			verdict{kinds: kinds},
+			metav1.ConditionUnknown,
+			"NodeClassReadinessUnknown",
+			nil,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -69,7 +112,14 @@ func TestAnInvalidPoolIsNotReady(t *testing.T) {
 	p := pool()
 	taint := karpenterv1.Taint{Key: "a", Effect: corev1.TaintEffectNoSchedule}
 	p.Spec.Template.Spec.Taints = []karpenterv1.Taint{taint, taint}
-	judge(p, verdict{class: provider.Class{Ready: true}, kinds: []schema.GroupKind{p.Spec.Template.Spec.NodeClassRef.GroupKind()}}, noon)
+	judge(
+		p,
+		verdict{
+			class: provider.Class{Ready: true},
+			kinds: []schema.GroupKind{p.Spec.Template.Spec.NodeClassRef.GroupKind()},
+		},
+		noon,
+	)
 	if !condition.IsFalse(p, condition.Ready) || !condition.IsFalse(p, karpenterv1.ConditionValidationSucceeded) {
 		t.Errorf("two equal taints: %+v", p.Status.Conditions)
 	}
@@ -86,27 +136,46 @@ func TestCountTakesTheNodesOwnFiguresOnceItHasJoined(t *testing.T) {
 	node := corev1.Node{Spec: corev1.NodeSpec{ProviderID: "i-1"}}
 	node.Status.Capacity = cpu("3")
 
+	alone := corev1.Node{Spec: corev1.NodeSpec{ProviderID: "i-2"}}
+	alone.Status.Capacity = cpu("2")
+
 	p := pool()
-	count(p, []karpenterv1.NodeClaim{joined, launching}, []corev1.Node{node})
-	if got := p.Status.Resources[corev1.ResourceCPU]; got.Value() != 11 {
-		t.Errorf("cpu is %s, want 11: 3 that the node reports and 8 that are expected", got.String())
+	count(p, []karpenterv1.NodeClaim{joined, launching}, []corev1.Node{node, alone})
+	if got := p.Status.Resources[corev1.ResourceCPU]; got.Value() != 13 {
+		t.Errorf(
+			"cpu is %s, want 13: 3 that the node reports, 8 that are expected, and 2 of a node whose claim is gone",
+			got.String(),
+		)
 	}
 	if _, has := p.Status.Resources[corev1.ResourceMemory]; !has {
 		t.Error("memory is not counted: of an empty pool nothing would be shown")
 	}
-	if *p.Status.Nodes != 2 {
-		t.Errorf("nodes is %d, want 2: a machine counts from the moment it is wanted", *p.Status.Nodes)
+	if *p.Status.Nodes != 3 {
+		t.Errorf(
+			"nodes is %d, want 3: a machine counts from the moment it is wanted, and with its label alone",
+			*p.Status.Nodes,
+		)
 	}
 }
 
 func TestGaugesEndWithWhatTheyCount(t *testing.T) {
 	t.Parallel()
-	r, err := New(Deps{Client: fake.NewFakeClient(), Cloud: nowhere{}, Clock: clocktesting.NewFakePassiveClock(noon), Metrics: observe.NewMetrics()})
+	r, err := New(
+		Deps{
+			Client:  fake.NewFakeClient(),
+			Cloud:   nowhere{},
+			Clock:   clocktesting.NewFakePassiveClock(noon),
+			Metrics: observe.NewMetrics(),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := pool()
-	p.Spec.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10"), corev1.ResourceEphemeralStorage: resource.MustParse("1")}
+	p.Spec.Limits = corev1.ResourceList{
+		corev1.ResourceCPU:              resource.MustParse("10"),
+		corev1.ResourceEphemeralStorage: resource.MustParse("1"),
+	}
 	p.Status.Resources = corev1.ResourceList{"nvidia.com/gpu": resource.MustParse("8")}
 	r.publish(p)
 	if got := testutil.ToFloat64(r.Metrics.Pools.Limit.WithLabelValues("ephemeral_storage", "default")); got != 1 {

@@ -56,6 +56,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
+	var pools karpenterv1.NodePoolList
+	if err := r.Client.List(ctx, &pools); err != nil {
+		return reconcile.Result{}, fmt.Errorf("looking for holds of NodePool %s: %w", pool.Name, err)
+	}
 	claims, nodes, err := r.fleet(ctx, pool.Name)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -68,22 +72,33 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if missing != nil && !errors.Is(missing, provider.ErrClassNotFound) {
 		return reconcile.Result{}, fmt.Errorf("reading the class of NodePool %s: %w", pool.Name, missing)
 	}
-	if err := r.renewAll(ctx, ofClass(claims, pool.Spec.Template.Spec.NodeClassRef), stamp{class.Stamp, class.StampVersion}); err != nil {
+	if err := r.renewAll(
+		ctx,
+		ofClass(claims, pool.Spec.Template.Spec.NodeClassRef),
+		stamp{class.Stamp, class.StampVersion},
+	); err != nil {
 		return reconcile.Result{}, err
 	}
 	before := pool.DeepCopy()
-	judge(pool, verdict{class: class, classMissing: missing != nil, kinds: r.Cloud.ClassKinds(), rules: r.Rules}, r.Clock.Now())
+	judge(
+		pool,
+		verdict{class: class, classMissing: missing != nil, kinds: r.Cloud.ClassKinds(), rules: r.Rules},
+		r.Clock.Now(),
+	)
 	count(pool, claims, nodes)
+	rollout(pool, claims, asked{class, r.Cloud.LabelRules().Aliases}, r.Clock.Now())
+	switchedOff(pool, r.Clock.Now())
+	again := reconcile.Result{RequeueAfter: r.holds(pool, pools.Items)}
 	r.publish(pool)
 	r.warnIfNothingSuits(ctx, pool)
 	if equality.Semantic.DeepEqual(before.Status, pool.Status) {
-		return reconcile.Result{}, nil
+		return again, nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := r.Client.Status().Patch(ctx, pool, patch); client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, fmt.Errorf("writing status of NodePool %s: %w", pool.Name, err)
 	}
-	return reconcile.Result{}, nil
+	return again, nil
 }
 
 // fleet lists a pool's claims and nodes.

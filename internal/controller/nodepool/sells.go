@@ -29,7 +29,7 @@ func (r *Reconciler) warnIfNothingSuits(ctx context.Context, pool *karpenterv1.N
 	}
 	last := r.answered[pool.Name]
 	if last.generation != pool.Generation || last.first != types[0] {
-		template, err := translate.Pool(pool)
+		template, err := translate.Pool(pool, r.Cloud.LabelRules().Aliases)
 		if err != nil {
 			return // its condition says why
 		}
@@ -37,7 +37,12 @@ func (r *Reconciler) warnIfNothingSuits(ctx context.Context, pool *karpenterv1.N
 		r.answered[pool.Name] = last
 	}
 	if !last.sells {
-		r.Events.Emitf(pool, observe.NoCompatibleInstanceTypes,
-			"None of the %d instance types that the cloud sells satisfies the requirements of NodePool %s; widen spec.template.spec.requirements.", len(types), pool.Name)
+		r.Events.Emitf(
+			pool,
+			observe.NoCompatibleInstanceTypes,
+			"None of the %d instance types that the cloud sells satisfies the requirements of NodePool %s; widen spec.template.spec.requirements.",
+			len(types),
+			pool.Name,
+		)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 )
 
-// TestWhatIsCountedAnew changes a claim and a node in ways that matter to what their pool says of itself, and in ways that each of
-// a thousand nodes changes all day.
+// TestWhatIsCountedAnew changes a claim and a node in ways that matter to what their pool says of itself, and in ways
+// that each of a thousand nodes changes all day.
 func TestWhatIsCountedAnew(t *testing.T) {
 	t.Parallel()
 	claim := func(change func(*karpenterv1.NodeClaim)) [2]client.Object {

@@ -42,7 +42,15 @@ type account struct {
 func newAccount(t *testing.T, overlays ...client.Object) *account {
 	t.Helper()
 	a := &account{clock: testclock.NewFakeClock(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC))}
-	sim, err := awssim.New(awssim.Options{Clock: a.clock, ClusterName: "demo", ClusterEndpoint: "https://10.1.2.3", ClusterCA: []byte("ca"), KubernetesVersion: "1.36"})
+	sim, err := awssim.New(
+		awssim.Options{
+			Clock:             a.clock,
+			ClusterName:       "demo",
+			ClusterEndpoint:   "https://10.1.2.3",
+			ClusterCA:         []byte("ca"),
+			KubernetesVersion: "1.36",
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,25 +62,37 @@ func newAccount(t *testing.T, overlays ...client.Object) *account {
 		}
 	}
 	discovery := map[string]string{"karpenter.sh/discovery": "demo"}
-	class := &awsv1.EC2NodeClass{ObjectMeta: metav1.ObjectMeta{Name: "default", UID: "class", Generation: 1}, Spec: awsv1.EC2NodeClassSpec{
-		Role:                       "KarpenterNodeRole-demo",
-		SubnetSelectorTerms:        []awsv1.SubnetSelectorTerm{{Tags: discovery}},
-		SecurityGroupSelectorTerms: []awsv1.SecurityGroupSelectorTerm{{Tags: discovery}},
-		AMISelectorTerms:           []awsv1.AMISelectorTerm{{Alias: "al2023@latest"}},
-	}}
+	class := &awsv1.EC2NodeClass{
+		ObjectMeta: metav1.ObjectMeta{Name: "default", UID: "class", Generation: 1},
+		Spec: awsv1.EC2NodeClassSpec{
+			Role:                       "KarpenterNodeRole-demo",
+			SubnetSelectorTerms:        []awsv1.SubnetSelectorTerm{{Tags: discovery}},
+			SecurityGroupSelectorTerms: []awsv1.SecurityGroupSelectorTerm{{Tags: discovery}},
+			AMISelectorTerms:           []awsv1.AMISelectorTerm{{Alias: "al2023@latest"}},
+		},
+	}
 	ref := karpenterv1.NodeClassReference{Group: awsv1.Group, Kind: "EC2NodeClass", Name: class.Name}
 	a.pool = &karpenterv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: "general", UID: "pool"}}
 	a.pool.Spec.Template.Spec.NodeClassRef = &ref
 	a.pool.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{
-		{Key: karpenterv1.CapacityTypeLabelKey, Operator: corev1.NodeSelectorOpIn, Values: []string{karpenterv1.CapacityTypeOnDemand}},
+		{
+			Key:      karpenterv1.CapacityTypeLabelKey,
+			Operator: corev1.NodeSelectorOpIn,
+			Values:   []string{karpenterv1.CapacityTypeOnDemand},
+		},
 		{Key: corev1.LabelInstanceTypeStable, Operator: corev1.NodeSelectorOpIn, Values: []string{cheaper, larger}},
 	}
-	dns := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-dns"}, Spec: corev1.ServiceSpec{ClusterIP: "10.100.0.10"}}
+	dns := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-dns"},
+		Spec:       corev1.ServiceSpec{ClusterIP: "10.100.0.10"},
+	}
 	a.kube = fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(overlays, class, a.pool, dns)...).
 		WithStatusSubresource(class, &karpenterv1alpha1.NodeOverlay{}).Build()
 	a.cloud, err = aws.New(t.Context(), aws.Deps{
 		Config: awssdk.Config{
-			Region: "us-east-1", BaseEndpoint: awssdk.String(sim.URL()), Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
+			Region:       "us-east-1",
+			BaseEndpoint: awssdk.String(sim.URL()),
+			Credentials:  credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
 		},
 		Client: a.kube, Clock: a.clock, Settings: aws.Settings{ClusterName: "demo"},
 	})
@@ -89,7 +109,16 @@ func newAccount(t *testing.T, overlays ...client.Object) *account {
 func (a *account) launch(t *testing.T, requests corev1.ResourceList) (*karpenterv1.NodeClaim, provider.Machine) {
 	t.Helper()
 	store := NewStore()
-	r, err := New(Deps{Client: a.kube, Cloud: a.cloud, Clock: a.clock, Store: store, Changed: func() {}, Rules: []karpenterv1.LabelRules{awsv1.LabelRules()}})
+	r, err := New(
+		Deps{
+			Client:  a.kube,
+			Cloud:   a.cloud,
+			Clock:   a.clock,
+			Store:   store,
+			Changed: func() {},
+			Rules:   []karpenterv1.LabelRules{awsv1.LabelRules()},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,10 +135,17 @@ func (a *account) launch(t *testing.T, requests corev1.ResourceList) (*karpenter
 	}
 	offer := overlaid.Offer("")
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", UID: "web"}}
-	pod.Spec.Containers = []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{Requests: requests, Limits: requests}}}
+	pod.Spec.Containers = []corev1.Container{
+		{Name: "main", Resources: corev1.ResourceRequirements{Requests: requests, Limits: requests}},
+	}
 	pod.Status.Phase = corev1.PodPending
 	snapshot, problems := translate.Snapshot(translate.Objects{
-		NodePools: []*karpenterv1.NodePool{a.pool}, Offers: map[string]*translate.Offer{a.pool.Name: offer}, TrustPools: true, Pods: []*corev1.Pod{pod},
+		NodePools: []*karpenterv1.NodePool{
+			a.pool,
+		},
+		Offers:     map[string]*translate.Offer{a.pool.Name: offer},
+		TrustPools: true,
+		Pods:       []*corev1.Pod{pod},
 	}, a.clock.Now())
 	if len(problems) > 0 {
 		t.Fatal(problems[0])
@@ -121,11 +157,14 @@ func (a *account) launch(t *testing.T, requests corev1.ResourceList) (*karpenter
 	claim := translate.NodeClaim(a.pool, decision.Open[0], nil)
 	claim.Name, claim.UID, claim.CreationTimestamp = "general-1", "claim", metav1.NewTime(a.clock.Now())
 	offer.Mark(claim, decision.Open[0])
-	candidates, err := provider.CandidatesFor(claim, overlaid.Types)
+	candidates, err := provider.CandidatesFor(claim, overlaid.Types, awsv1.LabelAliases())
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := a.cloud.Launch(t.Context(), provider.Order{Claim: claim, Token: string(claim.UID), Candidates: candidates})
+	m, err := a.cloud.Launch(
+		t.Context(),
+		provider.Order{Claim: claim, Token: string(claim.UID), Candidates: candidates},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +173,9 @@ func (a *account) launch(t *testing.T, requests corev1.ResourceList) (*karpenter
 
 func overlay(change func(*karpenterv1alpha1.NodeOverlaySpec)) client.Object {
 	o := &karpenterv1alpha1.NodeOverlay{ObjectMeta: metav1.ObjectMeta{Name: "contract"}}
-	o.Spec.Requirements = []karpenterv1alpha1.Requirement{{Key: corev1.LabelInstanceTypeStable, Operator: corev1.NodeSelectorOpIn, Values: []string{larger}}}
+	o.Spec.Requirements = []karpenterv1alpha1.Requirement{
+		{Key: corev1.LabelInstanceTypeStable, Operator: corev1.NodeSelectorOpIn, Values: []string{larger}},
+	}
 	change(&o.Spec)
 	return o
 }
@@ -145,7 +186,6 @@ func TestOverlaysChangeWhatEC2Launches(t *testing.T) {
 	price := "0.01"
 	cpu := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}
 	slices := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), slice: resource.MustParse("2")}
-	enclaves := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), awsv1.ResourceNIPSlots: resource.MustParse("1")}
 	cases := map[string]struct {
 		why      string
 		overlay  []client.Object
@@ -153,18 +193,22 @@ func TestOverlaysChangeWhatEC2Launches(t *testing.T) {
 		want     string
 		mark     string
 	}{
-		"None":  {"EC2's own prices", nil, cpu, cheaper, ""},
-		"Price": {"a contract makes the larger type the cheaper one", []client.Object{overlay(func(s *karpenterv1alpha1.NodeOverlaySpec) { s.Price = &price })}, cpu, larger, karpenterv1alpha1.PriceOverlayAppliedAnnotationKey},
-		"Capacity": {
-			"only the larger type is said to have slices", []client.Object{overlay(func(s *karpenterv1alpha1.NodeOverlaySpec) {
-				s.Capacity = corev1.ResourceList{slice: resource.MustParse("4")}
-			})}, slices, larger, karpenterv1alpha1.CapacityOverlayAppliedAnnotationKey,
+		"None": {"EC2's own prices", nil, cpu, cheaper, ""},
+		"Price": {
+			"a contract makes the larger type the cheaper one",
+			[]client.Object{overlay(func(s *karpenterv1alpha1.NodeOverlaySpec) { s.Price = &price })},
+			cpu,
+			larger,
+			karpenterv1alpha1.PriceOverlayAppliedAnnotationKey,
 		},
-		"Enclaves": {
-			"both types are said to have room for enclaves, and EC2 starts none on the smaller", []client.Object{overlay(func(s *karpenterv1alpha1.NodeOverlaySpec) {
-				s.Requirements[0].Values = []string{cheaper, larger}
-				s.Capacity = corev1.ResourceList{awsv1.ResourceNIPSlots: resource.MustParse("4")}
-			})}, enclaves, larger, karpenterv1alpha1.CapacityOverlayAppliedAnnotationKey,
+		"Capacity": {
+			"only the larger type is said to have slices",
+			[]client.Object{overlay(func(s *karpenterv1alpha1.NodeOverlaySpec) {
+				s.Capacity = corev1.ResourceList{slice: resource.MustParse("4")}
+			})},
+			slices,
+			larger,
+			karpenterv1alpha1.CapacityOverlayAppliedAnnotationKey,
 		},
 	}
 	for name, tc := range cases {

@@ -91,7 +91,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	return reconcile.Result{RequeueAfter: lookAgain}, errors.Join(errs...)
 }
 
-// stocks asks what is sold to each pool. A pool whose class is not ready sells nothing for now, so nothing can conflict there.
+// stocks asks what is sold to each pool. A pool whose class is not ready sells nothing for now, so nothing can conflict
+// there.
 func (r *Reconciler) stocks(ctx context.Context) ([]translate.Stock, error) {
 	var pools karpenterv1.NodePoolList
 	if err := r.Client.List(ctx, &pools); err != nil {
@@ -121,7 +122,11 @@ func (r *Reconciler) stocks(ctx context.Context) ([]translate.Stock, error) {
 type problem struct{ reason, message string }
 
 // evaluate says which overlays hold, and of the others why not.
-func evaluate(list []karpenterv1alpha1.NodeOverlay, stocks []translate.Stock, rules []karpenterv1.LabelRules) (hold []translate.Overlay, problems map[string]problem) {
+func evaluate(
+	list []karpenterv1alpha1.NodeOverlay,
+	stocks []translate.Stock,
+	rules []karpenterv1.LabelRules,
+) (hold []translate.Overlay, problems map[string]problem) {
 	problems = map[string]problem{}
 	var good []translate.Overlay
 	for i := range list {
@@ -179,7 +184,9 @@ func (r *Reconciler) Register(m manager.Manager, classes ...client.Object) error
 	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: "all"}}}
 	})
-	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{}) // status is ours to write, or no concern
+	changed := builder.WithPredicates(
+		predicate.GenerationChangedPredicate{},
+	) // status is ours to write, or no concern
 	b := builder.ControllerManagedBy(m).Named("nodeoverlay.controller").
 		WithOptions(calm.Options(1)).
 		Watches(&karpenterv1alpha1.NodeOverlay{}, all, changed).

@@ -12,7 +12,7 @@ import (
 // ErrUnevaluated means that nobody has checked the overlays since the daemon started. It passes within seconds.
 var ErrUnevaluated = errors.New("NodeOverlays have not been evaluated yet")
 
-// Store applies the overlays that hold. A nil Store applies none.
+// Store applies the overlays that hold. It is safe for use by many goroutines.
 type Store struct {
 	mu        sync.Mutex // guards the fields below
 	evaluated bool
@@ -30,10 +30,13 @@ type applied struct {
 // NewStore makes a Store that waits for the first evaluation.
 func NewStore() *Store { return &Store{known: map[string]applied{}} }
 
+// Off makes a Store for daemons without the feature gate: no overlay applies, and nobody evaluates any.
+func Off() *Store { return &Store{evaluated: true, known: map[string]applied{}} }
+
 // Apply is what overlays make of the types that a cloud sells to a NodePool. Equal types give the same result, by
 // identity, until overlays or the pool change. A nil pool, of a claim without one, has no overlays.
 func (s *Store) Apply(pool *karpenterv1.NodePool, types []*shape.InstanceType) (translate.Overlaid, error) {
-	if s == nil || pool == nil {
+	if pool == nil {
 		return translate.Overlaid{Types: types}, nil
 	}
 	s.mu.Lock()

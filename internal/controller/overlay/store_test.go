@@ -14,7 +14,9 @@ func TestStoreWaitsForTheFirstEvaluation(t *testing.T) {
 	t.Parallel()
 	pool := &karpenterv1.NodePool{}
 	pool.Name = "general"
-	types := []*shape.InstanceType{{Name: "big", Offerings: []shape.Offering{{Zone: "a", CapacityType: "spot", Price: 100}}}}
+	types := []*shape.InstanceType{
+		{Name: "big", Offerings: []shape.Offering{{Zone: "a", CapacityType: "spot", Price: 100}}},
+	}
 	s := NewStore()
 	if _, err := s.Apply(pool, types); !errors.Is(err, ErrUnevaluated) {
 		t.Errorf("before: %v", err)
@@ -41,8 +43,17 @@ func TestStoreWaitsForTheFirstEvaluation(t *testing.T) {
 	if out, _ := s.Apply(pool, types); out.Types[0] != types[0] {
 		t.Error("an overlay that is gone still holds")
 	}
-	var none *Store
-	if out, err := none.Apply(pool, types); err != nil || out.Types[0] != types[0] {
-		t.Errorf("without the gate: %v, %v", out, err)
+}
+
+// Without the gate there is a Store all the same, so that nobody has to ask whether there is one: it changes nothing
+// and waits for nothing.
+func TestAStoreThatIsOffChangesNothing(t *testing.T) {
+	t.Parallel()
+	pool := &karpenterv1.NodePool{}
+	pool.Name = "general"
+	types := []*shape.InstanceType{{Name: "big"}}
+	out, err := Off().Apply(pool, types)
+	if err != nil || len(out.Types) != 1 || out.Types[0] != types[0] {
+		t.Errorf("got %v, %v", out, err)
 	}
 }

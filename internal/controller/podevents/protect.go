@@ -36,7 +36,7 @@ func (p *Protector) Reconcile(ctx context.Context, req reconcile.Request) (recon
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	value, ok := pod.Annotations[karpenterv1.DoNotDisruptAnnotationKey]
-	if !ok || pod.Spec.NodeName == "" || terminal(pod) || !pod.DeletionTimestamp.IsZero() {
+	if !ok || pod.Spec.NodeName == "" || translate.Finished(pod) || !pod.DeletionTimestamp.IsZero() {
 		return reconcile.Result{}, nil
 	}
 	forever, after, err := translate.DoNotDisrupt(value)
@@ -51,10 +51,20 @@ func (p *Protector) Reconcile(ctx context.Context, req reconcile.Request) (recon
 	left := end.Sub(p.Clock.Now())
 	switch {
 	case left > 0:
-		p.Events.Emitf(pod, observe.DoNotDisruptUntil, "The pod's node is kept until %s.", end.UTC().Format(time.RFC3339))
+		p.Events.Emitf(
+			pod,
+			observe.DoNotDisruptUntil,
+			"The pod's node is kept until %s.",
+			end.UTC().Format(time.RFC3339),
+		)
 		return reconcile.Result{RequeueAfter: left}, nil
 	case left > -fresh:
-		p.Events.Emitf(pod, observe.DoNotDisruptGracePeriodElapsed, "The pod has run for %s and no longer keeps its node.", after)
+		p.Events.Emitf(
+			pod,
+			observe.DoNotDisruptGracePeriodElapsed,
+			"The pod has run for %s and no longer keeps its node.",
+			after,
+		)
 	}
 	return reconcile.Result{}, nil
 }
@@ -65,5 +75,9 @@ func (p *Protector) Register(m manager.Manager) error {
 		_, ok := o.GetAnnotations()[karpenterv1.DoNotDisruptAnnotationKey]
 		return ok
 	})
-	return builder.ControllerManagedBy(m).Named("pod.donotdisrupt").WithOptions(calm.Options(1)).For(&corev1.Pod{}, builder.WithPredicates(annotated)).Complete(p)
+	return builder.ControllerManagedBy(m).
+		Named("pod.donotdisrupt").
+		WithOptions(calm.Options(1)).
+		For(&corev1.Pod{}, builder.WithPredicates(annotated)).
+		Complete(p)
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // granularity is how far apart two notes on one claim are at least: a node that gets a hundred pods
@@ -113,27 +114,18 @@ func (r *Reconciler) nodeOf(_ context.Context, o client.Object) []reconcile.Requ
 func counts() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc:  func(event.CreateEvent) bool { return false },
-		DeleteFunc:  func(e event.DeleteEvent) bool { return !daemon(e.Object) },
+		DeleteFunc:  func(e event.DeleteEvent) bool { return !translate.OfDaemonSet(e.Object) },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok := e.ObjectOld.(*corev1.Pod)
 			after, also := e.ObjectNew.(*corev1.Pod)
-			if !ok || !also || daemon(after) {
+			if !ok || !also || translate.OfDaemonSet(after) {
 				return false
 			}
 			bound := before.Spec.NodeName == "" && after.Spec.NodeName != ""
-			finished := !terminal(before) && terminal(after)
+			finished := !translate.Finished(before) && translate.Finished(after)
 			leaving := before.DeletionTimestamp.IsZero() && !after.DeletionTimestamp.IsZero()
 			return bound || finished || leaving
 		},
 	}
-}
-
-func terminal(pod *corev1.Pod) bool {
-	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-}
-
-func daemon(o client.Object) bool {
-	owner := metav1.GetControllerOf(o)
-	return owner != nil && owner.Kind == "DaemonSet"
 }

@@ -48,7 +48,8 @@ func TestTheNoteIsTheTimeOfTheEventHoweverLateItIsWritten(t *testing.T) {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(claim), claim); err != nil {
 			t.Fatal(err)
 		}
-		if note := claim.Status.LastPodEventTime; note == nil || !note.Time.Equal(wantNote) || got.RequeueAfter != wantAgain {
+		if note := claim.Status.LastPodEventTime; note == nil || !note.Time.Equal(wantNote) ||
+			got.RequeueAfter != wantAgain {
 			t.Fatalf("the note is %v, again after %s; want %s, %s", note, got.RequeueAfter, wantNote, wantAgain)
 		}
 	}
@@ -66,7 +67,11 @@ func TestTheNoteIsTheTimeOfTheEventHoweverLateItIsWritten(t *testing.T) {
 
 func TestWhatCountsAsAnEvent(t *testing.T) {
 	t.Parallel()
-	pending, bound, done := &corev1.Pod{}, &corev1.Pod{Spec: corev1.PodSpec{NodeName: "n"}}, &corev1.Pod{Spec: corev1.PodSpec{NodeName: "n"}}
+	pending, bound, done := &corev1.Pod{}, &corev1.Pod{
+		Spec: corev1.PodSpec{NodeName: "n"},
+	}, &corev1.Pod{
+		Spec: corev1.PodSpec{NodeName: "n"},
+	}
 	done.Status.Phase = corev1.PodSucceeded
 	going := bound.DeepCopy()
 	going.DeletionTimestamp = &metav1.Time{Time: noon}

@@ -20,14 +20,15 @@ type Headroom struct {
 	Why   string // of the first of Short, one sentence
 }
 
-// unseat takes the stand-ins of buffers off their nodes and plans them anew, after all others: real pods may take their room, and
-// what a plan of before knew is no reason for where they are now. Those on a node that is marked to go stay until it does:
-// whoever gives it up sees to their room.
+// unseat takes the stand-ins of buffers off their nodes and plans them anew, after all others: real pods may take their
+// room, and what a plan of before knew is no reason for where they are now. Those on a node that is marked to go stay
+// until it does: whoever gives it up sees to their room.
 func unseat(s shape.Snapshot) shape.Snapshot {
 	s.Nodes = slices.Clone(s.Nodes)
 	s.Pods = slices.Clone(s.Pods)
 	for i, n := range s.Nodes {
-		if n.Stage != shape.Leaving && !marked(s.Profiles[n.Profile]) && slices.ContainsFunc(n.Pods, func(p shape.Pod) bool { return s.Classes[p.Class].Buffer }) {
+		if n.Stage != shape.Leaving && !marked(s.Profiles[n.Profile]) &&
+			slices.ContainsFunc(n.Pods, func(p shape.Pod) bool { return s.Classes[p.Class].Buffer }) {
 			s.Nodes[i] = without(s.Classes, n, &s.Pods)
 		}
 	}
@@ -57,9 +58,13 @@ func without(classes []*shape.Class, n *shape.Node, to *[]shape.Pod) *shape.Node
 	return &out
 }
 
-// headroom sorts a decision by buffer. seats are the nodes that exist and will hold stand-ins; those that were not planned because
-// their node is marked keep theirs.
-func (p *Provisioner) headroom(s shape.Snapshot, virtual map[shape.PodID]bool, d engine.Decision) (seats map[shape.PodID]string, reports map[types.NamespacedName]Headroom) {
+// headroom sorts a decision by buffer. seats are the nodes that exist and will hold stand-ins; those that were not
+// planned because their node is marked keep theirs.
+func (p *Provisioner) headroom(
+	s shape.Snapshot,
+	virtual map[shape.PodID]bool,
+	d engine.Decision,
+) (seats map[shape.PodID]string, reports map[types.NamespacedName]Headroom) {
 	seats, reports = map[shape.PodID]string{}, map[types.NamespacedName]Headroom{}
 	change := func(id shape.PodID, how func(*Headroom)) bool {
 		pod := p.Mirror.Pod(id)
@@ -130,7 +135,10 @@ func actual(d engine.Decision, virtual map[shape.PodID]bool) engine.Decision {
 	d.Unplaced = slices.DeleteFunc(slices.Clone(d.Unplaced), func(u engine.Unplaced) bool { return virtual[u.Pod] })
 	d.Open = slices.Clone(d.Open)
 	for i := range d.Open {
-		d.Open[i].Pods = slices.DeleteFunc(slices.Clone(d.Open[i].Pods), func(id shape.PodID) bool { return virtual[id] })
+		d.Open[i].Pods = slices.DeleteFunc(
+			slices.Clone(d.Open[i].Pods),
+			func(id shape.PodID) bool { return virtual[id] },
+		)
 	}
 	return d
 }

@@ -20,7 +20,13 @@ var spare = types.NamespacedName{Namespace: "default", Name: "spare"}
 // keep has the rig keep room for so many pods of a core each.
 func (r *rig) keep(pods int) {
 	template := &corev1.PodTemplateSpec{}
-	template.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}}}}
+	template.Spec.Containers = []corev1.Container{
+		{
+			Resources: corev1.ResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")},
+			},
+		},
+	}
 	r.mirror.Keep([]mirror.Buffer{{Name: spare, Template: template, Pods: pods}})
 }
 

@@ -60,7 +60,11 @@ func offer(m *mirror.Mirror, pool string, now translate.Overlaid, why string) {
 		return
 	}
 	if known != nil && why != "" && len(now.Types) == 0 {
-		now = translate.Overlaid{Types: known.Types, Priced: known.Priced, Resized: known.Resized} // nodes that run still have their price
+		now = translate.Overlaid{
+			Types:   known.Types,
+			Priced:  known.Priced,
+			Resized: known.Resized,
+		} // nodes that run still have their price
 	}
 	m.Offer(pool, now.Offer(why))
 }

@@ -12,6 +12,7 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/explain"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/journal"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
@@ -25,9 +26,6 @@ const Reason = "provisioned"
 // not every change that helps them is seen as one. Karpenter's figure.
 const lookAgain = 10 * time.Second
 
-// syncAgain is how soon it is looked again whether the mirror has seen the whole cluster.
-const syncAgain = 50 * time.Millisecond
-
 // opener creates claims.
 type opener interface {
 	Open(ctx context.Context, nodes []engine.NewNode, reason string) (map[string]*karpenterv1.NodeClaim, error)
@@ -39,7 +37,7 @@ type Deps struct {
 	Cloud   seller
 	Overlay overlays
 	Apply   opener
-	Journal *journal.Journal
+	Journal interface{ Add(journal.Kept) }
 	Tell    *Teller
 	Batch   *Batch
 	Policy  engine.Policy
@@ -61,18 +59,46 @@ type Deps struct {
 type Provisioner struct {
 	Deps
 
-	rests    rests        // of the one goroutine that makes passes
-	open     atomic.Bool  // some pods have found no place, so far
-	began    atomic.Int64 // when the running plan began, in nanoseconds since 1970; 0 for none
-	buffered atomic.Bool  // there are buffers, whose room any change may touch
+	rests    rests          // of the one goroutine that makes passes
+	bought   purchases      // of the same
+	planner  engine.Planner // of the same; what the mirror has not changed since the last pass is not compiled again
+	open     atomic.Bool    // some pods have found no place, so far
+	began    atomic.Int64   // when the running plan began, in nanoseconds since 1970; 0 for none
+	buffered atomic.Bool    // there are buffers, whose room any change may touch
+
+	told atomic.Pointer[Told]
+}
+
+// Told is what the last plan had no place for, and when the next one is made at the latest. It does not change.
+type Told struct {
+	At, Next time.Time
+	Unplaced map[shape.PodID]explain.Tree
+}
+
+// Told is of the last plan; nil before the first.
+func (p *Provisioner) Told() *Told { return p.told.Load() }
+
+func (p *Provisioner) tell(at time.Time, patience time.Duration, list []engine.Unplaced) {
+	t := &Told{At: at, Next: p.Clock.Now().Add(patience), Unplaced: make(map[shape.PodID]explain.Tree, len(list))}
+	for _, u := range list {
+		t.Unplaced[u.Pod] = u.Why
+	}
+	p.told.Store(t)
 }
 
 // New checks that nothing is missing.
 func New(d Deps) (*Provisioner, error) {
-	if d.Mirror == nil || d.Cloud == nil || d.Overlay == nil || d.Apply == nil || d.Journal == nil || d.Tell == nil || d.Batch == nil || d.Clock == nil || d.Metrics == nil {
+	if d.Mirror == nil || d.Cloud == nil || d.Overlay == nil || d.Apply == nil || d.Journal == nil || d.Tell == nil ||
+		d.Batch == nil ||
+		d.Clock == nil ||
+		d.Metrics == nil {
 		return nil, errors.New("provisioner: a dependency is missing")
 	}
-	return &Provisioner{Deps: d, rests: rests{}}, nil
+	return &Provisioner{
+		Deps:   d,
+		rests:  rests{},
+		bought: newPurchases(mirror.Ledger{Mirror: d.Mirror}.IsReserved),
+	}, nil
 }
 
 // NeedLeaderElection is true: two planners would buy everything twice.
@@ -80,17 +106,16 @@ func (p *Provisioner) NeedLeaderElection() bool { return true }
 
 // Start plans until the context ends.
 func (p *Provisioner) Start(ctx context.Context) error {
+	if !p.Mirror.WaitForSync(ctx) {
+		return nil // the context ended first
+	}
 	p.Mirror.Hear(p.Hear)
 	p.Batch.Trigger() // pods may have been waiting for a leader
 	patience := lookAgain
 	for ctx.Err() == nil {
-		p.Batch.Wait(ctx, patience)
+		p.Batch.WaitAnd(ctx, patience, p.Meanwhile)
 		if ctx.Err() != nil {
 			return nil
-		}
-		if !p.Mirror.Synced() {
-			patience = syncAgain
-			continue
 		}
 		var err error
 		if patience, err = p.Pass(ctx); err != nil && ctx.Err() == nil {
@@ -125,6 +150,8 @@ func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err err
 	}
 	var due time.Time
 	snapshot.Pools, due = p.rests.apply(snapshot.Pools, began, p.Rest)
+	vain := p.bought.look(snapshot, p.Mirror.Pod)
+	p.Tell.vain(ctx, vain, p.bought.missed)
 	virtual := virtuals(snapshot)
 	pending := len(snapshot.Pods) - len(virtual)
 	p.Metrics.Scheduler.QueueDepth.WithLabelValues(controllerName, "").Set(float64(pending))
@@ -134,18 +161,32 @@ func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err err
 		}
 		p.open.Store(false)
 		p.Metrics.Scheduler.Unplaced.WithLabelValues(controllerName).Set(0)
+		p.tell(began, lookAgain, nil)
 		return lookAgain, nil
 	}
 
 	// Decide.
 	p.began.Store(began.UnixNano())
-	decision := engine.Plan(snapshot, p.Policy)
+	planned, resting, again := p.bought.apply(snapshot)
+	due = sooner(due, again)
+	decision := p.planner.Plan(planned, p.Policy)
 	p.began.Store(0)
 	said := actual(decision, virtual)
+	said.Unplaced = append(p.bought.explained(said.Unplaced), resting...)
 	p.decided(snapshot)
+	p.Tell.found(p.Log, snapshot, virtual, p.Clock.Since(began))
 	p.measure(began, pending, said, decision)
 	if pending > 0 || len(decision.Open) > 0 {
-		p.Journal.Add(journal.Record{At: began, Revision: snapshot.Revision, Took: p.Clock.Since(began), Snapshot: snapshot, Policy: p.Policy, Decision: decision})
+		p.Journal.Add(
+			journal.Record{
+				At:       began,
+				Revision: snapshot.Revision,
+				Took:     p.Clock.Since(began),
+				Snapshot: planned,
+				Policy:   p.Policy,
+				Decision: decision,
+			},
+		)
 	}
 
 	// Act.
@@ -153,16 +194,37 @@ func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err err
 		p.seat(snapshot, virtual, decision)
 	}
 	p.nominate(said.Place)
-	claims, err := p.Apply.Open(ctx, decision.Open, Reason)
+	claims, err := p.carryOut(ctx, decision, snapshot)
 	now := p.Clock.Now()
-	p.rests.note(decision.Open, claims, now)
 	p.open.Store(len(said.Unplaced) > 0 || len(claims) < len(decision.Open))
 	p.Tell.All(ctx, said, claims)
+	p.Tell.unplaced(p.Log, said.Unplaced)
 	patience = lookAgain
 	if !due.IsZero() {
 		patience = min(patience, max(due.Sub(now), time.Millisecond))
 	}
+	p.tell(began, patience, said.Unplaced)
 	return patience, err
+}
+
+// carryOut creates the claims of a plan, and remembers for which pods.
+func (p *Provisioner) carryOut(
+	ctx context.Context,
+	d engine.Decision,
+	s shape.Snapshot,
+) (map[string]*karpenterv1.NodeClaim, error) {
+	claims, err := p.Apply.Open(ctx, d.Open, Reason)
+	p.rests.note(d.Open, claims, p.Clock.Now())
+	p.bought.note(d.Open, claims, s.Types, p.Mirror.Pod)
+	return claims, err
+}
+
+// sooner is the earlier of two times of which either may be zero.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Unfinished is for how long the running plan has been at it; 0 for none.
@@ -189,12 +251,23 @@ func (p *Provisioner) measure(began time.Time, pending int, said, all engine.Dec
 	took := p.Clock.Since(began)
 	p.Metrics.Scheduler.Duration.WithLabelValues(controllerName).Observe(took.Seconds())
 	p.Metrics.Scheduler.Unplaced.WithLabelValues(controllerName).Set(float64(len(said.Unplaced)))
+	if pods := opened(said); pods > 0 {
+		p.Log.Info(observe.SaidClaimsComputed, "nodeclaims", len(said.Open), "pods", pods)
+	}
 	log := p.Log
-	if pending == 0 && len(all.Open) == 0 {
+	if pending == 0 && len(all.Open) == 0 || !p.Tell.news(said, all) {
 		log = log.V(1)
 	}
 	log.Info("planned pods", observe.LogPodCount, pending, "placed", len(said.Place), "new-nodes", len(all.Open),
 		"unplaced", len(said.Unplaced), "price-per-hour", all.Price.String(), observe.LogDuration, took.String())
+}
+
+// opened counts the pods for which nodes are opened.
+func opened(d engine.Decision) (pods int) {
+	for _, node := range d.Open {
+		pods += len(node.Pods)
+	}
+	return pods
 }
 
 // seat remembers where buffers have their room, and tells them.

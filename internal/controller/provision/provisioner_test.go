@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -51,22 +52,31 @@ func (s *shop) Class(_ context.Context, ref karpenterv1.NodeClassReference) (pro
 // rig is a Provisioner over a fake API server, whose objects the mirror sees at once.
 type rig struct {
 	*provision.Provisioner
-	t      *testing.T
+	t      testing.TB
 	mirror *mirror.Mirror
 	client client.Client
 	shop   *shop
-	clock  *clocktesting.FakeClock
+	clock  *clocktesting.FakeClock // nil with a clock of its own
 	events chan string
 	broken map[string]bool // pools whose claims cannot be created
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	now := clocktesting.NewFakeClock(noon)
+	r := newRigOf(t, now, func(context.Context, client.Object) {})
+	r.clock = now
+	return r
+}
+
+// newRigOf is a rig with a clock, which tells of every object that is created.
+func newRigOf(t testing.TB, now clock.Clock, created func(context.Context, client.Object)) *rig {
+	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), karpenterv1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, clock: clocktesting.NewFakeClock(noon), broken: map[string]bool{}, shop: &shop{fails: map[string]error{}, types: []*shape.InstanceType{{
+	r := &rig{t: t, broken: map[string]bool{}, shop: &shop{fails: map[string]error{}, types: []*shape.InstanceType{{
 		Name: "big",
 		Requirements: []shape.Requirement{
 			{Key: shape.LabelArch, Values: []string{"amd64"}},
@@ -83,12 +93,15 @@ func newRig(t *testing.T) *rig {
 			if r.broken[o.GetLabels()[karpenterv1.NodePoolLabelKey]] {
 				return errors.New("the API server does not like it")
 			}
+			created(ctx, o)
 			return c.Create(ctx, o, opts...)
 		},
 	}).Build()
-	r.mirror = mirror.New(mirror.Options{Clock: r.clock})
+	r.mirror = mirror.New(mirror.Options{Clock: now})
 	metrics := observe.NewMetrics()
-	applier, err := apply.New(apply.Deps{Client: r.client, Cloud: r.shop, Mirror: r.mirror, Metrics: metrics})
+	applier, err := apply.New(
+		apply.Deps{Client: r.client, Live: r.client, Cloud: r.shop, Mirror: r.mirror, Metrics: metrics},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,9 +112,16 @@ func newRig(t *testing.T) *rig {
 	sink := record.NewFakeRecorder(100)
 	r.events = sink.Events
 	r.Provisioner, err = provision.New(provision.Deps{
-		Mirror: r.mirror, Cloud: r.shop, Overlay: (*overlay.Store)(nil), Apply: applier, Journal: plans, Batch: provision.NewBatch(time.Second, 10*time.Second, r.clock),
-		Tell:   &provision.Teller{Client: r.client, Events: observe.NewRecorder(sink, r.clock)},
-		Policy: engine.DefaultPolicy(), Clock: r.clock, Metrics: metrics,
+		Mirror:  r.mirror,
+		Cloud:   r.shop,
+		Overlay: overlay.Off(),
+		Apply:   applier,
+		Journal: plans,
+		Batch:   provision.NewBatch(time.Second, 10*time.Second, now),
+		Tell:    &provision.Teller{Client: r.client, Events: observe.NewRecorder(sink, now)},
+		Policy:  engine.DefaultPolicy(),
+		Clock:   now,
+		Metrics: metrics,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -112,15 +132,27 @@ func newRig(t *testing.T) *rig {
 func (r *rig) pool(name string, weight int32) {
 	p := &karpenterv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	p.Spec.Weight = &weight
-	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "karpenter.kwok.sh", Kind: "KWOKNodeClass", Name: name}
+	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+		Group: "karpenter.kwok.sh",
+		Kind:  "KWOKNodeClass",
+		Name:  name,
+	}
 	p.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue}}
 	r.mirror.Put(p)
 }
 
 func (r *rig) pod(name, cpu string) {
 	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, UID: "1"}}
-	p.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)}}}}
-	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+	p.Spec.Containers = []corev1.Container{
+		{
+			Resources: corev1.ResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)},
+			},
+		},
+	}
+	p.Status.Conditions = []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+	}
 	if err := r.client.Create(r.t.Context(), p); err != nil {
 		r.t.Fatal(err)
 	}
@@ -186,7 +218,10 @@ func TestALatecomerSharesTheNodeOnItsWay(t *testing.T) {
 	claim := &list.Items[0]
 	claim.Status.ProviderID = "m1"
 	claim.Labels[shape.LabelInstanceType], claim.Labels[shape.LabelZone], claim.Labels[shape.LabelCapacityType] = "big", "a", shape.OnDemand
-	claim.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourcePods: resource.MustParse("58")}
+	claim.Status.Allocatable = corev1.ResourceList{
+		corev1.ResourceCPU:  resource.MustParse("4"),
+		corev1.ResourcePods: resource.MustParse("58"),
+	}
 	r.mirror.Put(claim)
 	r.pod("two", "3")
 	r.pod("three", "3")
@@ -221,7 +256,10 @@ func TestAStuckLaunchDelaysNoOtherPod(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(map[string]int{"q": 2 + late}, r.claims()); diff != "" {
-			t.Fatalf("the late pod gets its node in the first pass, and the first pod no second one: -want +got\n%s", diff)
+			t.Fatalf(
+				"the late pod gets its node in the first pass, and the first pod no second one: -want +got\n%s",
+				diff,
+			)
 		}
 	}
 }
@@ -261,7 +299,8 @@ func TestAPodWithoutRoomIsToldWhyOnce(t *testing.T) {
 		r.clock.Step(10 * time.Second)
 	}
 	said := r.said()
-	if len(said) != 1 || !strings.Contains(said[0], "FailedScheduling") || !strings.Contains(said[0], "KWOKNodeClass q does not exist") {
+	if len(said) != 1 || !strings.Contains(said[0], "FailedScheduling") ||
+		!strings.Contains(said[0], "KWOKNodeClass q does not exist") {
 		t.Errorf("events %q, want one FailedScheduling that names the class", said)
 	}
 	r.shop.fails = nil
@@ -273,7 +312,50 @@ func TestAPodWithoutRoomIsToldWhyOnce(t *testing.T) {
 	}
 }
 
-// A pool that becomes ready while a plan is made without it has the pods planned again soon, not when the next look is due.
+// Pods of one Deployment wait for one reason. Its log line is said once, and not with every look.
+func TestTheLogSaysOnceWhyAClassOfPodsWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var lines []string
+	r.Log = funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
+	r.pool("q", 1)
+	for _, name := range []string{"web-1", "web-2", "web-3"} {
+		r.pod(name, "100")
+	}
+	count := func(text string) (n int) {
+		for _, line := range lines {
+			if strings.Contains(line, text) {
+				n++
+			}
+		}
+		return n
+	}
+	for range 4 {
+		if _, err := r.Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.clock.Step(10 * time.Second)
+	}
+	for _, text := range []string{observe.SaidPodUnplaced, observe.SaidPodsFound, "planned pods"} {
+		if count(text) != 1 {
+			t.Errorf("%q was said %d times in\n%s", text, count(text), strings.Join(lines, "\n"))
+		}
+	}
+	if count(`"pod-count"=3`) == 0 || count("web-1, default/web-2, default/web-3") == 0 {
+		t.Errorf("the log says not which pods wait:\n%s", strings.Join(lines, "\n"))
+	}
+	r.pod("small", "1")
+	if _, err := r.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if count(observe.SaidClaimsComputed) != 1 || count(observe.SaidPodUnplaced) != 1 ||
+		count(observe.SaidPodsFound) != 2 {
+		t.Errorf("after another pod:\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+// A pool that becomes ready while a plan is made without it has the pods planned again soon, not when the next look is
+// due.
 func TestNewsThatComesDuringAPassIsNotMissed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

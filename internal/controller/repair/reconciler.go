@@ -16,8 +16,8 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
+	"github.com/dovetail-sh/dovetail/internal/nodehealth"
 	"github.com/dovetail-sh/dovetail/internal/observe"
-	"github.com/dovetail-sh/dovetail/provider"
 )
 
 // Reason is why unhealthy nodes are disrupted, as metrics name it.
@@ -28,11 +28,13 @@ const blockedEvery = 5 * time.Minute
 
 // Deps are what a Reconciler needs; all are required.
 type Deps struct {
-	Client   client.Client
+	Client client.Client
+	// Live reads what the API server has now, not what a cache remembers.
+	Live     client.Reader
 	Clock    clock.PassiveClock
 	Events   *observe.Recorder
 	Metrics  *observe.Metrics
-	Policies []provider.RepairPolicy
+	Policies *nodehealth.Policies
 
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
@@ -48,17 +50,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err := r.Client.Get(ctx, req.NamespacedName, node); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	sick, ok := diagnose(node, r.Policies)
-	if !ok {
-		return reconcile.Result{}, nil
-	}
 	now := r.Clock.Now()
 	claim, err := lookup.Claim(ctx, r.Client, node.Spec.ProviderID)
 	if err != nil || claim == nil || ending(claim, now) {
 		return reconcile.Result{}, err
 	}
-	if wait := sick.due.Sub(now); wait > 0 {
-		return reconcile.Result{RequeueAfter: wait}, nil
+	if err := note(ctx, r.Client, node, claim, r.Policies, now); err != nil {
+		return reconcile.Result{}, err
+	}
+	sick := r.Policies.Diagnose(node, claim, now)
+	if sick.Cure == nil {
+		return reconcile.Result{RequeueAfter: sick.In}, nil
 	}
 
 	// Decide.
@@ -66,16 +68,39 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if tooMany(unhealthy, total) {
+	if nodehealth.TooMany(unhealthy, total) {
 		return reconcile.Result{RequeueAfter: blockedEvery}, r.blocked(ctx, node, claim, unhealthy, total)
 	}
 
 	// Act.
-	return reconcile.Result{}, r.giveUp(ctx, node, claim, sick)
+	switch still, err := r.still(ctx, node, claim, now); {
+	case err != nil:
+		return reconcile.Result{}, err
+	case !still:
+		return reconcile.Result{RequeueAfter: staleAgain}, nil
+	}
+	return reconcile.Result{}, r.giveUp(ctx, node, claim, sick.Cure)
 }
 
-// count looks at the nodes of the pool, or for a claim without one at all nodes. Those whose time is not over are unhealthy
-// too: nodes that fail together fall due one after the other, and the first of them must not go either.
+// staleAgain is how soon a node is looked at again that the cache shows unhealthy and the API server does not.
+const staleAgain = 10 * time.Second
+
+// still asks the API server itself whether a node is unhealthy, and for too long: its pods get no time to stop.
+func (r *Reconciler) still(
+	ctx context.Context,
+	node *corev1.Node,
+	claim *karpenterv1.NodeClaim,
+	now time.Time,
+) (bool, error) {
+	live := &corev1.Node{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(node), live); err != nil {
+		return false, client.IgnoreNotFound(fmt.Errorf("looking at node %s a last time: %w", node.Name, err))
+	}
+	return live.UID == node.UID && r.Policies.Diagnose(live, claim, now).Cure != nil, nil
+}
+
+// count looks at the nodes of the pool, or for a claim without one at all nodes. Those whose time is not over are
+// unhealthy too: nodes that fail together fall due one after the other, and the first of them must not go either.
 func (r *Reconciler) count(ctx context.Context, pool string) (unhealthy, total int, err error) {
 	var which client.MatchingLabels
 	if pool != "" {
@@ -86,15 +111,25 @@ func (r *Reconciler) count(ctx context.Context, pool string) (unhealthy, total i
 		return 0, 0, fmt.Errorf("listing nodes: %w", err)
 	}
 	for i := range nodes.Items {
-		if _, ok := diagnose(&nodes.Items[i], r.Policies); ok {
+		if r.Policies.Bad(&nodes.Items[i]) {
 			unhealthy++
 		}
 	}
 	return unhealthy, len(nodes.Items), nil
 }
 
-func (r *Reconciler) blocked(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, unhealthy, total int) error {
-	message := fmt.Sprintf("%d of %d nodes are unhealthy, more than %d %%: none of them is replaced.", unhealthy, total, breakerPercent)
+func (r *Reconciler) blocked(
+	ctx context.Context,
+	node *corev1.Node,
+	claim *karpenterv1.NodeClaim,
+	unhealthy, total int,
+) error {
+	message := fmt.Sprintf(
+		"%d of %d nodes are unhealthy, more than %d %%: none of them is replaced.",
+		unhealthy,
+		total,
+		nodehealth.BreakerPercent,
+	)
 	r.Events.Emit(node, observe.NodeRepairBlocked, message)
 	r.Events.Emit(claim, observe.NodeRepairBlocked, message)
 	name := claim.Labels[karpenterv1.NodePoolLabelKey]
@@ -111,18 +146,28 @@ func (r *Reconciler) blocked(ctx context.Context, node *corev1.Node, claim *karp
 
 // ending reports whether a claim is on its way out and nothing on its node is waited for any more.
 func ending(claim *karpenterv1.NodeClaim, now time.Time) bool {
-	deadline, err := time.Parse(time.RFC3339, claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey])
+	deadline, err := time.Parse(
+		time.RFC3339,
+		claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey],
+	)
 	return !claim.DeletionTimestamp.IsZero() && err == nil && !deadline.After(now)
 }
 
-// giveUp deletes the claim, with a drain that is over at once: nothing on a broken node is waited for. A drain that has begun is
-// over, too.
-func (r *Reconciler) giveUp(ctx context.Context, node *corev1.Node, claim *karpenterv1.NodeClaim, sick sickness) error {
+// giveUp deletes the claim, with a drain that is over at once: nothing on a broken node is waited for. A drain that has
+// begun is over, too.
+func (r *Reconciler) giveUp(
+	ctx context.Context,
+	node *corev1.Node,
+	claim *karpenterv1.NodeClaim,
+	sick *nodehealth.Cure,
+) error {
 	before := claim.DeepCopy()
 	if claim.Annotations == nil {
 		claim.Annotations = map[string]string{}
 	}
-	claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey] = r.Clock.Now().UTC().Format(time.RFC3339)
+	claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey] = r.Clock.Now().
+		UTC().
+		Format(time.RFC3339)
 	if err := r.Client.Patch(ctx, claim, client.MergeFrom(before)); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("writing the deadline of NodeClaim %s: %w", claim.Name, err))
 	}
@@ -132,15 +177,20 @@ func (r *Reconciler) giveUp(ctx context.Context, node *corev1.Node, claim *karpe
 	if err := r.Delete(ctx, claim, Reason); err != nil {
 		return fmt.Errorf("deleting NodeClaim %s, whose node is unhealthy: %w", claim.Name, err)
 	}
-	message := fmt.Sprintf("Giving up the node because it has been unhealthy for too long (%s).", sick.condition)
+	message := fmt.Sprintf("Giving up the node because it has been unhealthy for too long (%s).", sick.Condition.Type)
 	r.Events.Emit(claim, observe.DisruptionTerminating, message)
 	r.Events.Emit(node, observe.DisruptionTerminating, message)
-	r.Metrics.Claims.UnhealthyDisrupted.WithLabelValues(observe.SnakeCase(string(sick.condition)), claim.Labels[karpenterv1.NodePoolLabelKey],
-		claim.Labels[karpenterv1.CapacityTypeLabelKey], claim.Status.ImageID).Inc()
+	r.Metrics.Claims.UnhealthyDisrupted.WithLabelValues(observe.SnakeCase(string(sick.Condition.Type)), claim.Labels[karpenterv1.NodePoolLabelKey],
+		claim.Labels[karpenterv1.CapacityTypeLabelKey], claim.Status.ImageID, "forceful").
+		Inc()
 	return nil
 }
 
 // Register has the manager call the Reconciler for every node.
 func (r *Reconciler) Register(m manager.Manager) error {
-	return builder.ControllerManagedBy(m).Named("node.health").WithOptions(calm.Options(1)).For(&corev1.Node{}).Complete(calm.Conflicts(r))
+	return builder.ControllerManagedBy(m).
+		Named("node.health").
+		WithOptions(calm.Options(1)).
+		For(&corev1.Node{}).
+		Complete(calm.Conflicts(r))
 }

@@ -14,7 +14,9 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
+	"github.com/dovetail-sh/dovetail/internal/controller/interrupt"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -43,13 +45,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err := r.Client.Get(ctx, req.NamespacedName, claim); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	if !reserved(claim) || !claim.DeletionTimestamp.IsZero() {
+	going := !claim.DeletionTimestamp.IsZero()
+	if _, told := claim.Annotations[translate.AnnotationMachineEnds]; !reserved(claim) || going && told {
 		return reconcile.Result{}, nil
 	}
 	if claim.Status.ProviderID == "" {
 		return reconcile.Result{RequeueAfter: every}, nil
 	}
-	state, err := r.Cloud.Reservation(ctx, claim)
+	state, ends, err := r.Cloud.Reservation(ctx, claim)
 	switch {
 	case errors.Is(err, provider.ErrNotFound):
 		return reconcile.Result{}, nil // collect deletes the claim
@@ -58,8 +61,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	switch state {
 	case provider.ReservationLost:
+		if going {
+			return reconcile.Result{}, nil
+		}
 		return reconcile.Result{}, r.relabel(ctx, claim)
 	case provider.ReservationEnding:
+		if err := interrupt.NoteEnd(ctx, r.Client, claim, ends); err != nil {
+			return reconcile.Result{}, err
+		}
 		if err := r.Delete(ctx, claim, Reason); err != nil {
 			return reconcile.Result{}, fmt.Errorf("deleting NodeClaim %s, whose reservation ends: %w", claim.Name, err)
 		}

@@ -1,6 +1,7 @@
 package static
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -14,8 +15,8 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// TestANodeThatFailsUsesTheBudgetUp has three of five nodes under a budget of 2 not ready, not in use yet, and chosen: none more
-// may be chosen for drift.
+// TestANodeThatFailsUsesTheBudgetUp has three of five nodes under a budget of 2 not ready, not in use yet, and chosen:
+// none more may be chosen for drift.
 func TestANodeThatFailsUsesTheBudgetUp(t *testing.T) {
 	t.Parallel()
 	scheme := runtime.NewScheme()
@@ -41,15 +42,24 @@ func TestANodeThatFailsUsesTheBudgetUp(t *testing.T) {
 	add("failing", corev1.ConditionUnknown)
 	add("starting", corev1.ConditionFalse, notInitialized)
 	add("chosen", corev1.ConditionFalse, with(karpenterv1.ConditionDisruptionReason))
-	r := &Reconciler{Deps{
-		Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build(), Clock: clocktesting.NewFakePassiveClock(noon),
+	r := New(Deps{
+		Client: fake.NewClientBuilder().
+			WithScheme(scheme).
+			WithObjects(objects...).
+			Build(),
+		Clock: clocktesting.NewFakePassiveClock(noon),
 		Nodes: func() []*shape.Node { return nil },
-	}}
+		Types: func(context.Context, *karpenterv1.NodePool) ([]*shape.InstanceType, error) { return nil, nil },
+	})
 	s, err := r.see(t.Context(), pool)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.members) != 5 || s.budget != 0 {
-		t.Errorf("%d members, budget %d; want 5 and 0: one fails and one is chosen of the two that may", len(s.members), s.budget)
+	if len(s.members) != 5 || s.drift.left != 0 {
+		t.Errorf(
+			"%d members, budget %d; want 5 and 0: one fails and one is chosen of the two that may",
+			len(s.members),
+			s.drift.left,
+		)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/dovetail-sh/dovetail/api/condition"
@@ -30,7 +31,8 @@ func (r *Claims) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 	if err := r.Client.Get(ctx, req.NamespacedName, claim); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	if claim.DeletionTimestamp.IsZero() || !controllerutil.ContainsFinalizer(claim, karpenterv1.TerminationFinalizer) {
+	if claim.DeletionTimestamp.IsZero() ||
+		!controllerutil.ContainsFinalizer(claim, karpenterv1.TerminationFinalizer) {
 		return reconcile.Result{}, nil
 	}
 	if err := r.setDeadline(ctx, claim); err != nil {
@@ -40,11 +42,11 @@ func (r *Claims) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	left, err := r.deleteNodes(ctx, ids)
+	left, seen, err := r.deleteNodes(ctx, claim, ids)
 	switch {
 	case err != nil:
 		return reconcile.Result{}, err
-	case left > 0 && claim.Status.ProviderID == "":
+	case left > 0 && (!seen || claim.Status.ProviderID == ""):
 		return reconcile.Result{RequeueAfter: pollMachine}, nil // nothing leads from the node to this claim
 	case left > 0:
 		return reconcile.Result{}, nil // the node's own end is seen
@@ -107,33 +109,73 @@ func (r *Claims) machinesOf(ctx context.Context, claim *karpenterv1.NodeClaim) (
 	return ids, nil
 }
 
-// deleteNodes has the claim's nodes deleted and says how many are still there.
-func (r *Claims) deleteNodes(ctx context.Context, ids map[string]bool) (left int, err error) {
-	var nodes []corev1.Node
-	for id := range ids {
-		found, err := lookup.Nodes(ctx, r.Client, id)
-		if err != nil {
-			return 0, err
-		}
-		nodes = append(nodes, found...)
+// deleteNodes has the claim's nodes deleted and says how many are still there, and whether the cache shows them.
+func (r *Claims) deleteNodes(
+	ctx context.Context,
+	claim *karpenterv1.NodeClaim,
+	ids map[string]bool,
+) (left int, seen bool, err error) {
+	nodes, seen, err := r.nodesOf(ctx, claim, ids)
+	if err != nil {
+		return 0, false, err
 	}
 	for i := range nodes {
 		node := &nodes[i]
-		if !controllerutil.ContainsFinalizer(node, karpenterv1.TerminationFinalizer) && node.DeletionTimestamp.IsZero() {
+		if !controllerutil.ContainsFinalizer(node, karpenterv1.TerminationFinalizer) &&
+			node.DeletionTimestamp.IsZero() {
 			// It joined and was never registered. It must be drained all the same.
 			if err := r.hold(ctx, node); err != nil {
-				return 0, err
+				return 0, seen, err
 			}
 		}
 		left++
 		if !node.DeletionTimestamp.IsZero() {
 			continue
 		}
-		if err := r.Client.Delete(ctx, node, client.Preconditions{UID: &node.UID}); client.IgnoreNotFound(err) != nil {
-			return left, fmt.Errorf("deleting node %s: %w", node.Name, err)
+		if err := r.Client.Delete(
+			ctx,
+			node,
+			client.Preconditions{UID: &node.UID},
+		); client.IgnoreNotFound(
+			err,
+		) != nil {
+			return left, seen, fmt.Errorf("deleting node %s: %w", node.Name, err)
 		}
 	}
-	return left, nil
+	return left, seen, nil
+}
+
+// nodesOf are the nodes of a claim's machines. When the cache shows none, the machine is ended next, so the API server
+// is asked for the node that the claim has registered.
+func (r *Claims) nodesOf(
+	ctx context.Context,
+	claim *karpenterv1.NodeClaim,
+	ids map[string]bool,
+) (nodes []corev1.Node, seen bool, err error) {
+	for id := range ids {
+		found, err := lookup.Nodes(ctx, r.Client, id)
+		if err != nil {
+			return nil, false, err
+		}
+		nodes = append(nodes, found...)
+	}
+	if len(nodes) > 0 || claim.Status.NodeName == "" ||
+		condition.IsTrue(claim, karpenterv1.ConditionInstanceTerminating) {
+		return nodes, true, nil
+	}
+	node := corev1.Node{}
+	switch err := r.Live.Get(ctx, client.ObjectKey{Name: claim.Status.NodeName}, &node); {
+	case client.IgnoreNotFound(err) != nil:
+		return nil, false, fmt.Errorf(
+			"looking for node %s of NodeClaim %s a last time: %w",
+			claim.Status.NodeName,
+			claim.Name,
+			err,
+		)
+	case err == nil && ids[node.Spec.ProviderID]:
+		nodes = append(nodes, node)
+	}
+	return nodes, false, nil
 }
 
 func (r *Claims) hold(ctx context.Context, node *corev1.Node) error {
@@ -154,11 +196,15 @@ func (r *Claims) finish(ctx context.Context, claim *karpenterv1.NodeClaim) error
 	if err := r.Client.Patch(ctx, claim, patch); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("removing the finalizer of NodeClaim %s: %w", claim.Name, err))
 	}
+	logf.FromContext(ctx).Info(observe.SaidClaimDeleted, observe.LogNodeClaim, claim.Name,
+		observe.LogNode, claim.Status.NodeName, observe.LogProviderID, claim.Status.ProviderID)
 	now, pool := r.Clock.Now(), poolOf(claim)
-	r.Metrics.Claims.Terminated.WithLabelValues(pool, claim.Labels[karpenterv1.CapacityTypeLabelKey], claim.Labels[corev1.LabelTopologyZone]).Inc()
+	r.Metrics.Claims.Terminated.WithLabelValues(pool, claim.Labels[karpenterv1.CapacityTypeLabelKey], claim.Labels[corev1.LabelTopologyZone]).
+		Inc()
 	r.Metrics.Claims.Termination.WithLabelValues(pool).Observe(now.Sub(claim.DeletionTimestamp.Time).Seconds())
 	if ending := condition.Get(before, karpenterv1.ConditionInstanceTerminating); ending != nil {
-		r.Metrics.Claims.InstanceTermination.WithLabelValues(pool).Observe(now.Sub(ending.LastTransitionTime.Time).Seconds())
+		r.Metrics.Claims.InstanceTermination.WithLabelValues(pool).
+			Observe(now.Sub(ending.LastTransitionTime.Time).Seconds())
 	}
 	r.Events.Emit(claim, observe.Finalized, "The node and its machine are gone.")
 	return nil

@@ -35,8 +35,9 @@ type killing struct {
 // done reports whether nothing holds up the drain.
 func (d drain) done() bool { return len(d.waiting) == 0 }
 
-// nextDrain works out the next step. deadline is when the node goes whatever is on it, zero for never.
-func nextDrain(pods []*corev1.Pod, deadline, now time.Time) drain {
+// nextDrain works out the next step, by what pods' places in the order are. deadline is when the node goes whatever is
+// on it, zero for never.
+func nextDrain(of ranks, pods []*corev1.Pod, deadline, now time.Time) drain {
 	var d drain
 	var byTier [tiers][]*corev1.Pod
 	for _, pod := range pods {
@@ -61,8 +62,8 @@ func nextDrain(pods []*corev1.Pod, deadline, now time.Time) drain {
 			return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 		})
 	}
-	inOrder(d.evict)
-	d.letPlace(now)
+	of.inOrder(d.evict)
+	d.letPlace(of, now)
 	return d
 }
 

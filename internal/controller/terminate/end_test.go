@@ -45,10 +45,22 @@ func TestTheCloudIsToldOnceAndThenLookedAt(t *testing.T) {
 		calls int
 		gone  bool
 	}{
-		"FirstTime":       {"The machine runs: it is ended.", false, provider.Running, 1, false},
-		"StopsByItself":   {"A cloud may call a machine stopping because its Node is being deleted; it must be told all the same.", false, provider.Stopping, 1, false},
-		"Stopping":        {"It was told, and obeys.", true, provider.Stopping, 0, false},
-		"DidNotHear":      {"It was told, and the machine runs on: it is told again.", true, provider.Running, 1, false},
+		"FirstTime": {"The machine runs: it is ended.", false, provider.Running, 1, false},
+		"StopsByItself": {
+			"A cloud may call a machine stopping because its Node is being deleted; it must be told all the same.",
+			false,
+			provider.Stopping,
+			1,
+			false,
+		},
+		"Stopping": {"It was told, and obeys.", true, provider.Stopping, 0, false},
+		"DidNotHear": {
+			"It was told, and the machine runs on: it is told again.",
+			true,
+			provider.Running,
+			1,
+			false,
+		},
 		"Gone":            {"That is the end.", true, "", 0, true},
 		"GoneBeforeAsked": {"Nothing to end.", false, "", 1, true},
 	}
@@ -58,7 +70,9 @@ func TestTheCloudIsToldOnceAndThenLookedAt(t *testing.T) {
 			s := &shop{state: tc.state}
 			claim := &karpenterv1.NodeClaim{}
 			if tc.told {
-				claim.Status.Conditions = []metav1.Condition{{Type: karpenterv1.ConditionInstanceTerminating, Status: metav1.ConditionTrue}}
+				claim.Status.Conditions = []metav1.Condition{
+					{Type: karpenterv1.ConditionInstanceTerminating, Status: metav1.ConditionTrue},
+				}
 			}
 			err := Deps{Cloud: s}.end(t.Context(), claim, "i-1")
 			if errors.Is(err, provider.ErrNotFound) != tc.gone || (err != nil && !tc.gone) || s.told != tc.calls {

@@ -21,7 +21,8 @@ import (
 // errRefused means that a PodDisruptionBudget does not let the pod go now.
 var errRefused = errors.New("eviction refused")
 
-// evict asks a pod to go, because of its node's claim. A pod that is gone, or another one under its name, counts as gone.
+// evict asks a pod to go, because of its node's claim. A pod that is gone, or another one under its name, counts as
+// gone.
 func (r *Nodes) evict(ctx context.Context, pod *corev1.Pod, claim *karpenterv1.NodeClaim) error {
 	err := r.Client.SubResource("eviction").Create(ctx, pod, &policyv1.Eviction{
 		ObjectMeta:    metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name},
@@ -44,8 +45,11 @@ func (r *Nodes) evict(ctx context.Context, pod *corev1.Pod, claim *karpenterv1.N
 }
 
 // kill deletes a pod with the grace period that the deadline leaves it.
-func (r *Nodes) kill(ctx context.Context, k killing) error {
+func (r *Nodes) kill(ctx context.Context, k killing, claim *karpenterv1.NodeClaim) error {
 	seconds := int64(k.grace.Seconds())
+	if grace(k.pod) > 0 {
+		seconds = max(seconds, 1) // with 0 the pod would be gone before its kubelet has heard of it
+	}
 	err := r.Client.Delete(ctx, k.pod, &client.DeleteOptions{
 		GracePeriodSeconds: &seconds,
 		Preconditions:      &metav1.Preconditions{UID: &k.pod.UID},
@@ -56,14 +60,24 @@ func (r *Nodes) kill(ctx context.Context, k killing) error {
 		}
 		return fmt.Errorf("deleting pod %s/%s, whose node goes by a deadline: %w", k.pod.Namespace, k.pod.Name, err)
 	}
-	r.Events.Emitf(k.pod, observe.Disrupted, "Deleted with %d seconds to stop, because the node's termination grace period runs out.", seconds)
+	r.Events.Emitf(
+		k.pod,
+		observe.Disrupted,
+		"Deleted with %d seconds to stop, because the node's time runs out.",
+		seconds,
+	)
+	r.Metrics.Pods.Drained.WithLabelValues(drainReason(claim)).Inc()
 	return nil
 }
 
-// drainReason is why pods are drained, as the metric names it: the reason for which the claim was chosen, or Karpenter's
-// word for a deletion that nobody planned.
+// drainReason is why pods are drained, as the metric names it: the reason for which the claim was chosen, or
+// Karpenter's word for a deletion that nobody planned.
 func drainReason(claim *karpenterv1.NodeClaim) string {
-	if c := condition.Get(claim, karpenterv1.ConditionDisruptionReason); c != nil && c.Status == metav1.ConditionTrue {
+	if c := condition.Get(
+		claim,
+		karpenterv1.ConditionDisruptionReason,
+	); c != nil &&
+		c.Status == metav1.ConditionTrue {
 		return c.Reason
 	}
 	return "Forceful Termination"

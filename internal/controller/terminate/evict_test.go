@@ -24,8 +24,20 @@ import (
 func TestDrainedPodsAreCountedByWhyTheirNodeGoes(t *testing.T) {
 	t.Parallel()
 	chosen, deleted := &karpenterv1.NodeClaim{}, &karpenterv1.NodeClaim{}
-	condition.TrueBecause(chosen, noon, karpenterv1.ConditionDisruptionReason, string(karpenterv1.DisruptionReasonDrifted), "It has drifted.")
-	condition.TrueBecause(deleted, noon, karpenterv1.ConditionDisruptionReason, string(karpenterv1.DisruptionReasonDrifted), "It has drifted.")
+	condition.TrueBecause(
+		chosen,
+		noon,
+		karpenterv1.ConditionDisruptionReason,
+		string(karpenterv1.DisruptionReasonDrifted),
+		"It has drifted.",
+	)
+	condition.TrueBecause(
+		deleted,
+		noon,
+		karpenterv1.ConditionDisruptionReason,
+		string(karpenterv1.DisruptionReasonDrifted),
+		"It has drifted.",
+	)
 	condition.Clear(deleted, karpenterv1.ConditionDisruptionReason)
 	a, b := podNamed("a"), podNamed("b")
 	r := nodesWith(t, a, b)
@@ -39,8 +51,27 @@ func TestDrainedPodsAreCountedByWhyTheirNodeGoes(t *testing.T) {
 	}
 	for reason, want := range map[string]float64{"Drifted": 1, "Forceful Termination": 1} {
 		if got := testutil.ToFloat64(r.Metrics.Pods.Drained.WithLabelValues(reason)); got != want {
-			t.Errorf("pods_drained_total{reason=%q} is %v, want %v: the pod that was gone already does not count", reason, got, want)
+			t.Errorf(
+				"pods_drained_total{reason=%q} is %v, want %v: the pod that was gone already does not count",
+				reason,
+				got,
+				want,
+			)
 		}
+	}
+}
+
+func TestPodsThatAreDeletedByADeadlineCountAsDrained(t *testing.T) {
+	t.Parallel()
+	pod := podNamed("a")
+	r := nodesWith(t, pod)
+	for range 2 { // the second time it is gone
+		if err := r.kill(t.Context(), killing{pod: pod}, &karpenterv1.NodeClaim{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := testutil.ToFloat64(r.Metrics.Pods.Drained.WithLabelValues("Forceful Termination")); got != 1 {
+		t.Errorf("pods_drained_total is %v, want 1", got)
 	}
 }
 
@@ -69,17 +100,30 @@ func TestADrainLetsTheSchedulerPlaceThePodsThatAreHardToPlace(t *testing.T) {
 		refused bool
 		want    []string // that are left
 	}{
-		"Asked":   {"One was evicted: the other waits a second.", false, []string{"plain"}},
-		"Refused": {"A PodDisruptionBudget keeps the first: the other does not wait for it.", true, []string{"choosy"}},
+		"Asked": {"One was evicted: the other waits a second.", false, []string{"plain"}},
+		"Refused": {
+			"A PodDisruptionBudget keeps the first: the other does not wait for it.",
+			true,
+			[]string{"choosy"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := nodesWith(t, choosy.DeepCopy(), plain.DeepCopy())
 			if tc.refused {
-				r.Client = interceptor.NewClient(r.Client.(client.WithWatch), interceptor.Funcs{SubResourceCreate: guarded})
+				r.Client = interceptor.NewClient(
+					r.Client.(client.WithWatch),
+					interceptor.Funcs{SubResourceCreate: guarded},
+				)
 			}
-			again, err := r.carryOut(t.Context(), &corev1.Node{}, &karpenterv1.NodeClaim{}, drain{evict: []*corev1.Pod{choosy, plain}}, time.Time{})
+			again, err := r.carryOut(
+				t.Context(),
+				&corev1.Node{},
+				&karpenterv1.NodeClaim{},
+				drain{evict: []*corev1.Pod{choosy, plain}},
+				time.Time{},
+			)
 			if err != nil || again <= 0 {
 				t.Fatalf("again in %s, %v", again, err)
 			}
@@ -99,7 +143,13 @@ func TestADrainLetsTheSchedulerPlaceThePodsThatAreHardToPlace(t *testing.T) {
 }
 
 // guarded refuses the eviction of one pod.
-func guarded(ctx context.Context, c client.Client, sub string, pod, eviction client.Object, options ...client.SubResourceCreateOption) error {
+func guarded(
+	ctx context.Context,
+	c client.Client,
+	sub string,
+	pod, eviction client.Object,
+	options ...client.SubResourceCreateOption,
+) error {
 	if pod.GetName() == "choosy" {
 		return apierrors.NewTooManyRequests("a budget allows none", 1)
 	}

@@ -31,20 +31,33 @@ import (
 func goingNode(t *testing.T, cloud *shop, objects ...client.Object) *Nodes {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := errors.Join(karpenterv1.AddToScheme(scheme), corev1.AddToScheme(scheme), storagev1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(
+		karpenterv1.AddToScheme(scheme),
+		corev1.AddToScheme(scheme),
+		storagev1.AddToScheme(scheme),
+	); err != nil {
 		t.Fatal(err)
 	}
 	node := &corev1.Node{}
 	node.Name, node.Spec.ProviderID, node.Finalizers = "n", "test://1", []string{karpenterv1.TerminationFinalizer}
 	node.DeletionTimestamp = &metav1.Time{Time: noon}
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
-	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, node)...).WithStatusSubresource(&karpenterv1.NodeClaim{})
+	b := fake.NewClientBuilder().
+		WithScheme(scheme).
+		WithObjects(append(objects, node)...).
+		WithStatusSubresource(&karpenterv1.NodeClaim{})
 	for _, i := range lookup.Indexes() {
 		b = b.WithIndex(i.Object, i.Field, i.Values)
 	}
 	clock := clocktesting.NewFakePassiveClock(noon)
+	c := b.Build()
 	r, err := NewNodes(Deps{
-		Client: b.Build(), Cloud: cloud, Clock: clock, Events: observe.NewRecorder(record.NewFakeRecorder(100), clock), Metrics: observe.NewMetrics(),
+		Client:  c,
+		Live:    c,
+		Cloud:   cloud,
+		Clock:   clock,
+		Events:  observe.NewRecorder(record.NewFakeRecorder(100), clock),
+		Metrics: observe.NewMetrics(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -54,22 +67,27 @@ func goingNode(t *testing.T, cloud *shop, objects ...client.Object) *Nodes {
 
 // goingClaim is the node's claim, which is being deleted too.
 func goingClaim() *karpenterv1.NodeClaim {
-	claim := &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: "c", Finalizers: []string{karpenterv1.TerminationFinalizer}}}
+	claim := &karpenterv1.NodeClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: "c", Finalizers: []string{karpenterv1.TerminationFinalizer}},
+	}
 	claim.DeletionTimestamp, claim.Status.ProviderID = &metav1.Time{Time: noon}, "test://1"
 	return claim
 }
 
 func (r *Nodes) see(t *testing.T) {
 	t.Helper()
-	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "n"}}); err != nil {
+	if _, err := r.Reconcile(
+		t.Context(),
+		reconcile.Request{NamespacedName: client.ObjectKey{Name: "n"}},
+	); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func on(node string) func(*corev1.Pod) { return func(p *corev1.Pod) { p.Spec.NodeName = node } }
 
-// TestPodsOfAMachineThatRunsAreNotDeletedByForce plays a Node whose NodeClaim somebody removed by force. Its machine runs on, and
-// a pod of a StatefulSet that is deleted without its kubelet's word runs twice.
+// TestPodsOfAMachineThatRunsAreNotDeletedByForce plays a Node whose NodeClaim somebody removed by force. Its machine
+// runs on, and a pod of a StatefulSet that is deleted without its kubelet's word runs twice.
 func TestPodsOfAMachineThatRunsAreNotDeletedByForce(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
@@ -93,15 +111,20 @@ func TestPodsOfAMachineThatRunsAreNotDeletedByForce(t *testing.T) {
 			if len(pods.Items) != tc.pods {
 				t.Errorf("%s\n%d pods are left, want %d", tc.why, len(pods.Items), tc.pods)
 			}
-			if err := r.Client.Get(t.Context(), client.ObjectKey{Name: "n"}, &corev1.Node{}); client.IgnoreNotFound(err) != nil || err == nil {
+			if err := r.Client.Get(
+				t.Context(),
+				client.ObjectKey{Name: "n"},
+				&corev1.Node{},
+			); client.IgnoreNotFound(err) != nil ||
+				err == nil {
 				t.Errorf("%s\nthe Node is held (%v)", tc.why, err)
 			}
 		})
 	}
 }
 
-// TestVolumesOfPodsThatStayAreNotWaitedFor has a pod that tolerates everything keep its volumes to the end: waiting for them to be
-// detached would be waiting for ever.
+// TestVolumesOfPodsThatStayAreNotWaitedFor has a pod that tolerates everything keep its volumes to the end: waiting for
+// them to be detached would be waiting for ever.
 func TestVolumesOfPodsThatStayAreNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	sources := map[string]corev1.VolumeSource{
@@ -127,14 +150,17 @@ func TestVolumesOfPodsThatStayAreNotWaitedFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			if cloud.told == 0 {
-				t.Errorf("the machine is not given back: %+v", condition.Get(claim, karpenterv1.ConditionVolumesDetached))
+				t.Errorf(
+					"the machine is not given back: %+v",
+					condition.Get(claim, karpenterv1.ConditionVolumesDetached),
+				)
 			}
 		})
 	}
 }
 
-// TestABudgetThatLetsNothingGoCostsFewCalls has a pod that no eviction gets away, for hours: it is tried less and less often, and
-// the cloud is not asked at all, for the node is ready.
+// TestABudgetThatLetsNothingGoCostsFewCalls has a pod that no eviction gets away, for hours: it is tried less and less
+// often, and the cloud is not asked at all, for the node is ready.
 func TestABudgetThatLetsNothingGoCostsFewCalls(t *testing.T) {
 	t.Parallel()
 	claim := goingClaim()
@@ -156,7 +182,7 @@ func TestABudgetThatLetsNothingGoCostsFewCalls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again.RequeueAfter <= 0 || again.RequeueAfter > lastRetry {
+		if again.RequeueAfter <= 0 || again.RequeueAfter > retry.Last {
 			t.Fatalf("it is looked at again after %s", again.RequeueAfter)
 		}
 	}
@@ -183,16 +209,25 @@ func TestABudgetThatLetsNothingGoCostsFewCalls(t *testing.T) {
 	}
 }
 
-// TestTheDeadlineHoldsFromTheFirstLookOn has somebody delete a Node: its claim follows, but nobody has written down on it yet when
-// the drain has to be over.
+// TestTheDeadlineHoldsFromTheFirstLookOn has somebody delete a Node: its claim follows, but nobody has written down on
+// it yet when the drain has to be over.
 func TestTheDeadlineHoldsFromTheFirstLookOn(t *testing.T) {
 	t.Parallel()
 	claim := goingClaim()
 	claim.Spec.TerminationGracePeriod = &metav1.Duration{Duration: 40 * time.Second}
-	r := goingNode(t, &shop{state: provider.Running}, podNamed("db-0", on("n"), doNotDisrupt("true"), graceOf(30)), claim)
+	r := goingNode(
+		t,
+		&shop{state: provider.Running},
+		podNamed("db-0", on("n"), doNotDisrupt("true"), graceOf(30)),
+		claim,
+	)
 	got, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "n"}})
 	if err != nil || got.RequeueAfter != 10*time.Second {
-		t.Errorf("it is looked at again after %s (%v), want 10s: then the pod must begin to stop", got.RequeueAfter, err)
+		t.Errorf(
+			"it is looked at again after %s (%v), want 10s: then the pod must begin to stop",
+			got.RequeueAfter,
+			err,
+		)
 	}
 }
 
@@ -201,8 +236,11 @@ func TestANewDeadlineWakesTheDrain(t *testing.T) {
 	before := goingClaim()
 	before.Status.NodeName = "n"
 	after := before.DeepCopy()
-	after.Annotations = map[string]string{karpenterv1.NodeClaimTerminationTimestampAnnotationKey: "2026-01-01T12:00:00Z"}
-	if !rescheduled().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}) || rescheduled().Update(event.UpdateEvent{ObjectOld: after, ObjectNew: after.DeepCopy()}) {
+	after.Annotations = map[string]string{
+		karpenterv1.NodeClaimTerminationTimestampAnnotationKey: "2026-01-01T12:00:00Z",
+	}
+	if !rescheduled().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}) ||
+		rescheduled().Update(event.UpdateEvent{ObjectOld: after, ObjectNew: after.DeepCopy()}) {
 		t.Error("a change of the deadline is news, and nothing else is")
 	}
 	if got := ofClaim(t.Context(), after); len(got) != 1 || got[0].Name != "n" {

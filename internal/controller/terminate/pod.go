@@ -5,9 +5,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // stuckAfter is how long past the end of its grace period a pod holds up the drain. Its kubelet is
@@ -31,17 +32,18 @@ func tierOf(pod *corev1.Pod) tier {
 	if pod.Spec.PriorityClassName == "system-cluster-critical" || pod.Spec.PriorityClassName == "system-node-critical" {
 		t = critical
 	}
-	if owner := metav1.GetControllerOf(pod); owner != nil && owner.Kind == "DaemonSet" {
+	if translate.OfDaemonSet(pod) {
 		t++
 	}
 	return t
 }
 
 // holdsUp reports whether the drain has to wait for a pod. It does not for pods that have finished, mirrors of the
-// node's own manifests, pods that tolerate the disrupted taint (they want to stay to the end), and pods stuck in deletion.
+// node's own manifests, pods that tolerate the disrupted taint (they want to stay to the end), and pods stuck in
+// deletion.
 func holdsUp(pod *corev1.Pod, now time.Time) bool {
 	switch {
-	case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed,
+	case translate.Finished(pod),
 		pod.Annotations[corev1.MirrorPodAnnotationKey] != "",
 		StaysToTheEnd(pod),
 		!pod.DeletionTimestamp.IsZero() && now.Sub(pod.DeletionTimestamp.Time) > stuckAfter:

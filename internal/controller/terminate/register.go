@@ -74,7 +74,8 @@ func freed() predicate.Predicate {
 // rescheduled lets through claims whose drain is to be over at another time than before.
 func rescheduled() predicate.Predicate {
 	deadline := func(o client.Object) string {
-		return o.GetAnnotations()[karpenterv1.NodeClaimTerminationTimestampAnnotationKey]
+		a := o.GetAnnotations()
+		return a[karpenterv1.NodeClaimTerminationTimestampAnnotationKey] + " " + a[translate.AnnotationMachineEnds]
 	}
 	return predicate.Funcs{
 		CreateFunc:  func(event.CreateEvent) bool { return false },

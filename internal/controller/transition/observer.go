@@ -79,11 +79,14 @@ func (o *Observer) changed(kind schema.GroupKind, before, after client.Object) {
 			s.Transitions.WithLabelValues(s.with(c.now.Type, string(c.now.Status), c.now.Reason)...).Inc()
 			if c.was != nil {
 				held := c.now.LastTransitionTime.Sub(c.was.LastTransitionTime.Time)
-				s.TransitionTime.WithLabelValues(s.with(c.was.Type, string(c.was.Status))...).Observe(held.Seconds())
+				s.TransitionTime.WithLabelValues(
+					s.with(c.was.Type, string(c.was.Status), string(c.now.Status))...).Observe(
+					held.Seconds(),
+				)
 			}
 		}
 		if c.told() {
-			o.Events.Emit(after, observe.Transition(c.now.Type), c.sentence())
+			o.Events.EmitOf(string(c.now.Status)+c.now.Reason, after, observe.Transition(c.now.Type), c.sentence())
 		}
 	}
 }
@@ -137,7 +140,13 @@ func conditions(object client.Object) []metav1.Condition {
 		out := make([]metav1.Condition, 0, len(o.Status.Conditions))
 		for _, c := range o.Status.Conditions {
 			out = append(out, metav1.Condition{
-				Type: string(c.Type), Status: metav1.ConditionStatus(c.Status), Reason: c.Reason, Message: c.Message, LastTransitionTime: c.LastTransitionTime,
+				Type: string(
+					c.Type,
+				),
+				Status:             metav1.ConditionStatus(c.Status),
+				Reason:             c.Reason,
+				Message:            c.Message,
+				LastTransitionTime: c.LastTransitionTime,
 			})
 		}
 		return out
@@ -209,7 +218,8 @@ func (o *Observer) gauge(kind schema.GroupKind, object client.Object) {
 			s.CurrentTime.WithLabelValues(labels...).Set(since(now, c.LastTransitionTime.Time))
 		}
 		if deleted := object.GetDeletionTimestamp(); deleted != nil {
-			s.TerminationNow.WithLabelValues(s.with(object.GetNamespace(), object.GetName())...).Set(since(now, deleted.Time))
+			s.TerminationNow.WithLabelValues(s.with(object.GetNamespace(), object.GetName())...).
+				Set(since(now, deleted.Time))
 		}
 	}
 }

@@ -32,8 +32,8 @@ func (s stamp) outdates(annotations map[string]string) bool {
 	return ok && version != s.annotations[s.version]
 }
 
-// sign writes the template's hash on the pool. Claims whose hash is of another version get the new one first: a crash in
-// between repeats that, and never makes a node drift.
+// sign writes the template's hash on the pool. Claims whose hash is of another version get the new one first: a crash
+// in between repeats that, and never makes a node drift.
 func (r *Reconciler) sign(ctx context.Context, pool *karpenterv1.NodePool, claims []karpenterv1.NodeClaim) error {
 	now := stampOf(pool)
 	if err := r.renewAll(ctx, claims, now); err != nil {

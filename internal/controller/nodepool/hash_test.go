@@ -25,10 +25,24 @@ func TestStampsOfAnotherVersionAreRenewed(t *testing.T) {
 		pool       stamp // on the pool
 		wantHash   string
 	}{
-		"BothOld":      {"A new way of hashing makes no node drift.", "was", "v0", nil, stamp{}, made.Hash()},
-		"OnlyTheClaim": {"A controller of another version made the claim after the pool was stamped.", "was", "v0", nil, now, made.Hash()},
-		"Drifted":      {"What has drifted is not forgiven.", "was", "v0", drifted, now, "was"},
-		"Changed":      {"A hash of this version tells that the template has changed.", "was", karpenterv1.NodePoolHashVersion, nil, now, "was"},
+		"BothOld": {"A new way of hashing makes no node drift.", "was", "v0", nil, stamp{}, made.Hash()},
+		"OnlyTheClaim": {
+			"A controller of another version made the claim after the pool was stamped.",
+			"was",
+			"v0",
+			nil,
+			now,
+			made.Hash(),
+		},
+		"Drifted": {"What has drifted is not forgiven.", "was", "v0", drifted, now, "was"},
+		"Changed": {
+			"A hash of this version tells that the template has changed.",
+			"was",
+			karpenterv1.NodePoolHashVersion,
+			nil,
+			now,
+			"was",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -36,7 +50,8 @@ func TestStampsOfAnotherVersionAreRenewed(t *testing.T) {
 			p := pool()
 			p.Annotations = tc.pool.annotations
 			claim := &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: "c", Annotations: map[string]string{
-				karpenterv1.NodePoolHashAnnotationKey: tc.hash, karpenterv1.NodePoolHashVersionAnnotationKey: tc.version,
+				karpenterv1.NodePoolHashAnnotationKey:        tc.hash,
+				karpenterv1.NodePoolHashVersionAnnotationKey: tc.version,
 			}}}
 			claim.Status.Conditions = tc.conditions
 			scheme := runtime.NewScheme()
@@ -52,7 +67,10 @@ func TestStampsOfAnotherVersionAreRenewed(t *testing.T) {
 			if err := r.sign(t.Context(), p, claims.Items); err != nil {
 				t.Fatal(err)
 			}
-			want := map[string]string{karpenterv1.NodePoolHashAnnotationKey: tc.wantHash, karpenterv1.NodePoolHashVersionAnnotationKey: karpenterv1.NodePoolHashVersion}
+			want := map[string]string{
+				karpenterv1.NodePoolHashAnnotationKey:        tc.wantHash,
+				karpenterv1.NodePoolHashVersionAnnotationKey: karpenterv1.NodePoolHashVersion,
+			}
 			for _, o := range []client.Object{claim, p} {
 				if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
 					t.Fatal(err)

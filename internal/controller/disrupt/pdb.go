@@ -20,22 +20,24 @@ type guards map[string][]guard
 type guard struct {
 	*policyv1.PodDisruptionBudget
 	selector labels.Selector
+	// surges reports whether a pod can have its successor started before it is evicted; nil for none.
+	surges func(*corev1.Pod) bool
 }
 
 // compileGuards leaves out budgets whose selector cannot be read: no pod can be theirs.
-func compileGuards(budgets []policyv1.PodDisruptionBudget) guards {
+func compileGuards(budgets []policyv1.PodDisruptionBudget, surges func(*corev1.Pod) bool) guards {
 	out := guards{}
 	for i := range budgets {
 		b := &budgets[i]
 		if selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector); err == nil {
-			out[b.Namespace] = append(out[b.Namespace], guard{b, selector})
+			out[b.Namespace] = append(out[b.Namespace], guard{b, selector, surges})
 		}
 	}
 	return out
 }
 
-// lasting are the guards without those budgets' refusals that pass by themselves: some of their pods are not ready, as after
-// another node went.
+// lasting are the guards without those budgets' refusals that pass by themselves: some of their pods are not ready, as
+// after another node went.
 func (g guards) lasting() guards {
 	out := make(guards, len(g))
 	for namespace, list := range g {
@@ -63,15 +65,26 @@ func (g guards) blocking(pod *corev1.Pod) string {
 		if unguarded(pod, b.PodDisruptionBudget) {
 			continue
 		}
-		if b.Status.DisruptionsAllowed <= 0 {
+		if b.Status.DisruptionsAllowed <= 0 && !b.passes(pod) {
 			return fmt.Sprintf("PodDisruptionBudget %s/%s allows no eviction of pod %s", b.Namespace, b.Name, pod.Name)
 		}
 	}
 	if len(names) > 1 {
 		slices.Sort(names)
-		return fmt.Sprintf("pod %s/%s has more than one PodDisruptionBudget (%s, %s), so it cannot be evicted", pod.Namespace, pod.Name, names[0], names[1])
+		return fmt.Sprintf(
+			"pod %s/%s has more than one PodDisruptionBudget (%s, %s), so it cannot be evicted",
+			pod.Namespace,
+			pod.Name,
+			names[0],
+			names[1],
+		)
 	}
 	return ""
+}
+
+// passes reports whether a budget lets a single pod go once its successor runs.
+func (g *guard) passes(pod *corev1.Pod) bool {
+	return g.surges != nil && g.Status.ExpectedPods == 1 && g.Status.CurrentHealthy >= 1 && g.surges(pod)
 }
 
 // heldEmpty is why an empty node must not go all the same, or nothing.
@@ -79,8 +92,8 @@ func (g guards) heldEmpty(s seen, podOf func(shape.PodID) *corev1.Pod) string {
 	return cmp.Or(s.annotated(), s.pods.Kept, g.holding(s, podOf))
 }
 
-// holding says which PodDisruptionBudget would not let a pod of a DaemonSet be evicted now, or nothing: the drain of the node would
-// end there.
+// holding says which PodDisruptionBudget would not let a pod of a DaemonSet be evicted now, or nothing: the drain of
+// the node would end there.
 func (g guards) holding(s seen, podOf func(shape.PodID) *corev1.Pod) string {
 	for _, p := range s.pods.Pods {
 		if p.Role != shape.Daemon || len(g) == 0 {
