@@ -19,13 +19,15 @@ func newController(lookup func(string) (string, bool)) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "controller",
 		Short: "Run the controller, in a cluster or against KUBECONFIG",
-		Args:  cobra.NoArgs,
+		Args:  noArguments("controller"),
+
+		Annotations: map[string]string{stays: "it lets its lease go"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.Environment(cmd.Flags(), lookup); err != nil {
-				return err
+				return asUsage(err)
 			}
 			if err := c.Validate(); err != nil {
-				return err
+				return asUsage(err)
 			}
 			return runController(cmd, c)
 		},
@@ -43,7 +45,7 @@ func runController(cmd *cobra.Command, c config.Config) error {
 	if c.MemoryLimit > 0 {
 		debug.SetMemoryLimit(int64(math.Round(float64(c.MemoryLimit) * 0.9)))
 	}
-	d, err := daemon.New(cmd.Context(), c, daemon.Options{Log: log})
+	d, err := daemon.New(cmd.Context(), c, daemon.Options{Log: log, Explain: Explained})
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -9,130 +8,242 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	kubeconfig "sigs.k8s.io/controller-runtime/pkg/client/config"
 
+	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/internal/capture"
-	"github.com/dovetail-sh/dovetail/internal/daemon"
+	"github.com/dovetail-sh/dovetail/internal/journal"
 	"github.com/dovetail-sh/dovetail/internal/manifest"
+	"github.com/dovetail-sh/dovetail/internal/roster"
 	"github.com/dovetail-sh/dovetail/internal/simulate"
+	"github.com/dovetail-sh/dovetail/internal/view"
+	"github.com/dovetail-sh/dovetail/internal/whatif"
 )
-
-// texter is an answer that can be printed for people.
-type texter interface{ Text(io.Writer) error }
 
 func newExplain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain",
-		Short: "Say why a pod has no node, or what a node could still take",
-		Long: `Say why a pod has no node, or what a node could still take.
+		Short: "Say why a pod has no node, why a node is still here, or what a pool leaves unused, and what would help",
+		Long: `Say why a pod has no node, why a node is still here, or what a pool leaves unused, and the smallest
+change that would place the pod or free the node. What is offered is proven: a plan with it was made.
 
-Without -f or --trace the cluster of KUBECONFIG is read, once and without changing it. Types and prices are
-the built-in catalogue's, or those of --instance-types: what AWS has none of just now is not known here. With --record
-it is a plan that the controller has made.`,
+Without -f or --trace the cluster of KUBECONFIG is read, once and without changing it: what objects
+say of launches that fail and nodes that go is told as they say it. What would be bought is planned
+here, with the built-in catalogue's prices. --controller asks the controller that runs besides, which
+knows what the cloud has none of, what things cost now, and what comes next. With --record it is a
+plan that the controller has made.`,
 	}
-	cmd.AddCommand(newExplainPod(), newExplainNode())
+	cmd.AddCommand(newExplainPod(), newExplainNode("node"), newExplainNode("claim"), newExplainPool())
 	return cmd
 }
 
+// question is what explain is asked.
+type question struct {
+	planFlags
+	ask  controllerFlags
+	what string // pod or node
+	name string
+
+	policy engine.Policy
+	input  roster.Input // without a Set for plans of the past
+
+	ofPlan func(*simulate.Result) (answered, error)               // of files and records
+	ofSeen func(*roster.Seen, *simulate.Result) (answered, error) // of a live cluster
+}
+
+// answered is an answer that a controller may add to.
+type answered interface {
+	Text(w io.Writer) error
+	Add(k *view.Known, note string)
+}
+
 func newExplainPod() *cobra.Command {
-	var f planFlags
+	f := question{what: "pod"}
 	var namespace string
 	cmd := &cobra.Command{
 		Use:   "pod [NAMESPACE/]NAME",
 		Short: "Say where a pod goes, or what every node and offering has against it",
 		Args:  oneName("pod"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name := args[0]
-			if !strings.Contains(name, "/") {
-				name = namespace + "/" + name
+			if f.name = args[0]; !strings.Contains(f.name, "/") {
+				f.name = namespace + "/" + f.name
 			}
-			return runExplain(cmd, &f, func(r *simulate.Result) (texter, error) {
-				answer, err := r.ExplainPod(name)
-				return &answer, err
-			})
+			f.ofPlan = func(r *simulate.Result) (answered, error) {
+				a, err := r.ExplainPod(f.name)
+				return &a, err
+			}
+			f.ofSeen = func(s *roster.Seen, r *simulate.Result) (answered, error) {
+				a, err := s.Pod(r, f.name)
+				return &a, err
+			}
+			return runExplain(cmd, &f)
 		},
 	}
-	f.add(cmd.Flags(), "text")
+	f.watch(cmd, "text", "json")
 	f.addRecord(cmd.Flags())
+	f.ask.add(cmd)
 	cmd.Flags().StringVarP(&namespace, "namespace", "n", corev1.NamespaceDefault, "namespace of the pod")
+	cmd.ValidArgsFunction = f.cluster.pods(&namespace).first
+	complete(cmd, "namespace", f.cluster.namespaces)
 	return cmd
 }
 
-func newExplainNode() *cobra.Command {
-	var f planFlags
+// help adds the smallest change that would help.
+func (f *question) help(a answered, r *simulate.Result) (_ answered, err error) {
+	switch a := a.(type) {
+	case *view.Pod:
+		a.Remedy = whatif.ForPod(r, f.policy, a.Pod)
+	case *view.NodeAnswer:
+		if a.New == nil && f.input.Set != nil {
+			a.Stays, a.Remedy, err = whatif.ForNode(f.input, a.Node)
+		}
+	}
+	return a, err
+}
+
+func newExplainNode(called string) *cobra.Command {
+	f := question{what: "node"}
 	cmd := &cobra.Command{
-		Use:   "node NAME",
-		Short: "Say what is on a node and what keeps waiting pods off it; n1, n2 … are nodes that would be bought",
-		Args:  oneName("node"),
+		Use:   called + " NAME",
+		Short: "Say what is on a node, why it is still here, and what would free it; n1, n2 … would be bought",
+		Args:  oneName(called),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runExplain(cmd, &f, func(r *simulate.Result) (texter, error) {
-				answer, err := r.ExplainNode(args[0])
-				return &answer, err
-			})
+			f.name = args[0]
+			f.ofPlan = func(r *simulate.Result) (answered, error) {
+				a, err := r.ExplainNode(f.name)
+				return &a, err
+			}
+			f.ofSeen = func(s *roster.Seen, r *simulate.Result) (answered, error) {
+				a, err := s.Node(r, f.name)
+				return &a, err
+			}
+			return runExplain(cmd, &f)
 		},
 	}
-	f.add(cmd.Flags(), "text")
+	f.watch(cmd, "text", "json")
 	f.addRecord(cmd.Flags())
+	f.ask.add(cmd)
+	cmd.ValidArgsFunction = candidates(f.cluster.nodes).first
 	return cmd
 }
 
 func oneName(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return fmt.Errorf("explain %s takes the name of one %s, not %d names", what, what, len(args))
+			return usage("explain %s takes the name of one %s, not %d names", what, what, len(args))
 		}
 		return nil
 	}
 }
 
-func runExplain(cmd *cobra.Command, f *planFlags, answer func(*simulate.Result) (texter, error)) error {
-	if f.output != "text" && f.output != "json" {
-		return fmt.Errorf("-o %s is unknown; want text or json", f.output)
+func runExplain(cmd *cobra.Command, f *question) error {
+	if err := f.check(cmd.Flags()); err != nil {
+		return err
 	}
-	result, err := planned(cmd, f)
+	var a answered
+	var err error
+	if f.offline() || f.record != "" {
+		a, err = f.still(cmd)
+		err = asUsage(err)
+	} else {
+		a, err = f.live(cmd)
+	}
 	if err != nil {
 		return err
 	}
-	a, err := answer(result)
-	if err != nil {
-		return err
-	}
-	if f.output == "json" {
-		return writeJSON(cmd.OutOrStdout(), a)
-	}
-	return a.Text(cmd.OutOrStdout())
+	return write(cmd.OutOrStdout(), f.output, a, a.Text)
 }
 
-// planned is the plan that is asked about: one of the journal, or one that is made now.
-func planned(cmd *cobra.Command, f *planFlags) (*simulate.Result, error) {
-	if f.record != "" {
-		if f.offline() {
-			return nil, errors.New("--record is a whole plan: it goes with neither -f nor --trace")
+// still asks files, or a plan of the journal.
+func (f *question) still(cmd *cobra.Command) (answered, error) {
+	switch {
+	case f.ask.address != "":
+		return nil, usage("--controller is about a cluster that runs: it goes with none of -f, --trace and --record")
+	case f.record != "" && f.offline():
+		return nil, usage("--record is a whole plan: it goes with neither -f nor --trace")
+	case f.record != "":
+		return f.past()
+	}
+	var set *manifest.Set
+	result, _, err := plan(cmd, &f.planFlags, func(stdin io.Reader) (_ *manifest.Set, err error) {
+		set, err = f.read(stdin)
+		return set, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if f.input.Input, err = f.planFlags.input(set, time.Now()); err != nil {
+		return nil, err
+	}
+	f.policy = f.input.Policy
+	a, err := f.ofPlan(result)
+	if err != nil {
+		return nil, err
+	}
+	return f.help(a, result)
+}
+
+// past asks a plan of the journal, or of a node a search for moves.
+func (f *question) past() (answered, error) {
+	if f.what == "node" && journal.KindOf(f.record) == journal.Moves {
+		search, err := readSearch(f.record)
+		if err != nil {
+			return nil, err
 		}
-		return recorded(f.record)
+		return whatif.OfSearch(search, f.name)
 	}
-	read := f.read
-	if !f.offline() {
-		read = func(io.Reader) (*manifest.Set, error) { return live(cmd) }
+	record, err := readRecord(f.record)
+	if err != nil {
+		return nil, err
 	}
-	result, _, err := plan(cmd, f, read)
-	return result, err
+	f.policy = record.Policy
+	result := &simulate.Result{Snapshot: record.Snapshot, Decision: record.Decision}
+	a, err := f.ofPlan(result)
+	if err != nil {
+		return nil, err
+	}
+	return f.help(a, result)
 }
 
-// patienceWithServer is how long one request to the API server may take.
-const patienceWithServer = 30 * time.Second
-
-// live reads the cluster that kubectl would speak to.
-func live(cmd *cobra.Command) (*manifest.Set, error) {
-	kube, err := kubeconfig.GetConfig()
+// live asks the cluster that kubectl would speak to: its objects, and the controller if it is named.
+func (f *question) live(cmd *cobra.Command) (answered, error) {
+	from, kube, err := f.cluster.connect()
 	if err != nil {
-		return nil, fmt.Errorf("no cluster to explain: set KUBECONFIG, or give manifests with -f: %w", err)
+		return nil, err
 	}
-	kube.Timeout = patienceWithServer
-	from, err := client.New(kube, client.Options{Scheme: daemon.Scheme()})
+	ctx, stop := f.cluster.within(cmd.Context())
+	defer stop()
+	progress := newProgress(cmd.ErrOrStderr())
+	defer progress.end()
+	progress.say("reading " + kube.Host)
+	set, err := capture.Read(ctx, from)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to %s: %w", kube.Host, err)
+		return nil, f.cluster.unanswered(kube, err)
 	}
-	return capture.Read(cmd.Context(), from)
+	var in roster.Input
+	if in.Input, err = f.planFlags.input(set, time.Now()); err != nil {
+		return nil, err
+	}
+	progress.say(fmt.Sprintf("planning %d pods", len(set.Pods)))
+	seen, err := roster.Look(in)
+	if err != nil {
+		return nil, err
+	}
+	result, err := seen.Plan()
+	if err != nil {
+		return nil, err
+	}
+	a, err := f.ofSeen(seen, result)
+	if err != nil {
+		return nil, err
+	}
+	f.input, f.policy = in, in.Policy
+	if a, err = f.help(a, result); err != nil {
+		return nil, err
+	}
+	known, note, err := f.ask.known(ctx, kube, f.what, f.name)
+	if err != nil {
+		return nil, err
+	}
+	a.Add(known, note)
+	return a, nil
 }

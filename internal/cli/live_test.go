@@ -22,7 +22,8 @@ func TestALiveClusterIsExplained(t *testing.T) {
 	t.Setenv("KUBECONFIG", plane.Kubeconfig())
 
 	code, _, stderr := run(t, "explain", "pod", "too-big")
-	if code != 1 || !strings.Contains(stderr, "the cluster has no NodePools: install the custom resource definitions") {
+	if code != 1 ||
+		!strings.Contains(stderr, "the cluster has no NodePools: install the custom resource definitions") {
 		t.Errorf("without definitions: exit code %d, %s", code, stderr)
 	}
 	if _, err := envtest.InstallCRDs(plane.Config(), envtest.CRDInstallOptions{CRDs: crd.All()}); err != nil {
@@ -49,11 +50,44 @@ func TestALiveClusterIsExplained(t *testing.T) {
 	}
 }
 
+// A live cluster is watched and planned as recorded ones are.
+func TestALiveClusterIsLookedAt(t *testing.T) {
+	plane := devplane.Start(t)
+	t.Setenv("KUBECONFIG", plane.Kubeconfig())
+	if _, err := envtest.InstallCRDs(plane.Config(), envtest.CRDInstallOptions{CRDs: crd.All()}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(plane.Config(), client.Options{Scheme: daemon.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []client.Object{livePool("general", "EC2NodeClass"), livePod()} {
+		if err := c.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for args, want := range map[string]string{
+		"top --region eu-west-1":  "default/too-big  ",
+		"plan --region eu-west-1": "! no place for default/too-big",
+	} {
+		code, stdout, stderr := run(t, strings.Fields(args)...)
+		if code != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("%s: exit code %d, no %q in\n%s%s", args, code, want, stdout, stderr)
+		}
+	}
+}
+
 func livePool(name, class string) *karpenterv1.NodePool {
 	np := &karpenterv1.NodePool{}
 	np.Name = name
-	np.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: class, Name: "general"}
-	np.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{{Key: "kubernetes.io/arch", Operator: "In", Values: []string{"amd64"}}}
+	np.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+		Group: "karpenter.k8s.aws",
+		Kind:  class,
+		Name:  "general",
+	}
+	np.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{
+		{Key: "kubernetes.io/arch", Operator: "In", Values: []string{"amd64"}},
+	}
 	return np
 }
 

@@ -28,7 +28,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // to improve without anybody's expectations changing.
 var (
 	took  = regexp.MustCompile(`planned in [0-9.]+ s|"seconds": [0-9.e-]+`)
-	bound = regexp.MustCompile(`, [0-9.]+ % above the bound of [0-9.]+ \$/h|"boundPerHour": [0-9.]+`)
+	bound = regexp.MustCompile(`(·|,) bound \$[0-9.]+/h|` +
+		`, [0-9.]+ % above the bound of \$[0-9.]+/h|"boundPerHour": [0-9.]+`)
 )
 
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
@@ -69,6 +70,27 @@ func TestPlansLookAsTheyDid(t *testing.T) {
 		"explain.new.golden":      append([]string{"explain", "pod", "-n", "batch", "report-0"}, shop...),
 		"explain.node.golden":     append([]string{"explain", "node", "n1"}, shop...),
 
+		"consolidate.table.golden": {"simulate", "--consolidate", "-f", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z"},
+		"consolidate.json.golden":  {"simulate", "--consolidate", "-f", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z", "-o", "json"},
+
+		"top.table.golden": {"top", "--once", "-f", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z"},
+		"top.csv.golden":   {"top", "--once", "-f", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z", "-o", "csv", "--sort", "-price"},
+		"top.json.golden":  {"top", "-f", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z", "-o", "json", "--filter", "type=2xlarge"},
+		"top.shop.golden":  append([]string{"top", "-o", "wide", "--now", "2026-11-30T12:00:00Z"}, shop...),
+
+		"check.fleet.golden": {"check", "-f", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z"},
+		"check.short.golden": {"check", "-f", "testdata/rules.yaml", "--now", "2026-11-30T12:00:00Z", "-o", "short"},
+		"costs.fleet.golden": {"costs", "-f", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z"},
+		"costs.rules.golden": {"costs", "-f", "testdata/rules.yaml", "--now", "2026-11-30T12:00:00Z", "--all"},
+
+		"plan.none.golden":     {"plan", "--against", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z"},
+		"plan.spot.golden":     {"plan", "--against", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z", "--drop", "spot", "--add-arch", "arm64"},
+		"plan.image.golden":    {"plan", "--against", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z", "--new-ami", "all"},
+		"plan.zone.golden":     {"plan", "--against", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z", "--lose-zone", "us-east-1a"},
+		"plan.replicas.golden": {"plan", "--against", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z", "--add-replicas", "default/front=20"},
+		"plan.edit.golden":     {"plan", "--against", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z", "-f", "testdata/fleetedit.yaml"},
+		"plan.takeover.golden": {"plan", "--against", "testdata/fleet.yaml", "--now", "2026-11-30T12:00:00Z", "--switch-from-karpenter"},
+
 		"running.table.golden":    append([]string{"simulate", "-f", "testdata/running.yaml"}, pools...),
 		"running.node.golden":     append([]string{"explain", "node", "node-a", "-f", "testdata/running.yaml"}, pools...),
 		"running.volume.golden":   append([]string{"explain", "pod", "db-0", "-f", "testdata/running.yaml"}, pools...),
@@ -94,12 +116,25 @@ func TestATraceIsPlannedFromTheCatalogue(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := run(t, "simulate", "--trace", file, "--cpu-multiplier", "2", "--region", "eu-west-1",
-		"--requirement", "node.kubernetes.io/instance-type In m5.xlarge", "--requirement", "karpenter.sh/capacity-type In on-demand")
+	code, stdout, stderr := run(
+		t,
+		"simulate",
+		"--trace",
+		file,
+		"--cpu-multiplier",
+		"2",
+		"--region",
+		"eu-west-1",
+		"--requirement",
+		"node.kubernetes.io/instance-type In m5.xlarge",
+		"--requirement",
+		"karpenter.sh/capacity-type In on-demand",
+	)
 	if code != 0 {
 		t.Fatal(stderr)
 	}
-	for _, want := range []string{"m5.xlarge", "eu-west-1a", "2 pods: 2 on 1 new node,", "price 0.2140 $/h", "note: no NodePool is given"} {
+	for _, want := range []string{"m5.xlarge", "eu-west-1a", "2 pods: 2 on 1 new node,", "price $0.2140/h",
+		"note: no NodePool is given"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
@@ -129,7 +164,16 @@ func TestTheRegionIsTheClusters(t *testing.T) {
 // Overlays set the prices that are planned with; one that gives way is named.
 func TestOverlaysSetPrices(t *testing.T) {
 	t.Parallel()
-	code, stdout, stderr := run(t, "simulate", "-f", "testdata/shop", "-f", "testdata/overlay.yaml", "--instance-types", "testdata/types.json")
+	code, stdout, stderr := run(
+		t,
+		"simulate",
+		"-f",
+		"testdata/shop",
+		"-f",
+		"testdata/overlay.yaml",
+		"--instance-types",
+		"testdata/types.json",
+	)
 	if code != 0 {
 		t.Fatal(stderr)
 	}
@@ -152,7 +196,8 @@ func TestFieldsOfANewerServerAreNoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := run(t, "simulate", "-f", file, "--instance-types", "testdata/types.json")
-	if want := "note: fields that are not known here are left out: 2 spec.containers.novelty of a Pod"; code != 0 || !strings.Contains(stdout, want) {
+	if want := "note: fields that are not known here are left out: 2 spec.containers.novelty of a Pod"; code != 0 ||
+		!strings.Contains(stdout, want) {
 		t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
 	}
 }
@@ -172,7 +217,14 @@ func TestAPlanOfTheJournalIsShownAndExplained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ready, err := simulate.Prepare(simulate.Input{Set: set, Market: simulate.Market{Types: types}, Policy: engine.DefaultPolicy(), Now: time.Unix(1e9, 0)})
+	ready, err := simulate.Prepare(
+		simulate.Input{
+			Set:    set,
+			Market: simulate.Market{Types: types},
+			Policy: engine.DefaultPolicy(),
+			Now:    time.Unix(1e9, 0),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +238,14 @@ func TestAPlanOfTheJournalIsShownAndExplained(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Keep(journal.Record{At: time.Unix(1e9, int64(len(d.Open))), Snapshot: result.Snapshot, Policy: engine.DefaultPolicy(), Decision: d}); err != nil {
+		if err := j.Keep(
+			journal.Record{
+				At:       time.Unix(1e9, int64(len(d.Open))),
+				Snapshot: result.Snapshot,
+				Policy:   engine.DefaultPolicy(),
+				Decision: d,
+			},
+		); err != nil {
 			t.Fatal(err)
 		}
 		files, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -208,7 +267,8 @@ func TestAPlanOfTheJournalIsShownAndExplained(t *testing.T) {
 		{[]string{"replay", plan}, "note: planned at 2001-09-09T01:46:40"},
 		{[]string{"replay", plan}, "planning again gives the same"},
 		{[]string{"replay", filepath.Dir(plan)}, "FILE"},
-		{[]string{"replay", filepath.Dir(plan)}, ".plan.json.gz   2001-09-09 01:46:40   7      0          5           1            0.3800"},
+		{[]string{"replay", filepath.Dir(plan)},
+			".plan.json.gz   2001-09-09 01:46:40   1       7      0          5           1            0.3800"},
 		{[]string{"replay", "-o", "json", plan}, `"pricePerHour"`},
 		{[]string{"replay", keep(other)}, "this version of dovetail plans otherwise: "},
 		{[]string{"explain", "pod", "too-big", "--record", plan}, "default/too-big cannot be placed\n  pool default: 5"},
@@ -220,7 +280,8 @@ func TestAPlanOfTheJournalIsShownAndExplained(t *testing.T) {
 			t.Errorf("%v: exit code %d, no %q in\n%s%s", c.args, code, c.want, stdout, stderr)
 		}
 	}
-	if code, _, stderr := run(t, "explain", "pod", "web", "--record", plan); code != 1 || !strings.Contains(stderr, "did you mean one of default/web-0, ") {
+	if code, _, stderr := run(t, "explain", "pod", "web", "--record", plan); code != 2 || !strings.Contains(stderr,
+		"did you mean one of default/web-0, ") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }
@@ -228,7 +289,11 @@ func TestAPlanOfTheJournalIsShownAndExplained(t *testing.T) {
 // It has the searches that found moves as well.
 func TestMovesOfTheJournalAreShown(t *testing.T) {
 	t.Parallel()
-	search := journal.Search{At: time.Unix(1e9, 0), Snapshot: enginetest.Running(12, 60, 12), Policy: refit.DefaultPolicy()}
+	search := journal.Search{
+		At:       time.Unix(1e9, 0),
+		Snapshot: enginetest.Running(12, 60, 12),
+		Policy:   refit.DefaultPolicy(),
+	}
 	search.Policy.Pools = map[string]refit.PoolPolicy{}
 	for _, pool := range search.Snapshot.Pools {
 		search.Policy.Pools[pool.Name] = refit.PoolPolicy{Mode: refit.WhenUnderutilized, Budget: 2}
@@ -260,7 +325,8 @@ func TestMovesOfTheJournalAreShown(t *testing.T) {
 		{[]string{"replay", file}, "\n" + gone},
 		{[]string{"replay", file}, "STAYS"},
 		{[]string{"replay", file}, "note: searched at 2001-09-09T01:46:40Z; searching again gives the same"},
-		{[]string{"replay", file}, fmt.Sprintf("\nprice %.4f $/h becomes %.4f $/h\n", search.Result.Before.Float(), search.Result.After.Float())},
+		{[]string{"replay", file}, fmt.Sprintf("\nprice $%.4f/h becomes $%.4f/h\n", search.Result.Before.Float(),
+			search.Result.After.Float())},
 		{[]string{"replay", "-o", "json", file}, `"beforePerHour"`},
 		{[]string{"replay", filepath.Dir(file)}, ".moves.json.gz   2001-09-09 01:46:40"},
 		{[]string{"replay", keep(other)}, "this version of dovetail moves otherwise: "},
@@ -270,7 +336,8 @@ func TestMovesOfTheJournalAreShown(t *testing.T) {
 			t.Errorf("%v: exit code %d, no %q in\n%s%s", c.args, code, c.want, stdout, stderr)
 		}
 	}
-	if code, _, stderr := run(t, "explain", "pod", "web", "--record", file); code != 1 || !strings.Contains(stderr, "has moves, not a plan; 'dovetail replay' shows them") {
+	if code, _, stderr := run(t, "explain", "pod", "web", "--record", file); code != 2 || !strings.Contains(stderr,
+		"has moves, not a plan; 'dovetail replay' shows them") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }
@@ -317,11 +384,10 @@ func TestBadInputGetsOneClearMessage(t *testing.T) {
 		"yaml":           {[]string{"simulate", "-f", write("a: [b")}, "bad.yaml, document 1: yaml: line 1"},
 		"no object":      {[]string{"simulate", "-f", write("a: b")}, "bad.yaml, document 1: this is not a Kubernetes object: apiVersion and kind are missing"},
 		"field":          {[]string{"simulate", "-f", write("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containres: []}")}, `document 1: Pod p: unknown field "spec.containres"`},
-		"version":        {[]string{"simulate", "-f", write("apiVersion: karpenter.sh/v1beta1\nkind: NodePool\nmetadata: {name: p}")}, "NodePool p: apiVersion karpenter.sh/v1beta1 is not served; write it as karpenter.sh/v1"},
+		"version":        {[]string{"simulate", "-f", write("apiVersion: karpenter.sh/v1beta1\nkind: NodePool\nmetadata: {name: p}")}, "bad.yaml:1: NodePool p: spec: it is missing"},
 		"group":          {[]string{"simulate", "-f", write("apiVersion: karpenter.sh/v1\nkind: EC2NodeClass\nmetadata: {name: c}")}, "EC2NodeClass c: apiVersion karpenter.sh/v1 is not served; write it as karpenter.k8s.aws/v1"},
 		"kind":           {[]string{"simulate", "-f", write("apiVersion: karpenter.sh/v1\nkind: NodePol\nmetadata: {name: p}")}, "NodePol p: apiVersion karpenter.sh/v1 has no kind NodePol; correct its name"},
 		"core":           {[]string{"simulate", "-f", write("apiVersion: v2\nkind: Pod\nmetadata: {name: p}")}, "Pod p: apiVersion v2 is not served; write it as v1"},
-		"twice":          {[]string{"simulate", "-f", "testdata/shop/apps.yaml", "-f", "testdata/shop"}, "Deployment default/web is there already, in testdata/shop/apps.yaml, document 1"},
 		"types and else": {[]string{"simulate", "-f", "testdata/shop", "--region", "us-east-1", "--instance-types", "x"}, "--region and --instance-types exclude each other"},
 		"no such pod":    {[]string{"explain", "pod", "web", "-f", "testdata/shop"}, "there is no pod default/web; did you mean one of default/web-0, default/web-1"},
 		"no such node":   {[]string{"explain", "node", "n99", "-f", "testdata/shop"}, "there is no node n99; there are n1 to n"},
@@ -351,8 +417,8 @@ func TestBadInputGetsOneClearMessage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			code, _, stderr := run(t, c.args...)
-			if code != 1 || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 {
-				t.Errorf("exit code %d, message %q; want 1 and one line with %q", code, stderr, c.want)
+			if code != 2 || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("exit code %d, message %q; want 2 and one line with %q", code, stderr, c.want)
 			}
 		})
 	}

@@ -24,16 +24,17 @@ type progress struct {
 	out   io.Writer
 	start time.Time
 	done  chan struct{}
+	once  sync.Once
 	ended sync.WaitGroup
 
 	mu   sync.Mutex // guards what
 	what string
 }
 
-// newProgress is nil if w is not a terminal.
+// newProgress is nil if w is not a terminal, or one that knows no control characters.
 func newProgress(w io.Writer) *progress {
 	f, ok := w.(*os.File)
-	if !ok {
+	if !ok || os.Getenv("TERM") == "dumb" {
 		return nil
 	}
 	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
@@ -58,7 +59,7 @@ func (p *progress) end() {
 	if p == nil {
 		return
 	}
-	close(p.done)
+	p.once.Do(func() { close(p.done) })
 	p.ended.Wait()
 }
 
@@ -85,6 +86,13 @@ func (p *progress) draw() {
 		p.mu.Unlock()
 		at := i % (2 * (barWidth - 3))
 		at = min(at, 2*(barWidth-3)-at)
-		fmt.Fprintf(p.out, "\r\x1b[K[%s===%s] %s, %.1f s", strings.Repeat(" ", at), strings.Repeat(" ", barWidth-3-at), what, spent.Seconds())
+		fmt.Fprintf(
+			p.out,
+			"\r\x1b[K[%s===%s] %s, %.1f s",
+			strings.Repeat(" ", at),
+			strings.Repeat(" ", barWidth-3-at),
+			what,
+			spent.Seconds(),
+		)
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strconv"
 	"time"
 
@@ -9,9 +10,32 @@ import (
 
 	"github.com/dovetail-sh/dovetail/awssim/control"
 	"github.com/dovetail-sh/dovetail/awssim/fault"
+	"github.com/dovetail-sh/dovetail/internal/view"
 )
 
+// marketAnswer is what market prints.
+type marketAnswer struct {
+	view.Header
+	Pools []control.Pool `json:"pools"`
+}
+
+// Text writes one line for each pool.
+func (m marketAnswer) Text(w io.Writer) error {
+	if len(m.Pools) == 0 {
+		_, err := fmt.Fprintln(w, "no spot pool is in use; name a type to see its pools")
+		return err
+	}
+	rows := make([]string, len(m.Pools))
+	for i, p := range m.Pools {
+		rows[i] = fmt.Sprintf("%s\t%s\t%s\t%d%%\t%.2f\t%d\t%s", p.Type, p.Zone, dollars(p.Price), 100-100*p.Price/max(1,
+			p.OnDemand),
+			p.Pressure, p.InUse, left(p.Available))
+	}
+	return table(w, "TYPE\tZONE\tSPOT $/h\tSAVES\tPRESSURE\tIN USE\tLEFT", rows)
+}
+
 func newSimMarket(s *simulated) *cobra.Command {
+	var output string
 	cmd := &cobra.Command{
 		Use:   "market [TYPE]",
 		Short: "Show the spot pools of a type, or those in use",
@@ -21,6 +45,9 @@ Pressure is how hard others ask for a pool, from 0 to 1. Prices, capacity, inter
 recommendations follow it while the market moves ('dovetail sim set --moving').`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := oneOf("-o", output, tableOrJSON); err != nil {
+				return err
+			}
 			client, err := s.client()
 			if err != nil {
 				return err
@@ -36,18 +63,11 @@ recommendations follow it while the market moves ('dovetail sim set --moving').`
 			if len(pools) == 0 && kind != "" {
 				return fmt.Errorf("nobody sells %s on spot in this region; want a type such as m5.large", kind)
 			}
-			if len(pools) == 0 {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "no spot pool is in use; name a type to see its pools")
-				return err
-			}
-			rows := make([]string, len(pools))
-			for i, p := range pools {
-				rows[i] = fmt.Sprintf("%s\t%s\t%s\t%d%%\t%.2f\t%d\t%s", p.Type, p.Zone, dollars(p.Price), 100-100*p.Price/max(1, p.OnDemand),
-					p.Pressure, p.InUse, left(p.Available))
-			}
-			return table(cmd.OutOrStdout(), "TYPE\tZONE\tSPOT $/h\tSAVES\tPRESSURE\tIN USE\tLEFT", rows)
+			answer := marketAnswer{simHeader("SimulatedMarket"), append([]control.Pool{}, pools...)}
+			return write(cmd.OutOrStdout(), output, answer, answer.Text)
 		},
 	}
+	addOutput(cmd, &output)
 	cmd.AddCommand(newSimSqueeze(s), newSimCapacity(s))
 	return cmd
 }
@@ -108,7 +128,7 @@ away, and lets the market decide while it moves.`,
 			if args[1] != "any" {
 				n, err := strconv.Atoi(args[1])
 				if err != nil {
-					return fmt.Errorf("COUNT is %q, want a number or any", args[1])
+					return usage("COUNT is %q, want a number or any", args[1])
 				}
 				pool.Available = &n
 			}

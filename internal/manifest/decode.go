@@ -16,28 +16,52 @@ import (
 	"sigs.k8s.io/json"
 )
 
-// reads makes a reader of the list in a Set that objects of type T belong to.
+// reader reads objects of one type and keeps them in a Set.
+type reader struct {
+	read func(s *Set, text []byte) (metav1.Object, error)
+
+	// keep adds an object that was read, or puts it where another is. It may be called for objects of the type only.
+	keep func(s *Set, object, before metav1.Object)
+}
+
+// reads makes a reader of the list in a Set that objects of type T belong to. before sets what absent fields are to be.
 func reads[T any, P interface {
 	*T
 	metav1.Object
-}](list func(*Set) *[]P) func(*Set, []byte) (metav1.Object, error) {
-	return func(s *Set, text []byte) (metav1.Object, error) {
-		object := P(new(T))
-		strict, err := json.UnmarshalStrict(text, object)
-		if err != nil {
-			return nil, cmp.Or(misquoted(text), plain(err))
-		}
-		if err := s.known(object, strict); err != nil {
-			return nil, err
-		}
-		l := list(s)
-		*l = append(*l, object)
-		return object, nil
+}](list func(*Set) *[]P, before ...func(P)) reader {
+	return reader{
+		read: func(s *Set, text []byte) (metav1.Object, error) {
+			object := P(new(T))
+			for _, set := range before {
+				set(object)
+			}
+			strict, err := json.UnmarshalStrict(text, object)
+			if err != nil {
+				return nil, cmp.Or(misquoted(text), plain(err))
+			}
+			return object, s.known(object, strict)
+		},
+		keep: func(s *Set, object, before metav1.Object) {
+			l := list(s)
+			if before != nil {
+				if i := slices.IndexFunc(*l, func(o P) bool { return metav1.Object(o) == before }); i >= 0 {
+					(*l)[i] = object.(P)
+					return
+				}
+			}
+			*l = append(*l, object.(P))
+		},
 	}
 }
 
 // written are the decoder's words for what stands in a manifest.
-var written = map[string]string{"string": "a string", "number": "a number", "bool": "true or false", "array": "a list", "object": "an object"}
+var written = map[string]string{
+	"string": "a string",
+	"number": "a number",
+	"bool":   "true or false",
+	"array":  "a list",
+	"object": "an object",
+}
 
 // wanted is what a Go type takes.
 func wanted(t reflect.Type) string {
@@ -64,7 +88,17 @@ func misquoted(text []byte) error {
 }
 
 // ofAmounts are fields whose values are amounts, by name of resource.
-var ofAmounts = []string{"requests", "limits", "capacity", "allocatable", "overhead", "default", "defaultRequest", "kubeReserved", "systemReserved"}
+var ofAmounts = []string{
+	"requests",
+	"limits",
+	"capacity",
+	"allocatable",
+	"overhead",
+	"default",
+	"defaultRequest",
+	"kubeReserved",
+	"systemReserved",
+}
 
 func amounts(at string, value any) error {
 	switch value := value.(type) {
@@ -119,7 +153,12 @@ func plain(err error) error {
 	var mismatch *encodingjson.UnmarshalTypeError
 	if errors.As(err, &mismatch) && mismatch.Field != "" {
 		value, number, _ := strings.Cut(mismatch.Value, " ") // "number 1.5"
-		return fmt.Errorf("%s must be %s, not %s", mismatch.Field, wanted(mismatch.Type), cmp.Or(number, written[value]))
+		return fmt.Errorf(
+			"%s must be %s, not %s",
+			mismatch.Field,
+			wanted(mismatch.Type),
+			cmp.Or(number, written[value]),
+		)
 	}
 	text := err.Error()
 	for _, prefix := range []string{"error unmarshaling JSON: ", "while decoding JSON: ", "error converting YAML to JSON: ", "json: "} {

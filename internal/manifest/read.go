@@ -3,6 +3,7 @@ package manifest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,9 @@ import (
 	"slices"
 	"strings"
 
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
@@ -22,23 +25,27 @@ import (
 var extensions = []string{".yaml", ".yml", ".json"}
 
 // Read reads files, directories with all below them, and "-" for standard input. No paths are an empty Set.
-func Read(paths []string, stdin io.Reader) (*Set, error) {
-	s := &Set{Ignored: map[string]int{}, Unknown: map[string]int{}, source: map[string]string{}}
-	for _, path := range paths {
-		if path == "-" {
-			if err := s.add("standard input", stdin); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		files, err := filesOf(path)
-		if err != nil {
+func Read(paths []string, stdin io.Reader) (*Set, error) { return ReadOver(nil, "", paths, stdin) }
+
+// ReadOver is Read after another text, which is called place in errors: what the files say counts as if they were
+// applied to it.
+func ReadOver(text io.Reader, place string, paths []string, stdin io.Reader) (*Set, error) {
+	s := &Set{Ignored: map[string]int{}, Unknown: map[string]int{}, source: map[string]origin{}}
+	if text != nil {
+		if err := s.add(place, text); err != nil {
 			return nil, err
 		}
-		for _, file := range files {
-			if err := s.addFile(file); err != nil {
-				return nil, err
-			}
+	}
+	sources, err := Sources(paths, stdin)
+	if err != nil {
+		return nil, err
+	}
+	if sources, err = s.today(sources); err != nil {
+		return nil, err
+	}
+	for _, source := range sources {
+		if err := s.add(source.Name, bytes.NewReader(source.Text)); err != nil {
+			return nil, err
 		}
 	}
 	if err := s.complete(); err != nil {
@@ -48,6 +55,19 @@ func Read(paths []string, stdin io.Reader) (*Set, error) {
 }
 
 func filesOf(path string) ([]string, error) {
+	switch scheme, _, url := strings.Cut(path, "://"); {
+	case url && (scheme == "http" || scheme == "https"):
+		return nil, fmt.Errorf(
+			"reading manifests: %s is a URL, and nothing is fetched; download it, or pipe it: curl -fsSL %s | dovetail simulate -f -",
+			path,
+			path,
+		)
+	case url:
+		return nil, fmt.Errorf(
+			"reading manifests: %s is a URL, and nothing is fetched; download it and give the file",
+			path,
+		)
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading manifests: %w", err)
@@ -69,18 +89,13 @@ func filesOf(path string) ([]string, error) {
 		return nil, fmt.Errorf("reading manifests in %s: %w", path, err)
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("reading manifests: directory %s has no files ending in %s", path, strings.Join(extensions, ", "))
+		return nil, fmt.Errorf(
+			"reading manifests: directory %s has no files ending in %s",
+			path,
+			strings.Join(extensions, ", "),
+		)
 	}
 	return out, nil
-}
-
-func (s *Set) addFile(file string) error {
-	f, err := os.Open(file)
-	if err != nil {
-		return fmt.Errorf("reading manifests: %w", err)
-	}
-	defer f.Close()
-	return s.add(file, f)
 }
 
 func (s *Set) add(file string, r io.Reader) error {
@@ -95,9 +110,32 @@ func (s *Set) add(file string, r io.Reader) error {
 			return fmt.Errorf("reading %s: %w", place, err)
 		}
 		if err := s.document(place, text); err != nil {
-			return fmt.Errorf("reading %s: %w", place, err)
+			return fmt.Errorf("reading %s: %w", place, rendered(file, text, err))
 		}
 	}
+}
+
+// errNoObject is said of documents that are no manifests.
+var errNoObject = errors.New("this is not a Kubernetes object: apiVersion and kind are missing")
+
+// rendered adds to an error of what is still to become a manifest how it does.
+func rendered(file string, text []byte, err error) error {
+	folder, name := filepath.Split(file)
+	missing := errors.Is(err, errNoObject)
+	switch {
+	case missing && (name == "kustomization.yaml" || name == "kustomization.yml"):
+		return fmt.Errorf(
+			"%w; give what kustomize makes of the folder: kubectl kustomize %s | dovetail simulate -f -",
+			err,
+			cmp.Or(folder, "."),
+		)
+	case missing && (name == "Chart.yaml" || strings.HasPrefix(name, "values")), bytes.Contains(text, []byte("{{")):
+		return fmt.Errorf(
+			"%w (it looks like a Helm chart: render it with helm template, and give what that prints)",
+			err,
+		)
+	}
+	return err
 }
 
 // head is what every object has, and what a List has beside it.
@@ -152,7 +190,7 @@ func inJSON(text []byte) ([]json.RawMessage, error) {
 func (s *Set) object(place string, of metav1.TypeMeta, text []byte) error {
 	var h head
 	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		return errors.New("this is not a Kubernetes object: apiVersion and kind are missing")
+		return errNoObject
 	}
 	if err := json.Unmarshal(text, &h); err != nil {
 		return fmt.Errorf("this is not a Kubernetes object: %w", plain(err))
@@ -161,9 +199,9 @@ func (s *Set) object(place string, of metav1.TypeMeta, text []byte) error {
 		h.TypeMeta = of
 	}
 	if h.Kind == "" || h.APIVersion == "" {
-		return errors.New("this is not a Kubernetes object: apiVersion and kind are missing")
+		return errNoObject
 	}
-	if items, ok := strings.CutSuffix(h.Kind, "List"); ok {
+	if items, ok := strings.CutSuffix(h.Kind, "List"); ok && (h.Items != nil || builtIn(groupOf(h.APIVersion))) {
 		return s.list(place, metav1.TypeMeta{APIVersion: h.APIVersion, Kind: items}, h.Items)
 	}
 	name := h.Kind + " " + (&h.Metadata).Name
@@ -194,13 +232,17 @@ func (s *Set) list(place string, of metav1.TypeMeta, items []json.RawMessage) er
 	return nil
 }
 
-// note gives the object what every object must have, and refuses a second one of the same name.
+// note gives the object what every object must have, and keeps it. Of two of the same name the second counts, as when
+// both are applied one after the other; a server refuses it if its spec cannot change.
 func (s *Set) note(place, kindName string, k kind, object metav1.Object) error {
 	if object.GetName() == "" && object.GetGenerateName() != "" {
 		object.SetName(fmt.Sprintf("%s%d", object.GetGenerateName(), len(s.source)+1))
 	}
-	if object.GetName() == "" {
+	switch name := object.GetName(); {
+	case name == "":
 		return fmt.Errorf("a %s has no metadata.name", kindName)
+	case strings.Contains(name, "{{"):
+		return fmt.Errorf("%s %s: metadata.name is no name", kindName, name)
 	}
 	id := kindName + " " + object.GetName()
 	if k.namespaced {
@@ -209,9 +251,43 @@ func (s *Set) note(place, kindName string, k kind, object metav1.Object) error {
 		}
 		id = kindName + " " + object.GetNamespace() + "/" + object.GetName()
 	}
-	if before, ok := s.source[id]; ok {
-		return fmt.Errorf("%s is there already, in %s; remove one of them", id, before)
+	before, twice := s.source[id]
+	switch {
+	case !twice:
+	case apiequality.Semantic.DeepEqual(before.object, object):
+		return nil
+	case k.fixed && object.GetUID() == "" && before.object.GetUID() == "" && !alike(before.object, object):
+		return fmt.Errorf(
+			"%s is there already, in %s, with another spec, which cannot be changed; remove one of them",
+			id,
+			before.place,
+		)
+	default:
+		s.Notes = append(
+			s.Notes,
+			fmt.Sprintf(
+				"%s is in %s and, otherwise, in %s: the second counts, as if both were applied",
+				id,
+				before.place,
+				place,
+			),
+		)
 	}
-	s.source[id] = place
+	s.source[id] = origin{place, object}
+	k.keep(s, object, before.object)
 	return nil
+}
+
+// alike reports whether two objects differ in their metadata and status at most.
+func alike(a, b metav1.Object) bool {
+	content := func(o metav1.Object) map[string]any {
+		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+		if err != nil {
+			return nil
+		}
+		delete(fields, "metadata")
+		delete(fields, "status")
+		return fields
+	}
+	return apiequality.Semantic.DeepEqual(content(a), content(b))
 }

@@ -2,6 +2,8 @@ package manifest_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -72,7 +74,8 @@ func TestItemsOfATypedListAreJudgedToo(t *testing.T) {
 		t.Errorf("read %v, want NodePool p", set.NodePools)
 	}
 	_, err := manifest.Read([]string{"-"}, strings.NewReader(fmt.Sprintf(list, 101)))
-	if want := "item 1: NodePool p: spec.weight: Invalid value: 101"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "item 1: NodePool p: spec.weight: Invalid value: 101"; err == nil ||
+		!strings.Contains(err.Error(), want) {
 		t.Errorf("got error %v, want one with %q", err, want)
 	}
 }
@@ -143,13 +146,79 @@ func TestWhatNoServerAcceptsIsNamed(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"apiVersion: v1\nkind: Pod\nspec: {}":                                                                          "standard input, document 1: a Pod has no metadata.name",
-		"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {priorityClassName: gone}":                              "Pod default/p: priorityClassName gone is not among the manifests",
-		"apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: p}":                                    "Provisioner p: apiVersion karpenter.sh/v1alpha5 is no longer served; write it as a karpenter.sh/v1 NodePool",
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {priorityClassName: gone}":                              "Pod default/p: spec.priorityClassName: Forbidden: there is no PriorityClass gone",
+		"apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: p}":                                    "for an older release of Karpenter: standard input:1: Provisioner p: spec: it is missing",
 		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 2000000, " + template + "}":      "Deployment default/d: 2000000 pods are more than",
 		"apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: 1}}]": "item 1: Pod p: ",
 	} {
-		if _, err := manifest.Read([]string{"-"}, strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := manifest.Read(
+			[]string{"-"},
+			strings.NewReader(text),
+		); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one with %q", err, want)
+		}
+	}
+}
+
+func TestObjectsForOlderReleasesAreReadAsTheyAreConverted(t *testing.T) {
+	t.Parallel()
+	set := read(t, `
+apiVersion: karpenter.sh/v1alpha5
+kind: Provisioner
+metadata: {name: mixed}
+spec:
+  ttlSecondsAfterEmpty: 30
+  kubeletConfiguration: {maxPods: 40}
+  providerRef: {name: mixed}
+---
+apiVersion: karpenter.k8s.aws/v1alpha1
+kind: AWSNodeTemplate
+metadata: {name: mixed}
+spec:
+  subnetSelector: {a: b}
+  securityGroupSelector: {a: b}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p, annotations: {karpenter.sh/do-not-evict: "true"}}
+spec: {containers: [{name: c, image: i}], nodeSelector: {karpenter.sh/provisioner-name: mixed}}
+`)
+	if len(set.NodePools) != 1 || len(set.EC2NodeClasses) != 1 ||
+		!strings.Contains(set.EC2NodeClasses[0].Spec.Kubelet.String(), `"maxPods":40`) {
+		t.Fatalf("got %d NodePools and %d EC2NodeClasses", len(set.NodePools), len(set.EC2NodeClasses))
+	}
+	if p := set.Pods[0]; p.Annotations["karpenter.sh/do-not-disrupt"] != "true" ||
+		p.Spec.NodeSelector["karpenter.sh/nodepool"] != "mixed" {
+		t.Errorf("the pod has %v and wants %v", p.Annotations, p.Spec.NodeSelector)
+	}
+	if len(set.Notes) == 0 ||
+		set.Notes[0] != "standard input is for an older release of Karpenter and is read as dovetail convert rewrites it" {
+		t.Errorf("notes are %q", set.Notes)
+	}
+}
+
+func TestWhatIsNoManifestYetIsCalledWhatItIs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"kustomization.yaml": "resources: [a.yaml]", "Chart.yaml": "apiVersion: v2\nname: c", "values.yaml": "replicas: 3", "values-prod.yaml": "[]", "notes.yaml": "a: b",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{
+		filepath.Join(dir, "kustomization.yaml"): "kubectl kustomize " + dir,
+		filepath.Join(dir, "Chart.yaml"):         "helm template",
+		filepath.Join(dir, "values.yaml"):        "helm template",
+		filepath.Join(dir, "values-prod.yaml"):   "helm template",
+		filepath.Join(dir, "notes.yaml"):         "this is not a Kubernetes object: apiVersion and kind are missing",
+		"https://example.com/app.yaml":           "curl -fsSL https://example.com/app.yaml | dovetail simulate -f -",
+		"s3://bucket/app.yaml":                   "nothing is fetched; download it and give the file",
+	} {
+		if _, err := manifest.Read([]string{path}, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got error %v, want one with %q", path, err, want)
 		}
 	}
 }

@@ -2,15 +2,22 @@ package manifest
 
 import (
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	autoscalingv1beta1 "github.com/dovetail-sh/dovetail/api/autoscaling/v1beta1"
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
+	"github.com/dovetail-sh/dovetail/internal/admission"
 )
 
 // Set is a cluster as far as scheduling looks at it.
@@ -22,10 +29,17 @@ type Set struct {
 	DaemonSets     []*appsv1.DaemonSet
 	Namespaces     []*corev1.Namespace
 	LimitRanges    []*corev1.LimitRange
+	RuntimeClasses []*nodev1.RuntimeClass
 	Claims         []*corev1.PersistentVolumeClaim
 	Volumes        []*corev1.PersistentVolume
 	StorageClasses []*storagev1.StorageClass
 	CSINodes       []*storagev1.CSINode
+
+	// Budgets hold evictions back.
+	Budgets []*policyv1.PodDisruptionBudget
+	// CapacityBuffers ask for room; what they may refer to is read with Get.
+	CapacityBuffers []*autoscalingv1beta1.CapacityBuffer
+	PodTemplates    []*corev1.PodTemplate
 
 	EC2NodeClasses  []*awsv1.EC2NodeClass
 	KWOKNodeClasses []*kwokv1alpha1.KWOKNodeClass
@@ -34,8 +48,12 @@ type Set struct {
 	// Ignored counts objects of kinds that do not concern scheduling, by kind.
 	Ignored map[string]int
 
-	// Unknown counts fields that are not known here, by path and kind. Only objects that a server has printed may have any.
+	// Unknown counts fields that are not known here, by path and kind. Only objects that a server has printed may have
+	// any.
 	Unknown map[string]int
+
+	// Notes say what was left out or decided in reading, one sentence each.
+	Notes []string
 
 	deployments  []*appsv1.Deployment
 	replicaSets  []*appsv1.ReplicaSet
@@ -44,5 +62,15 @@ type Set struct {
 	jobs         []*batchv1.Job
 	priorities   []*schedulingv1.PriorityClass
 
-	source map[string]string // "Pod default/web" to the document that it came from
+	autoscalers      []*autoscalingv2.HorizontalPodAutoscaler
+	olderAutoscalers []*autoscalingv1.HorizontalPodAutoscaler
+
+	rules  admission.Rules
+	source map[string]origin // by "Pod default/web"
+}
+
+// origin is where an object comes from.
+type origin struct {
+	place  string        // the document, or the workload
+	object metav1.Object // nil if a workload made it
 }

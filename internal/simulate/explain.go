@@ -17,7 +17,7 @@ import (
 // "namespace/name". The error says that there is no such pod, and who is called so elsewhere.
 func (r *Result) ExplainPod(name string) (view.Pod, error) {
 	id := shape.PodID(name)
-	out := view.Pod{Pod: name, Notes: r.Notes}
+	out := view.Pod{Header: view.HeaderOf("PodExplanation"), Pod: name, Notes: r.Notes}
 	for i := range r.Decision.Unplaced {
 		if u := &r.Decision.Unplaced[i]; u.Pod == id {
 			out.Verdict, out.Why = view.NoPlace, u.Why
@@ -47,7 +47,7 @@ func (r *Result) ExplainPod(name string) (view.Pod, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Verdict, out.Reason = view.NotPlanned, unplanned(pod)
+	out.Verdict, out.Reason = view.NotPlanned, Unplanned(pod)
 	return out, nil
 }
 
@@ -68,7 +68,11 @@ func (r *Result) find(name string) (*corev1.Pod, error) {
 	slices.Sort(alike)
 	switch len(alike) {
 	case 0:
-		return nil, fmt.Errorf("there is no pod %s among %d pods; name it as NAMESPACE/NAME or give -n", name, len(ids))
+		return nil, fmt.Errorf(
+			"there is no pod %s among %d pods; name it as NAMESPACE/NAME or give -n",
+			name,
+			len(ids),
+		)
 	case 1:
 		return nil, fmt.Errorf("there is no pod %s; did you mean %s?", name, alike[0])
 	}
@@ -106,8 +110,8 @@ func few(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNamed], ", "), len(names)-mostNamed)
 }
 
-// unplanned is why nobody looks for a place for a pod.
-func unplanned(pod *corev1.Pod) string {
+// Unplanned is why nobody looks for a place for a pod.
+func Unplanned(pod *corev1.Pod) string {
 	switch {
 	case translate.Finished(pod):
 		return "it is finished"
@@ -115,33 +119,40 @@ func unplanned(pod *corev1.Pod) string {
 		return "it runs on node " + pod.Spec.NodeName + ", which is not given"
 	case pod.DeletionTimestamp != nil:
 		return "it is being deleted"
-	case byItsOwner(pod):
-		return "its owner brings it to its node: a " + metav1.GetControllerOf(pod).Kind + " has one on each node that it wants"
+	case translate.BoundByOwner(pod):
+		return "its owner brings it to its node: a " + metav1.GetControllerOf(
+			pod,
+		).Kind + " has one on each node that it wants"
 	case len(pod.Spec.SchedulingGates) > 0:
 		return "scheduling gate " + pod.Spec.SchedulingGates[0].Name + " holds it back"
 	}
 	return "kube-scheduler has not called it unschedulable"
 }
 
-// byItsOwner reports whether a pod is for one node from the start.
-func byItsOwner(pod *corev1.Pod) bool {
-	owner := metav1.GetControllerOf(pod)
-	return owner != nil && (owner.Kind == "DaemonSet" || owner.Kind == "Node")
-}
-
 // ExplainNode says what is on a node, and what keeps the other pods that wait off it. name is a
 // node's, a NodeClaim's, or that of a new node in the plan: "n1".
 func (r *Result) ExplainNode(name string) (view.NodeAnswer, error) {
+	for i := range r.Decision.Open { // first: the nodes of static pools are in the Snapshot, too
+		if n := &r.Decision.Open[i]; n.ID == name {
+			node := view.NodeOf(n)
+			return view.NodeAnswer{
+				Header:       view.HeaderOf("NodeExplanation"),
+				Node:         name,
+				New:          &node,
+				Pool:         n.Pool,
+				InstanceType: node.InstanceType,
+				Zone:         node.Zone,
+				CapacityType: node.CapacityType,
+				Price:        node.Price,
+				Placed:       node.Pods,
+				Resources:    r.rest(node.InstanceType, node.Pool, n.Requests),
+				Notes:        r.Notes,
+			}, nil
+		}
+	}
 	for i := range r.Snapshot.Nodes {
 		if n := r.Snapshot.Nodes[i]; n.Name == name || n.Claim == name {
 			return r.existing(n), nil
-		}
-	}
-	for i := range r.Decision.Open {
-		if n := &r.Decision.Open[i]; n.ID == name {
-			node := view.NodeOf(n)
-			return view.NodeAnswer{Node: name, New: &node, Pool: n.Pool, InstanceType: node.InstanceType, Zone: node.Zone,
-				CapacityType: node.CapacityType, Price: node.Price, Placed: node.Pods, Resources: r.rest(node.InstanceType, node.Pool, n.Requests), Notes: r.Notes}, nil
 		}
 	}
 	var known []string
@@ -172,13 +183,14 @@ func (r *Result) rest(instanceType, pool string, requests shape.Vector) []view.R
 func resources(allocatable, free shape.Vector) []view.Resource {
 	var out []view.Resource
 	allocatable.Each(func(name string, n int64) {
-		out = append(out, view.Resource{Name: name, Allocatable: n, Free: free.Get(name)})
+		out = append(out, view.Resource{Name: name, Unit: view.UnitOf(name), Allocatable: n, Free: free.Get(name)})
 	})
 	return out
 }
 
 func (r *Result) existing(n *shape.Node) view.NodeAnswer {
-	out := view.NodeAnswer{Node: n.Name, Pool: n.Pool, InstanceType: n.InstanceType, Zone: n.Zone, CapacityType: n.CapacityType,
+	out := view.NodeAnswer{Header: view.HeaderOf("NodeExplanation"), Node: n.Name, Pool: n.Pool,
+		InstanceType: n.InstanceType, Zone: n.Zone, CapacityType: n.CapacityType,
 		Price: n.Price.Float(), Kept: n.Kept, Leaving: n.Stage == shape.Leaving, Notes: r.Notes}
 	for _, p := range n.Pods {
 		out.Running = append(out.Running, string(p.ID))

@@ -3,14 +3,11 @@ package simulate
 import (
 	"fmt"
 	"slices"
-	"strings"
-
-	corev1 "k8s.io/api/core/v1"
+	"strconv"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
-	"github.com/dovetail-sh/dovetail/catalog"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/manifest"
 	"github.com/dovetail-sh/dovetail/internal/translate"
@@ -20,12 +17,19 @@ import (
 
 // Market is what can be bought.
 type Market struct {
-	// Region is where prices and types of EC2NodeClasses come from: "us-east-1". Assumed if nobody said so.
-	Region  string
-	Assumed bool
+	// Region is where the types and prices of EC2NodeClasses come from: "us-east-1". Empty for where each NodePool's
+	// zones are, or else whatever of the cluster says where it is.
+	Region string
+
+	// Account is what is known of the AWS account.
+	Account offline.Account
 
 	// Types, if there are any, are sold to every NodePool, whatever its class.
 	Types []*shape.InstanceType
+
+	// Sold is what a NodePool is offered, for whoever is told by a cloud; nil, and a nil offer, for what the fields
+	// above say.
+	Sold func(pool string) *translate.Offer
 
 	// Overhead is what the kubelet and the system keep of every machine; nil for what the types say.
 	Overhead *shape.Vector
@@ -36,7 +40,7 @@ type shop struct {
 	market  Market
 	set     *manifest.Set
 	lenient bool
-	byClass map[string]*translate.Offer
+	byKey   map[string]*translate.Offer
 	notes   []string
 }
 
@@ -61,7 +65,7 @@ func (s *shop) offers() (map[string]*translate.Offer, error) {
 func (s *shop) overlay(offers map[string]*translate.Offer, stocks []translate.Stock) error {
 	var overlays []translate.Overlay
 	for _, object := range s.set.NodeOverlays {
-		o, err := translate.ReadOverlay(object, awsv1.LabelRules(), kwokv1alpha1.LabelRules())
+		o, err := translate.ReadOverlay(object, labelRules())
 		switch {
 		case err == nil:
 			overlays = append(overlays, o)
@@ -79,7 +83,13 @@ func (s *shop) overlay(offers map[string]*translate.Offer, stocks []translate.St
 		return nil
 	}
 	if !s.lenient {
-		s.notes = append(s.notes, fmt.Sprintf("NodeOverlays count, %d of them; the controller needs feature gate NodeOverlay for that", len(hold)))
+		s.notes = append(
+			s.notes,
+			fmt.Sprintf(
+				"NodeOverlays count, %d of them; the controller needs feature gate NodeOverlay for that",
+				len(hold),
+			),
+		)
 	}
 	for _, stock := range stocks {
 		o := offers[stock.Pool.Name]
@@ -88,66 +98,69 @@ func (s *shop) overlay(offers map[string]*translate.Offer, stocks []translate.St
 	return nil
 }
 
-// offer is shared by pools of one class.
+// offer is shared by pools that buy the same: of one class, in one region.
 func (s *shop) offer(np *karpenterv1.NodePool) (*translate.Offer, error) {
+	if s.market.Sold != nil {
+		if o := s.market.Sold(np.Name); o != nil {
+			return o, nil
+		}
+	}
 	ref := np.Spec.Template.Spec.NodeClassRef
-	key := ""
+	key, region := "", ""
 	if len(s.market.Types) == 0 {
 		if ref == nil {
-			return nil, fmt.Errorf("spec.template.spec.nodeClassRef is missing; name an EC2NodeClass or a KWOKNodeClass")
+			return nil, fmt.Errorf(
+				"spec.template.spec.nodeClassRef is missing; name an EC2NodeClass or a KWOKNodeClass",
+			)
 		}
-		key = ref.Kind + "/" + ref.Name
+		if ref.Group == awsv1.Group {
+			var err error
+			if region, err = s.regionOf(np); err != nil {
+				return nil, err
+			}
+		}
+		key = ref.Group + "/" + ref.Kind + "/" + ref.Name + "/" + region
 	}
-	if o := s.byClass[key]; o != nil {
+	if o := s.byKey[key]; o != nil {
 		return o, nil
 	}
-	types, err := s.types(ref)
+	types, err := s.types(ref, region)
 	if err != nil {
 		return nil, err
 	}
 	o := translate.NewOffer(withOverhead(types, s.market.Overhead), "")
-	s.byClass[key] = o
+	s.byKey[key] = o
 	return o, nil
 }
 
-func (s *shop) types(ref *karpenterv1.NodeClassReference) ([]*shape.InstanceType, error) {
+func (s *shop) types(ref *karpenterv1.NodeClassReference, region string) ([]*shape.InstanceType, error) {
 	switch {
 	case len(s.market.Types) > 0:
 		return s.market.Types, nil
 	case ref.Group == awsv1.Group && ref.Kind == "EC2NodeClass":
-		s.noteRegion()
-		return offline.Types(s.market.Region, s.ec2Class(ref.Name), s.poolsOf(ref)...)
+		class := s.ec2Class(ref.Name, region)
+		account := s.market.Account
+		account.PrefixDelegation = account.PrefixDelegation || delegatesPrefixes(s.set)
+		types, notes, err := account.Types(region, class, s.poolsOf(ref)...)
+		for _, note := range append(unknowns(class, region), notes...) {
+			s.note("EC2NodeClass " + ref.Name + ": " + note)
+		}
+		return types, err
 	case ref.Group == kwokv1alpha1.Group:
 		return kwok.GenericTypes(), nil
 	}
-	return nil, fmt.Errorf("nothing is known of what %s (%s) sells; give its types with --instance-types", ref.Kind, ref.Group)
+	return nil, fmt.Errorf(
+		"nothing is known of what %s (%s) sells; give its types with --instance-types",
+		ref.Kind,
+		ref.Group,
+	)
 }
 
-func (s *shop) noteRegion() {
-	note := "zones and prices are those of " + s.market.Region + "; --region chooses another"
-	if s.market.Assumed && !slices.Contains(s.notes, note) {
-		s.notes = append(s.notes, note)
+// note says something once.
+func (s *shop) note(text string) {
+	if !slices.Contains(s.notes, text) {
+		s.notes = append(s.notes, text)
 	}
-}
-
-// RegionOf is the region that a cluster's nodes and node classes are in; empty if they do not say.
-func RegionOf(set *manifest.Set) string {
-	for _, n := range set.Nodes {
-		if region := n.Labels[corev1.LabelTopologyRegion]; region != "" {
-			return region
-		}
-	}
-	for _, c := range set.EC2NodeClasses {
-		for _, subnet := range c.Status.Subnets {
-			for _, r := range catalog.Regions() {
-				// Zones are called after their region: us-east-1a, us-east-1-bos-1a.
-				if rest, ok := strings.CutPrefix(subnet.Zone, r.Name); ok && (len(rest) == 1 || strings.HasPrefix(rest, "-")) {
-					return r.Name
-				}
-			}
-		}
-	}
-	return ""
 }
 
 // poolsOf are the NodePools of a class.
@@ -161,14 +174,32 @@ func (s *shop) poolsOf(ref *karpenterv1.NodeClassReference) []*karpenterv1.NodeP
 	return out
 }
 
-func (s *shop) ec2Class(name string) *awsv1.EC2NodeClass {
+// ec2Class is the class of that name as it would be in a region.
+func (s *shop) ec2Class(name, region string) *awsv1.EC2NodeClass {
 	for _, c := range s.set.EC2NodeClasses {
-		if c.Name == name {
-			return c
+		if c.Name != name {
+			continue
 		}
+		if home := regionOfStatus(c); home != "" && home != region {
+			s.note(
+				fmt.Sprintf(
+					"what EC2NodeClass %s has found is in %s: every zone of %s is taken to have a subnet",
+					name,
+					home,
+					region,
+				),
+			)
+			c = c.DeepCopy()
+			c.Status = awsv1.EC2NodeClassStatus{}
+		}
+		return c
 	}
-	s.notes = append(s.notes, fmt.Sprintf("EC2NodeClass %s is not given: its nodes are taken to be AL2023 with default settings", name))
-	return &awsv1.EC2NodeClass{}
+	s.note(fmt.Sprintf("EC2NodeClass %s is not given: its nodes are taken to be AL2023 with default settings", name))
+	return &awsv1.EC2NodeClass{
+		Spec: awsv1.EC2NodeClassSpec{
+			AMISelectorTerms: []awsv1.AMISelectorTerm{{Alias: "al2023@" + awsv1.AliasVersionLatest}},
+		},
+	}
 }
 
 // withOverhead are the types with another overhead.
@@ -188,4 +219,23 @@ func withOverhead(types []*shape.InstanceType, overhead *shape.Vector) []*shape.
 		out[i] = &it
 	}
 	return out
+}
+
+// delegatesPrefixes reports whether the VPC CNI among the DaemonSets gives network interfaces prefixes; the controller
+// looks at the same variable.
+func delegatesPrefixes(set *manifest.Set) bool {
+	for _, ds := range set.DaemonSets {
+		if ds.Namespace != "kube-system" || ds.Name != "aws-node" {
+			continue
+		}
+		for _, c := range ds.Spec.Template.Spec.Containers {
+			for _, v := range c.Env {
+				if v.Name == "ENABLE_PREFIX_DELEGATION" {
+					on, err := strconv.ParseBool(v.Value)
+					return err == nil && on
+				}
+			}
+		}
+	}
+	return false
 }

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
+	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
 	"github.com/dovetail-sh/dovetail/engine"
@@ -31,6 +33,10 @@ type Input struct {
 	Policy engine.Policy
 	Now    time.Time
 
+	// Drifted says of claims why they are to be replaced beside what they and their NodePools say: by a new image, such
+	// as. Nil for no such reasons.
+	Drifted func(claim *karpenterv1.NodeClaim) (reason, message string)
+
 	// Lenient turns errors in objects into notes: those of a live cluster are not the caller's to mend.
 	Lenient bool
 }
@@ -50,8 +56,13 @@ type Result struct {
 type Prepared struct {
 	objects translate.Objects
 	input   Input
+	fixed   fixed
 	notes   []string
+
+	consolidating bool
 }
+
+func (p *Prepared) note(text string) { p.notes = append(p.notes, text) }
 
 // Prepare looks at pools and prices. The error names the object and the field.
 func Prepare(in Input) (*Prepared, error) {
@@ -62,19 +73,40 @@ func Prepare(in Input) (*Prepared, error) {
 		return nil, err
 	}
 	set.NodePools = pools
-	s := &shop{market: in.Market, set: &set, lenient: in.Lenient, byClass: map[string]*translate.Offer{}}
+	s := &shop{market: in.Market, set: &set, lenient: in.Lenient, byKey: map[string]*translate.Offer{}}
 	offers, err := s.offers()
 	if err != nil {
 		return nil, err
 	}
 	p.notes = append(p.notes, s.notes...)
 	p.objects = translate.Objects{
-		Pods: set.Pods, Nodes: set.Nodes, NodeClaims: set.NodeClaims, NodePools: pools, DaemonSets: set.DaemonSets,
-		Namespaces: set.Namespaces, LimitRanges: set.LimitRanges, Claims: set.Claims, Volumes: set.Volumes, StorageClasses: set.StorageClasses, CSINodes: set.CSINodes,
-		Offers: offers, TrustPools: true,
+		Pods: slices.Clip(
+			set.Pods,
+		),
+		Nodes:          set.Nodes,
+		NodeClaims:     slices.Clip(set.NodeClaims),
+		NodePools:      pools,
+		DaemonSets:     set.DaemonSets,
+		Namespaces:     set.Namespaces,
+		LimitRanges:    set.LimitRanges,
+		RuntimeClasses: set.RuntimeClasses,
+		Claims:         set.Claims,
+		Volumes:        set.Volumes,
+		StorageClasses: set.StorageClasses,
+		CSINodes:       set.CSINodes,
+		Offers:         offers,
+		Aliases:        labelRules().Aliases,
+		TrustPools:     true,
+	}
+	p.addStatic()
+	if err := p.addBuffers(); err != nil {
+		return nil, err
 	}
 	p.noteIgnored()
+	p.noteNodes()
 	p.noteLost()
+	p.noteHeldBack()
+	p.noteVolumes()
 	return p, nil
 }
 
@@ -84,7 +116,11 @@ func (p *Prepared) pools() ([]*karpenterv1.NodePool, error) {
 	if len(given) == 0 {
 		pool := &karpenterv1.NodePool{}
 		pool.Name = defaultPool
-		pool.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: awsv1.Group, Kind: "EC2NodeClass", Name: defaultPool}
+		pool.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+			Group: awsv1.Group,
+			Kind:  "EC2NodeClass",
+			Name:  defaultPool,
+		}
 		given = []*karpenterv1.NodePool{pool}
 		if len(p.input.Market.Types) == 0 {
 			p.notes = append(p.notes, "no NodePool is given: planned with one named default")
@@ -94,7 +130,7 @@ func (p *Prepared) pools() ([]*karpenterv1.NodePool, error) {
 	for i, np := range given {
 		np = np.DeepCopy()
 		np.Spec.Template.Spec.Requirements = append(np.Spec.Template.Spec.Requirements, p.input.Requirements...)
-		if errs := np.Validate(awsv1.LabelRules(), kwokv1alpha1.LabelRules()); len(errs) > 0 && !p.input.Lenient {
+		if errs := np.Validate(labelRules()); len(errs) > 0 && !p.input.Lenient {
 			return nil, fmt.Errorf("NodePool %s: %w", np.Name, errs[0])
 		}
 		out[i] = np
@@ -102,9 +138,15 @@ func (p *Prepared) pools() ([]*karpenterv1.NodePool, error) {
 	return out, nil
 }
 
+// labelRules are those of all clouds whose NodeClasses can be given.
+func labelRules() karpenterv1.LabelRules {
+	return awsv1.LabelRules().Merge(kwokv1alpha1.LabelRules())
+}
+
 // noteIgnored tells what of the objects was not read.
 func (p *Prepared) noteIgnored() {
 	set := p.input.Set
+	p.notes = append(p.notes, set.Notes...)
 	if list := counted(set.Ignored); list != "" {
 		p.notes = append(p.notes, "not looked at: "+list)
 	}
@@ -122,6 +164,50 @@ func counted(of map[string]int) string {
 	return strings.Join(list, ", ")
 }
 
+// noteNodes tells of nodes that are there and take no pods.
+func (p *Prepared) noteNodes() {
+	var going, sick []string
+	for _, n := range p.objects.Nodes {
+		switch {
+		case n.DeletionTimestamp != nil:
+			going = append(going, n.Name)
+		case len(n.Status.Conditions) > 0 && !condition.NodeReady(n):
+			sick = append(sick, n.Name)
+		}
+	}
+	if len(going) > 0 {
+		p.note("being deleted, so their pods are planned elsewhere: " + few(going))
+	}
+	if len(sick) > 0 {
+		p.note("not ready, so only pods that tolerate what they are tainted with are planned there: " + few(sick))
+	}
+}
+
+// noteVolumes tells of volumes that will be made somewhere before their pods have nodes.
+func (p *Prepared) noteVolumes() {
+	classes := map[string]*storagev1.StorageClass{}
+	for _, c := range p.objects.StorageClasses {
+		classes[c.Name] = c
+	}
+	for _, claim := range p.objects.Claims {
+		if name := translate.ClassName(
+			claim,
+		); name != nil &&
+			translate.MadeAnywhere(claim, classes[*name], p.objects.Aliases) {
+			p.notes = append(
+				p.notes,
+				fmt.Sprintf(
+					"StorageClass %s does not wait for a node, so where the volume of claim %s/%s will be is not known; "+
+						"it is planned where its pods are",
+					*name,
+					claim.Namespace,
+					claim.Name,
+				),
+			)
+		}
+	}
+}
+
 // noteLost counts pods that run on nodes which are not given.
 func (p *Prepared) noteLost() {
 	nodes := map[string]bool{}
@@ -130,7 +216,7 @@ func (p *Prepared) noteLost() {
 	}
 	lost := 0
 	for _, pod := range p.objects.Pods {
-		if pod.Spec.NodeName != "" && !nodes[pod.Spec.NodeName] && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
+		if pod.Spec.NodeName != "" && !nodes[pod.Spec.NodeName] && !translate.Finished(pod) {
 			lost++
 		}
 	}
@@ -154,15 +240,15 @@ func (p *Prepared) Plan() (*Result, error) {
 	case len(problems) > 1:
 		return nil, fmt.Errorf("%w (and %d more objects with errors)", problems[0], len(problems)-1)
 	}
-	if len(snapshot.Pods) == 0 {
+	if n := len(p.input.Set.Budgets); n > 0 && !p.consolidating && !p.input.Lenient {
+		notes = append(notes, fmt.Sprintf("not looked at: %d PodDisruptionBudget, which --consolidate heeds", n))
+	}
+	if len(snapshot.Pods) == 0 && len(p.fixed.nodes) == 0 {
 		notes = append(notes, idle(len(p.objects.Pods)))
 	}
-	return &Result{
-		Snapshot: snapshot,
-		Decision: engine.Plan(snapshot, p.input.Policy),
-		Notes:    notes,
-		pods:     p.objects.Pods,
-	}, nil
+	decision := engine.Plan(snapshot, p.input.Policy)
+	p.fixed.open(&decision, &snapshot)
+	return &Result{Snapshot: snapshot, Decision: decision, Notes: notes, pods: p.objects.Pods}, nil
 }
 
 // idle says that there is nothing to plan.

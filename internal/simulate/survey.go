@@ -19,9 +19,19 @@ type survey struct {
 }
 
 func (r *Result) survey() *survey {
-	s := &survey{result: r, table: feasible.Compile(&r.Snapshot, false), placed: map[shape.PodID]string{}, class: map[shape.PodID]*feasible.Class{}}
+	s := &survey{
+		result: r,
+		table:  feasible.Compile(&r.Snapshot, false),
+		placed: map[shape.PodID]string{},
+		class:  map[shape.PodID]*feasible.Class{},
+	}
 	for _, p := range r.Decision.Place {
 		s.placed[p.Pod] = p.Node
+	}
+	for i := range r.Decision.Open { // of static pools: those are nodes of the Snapshot
+		for _, id := range r.Decision.Open[i].Pods {
+			s.placed[id] = r.Decision.Open[i].ID
+		}
 	}
 	for _, p := range r.Snapshot.Pods {
 		if i := s.table.ClassOf(p.Class); i >= 0 {
@@ -86,7 +96,7 @@ func (s *survey) inPool(c *feasible.Class, p *feasible.Pool) explain.Tree {
 			why, ok = s.table.Short(c.Need, p.Room(i), feasible.TooSmall)
 		}
 		if ok && !s.table.Available.Has(i) {
-			why, ok = feasible.Reason{Kind: feasible.Unavailable}, false
+			why, ok = s.table.Columns[i].Missing(), false
 		}
 		if !ok {
 			out.Add(why)

@@ -31,7 +31,10 @@ func changedPrice(text string) (adjustment, error) {
 	amount, ok := new(big.Rat).SetString(number)
 	signed := strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-")
 	if !ok || !signed {
-		return adjustment{}, fmt.Errorf("priceAdjustment is %q; want a signed amount such as \"-0.01\" or percentage such as \"+10%%\"", text)
+		return adjustment{}, fmt.Errorf(
+			"priceAdjustment is %q; want a signed amount such as \"-0.01\" or percentage such as \"+10%%\"",
+			text,
+		)
 	}
 	if !percent {
 		return adjustment{factor: big.NewRat(1, 1), dollars: amount}, nil

@@ -25,10 +25,12 @@ func diverse(n int) []*corev1.Pod {
 		pod := &corev1.Pod{}
 		pod.Namespace, pod.Name, pod.Labels = "default", fmt.Sprintf("pod-%05d", i), label
 		pod.CreationTimestamp = metav1.NewTime(noon)
-		pod.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
-			corev1.ResourceCPU:    resource.MustParse(cpu[i*7%len(cpu)]),
-			corev1.ResourceMemory: resource.MustParse(mem[i*11%len(mem)]),
-		}}}}
+		pod.Spec.Containers = []corev1.Container{
+			{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+				corev1.ResourceCPU:    resource.MustParse(cpu[i*7%len(cpu)]),
+				corev1.ResourceMemory: resource.MustParse(mem[i*11%len(mem)]),
+			}}},
+		}
 		selector := &metav1.LabelSelector{MatchLabels: map[string]string{"my-label": string(rune('a' + i*3%7))}}
 		key := []string{corev1.LabelTopologyZone, corev1.LabelHostname}[i/6%2]
 		switch i % 6 {
@@ -37,15 +39,23 @@ func diverse(n int) []*corev1.Pod {
 				MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: selector}}
 		case 3:
 			pod.Spec.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{
-				RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{TopologyKey: key, LabelSelector: selector}}}}
+				RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
+					{TopologyKey: key, LabelSelector: selector},
+				},
+			}}
 		case 4:
 			pod.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
-				RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{TopologyKey: key, LabelSelector: selector}}}}
+				RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
+					{TopologyKey: key, LabelSelector: selector},
+				},
+			}}
 		case 5:
 			pod.Spec.NodeSelector = map[string]string{corev1.LabelArchStable: "amd64"}
 			pod.Spec.Tolerations = []corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists}}
 		}
-		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+		pod.Status.Conditions = []corev1.PodCondition{
+			{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+		}
 		out[i] = pod
 	}
 	return out

@@ -25,12 +25,12 @@ func (in *Interner) newClass(pod *corev1.Pod, f *form, labels []shape.Label) (*s
 		Labels:       labels,
 		Requests:     f.requests,
 		Priority:     priorityOf(spec),
-		NodeSelector: requirementsOfLabels(spec.NodeSelector),
+		NodeSelector: requirementsOfLabels(spec.NodeSelector, in.world.Aliases),
 		HostPorts:    hostPorts(spec),
 		Buffer:       f.virtual,
 	}
 	if v := f.volumes; v != nil {
-		c.VolumeTerms, c.Attach, c.Refused = v.terms, v.attach, v.refused
+		c.VolumeTerms, c.Attach, c.Bindings, c.Refused = v.terms, v.attach, v.bindings, v.refused
 	}
 	if len(spec.ResourceClaims) > 0 {
 		c.Refused = "it claims dynamic resources (spec.resourceClaims), for which no nodes are launched"
@@ -38,8 +38,8 @@ func (in *Interner) newClass(pod *corev1.Pod, f *form, labels []shape.Label) (*s
 	err := firstError(
 		func() error { return f.negative },
 		func() error { return readTolerations(c, spec.Tolerations) },
-		func() error { return readNodeAffinity(c, spec.Affinity) },
-		func() error { return readSpread(c, pod) },
+		func() error { return readNodeAffinity(c, spec.Affinity, in.world.Aliases) },
+		func() error { return in.readSpread(c, pod) },
 		func() error { return in.readPodAffinity(c, pod) },
 	)
 	err = cmp.Or(f.unclear, err)
@@ -63,7 +63,11 @@ func checkRequests(at *field.Path, pod *corev1.Pod) error {
 	if !found {
 		return nil
 	}
-	return field.Invalid(at.Child("containers").Key(container).Child("resources", "requests").Key(string(name)), q.String(), "must not be negative")
+	return field.Invalid(
+		at.Child("containers").Key(container).Child("resources", "requests").Key(string(name)),
+		q.String(),
+		"must not be negative",
+	)
 }
 
 func hostPorts(spec *corev1.PodSpec) []shape.HostPort {
@@ -112,7 +116,12 @@ func readTolerations(c *shape.Class, list []corev1.Toleration) error {
 		c.Tolerations = append(c.Tolerations, out)
 	}
 	slices.SortFunc(c.Tolerations, func(a, b shape.Toleration) int {
-		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Effect, b.Effect), compareBools(a.Exists, b.Exists))
+		return cmp.Or(
+			cmp.Compare(a.Key, b.Key),
+			cmp.Compare(a.Value, b.Value),
+			cmp.Compare(a.Effect, b.Effect),
+			compareBools(a.Exists, b.Exists),
+		)
 	})
 	c.Tolerations = slices.Compact(c.Tolerations)
 	return nil
@@ -128,7 +137,7 @@ func compareBools(a, b bool) int {
 	return -1
 }
 
-func readNodeAffinity(c *shape.Class, affinity *corev1.Affinity) error {
+func readNodeAffinity(c *shape.Class, affinity *corev1.Affinity, aliases karpenterv1.LabelAliases) error {
 	if affinity == nil || affinity.NodeAffinity == nil {
 		return nil
 	}
@@ -139,7 +148,7 @@ func readNodeAffinity(c *shape.Class, affinity *corev1.Affinity) error {
 			return field.Required(at, "must have at least one term")
 		}
 		for i := range required.NodeSelectorTerms {
-			term, ok, err := nodeTermOf(at.Index(i), &required.NodeSelectorTerms[i])
+			term, ok, err := nodeTermOf(at.Index(i), &required.NodeSelectorTerms[i], aliases)
 			if err != nil {
 				return err
 			}
@@ -155,7 +164,7 @@ func readNodeAffinity(c *shape.Class, affinity *corev1.Affinity) error {
 		if err := checkWeight(at.Index(i), p.Weight); err != nil {
 			return err
 		}
-		term, ok, err := nodeTermOf(at.Index(i).Child("preference"), &p.Preference)
+		term, ok, err := nodeTermOf(at.Index(i).Child("preference"), &p.Preference, aliases)
 		if err != nil {
 			return err
 		}
@@ -173,7 +182,7 @@ func checkWeight(at *field.Path, weight int32) error {
 	return nil
 }
 
-func readSpread(c *shape.Class, pod *corev1.Pod) error {
+func (in *Interner) readSpread(c *shape.Class, pod *corev1.Pod) error {
 	if len(pod.Spec.TopologySpreadConstraints) == 0 {
 		return nil
 	}
@@ -188,7 +197,7 @@ func readSpread(c *shape.Class, pod *corev1.Pod) error {
 		if err != nil {
 			return err
 		}
-		c.Spread = append(c.Spread, spreadOf(s, mergeKeys(selector, pod.Labels, s.MatchLabelKeys, shape.In)))
+		c.Spread = append(c.Spread, in.spreadOf(s, mergeKeys(selector, pod.Labels, s.MatchLabelKeys, shape.In)))
 	}
 	return nil
 }
@@ -199,7 +208,7 @@ func (in *Interner) addDefaults(c *shape.Class, deduced []shape.Requirement) {
 		return
 	}
 	for i := range in.world.Defaults {
-		c.Spread = append(c.Spread, spreadOf(&in.world.Defaults[i], shape.Selector{Requirements: deduced}))
+		c.Spread = append(c.Spread, in.spreadOf(&in.world.Defaults[i], shape.Selector{Requirements: deduced}))
 	}
 }
 
@@ -218,9 +227,9 @@ func checkSpread(at *field.Path, s *corev1.TopologySpreadConstraint) error {
 	return nil
 }
 
-func spreadOf(s *corev1.TopologySpreadConstraint, selector shape.Selector) shape.Spread {
+func (in *Interner) spreadOf(s *corev1.TopologySpreadConstraint, selector shape.Selector) shape.Spread {
 	out := shape.Spread{
-		Key:            karpenterv1.NormalizeLabel(s.TopologyKey),
+		Key:            in.world.Aliases.Normalize(s.TopologyKey),
 		MaxSkew:        s.MaxSkew,
 		Hard:           s.WhenUnsatisfiable == corev1.DoNotSchedule,
 		Selector:       selector,
@@ -240,7 +249,10 @@ func mergeKeys(s shape.Selector, labels map[string]string, keys []string, op sha
 	}
 	for _, key := range keys {
 		if value, ok := labels[key]; ok {
-			s.Requirements = append(s.Requirements, shape.Requirement{Key: key, Operator: op, Values: []string{value}})
+			s.Requirements = append(
+				s.Requirements,
+				shape.Requirement{Key: key, Operator: op, Values: []string{value}},
+			)
 		}
 	}
 	s.Requirements = sortRequirements(s.Requirements)
@@ -270,7 +282,11 @@ func (in *Interner) readPodTerms(c *shape.Class, at *field.Path, pod *corev1.Pod
 	required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm,
 ) error {
 	for i := range required {
-		term, err := in.podTerm(at.Child("requiredDuringSchedulingIgnoredDuringExecution").Index(i), pod, &required[i])
+		term, err := in.podTerm(
+			at.Child("requiredDuringSchedulingIgnoredDuringExecution").Index(i),
+			pod,
+			&required[i],
+		)
 		if err != nil {
 			return err
 		}
@@ -293,7 +309,7 @@ func (in *Interner) readPodTerms(c *shape.Class, at *field.Path, pod *corev1.Pod
 }
 
 func (in *Interner) podTerm(at *field.Path, pod *corev1.Pod, t *corev1.PodAffinityTerm) (shape.PodTerm, error) {
-	out := shape.PodTerm{Key: karpenterv1.NormalizeLabel(t.TopologyKey)}
+	out := shape.PodTerm{Key: in.world.Aliases.Normalize(t.TopologyKey)}
 	if t.TopologyKey == "" {
 		return out, field.Required(at.Child("topologyKey"), "must not be empty")
 	}
@@ -308,11 +324,16 @@ func (in *Interner) podTerm(at *field.Path, pod *corev1.Pod, t *corev1.PodAffini
 }
 
 // namespacesOf resolves which namespaces a term looks at: those listed and those selected, else the pod's own.
-func (in *Interner) namespacesOf(at *field.Path, pod *corev1.Pod, t *corev1.PodAffinityTerm) (names []string, all bool, err error) {
+func (in *Interner) namespacesOf(
+	at *field.Path,
+	pod *corev1.Pod,
+	t *corev1.PodAffinityTerm,
+) (names []string, all bool, err error) {
 	if t.NamespaceSelector == nil && len(t.Namespaces) == 0 {
 		return []string{pod.Namespace}, false, nil
 	}
-	if t.NamespaceSelector != nil && len(t.NamespaceSelector.MatchLabels)+len(t.NamespaceSelector.MatchExpressions) == 0 {
+	if t.NamespaceSelector != nil &&
+		len(t.NamespaceSelector.MatchLabels)+len(t.NamespaceSelector.MatchExpressions) == 0 {
 		return nil, true, nil
 	}
 	names = slices.Clone(t.Namespaces)
@@ -323,7 +344,11 @@ func (in *Interner) namespacesOf(at *field.Path, pod *corev1.Pod, t *corev1.PodA
 		}
 		selector, err := metav1.LabelSelectorAsSelector(t.NamespaceSelector)
 		if err != nil {
-			return nil, false, field.Invalid(at.Child("namespaceSelector"), metav1.FormatLabelSelector(t.NamespaceSelector), err.Error())
+			return nil, false, field.Invalid(
+				at.Child("namespaceSelector"),
+				metav1.FormatLabelSelector(t.NamespaceSelector),
+				err.Error(),
+			)
 		}
 		for name, labels := range in.world.Namespaces {
 			if selector.Matches(labelSet(labels)) {

@@ -28,8 +28,13 @@ func (c Conflict) Error() string {
 	if field != priceField {
 		field = "capacity of " + field
 	}
-	return fmt.Sprintf("NodeOverlay %s of the same weight sets the %s of %s in NodePool %s too; give one of them another weight or narrow its requirements",
-		c.With, field, c.Type, c.Pool)
+	return fmt.Sprintf(
+		"NodeOverlay %s of the same weight sets the %s of %s in NodePool %s too; give one of them another weight or narrow its requirements",
+		c.With,
+		field,
+		c.Type,
+		c.Pool,
+	)
 }
 
 const priceField = "price"
@@ -46,13 +51,13 @@ type view struct {
 	wishes require.Set
 }
 
-// Settle splits overlays into those that hold, in order of precedence, and those that give way. Overlays meet only where a pool
-// may buy.
+// Settle splits overlays into those that hold, in order of precedence, and those that give way. Overlays meet only
+// where a pool may buy.
 func Settle(overlays []Overlay, stocks []Stock) (hold []Overlay, conflicts []Conflict) {
 	sorted := slices.SortedFunc(slices.Values(overlays), CompareOverlays)
 	views := make([]view, len(stocks))
 	for i, s := range stocks {
-		views[i] = view{poolLabels(s.Pool), wishesOf(s.Pool)}
+		views[i] = view{poolLabels(s.Pool, aliasesOf(sorted)), wishesOf(s.Pool, aliasesOf(sorted))}
 	}
 	taken := map[spot]string{} // by overlays of the present weight
 	for i := range sorted {
@@ -85,7 +90,13 @@ func spotsOf(o *Overlay, stocks []Stock, views []view, taken map[spot]string) (o
 				for _, field := range fields {
 					s := spot{si, ti, oi, field}
 					if other, ok := taken[s]; ok {
-						return nil, &Conflict{Overlay: o.Name, With: other, Field: field, Type: t.Name, Pool: stock.Pool.Name}
+						return nil, &Conflict{
+							Overlay: o.Name,
+							With:    other,
+							Field:   field,
+							Type:    t.Name,
+							Pool:    stock.Pool.Name,
+						}
 					}
 					out = append(out, s)
 				}

@@ -2,20 +2,42 @@ package translate
 
 import (
 	"maps"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
-// DaemonPod is the pod that a DaemonSet runs on a node, before it has one.
-func (w *World) DaemonPod(ds *appsv1.DaemonSet) *corev1.Pod {
+// DaemonPod is the pod that a DaemonSet runs on a node, before it has one. The error is why a server refuses such pods:
+// there are none then.
+func (w *World) DaemonPod(ds *appsv1.DaemonSet) (*corev1.Pod, error) {
 	pod := &corev1.Pod{Spec: ds.Spec.Template.Spec}
 	pod.Namespace = ds.Namespace
 	pod.Name = ds.Name
-	pod.Labels = maps.Clone(ds.Spec.Template.Labels)
-	pod.Spec.Tolerations = append(pod.Spec.Tolerations[:len(pod.Spec.Tolerations):len(pod.Spec.Tolerations)], daemonTolerations(pod)...)
-	w.Admit(pod)
-	return pod
+	pod.Labels, pod.Annotations = maps.Clone(ds.Spec.Template.Labels), maps.Clone(ds.Spec.Template.Annotations)
+	pod.Spec.Tolerations = withDaemonTolerations(pod)
+	if err := w.Admit(pod); err != nil {
+		return nil, err
+	}
+	return pod, nil
+}
+
+// withDaemonTolerations are a pod's tolerations and those of the DaemonSet controller. These last for ever: they take
+// the place of the pod's own of the same taint.
+func withDaemonTolerations(pod *corev1.Pod) []corev1.Toleration {
+	out := slices.Clone(pod.Spec.Tolerations)
+	for _, added := range daemonTolerations(pod) {
+		there := false
+		for i := range out {
+			if out[i].MatchToleration(&added) {
+				out[i], there = added, true
+			}
+		}
+		if !there {
+			out = append(out, added)
+		}
+	}
+	return out
 }
 
 // daemonTolerations are those that the DaemonSet controller adds to every pod.

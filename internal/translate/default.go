@@ -50,7 +50,10 @@ func ReadDefaults(text string) ([]corev1.TopologySpreadConstraint, error) {
 		case c.LabelSelector != nil:
 			return nil, field.Forbidden(at.Child("labelSelector"), "it follows from what owns and serves a pod")
 		case len(c.MatchLabelKeys) > 0:
-			return nil, field.Forbidden(at.Child("matchLabelKeys"), "the selector follows from what owns and serves a pod")
+			return nil, field.Forbidden(
+				at.Child("matchLabelKeys"),
+				"the selector follows from what owns and serves a pod",
+			)
 		case seen[id]:
 			return nil, field.Duplicate(at, fmt.Sprintf("{%s, %s}", c.TopologyKey, c.WhenUnsatisfiable))
 		}
@@ -69,11 +72,22 @@ type Workload struct {
 func WorkloadOf(object runtime.Object) (w Workload, selector *metav1.LabelSelector, ok bool) {
 	switch o := object.(type) {
 	case *appsv1.ReplicaSet:
-		return Workload{"ReplicaSet", types.NamespacedName{Namespace: o.Namespace, Name: o.Name}}, o.Spec.Selector, true
+		return Workload{
+			"ReplicaSet",
+			types.NamespacedName{Namespace: o.Namespace, Name: o.Name},
+		}, o.Spec.Selector, true
 	case *appsv1.StatefulSet:
-		return Workload{"StatefulSet", types.NamespacedName{Namespace: o.Namespace, Name: o.Name}}, o.Spec.Selector, true
+		return Workload{
+			"StatefulSet",
+			types.NamespacedName{Namespace: o.Namespace, Name: o.Name},
+		}, o.Spec.Selector, true
 	case *corev1.ReplicationController:
-		return Workload{"ReplicationController", types.NamespacedName{Namespace: o.Namespace, Name: o.Name}}, &metav1.LabelSelector{MatchLabels: o.Spec.Selector}, true
+		return Workload{
+				"ReplicationController",
+				types.NamespacedName{Namespace: o.Namespace, Name: o.Name},
+			}, &metav1.LabelSelector{
+				MatchLabels: o.Spec.Selector,
+			}, true
 	}
 	return w, nil, false
 }

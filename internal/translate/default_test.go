@@ -30,16 +30,35 @@ func TestDefaultSpread(t *testing.T) {
 	yes := true
 	owned := pod(corev1.PodSpec{})
 	owned.OwnerReferences = []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "web", Controller: &yes}}
-	own := pod(corev1.PodSpec{TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "rack", WhenUnsatisfiable: corev1.ScheduleAnyway, LabelSelector: &metav1.LabelSelector{}}}})
-	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}, Spec: appsv1.ReplicaSetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"id": "7"}}}}
+	own := pod(
+		corev1.PodSpec{
+			TopologySpreadConstraints: []corev1.TopologySpreadConstraint{
+				{
+					MaxSkew:           1,
+					TopologyKey:       "rack",
+					WhenUnsatisfiable: corev1.ScheduleAnyway,
+					LabelSelector:     &metav1.LabelSelector{},
+				},
+			},
+		},
+	)
+	set := &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"},
+		Spec:       appsv1.ReplicaSetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"id": "7"}}},
+	}
 	service := func(namespace, app string) *corev1.Service {
-		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: app}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": app}}}
+		return &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: app},
+			Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": app}},
+		}
 	}
 	in := func(key, value string) shape.Requirement {
 		return shape.Requirement{Key: key, Values: []string{value}}
 	}
 	want := func(reqs ...shape.Requirement) []shape.Spread {
-		return []shape.Spread{{Key: shape.LabelZone, MaxSkew: 2, Hard: true, Selector: shape.Selector{Requirements: reqs}}}
+		return []shape.Spread{
+			{Key: shape.LabelZone, MaxSkew: 2, Hard: true, Selector: shape.Selector{Requirements: reqs}},
+		}
 	}
 	cases := map[string]struct {
 		why     string
@@ -47,10 +66,34 @@ func TestDefaultSpread(t *testing.T) {
 		objects translate.Objects
 		want    []shape.Spread
 	}{
-		"Alone":   {"Nothing says which pods belong together.", pod(corev1.PodSpec{}), translate.Objects{}, nil},
-		"Service": {"The service's pods are spread; services of others do not count.", pod(corev1.PodSpec{}), translate.Objects{Services: []*corev1.Service{service("default", "web"), service("default", "db"), service("other", "web")}}, want(in("app", "web"))},
-		"Both":    {"Owner and service select together.", owned, translate.Objects{Services: []*corev1.Service{service("default", "web")}, Workloads: []runtime.Object{set}}, want(in("app", "web"), in("id", "7"))},
-		"Own":     {"A pod with constraints of its own gets no others.", own, translate.Objects{Services: []*corev1.Service{service("default", "web")}}, []shape.Spread{{Key: "rack", MaxSkew: 1}}},
+		"Alone": {"Nothing says which pods belong together.", pod(corev1.PodSpec{}), translate.Objects{}, nil},
+		"Service": {
+			"The service's pods are spread; services of others do not count.",
+			pod(corev1.PodSpec{}),
+			translate.Objects{
+				Services: []*corev1.Service{
+					service("default", "web"),
+					service("default", "db"),
+					service("other", "web"),
+				},
+			},
+			want(in("app", "web")),
+		},
+		"Both": {
+			"Owner and service select together.",
+			owned,
+			translate.Objects{
+				Services:  []*corev1.Service{service("default", "web")},
+				Workloads: []runtime.Object{set},
+			},
+			want(in("app", "web"), in("id", "7")),
+		},
+		"Own": {
+			"A pod with constraints of its own gets no others.",
+			own,
+			translate.Objects{Services: []*corev1.Service{service("default", "web")}},
+			[]shape.Spread{{Key: "rack", MaxSkew: 1}},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

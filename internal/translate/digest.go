@@ -190,11 +190,25 @@ func (d *digest) volumes(n *volumeNeeds) {
 		d.text(n.attach[i].Driver)
 		d.text(n.attach[i].Volume)
 	}
-	for i := range n.terms {
-		for _, r := range n.terms[i].Labels {
-			d.text(r.Key)
-			d.word(uint64(r.Operator))
-			d.texts(r.Values)
+	d.terms(n.terms)
+	for i := range n.bindings {
+		b := &n.bindings[i]
+		d.text(b.Claim)
+		d.text(b.Key)
+		d.flag(b.Once)
+		d.flag(b.Made)
+		d.terms(b.Terms)
+		for k := range b.Slots {
+			d.text(b.Slots[k].Volume)
+		}
+	}
+}
+
+func (d *digest) terms(list []shape.NodeTerm) {
+	d.word(uint64(len(list)))
+	for i := range list {
+		for _, reqs := range [2][]shape.Requirement{list[i].Labels, list[i].Names} {
+			d.requirements(reqs)
 		}
 	}
 }

@@ -11,5 +11,5 @@
 // text, so it is reported and holds nobody else up.
 //
 // [Snapshot] translates a whole cluster at once. The mirror uses the same pieces
-// ([Interner], [Builder]) to follow a cluster change by change, with equal results.
+// (an [Interner] and its methods) to follow a cluster change by change, with equal results.
 package translate

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/dovetail-sh/dovetail/engine/require"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
@@ -15,7 +16,8 @@ type kindred struct {
 }
 
 // form is all of a pod that makes its class, but for its labels: which of those count is known only when every pod has
-// been looked at. Forms can be told before, so that each pod is read once: most of the time goes into waiting for memory.
+// been looked at. Forms can be told before, so that each pod is read once: most of the time goes into waiting for
+// memory.
 type form struct {
 	sum uint64 // digest of all fields
 	kin uint64 // digest of spec and namespace
@@ -76,7 +78,10 @@ func (in *Interner) findForm(f *form) int32 {
 	for i := in.byForm.first(f.sum); i >= 0; i = in.byForm.next(i) {
 		k := &in.forms[i]
 		if k.spec == f.spec && k.virtual == f.virtual && k.namespace == f.namespace &&
-			sameVector(&k.requests, &f.requests) && sameVolumes(k.volumes, f.volumes) && sameError(k.unclear, f.unclear) {
+			sameVector(
+				&k.requests,
+				&f.requests,
+			) && sameVolumes(k.volumes, f.volumes) && sameError(k.unclear, f.unclear) {
 			return i
 		}
 	}
@@ -114,7 +119,17 @@ func sameVolumes(a, b *volumeNeeds) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.refused == b.refused && slices.Equal(a.attach, b.attach) && slices.EqualFunc(a.terms, b.terms, sameTerm)
+	return a.refused == b.refused && slices.Equal(a.attach, b.attach) &&
+		slices.EqualFunc(a.terms, b.terms, require.SameTerm) &&
+		slices.EqualFunc(a.bindings, b.bindings, sameBinding)
+}
+
+func sameBinding(a, b shape.Binding) bool {
+	sameSlot := func(x, y shape.Slot) bool {
+		return x.Volume == y.Volume && slices.EqualFunc(x.Terms, y.Terms, require.SameTerm)
+	}
+	return a.Claim == b.Claim && a.Once == b.Once && a.Made == b.Made && a.Key == b.Key &&
+		slices.EqualFunc(a.Slots, b.Slots, sameSlot) && slices.EqualFunc(a.Terms, b.Terms, require.SameTerm)
 }
 
 func sameError(a, b error) bool {

@@ -79,11 +79,37 @@ func nonsense(seed int64) translate.Objects {
 	names := []string{"a", "b", "c", ""}
 	filler := randfill.NewWithSeed(seed).NilChance(.3).NumElements(0, 3).MaxDepth(12).Funcs(
 		func(s *string, c randfill.Continue) {
-			words := []string{"a", "b", "c", "", "In", "Exists", "DoNotSchedule", "NoSchedule", "true", "5", "topology.kubernetes.io/zone", "metadata.name", "Always", "100m"}
+			words := []string{
+				"a",
+				"b",
+				"c",
+				"",
+				"In",
+				"Exists",
+				"DoNotSchedule",
+				"NoSchedule",
+				"true",
+				"5",
+				"topology.kubernetes.io/zone",
+				"metadata.name",
+				"Always",
+				"100m",
+			}
 			*s = words[c.Intn(len(words))]
 		},
 		func(q *resource.Quantity, c randfill.Continue) {
-			texts := []string{"0", "1", "100m", "-5", "1Gi", "9223372036854775807", "100E", "0.0000001", "-100E", "123456789012345678901234567890"}
+			texts := []string{
+				"0",
+				"1",
+				"100m",
+				"-5",
+				"1Gi",
+				"9223372036854775807",
+				"100E",
+				"0.0000001",
+				"-100E",
+				"123456789012345678901234567890",
+			}
 			*q = resource.MustParse(texts[c.Intn(len(texts))])
 		},
 	)
@@ -110,7 +136,10 @@ func nonsense(seed int64) translate.Objects {
 	}
 	o.Nominated = map[shape.PodID]string{}
 	filler.Fill(&o.Nominated)
-	o.Offers = map[string]*translate.Offer{"a": translate.NewOffer([]*shape.InstanceType{filled(filler, &shape.InstanceType{})}, ""), "b": nil}
+	o.Offers = map[string]*translate.Offer{
+		"a": translate.NewOffer([]*shape.InstanceType{filled(filler, &shape.InstanceType{})}, ""),
+		"b": nil,
+	}
 	o.TrustPools = dice.Intn(2) == 0
 	// Names repeat in nonsense only; a Snapshot needs nodes with names of their own.
 	for i, n := range o.Nodes {

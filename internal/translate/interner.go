@@ -5,20 +5,39 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
 // World is what else of a cluster the translation of a pod depends on.
 type World struct {
+	// Aliases are the cloud's other names of well-known labels; nil if it adds none to those of Kubernetes.
+	Aliases karpenterv1.LabelAliases
+
 	Namespaces     map[string]map[string]string // labels by name
 	Claims         map[types.NamespacedName]*corev1.PersistentVolumeClaim
 	Volumes        map[string]*corev1.PersistentVolume
 	StorageClasses map[string]*storagev1.StorageClass
+
+	// Kept are the volumes, by name, that are for one claim alone; see PutVolume. Users counts the pods that use a
+	// claim, those that have finished left out.
+	Kept  map[types.NamespacedName]map[string]struct{}
+	Users map[types.NamespacedName]int
+
+	// Disks counts the volumes that stand for a disk, nearly always one; see PutVolume.
+	Disks map[Disk]int
+
 	LimitRanges    map[string]map[string]*corev1.LimitRange // by namespace and name
+	RuntimeClasses map[string]*nodev1.RuntimeClass
+
+	// OwnDeletionCosts says that the controller itself writes pod-deletion-cost, which then tells nothing of how dear
+	// an eviction is.
+	OwnDeletionCosts bool
 
 	// Defaults are the spread constraints that kube-scheduler puts on pods without any; see ReadDefaults. The other
 	// two matter only with them.
@@ -133,7 +152,8 @@ func (in *Interner) plain(e *exemplar) bool {
 	return f.unclear == nil && f.negative == nil && f.volumes == nil && len(e.deduced) == 0
 }
 
-// likeKin makes a class from one that differs by its requests alone, with which it shares all else; nil if there is none.
+// likeKin makes a class from one that differs by its requests alone, with which it shares all else; nil if there is
+// none.
 func (in *Interner) likeKin(kin uint64, e *exemplar, labels map[string]string, observed int) *shape.Class {
 	i, found := in.byKin[kin]
 	if !found || !in.plain(e) || !hasLabels(in.classes[i].Labels, labels, observed) {

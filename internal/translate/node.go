@@ -33,7 +33,11 @@ type NodeParts struct {
 type NodeView struct {
 	*shape.Node
 
-	// Capacity is what counts against the limits of the node's pool.
+	// CountsIn is the NodePool whose limits the node counts against: its claim's, or without a claim the one that its
+	// label names. Empty for none.
+	CountsIn string
+
+	// Capacity is what counts against those limits.
 	Capacity shape.Vector
 
 	// Displaced are the pods of a leaving node that need room elsewhere. They are not among Node.Pods.
@@ -42,7 +46,7 @@ type NodeView struct {
 
 // Node translates a node, or a claim that has none yet.
 func (in *Interner) Node(p NodeParts) NodeView {
-	labels := nodeLabels(p)
+	labels := in.nodeLabels(p)
 	n := &shape.Node{
 		Name:         p.Name,
 		Hostname:     hostname(p, labels),
@@ -65,7 +69,7 @@ func (in *Interner) Node(p NodeParts) NodeView {
 	n.Allocatable = allocatable(p, n.Stage)
 	n.Kept = kept(p)
 	n.Unwelcome, n.Unsettled = unwelcome(p), unsettled(p)
-	view := NodeView{Node: n, Capacity: capacity(p)}
+	view := NodeView{Node: n, CountsIn: cmp.Or(n.Pool, labels[karpenterv1.NodePoolLabelKey]), Capacity: capacity(p)}
 	view.settle(p)
 	var sum shape.Vector
 	for i := range n.Pods {
@@ -80,15 +84,17 @@ func (v *NodeView) settle(p NodeParts) {
 	seen := map[int32]bool{}
 	for i := range p.Pods {
 		pod := &p.Pods[i]
-		if v.Stage == shape.Leaving && pod.Role == shape.Movable {
+		if v.Stage == shape.Leaving && (pod.Role == shape.Movable || pod.Role == shape.Pinned && forced(p.Claim)) {
 			moved := pod.Pod
-			moved.From = v.Name
+			moved.From, moved.Role = v.Name, shape.Movable
 			v.Displaced = append(v.Displaced, moved)
 			continue
 		}
 		v.Pods = append(v.Pods, pod.Pod)
 		if pod.Held && pod.Role != shape.Pinned && v.Kept == "" {
-			v.Kept = "pod " + string(pod.ID) + " must not be disrupted (" + karpenterv1.DoNotDisruptAnnotationKey + ")"
+			v.Kept = "pod " + string(
+				pod.ID,
+			) + " must not be disrupted (" + karpenterv1.DoNotDisruptAnnotationKey + ")"
 		}
 		if i, ok := p.Daemons[pod.DaemonSet]; ok && pod.DaemonSet.Name != "" && !seen[i] {
 			seen[i] = true
@@ -106,12 +112,20 @@ func stageOf(p NodeParts) shape.Stage {
 	switch {
 	case p.Node != nil && p.Node.DeletionTimestamp != nil, p.Claim != nil && p.Claim.DeletionTimestamp != nil:
 		return shape.Leaving
+	case p.Node == nil && Gone(p.Claim):
+		return shape.Leaving
 	case p.Node == nil:
 		return shape.Launching
-	case p.Claim != nil && p.Node.Labels[karpenterv1.NodeInitializedLabelKey] != "true":
+	case starting(p):
 		return shape.Joined
 	}
 	return shape.Ready
+}
+
+// starting reports whether a node is not ready for pods yet, or not again: it boots, and its pods' room comes back.
+func starting(p NodeParts) bool {
+	return p.Claim != nil && p.Node != nil && (p.Node.Labels[karpenterv1.NodeInitializedLabelKey] != "true" ||
+		condition.IsTrue(p.Claim, karpenterv1.ConditionRebooting))
 }
 
 // registered nodes carry what their claim wants; before that the claim is right.
@@ -119,9 +133,15 @@ func registered(p NodeParts) bool {
 	return p.Node != nil && (p.Claim == nil || p.Node.Labels[karpenterv1.NodeRegisteredLabelKey] == "true")
 }
 
-func nodeLabels(p NodeParts) map[string]string {
-	if registered(p) {
-		return withStableNames(p.Node.Labels)
+// nodeLabels are those that the node has, or will have once it is initialized.
+func (in *Interner) nodeLabels(p NodeParts) map[string]string {
+	switch {
+	case registered(p) && (p.Claim == nil || p.Node.Labels[karpenterv1.NodeInitializedLabelKey] == "true"):
+		return withStableNames(p.Node.Labels, in.world.Aliases)
+	case registered(p):
+		labels := maps.Clone(p.Node.Labels)
+		maps.Copy(labels, lifecycleLabels)
+		return withStableNames(labels, in.world.Aliases)
 	}
 	labels := map[string]string{}
 	if p.Node != nil {
@@ -129,19 +149,28 @@ func nodeLabels(p NodeParts) map[string]string {
 	}
 	for i := range p.Claim.Spec.Requirements {
 		if r := &p.Claim.Spec.Requirements[i]; r.Operator == corev1.NodeSelectorOpIn && len(r.Values) == 1 {
-			labels[karpenterv1.NormalizeLabel(r.Key)] = r.Values[0]
+			labels[in.world.Aliases.Normalize(r.Key)] = r.Values[0]
 		}
 	}
 	maps.Copy(labels, p.Claim.Labels)
-	return labels
+	maps.Copy(labels, lifecycleLabels)
+	return withStableNames(labels, in.world.Aliases)
 }
 
-// withStableNames adds the stable name of labels that a node carries under a deprecated name only.
-func withStableNames(labels map[string]string) map[string]string {
+// withStableNames adds the stable name of labels that a node carries under another name only; if it has several names
+// for one label, the first of them counts.
+func withStableNames(labels map[string]string, aliases karpenterv1.LabelAliases) map[string]string {
 	out := labels
-	for key, value := range labels {
-		stable := karpenterv1.NormalizeLabel(key)
-		if _, ok := labels[stable]; ok || stable == key {
+	var others []string
+	for key := range labels {
+		if aliases.Normalize(key) != key {
+			others = append(others, key)
+		}
+	}
+	slices.Sort(others)
+	for _, key := range others {
+		value, stable := labels[key], aliases.Normalize(key)
+		if _, ok := out[stable]; ok {
 			continue
 		}
 		if len(out) == len(labels) {
@@ -159,7 +188,8 @@ func hostname(p NodeParts, labels map[string]string) string {
 	return p.Name
 }
 
-// nodeTaints leaves out, on nodes that are still starting, taints that will go by themselves.
+// nodeTaints leaves out, on nodes that are still starting, taints that will go by themselves, and on all the one by
+// which the plan's own nodes are kept for it.
 func nodeTaints(p NodeParts, stage shape.Stage) []shape.Taint {
 	var out []shape.Taint
 	add := func(t corev1.Taint) {
@@ -170,10 +200,10 @@ func nodeTaints(p NodeParts, stage shape.Stage) []shape.Taint {
 		}
 		out = append(out, shape.Taint{Key: t.Key, Value: t.Value, Effect: effect})
 	}
-	starting := p.Claim != nil && p.Node != nil && p.Node.Labels[karpenterv1.NodeInitializedLabelKey] != "true"
+	starting := starting(p)
 	if p.Node != nil {
 		for _, t := range p.Node.Spec.Taints {
-			if starting && (Ephemeral(t.Key) || isStartup(p.Claim, t)) {
+			if t.Key == PlannedTaintKey || starting && (Ephemeral(t.Key) || isStartup(p.Claim, t)) {
 				continue
 			}
 			add(t)
@@ -194,7 +224,7 @@ func nodeTaints(p NodeParts, stage shape.Stage) []shape.Taint {
 func Ephemeral(key string) bool {
 	switch key {
 	case corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable,
-		"node.cloudprovider.kubernetes.io/uninitialized", karpenterv1.UnregisteredTaintKey:
+		"node.cloudprovider.kubernetes.io/uninitialized", karpenterv1.UnregisteredTaintKey, karpenterv1.RebootingTaintKey:
 		return true
 	}
 	return strings.HasPrefix(key, "readiness.k8s.io/")
@@ -247,7 +277,7 @@ func capacity(p NodeParts) shape.Vector {
 		have = Offered(p.Node.Status.Capacity)
 	}
 	if p.Claim == nil {
-		return have
+		return orElse(have, Offered(p.Node.Status.Allocatable)) // a node that somebody wrote down may have only this
 	}
 	expected := Offered(p.Claim.Status.Capacity)
 	if expected.IsZero() && have.IsZero() {
@@ -288,7 +318,10 @@ func kept(p NodeParts) string {
 // unwelcome nodes are marked for deletion by choice.
 func unwelcome(p NodeParts) bool {
 	return p.Claim != nil && p.Node != nil &&
-		slices.ContainsFunc(p.Node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == karpenterv1.DisruptedTaintKey })
+		slices.ContainsFunc(
+			p.Node.Spec.Taints,
+			func(t corev1.Taint) bool { return t.Key == karpenterv1.DisruptedTaintKey },
+		)
 }
 
 // unsettled nodes are inside consolidateAfter.

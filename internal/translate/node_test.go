@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -20,15 +21,29 @@ func offer() *translate.Offer {
 		return []shape.Offering{{Zone: "a", CapacityType: shape.Spot, Price: price, Available: true}}
 	}
 	return translate.NewOffer([]*shape.InstanceType{
-		{Name: "small", Capacity: shape.Vector{CPU: 2000, Pods: 10}, Allocatable: shape.Vector{CPU: 1900, Pods: 8}, Offerings: offerings(100)},
-		{Name: "big", Capacity: shape.Vector{CPU: 8000, Pods: 10}, Allocatable: shape.Vector{CPU: 7800, Pods: 7}, Offerings: offerings(400)},
+		{
+			Name:        "small",
+			Capacity:    shape.Vector{CPU: 2000, Pods: 10},
+			Allocatable: shape.Vector{CPU: 1900, Pods: 8},
+			Offerings:   offerings(100),
+		},
+		{
+			Name:        "big",
+			Capacity:    shape.Vector{CPU: 8000, Pods: 10},
+			Allocatable: shape.Vector{CPU: 7800, Pods: 7},
+			Offerings:   offerings(400),
+		},
 	}, "")
 }
 
 func nodePool() *karpenterv1.NodePool {
 	p := &karpenterv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: "general", UID: "u1"}}
 	p.Spec.Template.Labels = map[string]karpenterv1.LabelValue{"team": "x"}
-	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: "EC2NodeClass", Name: "default"}
+	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+		Group: "karpenter.k8s.aws",
+		Kind:  "EC2NodeClass",
+		Name:  "default",
+	}
 	p.Spec.Template.Spec.Taints = []karpenterv1.Taint{{Key: "mine", Effect: corev1.TaintEffectNoSchedule}}
 	p.Spec.Template.Spec.StartupTaints = []karpenterv1.Taint{{Key: "warming", Effect: corev1.TaintEffectNoSchedule}}
 	p.Spec.Limits = requests("cpu", "100", "nodes", "5").Requests
@@ -59,7 +74,17 @@ func launched() *karpenterv1.NodeClaim {
 }
 
 func joined(labels map[string]string, taints ...corev1.Taint) *corev1.Node {
-	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "ip-1", Labels: map[string]string{shape.LabelHostname: "ip-1", shape.LabelInstanceType: "small", shape.LabelZone: "a", shape.LabelCapacityType: shape.Spot}}}
+	n := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "ip-1",
+			Labels: map[string]string{
+				shape.LabelHostname:     "ip-1",
+				shape.LabelInstanceType: "small",
+				shape.LabelZone:         "a",
+				shape.LabelCapacityType: shape.Spot,
+			},
+		},
+	}
 	for k, v := range labels {
 		n.Labels[k] = v
 	}
@@ -71,7 +96,10 @@ func joined(labels map[string]string, taints ...corev1.Taint) *corev1.Node {
 func TestANodeOnItsWay(t *testing.T) {
 	t.Parallel()
 	registered := map[string]string{karpenterv1.NodeRegisteredLabelKey: "true"}
-	initialized := map[string]string{karpenterv1.NodeRegisteredLabelKey: "true", karpenterv1.NodeInitializedLabelKey: "true"}
+	initialized := map[string]string{
+		karpenterv1.NodeRegisteredLabelKey:  "true",
+		karpenterv1.NodeInitializedLabelKey: "true",
+	}
 	taint := func(key string) corev1.Taint { return corev1.Taint{Key: key, Effect: corev1.TaintEffectNoSchedule} }
 	mine := []shape.Taint{{Key: "mine", Effect: shape.NoSchedule}}
 	vague := bought()
@@ -89,18 +117,98 @@ func TestANodeOnItsWay(t *testing.T) {
 		price       shape.Money
 		used        int64
 	}{
-		"Bought":      {"Before the launch there is as much as every type has that it may become, and limits count the largest.", bought(), nil, "general-1", shape.Launching, mine, shape.Vector{CPU: 1900, Pods: 7}, 0, 8000},
-		"Unknown":     {"Of a type that is not offered any more nothing is known but that it is enough for what was planned.", vague, nil, "general-1", shape.Launching, mine, shape.Vector{CPU: 1500, Pods: 3}, 0, 8000},
-		"Launched":    {"The cloud says what to expect.", launched(), nil, "general-1", shape.Launching, mine, shape.Vector{CPU: 1900, Pods: 10, Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}}, 100, 2000},
-		"Joined":      {"Not registered yet: the claim's taints count, and those that go by themselves do not.", launched(), joined(nil, taint(karpenterv1.UnregisteredTaintKey), taint(corev1.TaintNodeNotReady), taint("warming"), taint("readiness.k8s.io/net")), "ip-1", shape.Joined, mine, shape.Vector{CPU: 1800, Pods: 10, Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}}, 100, 2000},
-		"Registered":  {"The node's own taints count, but for startup taints.", launched(), joined(registered, taint("warming"), taint("odd")), "ip-1", shape.Joined, []shape.Taint{{Key: "odd", Effect: shape.NoSchedule}}, shape.Vector{CPU: 1800, Pods: 10, Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}}, 100, 2000},
-		"Initialized": {"From now on the node is taken at its word.", launched(), joined(initialized, taint("warming")), "ip-1", shape.Ready, []shape.Taint{{Key: "warming", Effect: shape.NoSchedule}}, shape.Vector{CPU: 1800, Pods: 10}, 100, 2000},
-		"Leaving":     {"Nothing is placed there any more.", launched(), leaving, "ip-1", shape.Leaving, nil, shape.Vector{CPU: 1800, Pods: 10}, 100, 2000},
+		"Bought": {
+			"Before the launch there is as much as every type has that it may become, and limits count the largest.",
+			bought(),
+			nil,
+			"general-1",
+			shape.Launching,
+			mine,
+			shape.Vector{CPU: 1900, Pods: 7},
+			0,
+			8000,
+		},
+		"Unknown": {
+			"Of a type that is not offered any more nothing is known but that it is enough for what was planned.",
+			vague,
+			nil,
+			"general-1",
+			shape.Launching,
+			mine,
+			shape.Vector{CPU: 1500, Pods: 3},
+			0,
+			8000,
+		},
+		"Launched": {
+			"The cloud says what to expect.",
+			launched(),
+			nil,
+			"general-1",
+			shape.Launching,
+			mine,
+			shape.Vector{CPU: 1900, Pods: 10, Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}},
+			100,
+			2000,
+		},
+		"Joined": {
+			"Not registered yet: the claim's taints count, and those that go by themselves do not.",
+			launched(),
+			joined(
+				nil,
+				taint(karpenterv1.UnregisteredTaintKey),
+				taint(corev1.TaintNodeNotReady),
+				taint("warming"),
+				taint("readiness.k8s.io/net"),
+			),
+			"ip-1",
+			shape.Joined,
+			mine,
+			shape.Vector{CPU: 1800, Pods: 10, Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}},
+			100,
+			2000,
+		},
+		"Registered": {
+			"The node's own taints count, but for startup taints.",
+			launched(),
+			joined(registered, taint("warming"), taint("odd")),
+			"ip-1",
+			shape.Joined,
+			[]shape.Taint{{Key: "odd", Effect: shape.NoSchedule}},
+			shape.Vector{CPU: 1800, Pods: 10, Extended: []shape.Amount{{Resource: "nvidia.com/gpu", Value: 1}}},
+			100,
+			2000,
+		},
+		"Initialized": {
+			"From now on the node is taken at its word.",
+			launched(),
+			joined(initialized, taint("warming")),
+			"ip-1",
+			shape.Ready,
+			[]shape.Taint{{Key: "warming", Effect: shape.NoSchedule}},
+			shape.Vector{CPU: 1800, Pods: 10},
+			100,
+			2000,
+		},
+		"Leaving": {
+			"Nothing is placed there any more.",
+			launched(),
+			leaving,
+			"ip-1",
+			shape.Leaving,
+			nil,
+			shape.Vector{CPU: 1800, Pods: 10},
+			100,
+			2000,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := translate.Objects{NodeClaims: []*karpenterv1.NodeClaim{tc.claim}, NodePools: []*karpenterv1.NodePool{nodePool()}, Offers: map[string]*translate.Offer{"general": offer()}}
+			o := translate.Objects{
+				NodeClaims: []*karpenterv1.NodeClaim{tc.claim},
+				NodePools:  []*karpenterv1.NodePool{nodePool()},
+				Offers:     map[string]*translate.Offer{"general": offer()},
+			}
 			if tc.node != nil {
 				o.Nodes = []*corev1.Node{tc.node}
 			}
@@ -117,12 +225,51 @@ func TestANodeOnItsWay(t *testing.T) {
 				Price             shape.Money
 				CPU, Nodes        int64
 			}
-			got := facts{n.Name, n.Claim, n.Pool, n.Stage, s.Profiles[n.Profile].Taints, n.Allocatable, n.Price, s.Pools[0].Limits[0].Used, s.Pools[0].Limits[1].Used}
+			got := facts{
+				n.Name,
+				n.Claim,
+				n.Pool,
+				n.Stage,
+				s.Profiles[n.Profile].Taints,
+				n.Allocatable,
+				n.Price,
+				s.Pools[0].Limits[0].Used,
+				s.Pools[0].Limits[1].Used,
+			}
 			want := facts{tc.name, "general-1", "general", tc.stage, tc.taints, tc.allocatable, tc.price, tc.used, 1}
 			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s\n-want +got\n%s", tc.why, diff)
 			}
 		})
+	}
+}
+
+// Limits count nodes by the label that names their pool: the claim of one may be gone, or nobody has written it down.
+func TestANodeWithoutAClaimCountsForLimits(t *testing.T) {
+	t.Parallel()
+	pool := nodePool()
+	pool.Spec.Limits["nvidia.com/gpu"] = resource.MustParse("8")
+	pool.Spec.Limits["memory"] = resource.MustParse("100Gi")
+	node := joined(map[string]string{karpenterv1.NodePoolLabelKey: "general"})
+	node.Status.Capacity = requests("cpu", "2", "memory", "1Gi", "nvidia.com/gpu", "4").Requests
+	terse := joined(map[string]string{karpenterv1.NodePoolLabelKey: "general"})
+	terse.Name, terse.Spec.ProviderID = "ip-2", "m2"
+	stranger := joined(nil)
+	stranger.Name, stranger.Spec.ProviderID = "ip-3", "m3"
+	s, problems := translate.Snapshot(
+		translate.Objects{Nodes: []*corev1.Node{node, terse, stranger}, NodePools: []*karpenterv1.NodePool{pool}},
+		noon,
+	)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	got := map[string]int64{}
+	for _, l := range s.Pools[0].Limits {
+		got[l.Resource] = l.Used
+	}
+	want := map[string]int64{"cpu": 2000 + 1800, "memory": 1 << 30, "nvidia.com/gpu": 4, "nodes": 2}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("used -want +got\n%s", diff)
 	}
 }
 
@@ -150,7 +297,11 @@ func TestPodsOfLeavingNodesNeedRoomElsewhere(t *testing.T) {
 	for _, p := range s.Nodes[0].Pods {
 		roles[p.ID] = p.Role
 	}
-	want := map[shape.PodID]shape.Role{"default/daemon": shape.Daemon, "default/static": shape.Static, "default/ending": shape.Ending}
+	want := map[shape.PodID]shape.Role{
+		"default/daemon": shape.Daemon,
+		"default/static": shape.Static,
+		"default/ending": shape.Ending,
+	}
 	if diff := cmp.Diff(want, roles); diff != "" {
 		t.Errorf("pods that stay: -want +got\n%s", diff)
 	}
@@ -168,7 +319,10 @@ func TestDoNotDisruptForAWhile(t *testing.T) {
 	p.Annotations = map[string]string{karpenterv1.DoNotDisruptAnnotationKey: "10m"}
 	p.Status.StartTime = &metav1.Time{Time: noon}
 	for after, want := range map[time.Duration]shape.Role{9 * time.Minute: shape.Pinned, 10 * time.Minute: shape.Movable} {
-		s, _ := translate.Snapshot(translate.Objects{Pods: []*corev1.Pod{p}, Nodes: []*corev1.Node{joined(nil)}}, noon.Add(after))
+		s, _ := translate.Snapshot(
+			translate.Objects{Pods: []*corev1.Pod{p}, Nodes: []*corev1.Node{joined(nil)}},
+			noon.Add(after),
+		)
 		if got := s.Nodes[0].Pods[0].Role; got != want {
 			t.Errorf("%s after its start the role is %d, want %d", after, got, want)
 		}
@@ -178,23 +332,36 @@ func TestDoNotDisruptForAWhile(t *testing.T) {
 func TestEvictionCost(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		annotation string
-		priority   int32
-		want       int32
+		deletion, disruption string
+		priority             int32
+		own                  bool // the controller writes the deletion cost
+		want                 int32
 	}{
-		"Ordinary":    {"", 0, 1000},
-		"Cost":        {"134217728", 0, 2000},
-		"Negative":    {"-2147483648", 0, -10000},
-		"Priority":    {"", 1 << 25, 2000},
-		"Both":        {"134217728", 2_000_000_000, 10000},
-		"NotANumber":  {"much", 0, 1000},
-		"OutOfBounds": {"99999999999", 0, 1000},
+		"Ordinary":    {want: 1000},
+		"Cost":        {deletion: "134217728", want: 2000},
+		"Negative":    {deletion: "-2147483648", want: -10000},
+		"Priority":    {priority: 1 << 25, want: 2000},
+		"Both":        {deletion: "134217728", priority: 2_000_000_000, want: 10000},
+		"NotANumber":  {deletion: "much", want: 1000},
+		"NotWhole":    {deletion: "134217728.5", want: 1000},
+		"OutOfBounds": {deletion: "99999999999", want: 1000},
+		"First":       {deletion: "134217728", disruption: "268435456", want: 3000},
+		"FirstIsNone": {deletion: "134217728", disruption: "much", want: 2000},
+		"Own":         {deletion: "-2147483648", own: true, want: 1000},
+		"OwnAndFirst": {deletion: "-2147483648", disruption: "134217728", own: true, want: 2000},
 	} {
 		p := pod(corev1.PodSpec{NodeName: "ip-1", Priority: &tc.priority})
-		if tc.annotation != "" {
-			p.Annotations = map[string]string{corev1.PodDeletionCost: tc.annotation}
+		p.Annotations = map[string]string{}
+		if tc.deletion != "" {
+			p.Annotations[corev1.PodDeletionCost] = tc.deletion
 		}
-		s, _ := translate.Snapshot(translate.Objects{Pods: []*corev1.Pod{p}, Nodes: []*corev1.Node{joined(nil)}}, noon)
+		if tc.disruption != "" {
+			p.Annotations[karpenterv1.DisruptionCostAnnotationKey] = tc.disruption
+		}
+		s, _ := translate.Snapshot(
+			translate.Objects{Pods: []*corev1.Pod{p}, Nodes: []*corev1.Node{joined(nil)}, OwnDeletionCosts: tc.own},
+			noon,
+		)
 		if got := s.Nodes[0].Pods[0].EvictionCost; got != tc.want {
 			t.Errorf("%s: %d, want %d", name, got, tc.want)
 		}
@@ -220,7 +387,9 @@ func TestProvisionable(t *testing.T) {
 		"Finished": {func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }, false},
 	} {
 		p := pod(corev1.PodSpec{})
-		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+		p.Status.Conditions = []corev1.PodCondition{
+			{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+		}
 		tc.change(p)
 		if got := translate.Provisionable(p); got != tc.want {
 			t.Errorf("%s: %v, want %v", name, got, tc.want)
@@ -231,14 +400,22 @@ func TestProvisionable(t *testing.T) {
 func TestANominatedPodHoldsRoomWhereItIsExpected(t *testing.T) {
 	t.Parallel()
 	p := pod(corev1.PodSpec{})
-	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+	p.Status.Conditions = []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+	}
 	preempts := p.DeepCopy()
 	preempts.Name, preempts.Status.NominatedNodeName = "preempts", "ip-1"
 	lost := p.DeepCopy()
 	lost.Name, lost.Status.NominatedNodeName = "lost", "gone"
 	s, _ := translate.Snapshot(translate.Objects{
-		Pods: []*corev1.Pod{p, preempts, lost}, Nodes: []*corev1.Node{joined(nil)}, NodeClaims: []*karpenterv1.NodeClaim{launched()},
-		Nominated: map[shape.PodID]string{"default/web-1": "general-1"},
+		Pods: []*corev1.Pod{
+			p,
+			preempts,
+			lost,
+		},
+		Nodes:      []*corev1.Node{joined(nil)},
+		NodeClaims: []*karpenterv1.NodeClaim{launched()},
+		Nominated:  map[shape.PodID]string{"default/web-1": "general-1"},
 	}, noon)
 	var on []shape.PodID
 	for _, sp := range s.Nodes[0].Pods {
@@ -264,14 +441,19 @@ func TestNodeClaim(t *testing.T) {
 	if diff := cmp.Diff(want, c.Annotations); diff != "" {
 		t.Errorf("annotations: -want +got\n%s", diff)
 	}
-	labels := map[string]string{"team": "x", karpenterv1.NodePoolLabelKey: "general", "karpenter.k8s.aws/ec2nodeclass": "default"}
+	labels := map[string]string{
+		"team":                           "x",
+		karpenterv1.NodePoolLabelKey:     "general",
+		"karpenter.k8s.aws/ec2nodeclass": "default",
+	}
 	if diff := cmp.Diff(labels, c.Labels); diff != "" {
 		t.Errorf("labels: -want +got\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{karpenterv1.TerminationFinalizer}, c.Finalizers); diff != "" {
 		t.Errorf("finalizers: -want +got\n%s", diff)
 	}
-	if o := c.OwnerReferences[0]; o.Kind != "NodePool" || o.Name != "general" || o.UID != "u1" || o.APIVersion != "karpenter.sh/v1" {
+	if o := c.OwnerReferences[0]; o.Kind != "NodePool" || o.Name != "general" || o.UID != "u1" ||
+		o.APIVersion != "karpenter.sh/v1" {
 		t.Errorf("owner %+v, want the NodePool", o)
 	}
 	if got := c.Spec.Resources.Requests.Cpu().MilliValue(); got != 1500 {
@@ -279,6 +461,21 @@ func TestNodeClaim(t *testing.T) {
 	}
 	if len(c.Spec.StartupTaints) != 1 || len(c.Spec.Requirements) != 2 {
 		t.Errorf("startup taints %v, requirements %v", c.Spec.StartupTaints, c.Spec.Requirements)
+	}
+}
+
+// What a plan reckoned a machine to cost goes with its claim; nonsense that somebody wrote there counts as nothing.
+func TestAClaimSaysWhatItWasPlannedToCost(t *testing.T) {
+	t.Parallel()
+	claim := translate.NodeClaim(nodePool(), engine.NewNode{Price: 96_500}, nil)
+	if got, ok := translate.PlannedPrice(claim); !ok || got != 0.0965 {
+		t.Errorf("planned at %v, %v", got, ok)
+	}
+	for _, text := range []string{"", "NaN", "Inf", "-1", "cheap"} {
+		claim.Annotations[translate.AnnotationPlannedPrice] = text
+		if got, ok := translate.PlannedPrice(claim); ok {
+			t.Errorf("%q reads as %v", text, got)
+		}
 	}
 }
 
@@ -303,7 +500,10 @@ func TestAPoolThatCannotLaunchSaysWhy(t *testing.T) {
 	} {
 		p := nodePool()
 		p.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue}}
-		o := translate.Objects{NodePools: []*karpenterv1.NodePool{p}, Offers: map[string]*translate.Offer{"general": offer()}}
+		o := translate.Objects{
+			NodePools: []*karpenterv1.NodePool{p},
+			Offers:    map[string]*translate.Offer{"general": offer()},
+		}
 		tc.change(p, &o)
 		s, _ := translate.Snapshot(o, noon)
 		if got := s.Pools[0].NotReady; got != tc.want {

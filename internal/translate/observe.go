@@ -22,10 +22,16 @@ func (in *Interner) Observe(spec *corev1.PodSpec) (grew bool) {
 		in.observeKeys(c.MatchLabelKeys)
 	}
 	if a := spec.Affinity; a != nil && a.PodAffinity != nil {
-		in.observeTerms(a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution, a.PodAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
+		in.observeTerms(
+			a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution,
+			a.PodAffinity.PreferredDuringSchedulingIgnoredDuringExecution,
+		)
 	}
 	if a := spec.Affinity; a != nil && a.PodAntiAffinity != nil {
-		in.observeTerms(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution, a.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
+		in.observeTerms(
+			a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution,
+			a.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution,
+		)
 	}
 	if len(in.observed) == before {
 		return false

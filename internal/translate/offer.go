@@ -102,7 +102,8 @@ func (o *Offer) Least(claim *karpenterv1.NodeClaim) shape.Vector {
 	return MaxOf(asked, out)
 }
 
-// may lists the instance types that a claim may be launched as, and reports whether it names some and all it names are offered.
+// may lists the instance types that a claim may be launched as, and reports whether it names some and all it names are
+// offered.
 func (o *Offer) may(claim *karpenterv1.NodeClaim) (types []*shape.InstanceType, all bool) {
 	all = true
 	for i := range claim.Spec.Requirements {

@@ -26,7 +26,11 @@ func TestPriceOfANode(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			labels := map[string]string{shape.LabelInstanceType: "small", shape.LabelZone: tc.zone, shape.LabelCapacityType: shape.OnDemand}
+			labels := map[string]string{
+				shape.LabelInstanceType: "small",
+				shape.LabelZone:         tc.zone,
+				shape.LabelCapacityType: shape.OnDemand,
+			}
 			if tc.tenancy != "" {
 				labels["tenancy"] = tc.tenancy
 			}

@@ -17,8 +17,9 @@ type Overlay struct {
 	Weight int32 // higher wins
 
 	wanted   require.Set
-	price    *adjustment    // nil leaves prices alone
-	capacity []shape.Amount // extended resources, ascending
+	aliases  karpenterv1.LabelAliases // of the cloud
+	price    *adjustment              // nil leaves prices alone
+	capacity []shape.Amount           // extended resources, ascending
 }
 
 // ReadOverlay translates a NodeOverlay. The error names the field and what is wrong with it.
@@ -26,13 +27,23 @@ func ReadOverlay(o *karpenterv1alpha1.NodeOverlay, clouds ...karpenterv1.LabelRu
 	if errs := o.Validate(clouds...); len(errs) > 0 {
 		return Overlay{}, errs.ToAggregate()
 	}
-	out := Overlay{Name: o.Name, capacity: vectorOf(o.Spec.Capacity, floor).Extended}
+	rules := karpenterv1.CoreLabelRules()
+	for _, cloud := range clouds {
+		rules = rules.Merge(cloud)
+	}
+	out := Overlay{Name: o.Name, aliases: rules.Aliases, capacity: vectorOf(o.Spec.Capacity, floor).Extended}
 	if o.Spec.Weight != nil {
 		out.Weight = *o.Spec.Weight
 	}
 	var reqs []shape.Requirement
 	for _, r := range o.Spec.Requirements {
-		reqs = append(reqs, requirementOf(&karpenterv1.Requirement{Key: r.Key, Operator: r.Operator, Values: r.Values}))
+		reqs = append(
+			reqs,
+			requirementOf(
+				&karpenterv1.Requirement{Key: r.Key, Operator: r.Operator, Values: r.Values},
+				rules.Aliases,
+			),
+		)
 	}
 	out.wanted = require.New(reqs)
 	var price adjustment
@@ -54,16 +65,29 @@ func CompareOverlays(a, b Overlay) int {
 	return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(b.Name, a.Name))
 }
 
+// aliasesOf are those that overlays were read with, all of them with the same.
+func aliasesOf(overlays []Overlay) karpenterv1.LabelAliases {
+	if len(overlays) == 0 {
+		return nil
+	}
+	return overlays[0].aliases
+}
+
 // poolLabels are what an overlay can know of a NodePool: its name, its class and its template's labels, and what its
 // requirements leave no choice about.
-func poolLabels(np *karpenterv1.NodePool) map[string]string {
+func poolLabels(np *karpenterv1.NodePool, aliases karpenterv1.LabelAliases) map[string]string {
 	labels := map[string]string{}
 	for i := range np.Spec.Template.Spec.Requirements {
-		if r := requirementOf(&np.Spec.Template.Spec.Requirements[i]); r.Operator == shape.In && len(r.Values) == 1 {
+		if r := requirementOf(
+			&np.Spec.Template.Spec.Requirements[i],
+			aliases,
+		); r.Operator == shape.In &&
+			len(r.Values) == 1 {
 			labels[r.Key] = r.Values[0]
 		}
 	}
 	maps.Copy(labels, np.Spec.Template.LabelMap())
+	labels = withStableNames(labels, aliases)
 	labels[karpenterv1.NodePoolLabelKey] = np.Name
 	if ref := np.Spec.Template.Spec.NodeClassRef; ref != nil {
 		labels[karpenterv1.NodeClassLabelKey(ref.GroupKind())] = ref.Name
@@ -86,8 +110,8 @@ func (o *Overlay) suits(t *shape.InstanceType, of *shape.Offering, pool map[stri
 	return true
 }
 
-// buys reports whether a pool with these wishes may launch an offering. Labels that neither it nor its type has are the pool's
-// to give.
+// buys reports whether a pool with these wishes may launch an offering. Labels that neither it nor its type has are the
+// pool's to give.
 func buys(wishes require.Set, t *shape.InstanceType, of *shape.Offering) bool {
 	for _, w := range wishes.All() {
 		if have, known := valuesOf(w.Key(), t, of); known && !w.Overlaps(have) {
@@ -110,7 +134,11 @@ func valuesOf(key string, t *shape.InstanceType, of *shape.Offering) (have requi
 	if value, ok := shape.LabelValue(of.Extra, key); ok {
 		return require.Only(key, value), true
 	}
-	i, known := slices.BinarySearchFunc(t.Requirements, key, func(r shape.Requirement, key string) int { return cmp.Compare(r.Key, key) })
+	i, known := slices.BinarySearchFunc(
+		t.Requirements,
+		key,
+		func(r shape.Requirement, key string) int { return cmp.Compare(r.Key, key) },
+	)
 	if known {
 		return require.Of(t.Requirements[i]), true
 	}
@@ -118,10 +146,10 @@ func valuesOf(key string, t *shape.InstanceType, of *shape.Offering) (have requi
 }
 
 // wishesOf are a pool's requirements.
-func wishesOf(np *karpenterv1.NodePool) require.Set {
+func wishesOf(np *karpenterv1.NodePool, aliases karpenterv1.LabelAliases) require.Set {
 	var reqs []shape.Requirement
 	for i := range np.Spec.Template.Spec.Requirements {
-		reqs = append(reqs, requirementOf(&np.Spec.Template.Spec.Requirements[i]))
+		reqs = append(reqs, requirementOf(&np.Spec.Template.Spec.Requirements[i], aliases))
 	}
 	return require.New(reqs)
 }
@@ -138,7 +166,7 @@ type Overlaid struct {
 // OverlayTypes applies overlays, which must be in order of precedence: the first that sets a field wins.
 func OverlayTypes(overlays []Overlay, np *karpenterv1.NodePool, types []*shape.InstanceType) Overlaid {
 	out := Overlaid{Types: types, Priced: map[string]bool{}, Resized: map[string]bool{}}
-	labels := poolLabels(np)
+	labels := poolLabels(np, aliasesOf(overlays))
 	for i, t := range types {
 		changed, priced, resized := overlayType(overlays, labels, t)
 		if changed == t {
@@ -159,7 +187,11 @@ func OverlayTypes(overlays []Overlay, np *karpenterv1.NodePool, types []*shape.I
 }
 
 // overlayType is the type as overlays have it; the type itself if none speaks of it.
-func overlayType(overlays []Overlay, pool map[string]string, t *shape.InstanceType) (out *shape.InstanceType, priced, resized bool) {
+func overlayType(
+	overlays []Overlay,
+	pool map[string]string,
+	t *shape.InstanceType,
+) (out *shape.InstanceType, priced, resized bool) {
 	sizes := make([]map[string]int64, len(t.Offerings))
 	prices := make([]shape.Money, len(t.Offerings))
 	for i := range t.Offerings {
@@ -199,8 +231,8 @@ func overlayType(overlays []Overlay, pool map[string]string, t *shape.InstanceTy
 	return &changed, priced, resized
 }
 
-// resize sets the extended resources of each offering. What all offerings agree on is the type's; the type's capacity, which
-// limits are held against, is the most that any of them has.
+// resize sets the extended resources of each offering. What all offerings agree on is the type's; the type's capacity,
+// which limits are held against, is the most that any of them has.
 func resize(t *shape.InstanceType, sizes []map[string]int64) {
 	base := *t
 	alike := true

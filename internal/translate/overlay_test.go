@@ -26,7 +26,10 @@ func stall() []*shape.InstanceType {
 	}
 	for _, zone := range []string{"a", "b"} {
 		for _, capacityType := range []string{shape.OnDemand, shape.Spot} {
-			t.Offerings = append(t.Offerings, shape.Offering{Zone: zone, CapacityType: capacityType, Price: 1_006_001, Available: true})
+			t.Offerings = append(
+				t.Offerings,
+				shape.Offering{Zone: zone, CapacityType: capacityType, Price: 1_006_001, Available: true},
+			)
 		}
 	}
 	return []*shape.InstanceType{t}
@@ -83,16 +86,51 @@ func TestOverlayPrices(t *testing.T) {
 		overlays []Overlay
 		want     []shape.Money // a on demand, a spot, b on demand, b spot
 	}{
-		"Fixed":    {"A price replaces the cloud's.", []Overlay{overlaying(t, "x", 1, "price=0.5")}, []shape.Money{500_000, 500_000, 500_000, 500_000}},
-		"Zone":     {"Only offerings that meet the requirements change.", []Overlay{overlaying(t, "x", 1, "price=0.5", in(shape.LabelZone, "a"))}, []shape.Money{500_000, 500_000, 1_006_001, 1_006_001}},
-		"Percent":  {"1.006001 less 12.5 % is 0.880250875.", []Overlay{overlaying(t, "x", 1, "adjust=-12.5%")}, []shape.Money{880_251, 880_251, 880_251, 880_251}},
-		"Absolute": {"Dollars are added.", []Overlay{overlaying(t, "x", 1, "adjust=+0.000001", in(shape.LabelCapacityType, "spot"))}, []shape.Money{1_006_001, 1_006_002, 1_006_001, 1_006_002}},
-		"Floor":    {"No price is negative.", []Overlay{overlaying(t, "x", 1, "adjust=-7")}, []shape.Money{0, 0, 0, 0}},
-		"Weight": {"The higher weight wins where both speak.", []Overlay{overlaying(t, "a", 9, "price=3", in(shape.LabelZone, "b")), overlaying(t, "z", 1, "price=2")},
-			[]shape.Money{2_000_000, 2_000_000, 3_000_000, 3_000_000}},
-		"Pool":       {"The pool's template counts.", []Overlay{overlaying(t, "x", 1, "price=2", in("team", "red"))}, []shape.Money{2_000_000, 2_000_000, 2_000_000, 2_000_000}},
-		"OtherPool":  {"Another pool's overlay does not.", []Overlay{overlaying(t, "x", 1, "price=2", in(karpenterv1.NodePoolLabelKey, "other"))}, []shape.Money{1_006_001, 1_006_001, 1_006_001, 1_006_001}},
-		"NoSuchName": {"A label that nothing has is not in a list.", []Overlay{overlaying(t, "x", 1, "price=2", in("unheard", "of"))}, []shape.Money{1_006_001, 1_006_001, 1_006_001, 1_006_001}},
+		"Fixed": {
+			"A price replaces the cloud's.",
+			[]Overlay{overlaying(t, "x", 1, "price=0.5")},
+			[]shape.Money{500_000, 500_000, 500_000, 500_000},
+		},
+		"Zone": {
+			"Only offerings that meet the requirements change.",
+			[]Overlay{overlaying(t, "x", 1, "price=0.5", in(shape.LabelZone, "a"))},
+			[]shape.Money{500_000, 500_000, 1_006_001, 1_006_001},
+		},
+		"Percent": {
+			"1.006001 less 12.5 % is 0.880250875.",
+			[]Overlay{overlaying(t, "x", 1, "adjust=-12.5%")},
+			[]shape.Money{880_251, 880_251, 880_251, 880_251},
+		},
+		"Absolute": {
+			"Dollars are added.",
+			[]Overlay{overlaying(t, "x", 1, "adjust=+0.000001", in(shape.LabelCapacityType, "spot"))},
+			[]shape.Money{1_006_001, 1_006_002, 1_006_001, 1_006_002},
+		},
+		"Floor": {
+			"No price is negative.",
+			[]Overlay{overlaying(t, "x", 1, "adjust=-7")},
+			[]shape.Money{0, 0, 0, 0},
+		},
+		"Weight": {
+			"The higher weight wins where both speak.",
+			[]Overlay{overlaying(t, "a", 9, "price=3", in(shape.LabelZone, "b")), overlaying(t, "z", 1, "price=2")},
+			[]shape.Money{2_000_000, 2_000_000, 3_000_000, 3_000_000},
+		},
+		"Pool": {
+			"The pool's template counts.",
+			[]Overlay{overlaying(t, "x", 1, "price=2", in("team", "red"))},
+			[]shape.Money{2_000_000, 2_000_000, 2_000_000, 2_000_000},
+		},
+		"OtherPool": {
+			"Another pool's overlay does not.",
+			[]Overlay{overlaying(t, "x", 1, "price=2", in(karpenterv1.NodePoolLabelKey, "other"))},
+			[]shape.Money{1_006_001, 1_006_001, 1_006_001, 1_006_001},
+		},
+		"NoSuchName": {
+			"A label that nothing has is not in a list.",
+			[]Overlay{overlaying(t, "x", 1, "price=2", in("unheard", "of"))},
+			[]shape.Money{1_006_001, 1_006_001, 1_006_001, 1_006_001},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -111,12 +149,23 @@ func TestPercentagesAreExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		price := rapid.Int64Range(0, 100_000_000).Draw(t, "price")
 		tenths := rapid.Int64Range(0, 999).Draw(t, "tenths of a percent")
-		text := "-" + string(rune('0'+tenths/100)) + string(rune('0'+tenths/10%10)) + "." + string(rune('0'+tenths%10)) + "%"
+		text := "-" + string(
+			rune('0'+tenths/100),
+		) + string(
+			rune('0'+tenths/10%10),
+		) + "." + string(
+			rune('0'+tenths%10),
+		) + "%"
 		a, err := changedPrice(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, thousandths := a.of(shape.Money(price)), price*(1000-tenths); max(int64(got)*1000-thousandths, thousandths-int64(got)*1000) > 500 {
+		if got, thousandths := a.of(
+			shape.Money(price),
+		), price*(1000-tenths); max(
+			int64(got)*1000-thousandths,
+			thousandths-int64(got)*1000,
+		) > 500 {
 			t.Fatalf("%d%s is %d, want %d/1000", price, text, got, thousandths)
 		}
 	})
@@ -127,7 +176,9 @@ func TestOverlayCapacity(t *testing.T) {
 	sold := stall()
 	four := OverlayTypes([]Overlay{overlaying(t, "shared", 1, "gpu=4")}, shelf(nil), sold)
 	it := four.Types[0]
-	if it.Capacity.Get(gpu) != 4 || it.Allocatable.Get(gpu) != 4 || it.Allocatable.CPU != 3900 || !four.Resized["g5.xlarge"] || four.Priced["g5.xlarge"] {
+	if it.Capacity.Get(gpu) != 4 || it.Allocatable.Get(gpu) != 4 || it.Allocatable.CPU != 3900 ||
+		!four.Resized["g5.xlarge"] ||
+		four.Priced["g5.xlarge"] {
 		t.Errorf("a time-sliced GPU: %+v, resized %v, priced %v", it, four.Resized, four.Priced)
 	}
 	if sold[0].Capacity.Get(gpu) != 1 {
@@ -158,7 +209,11 @@ func TestConflictsNameWhatMeets(t *testing.T) {
 	if diff := cmp.Diff([]string{"heavy", "size", "b"}, names); diff != "" {
 		t.Errorf("those that hold: -want +got\n%s", diff)
 	}
-	if len(conflicts) != 1 || conflicts[0].Overlay != "a" || !strings.Contains(conflicts[0].Error(), "NodeOverlay b of the same weight sets the price of g5.xlarge in NodePool gpus") {
+	if len(conflicts) != 1 || conflicts[0].Overlay != "a" ||
+		!strings.Contains(
+			conflicts[0].Error(),
+			"NodeOverlay b of the same weight sets the price of g5.xlarge in NodePool gpus",
+		) {
 		t.Errorf("conflicts %v, want a with b", conflicts)
 	}
 	apart := overlaying(t, "c", 5, "price=1", in(shape.LabelZone, "a"))

@@ -81,7 +81,7 @@ func (b *builder) read(p *part, span fanout.Span) {
 			}
 			continue
 		}
-		view := viewOf(pod, b.now)
+		view := viewOf(pod, b.now, b.in.world.OwnDeletionCosts)
 		view.Class = p.in.formOf(pod)
 		if place == "" {
 			view.Role = shape.Movable

@@ -31,7 +31,11 @@ func TestTheNumberOfProcessorsChangesNothing(t *testing.T) {
 	}
 	want, problems := translated(1)
 	if len(want.Pods) != len(pods)-1 || len(problems) != 1 {
-		t.Fatalf("%d pods and problems %q, want all pods but the one on a node, and one problem", len(want.Pods), problems)
+		t.Fatalf(
+			"%d pods and problems %q, want all pods but the one on a node, and one problem",
+			len(want.Pods),
+			problems,
+		)
 	}
 	for _, processors := range []int{2, 3, 16} {
 		got, texts := translated(processors)

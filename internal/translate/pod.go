@@ -30,30 +30,25 @@ type PodView struct {
 
 // Pod translates one pod. The error is that of Class; the view is usable all the same.
 func (in *Interner) Pod(pod *corev1.Pod, now time.Time) (PodView, error) {
-	v := viewOf(pod, now)
+	v := viewOf(pod, now, in.world.OwnDeletionCosts)
 	var err error
 	v.Class, err = in.Class(pod)
 	return v, err
 }
 
-// viewOf is Pod without the class.
-func viewOf(pod *corev1.Pod, now time.Time) PodView {
+// viewOf is Pod without the class. ownCosts is World.OwnDeletionCosts.
+func viewOf(pod *corev1.Pod, now time.Time, ownCosts bool) PodView {
 	v := PodView{Pod: shape.Pod{
 		ID:           IDOf(pod),
 		Created:      pod.CreationTimestamp.Time,
-		EvictionCost: evictionCost(pod),
+		EvictionCost: evictionCost(pod, ownCosts),
 	}}
 	if Virtual(pod) {
 		v.EvictionCost = 0 // to move it moves nothing
 		return v
 	}
-	var owner *metav1.OwnerReference
-	for i := range pod.OwnerReferences {
-		if o := &pod.OwnerReferences[i]; o.Controller != nil && *o.Controller {
-			owner = o
-		}
-	}
-	if owner != nil && owner.Kind == "DaemonSet" {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	if OfDaemonSet(pod) {
 		v.DaemonSet = types.NamespacedName{Namespace: pod.Namespace, Name: owner.Name}
 	}
 	v.Held, v.Until = Held(pod, now)
@@ -127,18 +122,24 @@ func DoNotDisrupt(value string) (forever bool, after time.Duration, err error) {
 	return false, after, nil
 }
 
-// evictionCost is in thousandths of an ordinary pod's: 1000, more or less by the pod's deletion cost
-// (2^27 is one more) and priority (2^25 is one more), within ten times either way. Equal to what
-// Karpenter counts, so that the same annotations have the same weight.
-func evictionCost(pod *corev1.Pod) int32 {
+// evictionCost is in thousandths of an ordinary pod's: 1000, more or less by the pod's disruption cost, else its
+// deletion cost unless that is the controller's own (2^27 is one more), and by its priority (2^25 is one more), within
+// ten times either way. Equal to what Karpenter counts, so that the same annotations have the same weight.
+func evictionCost(pod *corev1.Pod, ownCosts bool) int32 {
 	cost := 1.0
-	if text, ok := pod.Annotations[corev1.PodDeletionCost]; ok {
-		if n, err := strconv.ParseInt(text, 10, 32); err == nil {
-			cost += float64(n) / (1 << 27)
-		}
+	if n, ok := costIn(pod, karpenterv1.DisruptionCostAnnotationKey); ok {
+		cost += n / (1 << 27)
+	} else if n, ok := costIn(pod, corev1.PodDeletionCost); ok && !ownCosts {
+		cost += n / (1 << 27)
 	}
 	cost += float64(priorityOf(&pod.Spec)) / (1 << 25)
 	return int32(math.Round(1000 * min(max(cost, -10), 10)))
+}
+
+// costIn reads an annotation that holds an int32. What is none does not count.
+func costIn(pod *corev1.Pod, annotation string) (float64, bool) {
+	n, err := strconv.ParseInt(pod.Annotations[annotation], 10, 32)
+	return float64(n), err == nil
 }
 
 // Finished pods hold no room any more.
@@ -171,10 +172,8 @@ func unplaced(pod *corev1.Pod) bool {
 	if pod.Spec.NodeName != "" || pod.DeletionTimestamp != nil || Finished(pod) {
 		return false
 	}
-	for i := range pod.OwnerReferences {
-		if o := &pod.OwnerReferences[i]; o.Controller != nil && *o.Controller && (o.Kind == "DaemonSet" || o.Kind == "Node") {
-			return false
-		}
+	if BoundByOwner(pod) {
+		return false
 	}
 	_, mirrored := pod.Annotations[corev1.MirrorPodAnnotationKey]
 	return !mirrored

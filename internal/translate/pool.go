@@ -2,6 +2,7 @@ package translate
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -13,15 +14,17 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// Pool translates a NodePool, without its instance types and without what its limits have used.
-// The error names the field that no API server accepts; such a pool is not ready.
-func Pool(np *karpenterv1.NodePool) (*shape.Pool, error) {
+// Pool translates a NodePool, without its instance types and without what its limits have used. The error names the
+// field that no API server accepts; such a pool is not ready. A template's label that is another name of a well-known
+// one asks for machines of which that is true, as the well-known one does.
+func Pool(np *karpenterv1.NodePool, aliases karpenterv1.LabelAliases) (*shape.Pool, error) {
 	template := &np.Spec.Template
 	labels := template.LabelMap()
 	if labels == nil {
 		labels = map[string]string{}
 	}
 	labels[karpenterv1.NodePoolLabelKey] = np.Name
+	maps.Copy(labels, lifecycleLabels)
 	if ref := template.Spec.NodeClassRef; ref != nil {
 		labels[karpenterv1.NodeClassLabelKey(ref.GroupKind())] = ref.Name
 	}
@@ -34,7 +37,15 @@ func Pool(np *karpenterv1.NodePool) (*shape.Pool, error) {
 		return p, errs.ToAggregate()
 	}
 	for i := range template.Spec.Requirements {
-		p.Requirements = append(p.Requirements, requirementOf(&template.Spec.Requirements[i]))
+		p.Requirements = append(p.Requirements, requirementOf(&template.Spec.Requirements[i], aliases))
+	}
+	for key, value := range labels {
+		if stable := aliases.Normalize(key); stable != key {
+			p.Requirements = append(
+				p.Requirements,
+				shape.Requirement{Key: stable, Operator: shape.In, Values: []string{value}},
+			)
+		}
 	}
 	slices.SortStableFunc(p.Requirements, compareRequirements)
 	for _, t := range template.Spec.Taints {
@@ -45,10 +56,17 @@ func Pool(np *karpenterv1.NodePool) (*shape.Pool, error) {
 	return p, nil
 }
 
+// lifecycleLabels are those that a node gets as it comes to life. Whatever selects nodes by them, DaemonSets before
+// all, runs on every node that is planned or on its way.
+var lifecycleLabels = map[string]string{
+	karpenterv1.NodeRegisteredLabelKey:  "true",
+	karpenterv1.NodeInitializedLabelKey: "true",
+}
+
 // requirementOf reads a requirement whose operator is known to exist.
-func requirementOf(r *karpenterv1.Requirement) shape.Requirement {
+func requirementOf(r *karpenterv1.Requirement, aliases karpenterv1.LabelAliases) shape.Requirement {
 	op, _ := shape.OperatorOf(string(r.Operator))
-	out := shape.Requirement{Key: karpenterv1.NormalizeLabel(r.Key), Operator: op, Values: ascending(r.Values)}
+	out := shape.Requirement{Key: aliases.Normalize(r.Key), Operator: op, Values: ascending(r.Values)}
 	if r.MinValues != nil {
 		out.MinValues = int32(min(max(*r.MinValues, 0), math.MaxInt32))
 	}

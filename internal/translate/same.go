@@ -83,10 +83,13 @@ func sameNodeAffinity(a, b *corev1.NodeAffinity) bool {
 	if (x == nil) != (y == nil) || x != nil && !equalBy(x.NodeSelectorTerms, y.NodeSelectorTerms, sameNodeTerm) {
 		return false
 	}
-	return equalBy(a.PreferredDuringSchedulingIgnoredDuringExecution, b.PreferredDuringSchedulingIgnoredDuringExecution,
+	return equalBy(
+		a.PreferredDuringSchedulingIgnoredDuringExecution,
+		b.PreferredDuringSchedulingIgnoredDuringExecution,
 		func(x, y *corev1.PreferredSchedulingTerm) bool {
 			return x.Weight == y.Weight && sameNodeTerm(&x.Preference, &y.Preference)
-		})
+		},
+	)
 }
 
 func sameNodeTerm(a, b *corev1.NodeSelectorTerm) bool {
@@ -100,7 +103,11 @@ func samePodAffinity(a, b *corev1.PodAffinity) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return equalBy(a.RequiredDuringSchedulingIgnoredDuringExecution, b.RequiredDuringSchedulingIgnoredDuringExecution, samePodTerm) &&
+	return equalBy(
+		a.RequiredDuringSchedulingIgnoredDuringExecution,
+		b.RequiredDuringSchedulingIgnoredDuringExecution,
+		samePodTerm,
+	) &&
 		equalBy(a.PreferredDuringSchedulingIgnoredDuringExecution, b.PreferredDuringSchedulingIgnoredDuringExecution, sameWeightedTerm)
 }
 
@@ -108,7 +115,11 @@ func samePodAntiAffinity(a, b *corev1.PodAntiAffinity) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return equalBy(a.RequiredDuringSchedulingIgnoredDuringExecution, b.RequiredDuringSchedulingIgnoredDuringExecution, samePodTerm) &&
+	return equalBy(
+		a.RequiredDuringSchedulingIgnoredDuringExecution,
+		b.RequiredDuringSchedulingIgnoredDuringExecution,
+		samePodTerm,
+	) &&
 		equalBy(a.PreferredDuringSchedulingIgnoredDuringExecution, b.PreferredDuringSchedulingIgnoredDuringExecution, sameWeightedTerm)
 }
 

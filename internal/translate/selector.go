@@ -41,10 +41,10 @@ func compareRequirements(a, b shape.Requirement) int {
 }
 
 // requirementsOfLabels wants each label to have its value.
-func requirementsOfLabels(labels map[string]string) []shape.Requirement {
+func requirementsOfLabels(labels map[string]string, aliases karpenterv1.LabelAliases) []shape.Requirement {
 	out := make([]shape.Requirement, 0, len(labels))
 	for key, value := range labels {
-		out = append(out, shape.Requirement{Key: karpenterv1.NormalizeLabel(key), Operator: shape.In, Values: []string{value}})
+		out = append(out, shape.Requirement{Key: aliases.Normalize(key), Operator: shape.In, Values: []string{value}})
 	}
 	return sortRequirements(out)
 }
@@ -59,20 +59,34 @@ func selectorOf(at *field.Path, name string, s *metav1.LabelSelector) (shape.Sel
 		out.Requirements = make([]shape.Requirement, 0, n)
 	}
 	for key, value := range s.MatchLabels {
-		out.Requirements = append(out.Requirements, shape.Requirement{Key: key, Operator: shape.In, Values: []string{value}})
+		out.Requirements = append(
+			out.Requirements,
+			shape.Requirement{Key: key, Operator: shape.In, Values: []string{value}},
+		)
 	}
 	for i := range s.MatchExpressions {
 		e := &s.MatchExpressions[i]
 		at := at.Child(name, "matchExpressions").Index(i)
 		op, ok := shape.OperatorOf(string(e.Operator))
 		if !ok || op > shape.DoesNotExist {
-			return shape.Selector{}, field.NotSupported(at.Child("operator"), e.Operator, []metav1.LabelSelectorOperator{
-				metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn, metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist})
+			return shape.Selector{}, field.NotSupported(
+				at.Child("operator"),
+				e.Operator,
+				[]metav1.LabelSelectorOperator{
+					metav1.LabelSelectorOpIn,
+					metav1.LabelSelectorOpNotIn,
+					metav1.LabelSelectorOpExists,
+					metav1.LabelSelectorOpDoesNotExist,
+				},
+			)
 		}
 		if err := checkValues(at, op, e.Values); err != nil {
 			return shape.Selector{}, err
 		}
-		out.Requirements = append(out.Requirements, shape.Requirement{Key: e.Key, Operator: op, Values: ascending(e.Values)})
+		out.Requirements = append(
+			out.Requirements,
+			shape.Requirement{Key: e.Key, Operator: op, Values: ascending(e.Values)},
+		)
 	}
 	out.Requirements = sortRequirements(out.Requirements)
 	return out, nil
@@ -98,17 +112,42 @@ func checkValues(at *field.Path, op shape.Operator, values []string) error {
 }
 
 // nodeTermOf reads one term of node affinity. A term without conditions matches no node: ok is false.
-func nodeTermOf(at *field.Path, t *corev1.NodeSelectorTerm) (out shape.NodeTerm, ok bool, err error) {
-	if out.Labels, err = nodeRequirements(at.Child("matchExpressions"), t.MatchExpressions, true); err != nil {
+func nodeTermOf(
+	at *field.Path,
+	t *corev1.NodeSelectorTerm,
+	aliases karpenterv1.LabelAliases,
+) (out shape.NodeTerm, ok bool, err error) {
+	if out.Labels, err = nodeRequirements(at.Child("matchExpressions"), t.MatchExpressions, aliases); err != nil {
 		return out, false, err
 	}
-	if out.Names, err = nodeRequirements(at.Child("matchFields"), t.MatchFields, false); err != nil {
+	if out.Names, err = nodeFields(at.Child("matchFields"), t.MatchFields); err != nil {
 		return out, false, err
 	}
 	return out, len(out.Labels)+len(out.Names) > 0, nil
 }
 
-func nodeRequirements(at *field.Path, list []corev1.NodeSelectorRequirement, labels bool) ([]shape.Requirement, error) {
+// nodeFields reads conditions on a node's name, the only field that can be selected by.
+func nodeFields(at *field.Path, list []corev1.NodeSelectorRequirement) ([]shape.Requirement, error) {
+	for i := range list {
+		r := &list[i]
+		at := at.Index(i)
+		if op, ok := shape.OperatorOf(string(r.Operator)); ok && op > shape.NotIn {
+			return nil, field.NotSupported(at.Child("operator"), r.Operator,
+				[]corev1.NodeSelectorOperator{corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn})
+		}
+		if r.Key != metav1.ObjectNameField {
+			return nil, field.NotSupported(at.Child("key"), r.Key, []string{metav1.ObjectNameField})
+		}
+	}
+	return nodeRequirements(at, list, nil)
+}
+
+// nodeRequirements reads conditions on a node's labels.
+func nodeRequirements(
+	at *field.Path,
+	list []corev1.NodeSelectorRequirement,
+	aliases karpenterv1.LabelAliases,
+) ([]shape.Requirement, error) {
 	var out []shape.Requirement
 	for i := range list {
 		r := &list[i]
@@ -120,21 +159,10 @@ func nodeRequirements(at *field.Path, list []corev1.NodeSelectorRequirement, lab
 				corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn, corev1.NodeSelectorOpExists,
 				corev1.NodeSelectorOpDoesNotExist, corev1.NodeSelectorOpGt, corev1.NodeSelectorOpLt})
 		}
-		key := karpenterv1.NormalizeLabel(r.Key)
-		if !labels {
-			key = r.Key
-			if r.Key != metav1.ObjectNameField {
-				return nil, field.NotSupported(at.Child("key"), r.Key, []string{metav1.ObjectNameField})
-			}
-			if op > shape.NotIn {
-				return nil, field.NotSupported(at.Child("operator"), r.Operator,
-					[]corev1.NodeSelectorOperator{corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn})
-			}
-		}
 		if err := checkValues(at, op, r.Values); err != nil {
 			return nil, err
 		}
-		out = append(out, shape.Requirement{Key: key, Operator: op, Values: ascending(r.Values)})
+		out = append(out, shape.Requirement{Key: aliases.Normalize(r.Key), Operator: op, Values: ascending(r.Values)})
 	}
 	return sortRequirements(out), nil
 }

@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -30,12 +31,19 @@ type Objects struct {
 	StorageClasses []*storagev1.StorageClass
 	CSINodes       []*storagev1.CSINode
 	LimitRanges    []*corev1.LimitRange
+	RuntimeClasses []*nodev1.RuntimeClass
+
+	// Aliases are the cloud's other names of well-known labels; nil if it adds none to those of Kubernetes.
+	Aliases karpenterv1.LabelAliases
 
 	// Defaults are kube-scheduler's default spread constraints. Services and Workloads (ReplicaSets, StatefulSets,
 	// ReplicationControllers) matter only with them.
 	Defaults  []corev1.TopologySpreadConstraint
 	Services  []*corev1.Service
 	Workloads []runtime.Object
+
+	// OwnDeletionCosts is World's.
+	OwnDeletionCosts bool
 
 	// Offers by NodePool. A pool without one cannot launch anything.
 	Offers map[string]*Offer
@@ -67,14 +75,22 @@ func Snapshot(o Objects, now time.Time) (shape.Snapshot, []Problem) {
 // WorldOf indexes what pods' translation depends on.
 func WorldOf(o Objects) World {
 	w := World{
+		Aliases:        o.Aliases,
 		Namespaces:     make(map[string]map[string]string, len(o.Namespaces)),
 		Claims:         make(map[types.NamespacedName]*corev1.PersistentVolumeClaim, len(o.Claims)),
 		Volumes:        make(map[string]*corev1.PersistentVolume, len(o.Volumes)),
 		StorageClasses: make(map[string]*storagev1.StorageClass, len(o.StorageClasses)),
+		Kept:           map[types.NamespacedName]map[string]struct{}{},
+		Users:          map[types.NamespacedName]int{},
+		Disks:          map[Disk]int{},
 		LimitRanges:    map[string]map[string]*corev1.LimitRange{},
+		RuntimeClasses: make(map[string]*nodev1.RuntimeClass, len(o.RuntimeClasses)),
 		Defaults:       o.Defaults,
-		Services:       map[string]map[string]map[string]string{},
-		Workloads:      map[Workload]*metav1.LabelSelector{},
+
+		OwnDeletionCosts: o.OwnDeletionCosts,
+
+		Services:  map[string]map[string]map[string]string{},
+		Workloads: map[Workload]*metav1.LabelSelector{},
 	}
 	for _, s := range o.Services {
 		w.PutService(s)
@@ -87,6 +103,9 @@ func WorldOf(o Objects) World {
 	for _, l := range o.LimitRanges {
 		w.PutLimitRange(l)
 	}
+	for _, c := range o.RuntimeClasses {
+		w.PutRuntimeClass(c)
+	}
 	for _, n := range o.Namespaces {
 		w.Namespaces[n.Name] = n.Labels
 	}
@@ -94,7 +113,14 @@ func WorldOf(o Objects) World {
 		w.Claims[types.NamespacedName{Namespace: c.Namespace, Name: c.Name}] = c
 	}
 	for _, v := range o.Volumes {
-		w.Volumes[v.Name] = v
+		w.PutVolume(v)
+	}
+	for _, pod := range o.Pods {
+		if !Finished(pod) {
+			for _, claim := range VolumeClaims(pod) {
+				w.Users[types.NamespacedName{Namespace: pod.Namespace, Name: claim}]++
+			}
+		}
 	}
 	for _, c := range o.StorageClasses {
 		w.StorageClasses[c.Name] = c
@@ -106,8 +132,15 @@ func WorldOf(o Objects) World {
 // that of o.
 func (in *Interner) Snapshot(o Objects, now time.Time) (shape.Snapshot, []Problem) {
 	b := builder{
-		in: in, objects: &o, now: now,
-		daemons: make(map[types.NamespacedName]int32, len(o.DaemonSets)), nodes: map[string]*NodeParts{}, pods: map[string][]PodView{},
+		in:      in,
+		objects: &o,
+		now:     now,
+		daemons: make(
+			map[types.NamespacedName]int32,
+			len(o.DaemonSets),
+		),
+		nodes: map[string]*NodeParts{},
+		pods:  map[string][]PodView{},
 	}
 	b.join()
 	b.readPods()
@@ -161,11 +194,16 @@ func (b *builder) addDaemonSets() {
 	sorted := slices.SortedFunc(slices.Values(b.objects.DaemonSets), func(x, y *appsv1.DaemonSet) int {
 		return cmp.Compare(x.Namespace+"/"+x.Name, y.Namespace+"/"+y.Name)
 	})
-	for i, ds := range sorted {
+	for _, ds := range sorted {
 		name := ds.Namespace + "/" + ds.Name
-		class, err := b.in.Class(b.in.world.DaemonPod(ds))
+		pod, err := b.in.world.DaemonPod(ds)
+		if err != nil {
+			b.problem("DaemonSet "+name, err)
+			continue
+		}
+		class, err := b.in.Class(pod)
 		b.problem("DaemonSet "+name, err)
-		b.daemons[types.NamespacedName{Namespace: ds.Namespace, Name: ds.Name}] = int32(i)
+		b.daemons[types.NamespacedName{Namespace: ds.Namespace, Name: ds.Name}] = int32(len(b.out.DaemonSets))
 		b.out.DaemonSets = append(b.out.DaemonSets, shape.DaemonSet{Name: name, Class: class})
 	}
 }
@@ -178,7 +216,10 @@ func (b *builder) join() {
 	}
 	b.target = map[string]string{}
 	byID := map[string]*NodeParts{}
-	nodes := slices.SortedFunc(slices.Values(b.objects.Nodes), func(x, y *corev1.Node) int { return cmp.Compare(x.Name, y.Name) })
+	nodes := slices.SortedFunc(
+		slices.Values(b.objects.Nodes),
+		func(x, y *corev1.Node) int { return cmp.Compare(x.Name, y.Name) },
+	)
 	for _, n := range nodes {
 		p := &NodeParts{Name: n.Name, Node: n, CSI: csi[n.Name], Daemons: b.daemons}
 		b.nodes[n.Name] = p
@@ -186,7 +227,10 @@ func (b *builder) join() {
 			byID[id] = p
 		}
 	}
-	claims := slices.SortedFunc(slices.Values(b.objects.NodeClaims), func(x, y *karpenterv1.NodeClaim) int { return cmp.Compare(x.Name, y.Name) })
+	claims := slices.SortedFunc(
+		slices.Values(b.objects.NodeClaims),
+		func(x, y *karpenterv1.NodeClaim) int { return cmp.Compare(x.Name, y.Name) },
+	)
 	for _, c := range claims {
 		p := byID[c.Status.ProviderID]
 		if c.Status.ProviderID == "" || p == nil || p.Claim != nil {
@@ -260,18 +304,21 @@ func (b *builder) addNodes() {
 		view := b.in.Node(*p)
 		b.out.Nodes = append(b.out.Nodes, view.Node)
 		b.out.Pods = append(b.out.Pods, view.Displaced...)
-		if view.Pool != "" {
-			b.used[view.Pool] = b.used[view.Pool].Add(view.Capacity)
-			b.count[view.Pool]++
+		if view.CountsIn != "" {
+			b.used[view.CountsIn] = b.used[view.CountsIn].Add(view.Capacity)
+			b.count[view.CountsIn]++
 		}
 	}
 }
 
 func (b *builder) addPools() {
-	pools := slices.SortedFunc(slices.Values(b.objects.NodePools), func(x, y *karpenterv1.NodePool) int { return cmp.Compare(x.Name, y.Name) })
+	pools := slices.SortedFunc(
+		slices.Values(b.objects.NodePools),
+		func(x, y *karpenterv1.NodePool) int { return cmp.Compare(x.Name, y.Name) },
+	)
 	var table TypeTable
 	for _, np := range pools {
-		p, err := Pool(np)
+		p, err := Pool(np, b.objects.Aliases)
 		if err != nil {
 			b.problem("NodePool "+np.Name, err)
 		}

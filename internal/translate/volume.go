@@ -2,71 +2,114 @@ package translate
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/require"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
 // volumeNeeds is what a pod's volumes ask of its node.
 type volumeNeeds struct {
-	terms   []shape.NodeTerm
-	attach  []shape.Attach
-	refused string
+	terms    []shape.NodeTerm
+	attach   []shape.Attach
+	bindings []shape.Binding
+	refused  string
 }
 
 // maxVolumeTerms bounds the alternatives that several volumes make together; zones are a handful.
 const maxVolumeTerms = 256
 
-// VolumeClaims lists the names of the volume claims, in the pod's namespace, that a pod uses.
+// VolumeClaims lists the names of the volume claims, in the pod's namespace, that a pod uses, each once.
 func VolumeClaims(pod *corev1.Pod) []string {
 	var out []string
 	for i := range pod.Spec.Volumes {
-		v := &pod.Spec.Volumes[i]
-		switch {
-		case v.PersistentVolumeClaim != nil:
-			out = append(out, v.PersistentVolumeClaim.ClaimName)
-		case v.Ephemeral != nil:
-			out = append(out, pod.Name+"-"+v.Name)
+		if name := claimName(pod, &pod.Spec.Volumes[i]); name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
 		}
 	}
 	return out
 }
 
+// claimName is the name of a volume's claim, empty for volumes without.
+func claimName(pod *corev1.Pod, v *corev1.Volume) string {
+	switch {
+	case v.PersistentVolumeClaim != nil:
+		return v.PersistentVolumeClaim.ClaimName
+	case v.Ephemeral != nil && Virtual(pod) && pod.Annotations[standsFor] != "":
+		return v.Name + "-" + pod.Annotations[standsFor] // as a StatefulSet calls it
+	case v.Ephemeral != nil:
+		return pod.Name + "-" + v.Name
+	}
+	return ""
+}
+
+// wanted is a claim of the pod that is being translated.
+type wanted struct {
+	*corev1.PersistentVolumeClaim
+	name    string
+	volume  *corev1.Volume
+	shared  string // namespace and name if other pods may use it too, else empty
+	pod     *corev1.Pod
+	planned bool // the claim does not exist yet: it will be made from a template
+}
+
 // volumesOf works out what a pod's volumes ask for; nil for pods without such volumes.
 func (in *Interner) volumesOf(pod *corev1.Pod) (*volumeNeeds, error) {
-	var needs *volumeNeeds
+	var list []wanted
 	for i := range pod.Spec.Volumes {
 		v := &pod.Spec.Volumes[i]
-		if v.PersistentVolumeClaim == nil && v.Ephemeral == nil {
+		name := claimName(pod, v)
+		if name == "" || slices.ContainsFunc(list, func(c wanted) bool { return c.name == name }) {
 			continue
 		}
-		if needs == nil {
-			needs = &volumeNeeds{}
+		c := wanted{
+			PersistentVolumeClaim: in.world.Claims[types.NamespacedName{Namespace: pod.Namespace, Name: name}],
+			name:                  name,
+			pod:                   pod,
+			volume:                v,
 		}
-		var err error
-		if v.PersistentVolumeClaim != nil {
-			err = in.addClaim(needs, pod, v.PersistentVolumeClaim.ClaimName, nil)
-		} else {
-			err = in.addClaim(needs, pod, pod.Name+"-"+v.Name, v.Ephemeral.VolumeClaimTemplate)
+		if c.PersistentVolumeClaim == nil && v.Ephemeral != nil && v.Ephemeral.VolumeClaimTemplate != nil {
+			t := v.Ephemeral.VolumeClaimTemplate
+			c.PersistentVolumeClaim, c.planned = &corev1.PersistentVolumeClaim{
+				ObjectMeta: t.ObjectMeta,
+				Spec:       t.Spec,
+			}, true
 		}
-		if err != nil {
+		list = append(list, c)
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	slices.SortStableFunc(
+		list,
+		func(a, b wanted) int { return a.size().Cmp(*b.size()) },
+	) // the order in which they get volumes
+	needs := &volumeNeeds{}
+	for i := range list {
+		if err := in.addClaim(needs, &list[i]); err != nil {
 			return needs, err
 		}
 	}
-	if needs != nil {
-		slices.SortFunc(needs.attach, func(a, b shape.Attach) int {
-			return cmp.Or(cmp.Compare(a.Driver, b.Driver), cmp.Compare(a.Volume, b.Volume))
-		})
-	}
+	slices.SortFunc(needs.attach, func(a, b shape.Attach) int {
+		return cmp.Or(cmp.Compare(a.Driver, b.Driver), cmp.Compare(a.Volume, b.Volume))
+	})
 	return needs, nil
+}
+
+// size is how much a claim asks for, 0 if it does not exist.
+func (c *wanted) size() *resource.Quantity {
+	if c.PersistentVolumeClaim == nil {
+		return &resource.Quantity{}
+	}
+	q := c.Spec.Resources.Requests[corev1.ResourceStorage]
+	return &q
 }
 
 func (n *volumeNeeds) refuse(words ...string) {
@@ -75,44 +118,76 @@ func (n *volumeNeeds) refuse(words ...string) {
 	}
 }
 
-// addClaim adds one volume claim; template stands in for the claim of an ephemeral volume
-// that has not been made yet.
-func (in *Interner) addClaim(needs *volumeNeeds, pod *corev1.Pod, name string, template *corev1.PersistentVolumeClaimTemplate) error {
-	claim := in.world.Claims[types.NamespacedName{Namespace: pod.Namespace, Name: name}]
-	if claim == nil && template != nil {
-		claim = &corev1.PersistentVolumeClaim{Spec: template.Spec}
-	}
+// addClaim adds one volume claim.
+func (in *Interner) addClaim(needs *volumeNeeds, c *wanted) error {
+	ephemeral := c.volume.Ephemeral != nil
 	switch {
-	case claim == nil:
-		needs.refuse("its volume claim ", name, " does not exist")
+	case c.PersistentVolumeClaim == nil:
+		needs.refuse("its volume claim ", c.name, " does not exist")
 		return nil
-	case claim.DeletionTimestamp != nil:
-		needs.refuse("its volume claim ", name, " is being deleted")
+	case c.DeletionTimestamp != nil:
+		needs.refuse("its volume claim ", c.name, " is being deleted")
 		return nil
-	case claim.Status.Phase == corev1.ClaimLost:
-		needs.refuse("its volume claim ", name, " has lost its volume")
+	case c.Status.Phase == corev1.ClaimLost:
+		needs.refuse("its volume claim ", c.name, " has lost its volume")
+		return nil
+	case ephemeral && !c.planned && !Virtual(c.pod) && !ownedBy(c.PersistentVolumeClaim, c.pod):
+		needs.refuse(
+			"its volume claim ",
+			c.name,
+			" was not made for its ephemeral volume ",
+			c.volume.Name,
+			" but has that one's name",
+		)
 		return nil
 	}
-	shared := pod.Namespace + "/" + name
-	if template != nil || strings.HasSuffix(name, "-"+pod.Name) {
-		shared = "" // made for this pod alone
+	own := ephemeral || strings.HasSuffix(c.name, "-"+c.pod.Name)
+	if !own || in.world.Users[types.NamespacedName{Namespace: c.pod.Namespace, Name: c.name}] > 1 {
+		c.shared = c.pod.Namespace + "/" + c.name
 	}
-	if claim.Spec.VolumeName != "" {
-		return in.addBound(needs, name, shared, claim)
+	if c.shared != "" && !ephemeral && slices.Contains(c.Spec.AccessModes, corev1.ReadWriteOncePod) {
+		needs.bindings = append(needs.bindings, shape.Binding{Claim: c.shared, Once: true})
 	}
-	return in.addUnbound(needs, name, shared, claim)
+	if pv := in.volumeOf(c.PersistentVolumeClaim); pv != nil || c.Spec.VolumeName != "" {
+		return in.addBound(needs, c, pv)
+	}
+	return in.addUnbound(needs, c)
 }
 
-func (in *Interner) addBound(needs *volumeNeeds, name, shared string, claim *corev1.PersistentVolumeClaim) error {
-	pv := in.world.Volumes[claim.Spec.VolumeName]
-	if pv == nil {
-		needs.refuse("volume ", claim.Spec.VolumeName, " of its volume claim ", name, " does not exist")
+// ownedBy reports whether a claim was made for a pod. Pods that no server has seen have no UID to compare.
+func ownedBy(claim *corev1.PersistentVolumeClaim, pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOf(claim)
+	return owner != nil && owner.Kind == "Pod" && owner.Name == pod.Name && owner.UID == pod.UID
+}
+
+func (in *Interner) addBound(needs *volumeNeeds, c *wanted, pv *corev1.PersistentVolume) error {
+	switch {
+	case pv == nil:
+		needs.refuse("volume ", c.Spec.VolumeName, " of its volume claim ", c.name, " does not exist")
+		return nil
+	case pv.Spec.ClaimRef != nil && !claims(pv, c.PersistentVolumeClaim):
+		needs.refuse("volume ", pv.Name, " of its volume claim ", c.name, " is the volume of claim ",
+			pv.Spec.ClaimRef.Namespace, "/", pv.Spec.ClaimRef.Name)
 		return nil
 	}
-	if driver := driverOf(pv); driver != "" {
-		needs.attach = append(needs.attach, shape.Attach{Driver: driver, Volume: shared})
+	if !bound(c.PersistentVolumeClaim) && pv.Spec.ClaimRef == nil && !SuitsByName(pv, c.PersistentVolumeClaim) {
+		needs.refuse(
+			"volume ",
+			pv.Name,
+			", which its volume claim ",
+			c.name,
+			" names, does not suit it: its size, class or modes are others",
+		)
+		return nil
 	}
-	terms, err := volumeTerms(pv)
+	if disk := DiskOf(pv); disk.Driver != "" {
+		a := shape.Attach{Driver: disk.Driver, Volume: c.shared}
+		if in.world.Shares(pv) {
+			a.Volume = "disk " + disk.Handle // no claim has such a name
+		}
+		needs.attach = append(needs.attach, a)
+	}
+	terms, err := volumeTerms(pv, in.world.Aliases)
 	if err != nil {
 		return err
 	}
@@ -120,190 +195,140 @@ func (in *Interner) addBound(needs *volumeNeeds, name, shared string, claim *cor
 	return nil
 }
 
-// volumeTerms says which nodes reach a volume; nil for all.
-func volumeTerms(pv *corev1.PersistentVolume) ([]shape.NodeTerm, error) {
-	var terms []shape.NodeTerm
-	if pv.Spec.NodeAffinity != nil && pv.Spec.NodeAffinity.Required != nil {
-		at := field.NewPath("PersistentVolume").Key(pv.Name).Child("spec", "nodeAffinity", "required", "nodeSelectorTerms")
-		for i := range pv.Spec.NodeAffinity.Required.NodeSelectorTerms {
-			term, ok, err := nodeTermOf(at.Index(i), &pv.Spec.NodeAffinity.Required.NodeSelectorTerms[i])
-			if err != nil {
-				return nil, err
-			}
-			if ok {
-				terms = append(terms, term)
-			}
-		}
-	}
-	// Volumes from before CSI carry their zone as a label, several with "__" in between.
-	var zones shape.NodeTerm
-	for _, key := range slices.Sorted(maps.Keys(pv.Labels)) {
-		stable := karpenterv1.NormalizeLabel(key)
-		if stable == shape.LabelZone || stable == shape.LabelRegion {
-			zones.Labels = append(zones.Labels, shape.Requirement{Key: stable, Operator: shape.In, Values: ascending(strings.Split(pv.Labels[key], "__"))})
-		}
-	}
-	if len(zones.Labels) == 0 {
-		return terms, nil
-	}
-	zones.Labels = sortRequirements(zones.Labels)
-	n := volumeNeeds{terms: terms}
-	n.and([]shape.NodeTerm{zones})
-	return n.terms, nil
+// bound reports whether the volume controller has bound a claim for good.
+func bound(claim *corev1.PersistentVolumeClaim) bool {
+	_, completed := claim.Annotations["pv.kubernetes.io/bind-completed"]
+	return completed || claim.Status.Phase == corev1.ClaimBound
 }
 
-func (in *Interner) addUnbound(needs *volumeNeeds, name, shared string, claim *corev1.PersistentVolumeClaim) error {
-	class := in.classOf(claim)
+// selectedNode is where kube-scheduler writes down for which node a claim's volume is being made.
+const selectedNode = "volume.kubernetes.io/selected-node"
+
+// unbindable says why a claim that is not bound never will be by a pod that gets a node; empty if it may. Claims that
+// no server has seen may, whatever their class: a volume that is made for one of them may be made anywhere, and has to
+// be where the pods are.
+func (in *Interner) unbindable(c *wanted, class *storagev1.StorageClass) string {
+	name := ClassName(c.PersistentVolumeClaim)
 	switch {
-	case class == nil && claim.Spec.StorageClassName != nil && *claim.Spec.StorageClassName != "":
-		needs.refuse("storage class ", *claim.Spec.StorageClassName, " of its volume claim ", name, " does not exist")
-		return nil
+	case class == nil && name != nil && *name != "":
+		return "storage class " + *name + " of its volume claim " + c.name + " does not exist"
 	case class == nil:
-		needs.refuse("its volume claim ", name, " is not bound and has no storage class")
-		return nil
-	case class.VolumeBindingMode == nil || *class.VolumeBindingMode == storagev1.VolumeBindingImmediate:
-		needs.refuse("its volume claim ", name, " is not bound yet, and storage class ", class.Name, " does not wait for a node")
-		return nil
-	case class.Provisioner == "kubernetes.io/no-provisioner":
-		return in.addStatic(needs, name, class)
-	}
-	needs.attach = append(needs.attach, shape.Attach{Driver: csiName(class.Provisioner), Volume: shared})
-	var terms []shape.NodeTerm
-	for i := range class.AllowedTopologies {
-		var term shape.NodeTerm
-		for _, e := range class.AllowedTopologies[i].MatchLabelExpressions {
-			term.Labels = append(term.Labels, shape.Requirement{
-				Key: karpenterv1.NormalizeLabel(e.Key), Operator: shape.In, Values: ascending(e.Values)})
-		}
-		if term.Labels = sortRequirements(term.Labels); len(term.Labels) > 0 {
-			terms = append(terms, term)
-		}
-	}
-	needs.and(terms)
-	return nil
-}
-
-// addStatic handles classes whose volumes exist before they are claimed: any free one will do.
-func (in *Interner) addStatic(needs *volumeNeeds, name string, class *storagev1.StorageClass) error {
-	var terms []shape.NodeTerm
-	found := false
-	for _, key := range slices.Sorted(maps.Keys(in.world.Volumes)) {
-		pv := in.world.Volumes[key]
-		if pv.Spec.StorageClassName != class.Name || pv.Spec.ClaimRef != nil {
-			continue
-		}
-		more, err := volumeTerms(pv)
-		if err != nil {
-			return err
-		}
-		if len(more) == 0 {
-			return nil // reachable from everywhere
-		}
-		found = true
-		terms = append(terms, more...)
-	}
-	if !found {
-		needs.refuse("no volume of storage class ", class.Name, " is free for its volume claim ", name)
-		return nil
-	}
-	needs.and(terms)
-	return nil
-}
-
-// classOf finds the storage class of a claim; the default one when the claim names none.
-func (in *Interner) classOf(claim *corev1.PersistentVolumeClaim) *storagev1.StorageClass {
-	if claim.Spec.StorageClassName != nil {
-		return in.world.StorageClasses[*claim.Spec.StorageClassName]
-	}
-	var newest *storagev1.StorageClass
-	for _, name := range slices.Sorted(maps.Keys(in.world.StorageClasses)) {
-		class := in.world.StorageClasses[name]
-		if class.Annotations["storageclass.kubernetes.io/is-default-class"] != "true" {
-			continue
-		}
-		if newest == nil || class.CreationTimestamp.After(newest.CreationTimestamp.Time) {
-			newest = class
-		}
-	}
-	return newest
-}
-
-// and narrows the terms: one of the old ones and one of the new ones must hold.
-func (n *volumeNeeds) and(terms []shape.NodeTerm) {
-	if len(terms) == 0 {
-		return
-	}
-	if len(n.terms) == 0 {
-		n.terms = terms
-		return
-	}
-	var out []shape.NodeTerm
-	for _, a := range n.terms {
-		for _, b := range terms {
-			both := shape.NodeTerm{
-				Labels: sortRequirements(slices.Concat(a.Labels, b.Labels)),
-				Names:  sortRequirements(slices.Concat(a.Names, b.Names)),
-			}
-			if contradicts(both.Labels) || slices.ContainsFunc(out, func(t shape.NodeTerm) bool { return sameTerm(t, both) }) {
-				continue
-			}
-			out = append(out, both)
-		}
-	}
-	switch {
-	case len(out) == 0:
-		n.refuse("no node can reach all of its volumes")
-	case len(out) > maxVolumeTerms:
-		n.refuse("its volumes can be reached in more ways than are looked at")
-	default:
-		n.terms = out
-	}
-}
-
-// contradicts reports whether two In requirements on one key share no value. reqs ascend by key.
-func contradicts(reqs []shape.Requirement) bool {
-	for i := 1; i < len(reqs); i++ {
-		a, b := reqs[i-1], reqs[i]
-		if a.Key != b.Key || a.Operator != shape.In || b.Operator != shape.In {
-			continue
-		}
-		if !slices.ContainsFunc(a.Values, func(v string) bool { return slices.Contains(b.Values, v) }) {
-			return true
-		}
-	}
-	return false
-}
-
-func sameTerm(a, b shape.NodeTerm) bool {
-	same := func(x, y shape.Requirement) bool { return compareRequirements(x, y) == 0 }
-	return slices.EqualFunc(a.Labels, b.Labels, same) && slices.EqualFunc(a.Names, b.Names, same)
-}
-
-// driverOf is the CSI driver that attaches a volume, empty if none does.
-func driverOf(pv *corev1.PersistentVolume) string {
-	src := &pv.Spec.PersistentVolumeSource
-	switch {
-	case src.CSI != nil:
-		return src.CSI.Driver
-	case src.AWSElasticBlockStore != nil:
-		return csiName("kubernetes.io/aws-ebs")
-	case src.GCEPersistentDisk != nil:
-		return csiName("kubernetes.io/gce-pd")
-	case src.AzureDisk != nil:
-		return csiName("kubernetes.io/azure-disk")
+		return "its volume claim " + c.name + " is not bound and has no storage class"
+	case immediate(class) && (c.UID != "" || c.Status.Phase != "" || c.planned && c.pod.UID != ""):
+		return "its volume claim " + c.name + " is not bound yet, and storage class " + class.Name + " does not wait for a node"
+	case immediate(class) && Virtual(c.pod) && !settledTopology(class, in.world.Aliases):
+		return "storage class " + class.Name + " of its volume claim " + c.name +
+			" does not wait for a node: where the volume will be is not known before it is made"
 	}
 	return ""
 }
 
-// csiName is the CSI driver that took over from an in-tree provisioner.
-func csiName(provisioner string) string {
-	switch provisioner {
-	case "kubernetes.io/aws-ebs":
-		return "ebs.csi.aws.com"
-	case "kubernetes.io/gce-pd":
-		return "pd.csi.storage.gke.io"
-	case "kubernetes.io/azure-disk":
-		return "disk.csi.azure.com"
+// addUnbound adds a claim that waits for a node.
+func (in *Interner) addUnbound(needs *volumeNeeds, c *wanted) error {
+	class := in.world.classOf(c.PersistentVolumeClaim)
+	if why := in.unbindable(c, class); why != "" {
+		needs.refuse(why)
+		return nil
 	}
-	return provisioner
+	var misfit *corev1.PersistentVolume
+	if !immediate(
+		class,
+	) { // else the scheduler does not look for a volume, and the volume controller passes that one over
+		misfit = in.world.misfit(c.PersistentVolumeClaim, class.Name)
+	}
+	if misfit != nil {
+		elsewhere, ok := notWhere(misfit, in.world.Aliases)
+		if !ok || !provisions(class) {
+			needs.refuse(
+				"volume ",
+				misfit.Name,
+				" is kept for its volume claim ",
+				c.name,
+				" and lacks an access mode that the claim asks for",
+			)
+			return nil
+		}
+		needs.and(elsewhere)
+	}
+	if node, chosen := c.Annotations[selectedNode]; chosen {
+		needs.and(
+			[]shape.NodeTerm{
+				{
+					Names: []shape.Requirement{
+						{Key: metav1.ObjectNameField, Operator: shape.In, Values: []string{node}},
+					},
+				},
+			},
+		)
+		needs.attach = append(needs.attach, shape.Attach{Driver: csiName(class.Provisioner), Volume: c.shared})
+		return nil
+	}
+	b := shape.Binding{Claim: c.shared, Made: provisions(class)}
+	var err error
+	var driver string
+	if misfit == nil { // else the one that is kept hides the others
+		if b.Slots, driver, err = in.slots(c.PersistentVolumeClaim, class.Name); err != nil {
+			return err
+		}
+	}
+	if b.Made {
+		b.Terms, b.Key, driver = allowedTopologies(
+			class,
+			in.world.Aliases,
+		), keyOf(
+			class,
+			in.world.Aliases,
+		), csiName(
+			class.Provisioner,
+		)
+	}
+	if len(b.Slots) == 0 && !b.Made {
+		needs.refuse("no volume of storage class ", class.Name, " is free for its volume claim ", c.name)
+		return nil
+	}
+	needs.bind(b, driver)
+	return nil
+}
+
+// bind adds a claim that gets one of several volumes, of a driver if they all have the same.
+func (n *volumeNeeds) bind(b shape.Binding, driver string) {
+	if driver != "" {
+		n.attach = append(n.attach, shape.Attach{Driver: driver, Volume: b.Claim})
+	}
+	n.and(anySlot(&b))
+	if len(b.Slots) > 0 || b.Claim != "" && b.Key != "" {
+		n.bindings = append(n.bindings, b)
+	}
+}
+
+// anySlot is where one of a claim's volumes can be reached or made; nil for everywhere.
+func anySlot(b *shape.Binding) []shape.NodeTerm {
+	if b.Made && len(b.Terms) == 0 {
+		return nil
+	}
+	out := slices.Clone(b.Terms)
+	for i := range b.Slots {
+		if len(b.Slots[i].Terms) == 0 {
+			return nil
+		}
+		for _, t := range b.Slots[i].Terms {
+			if !slices.ContainsFunc(out, func(o shape.NodeTerm) bool { return require.SameTerm(o, t) }) {
+				out = append(out, t)
+			}
+		}
+	}
+	return out
+}
+
+// and narrows the terms: one of the old ones and one of the new ones must hold.
+func (n *volumeNeeds) and(terms []shape.NodeTerm) {
+	both, ok := require.AndTerms(n.terms, terms)
+	switch {
+	case !ok:
+		n.refuse("no node can reach all of its volumes")
+	case len(both) > maxVolumeTerms:
+		n.refuse("its volumes can be reached in more ways than are looked at")
+	default:
+		n.terms = both
+	}
 }

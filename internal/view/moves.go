@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -11,6 +12,7 @@ import (
 
 // Moves is what a search for nodes to give up has found, as it is printed. Prices are in dollars an hour.
 type Moves struct {
+	Header
 	Moves    []Move   `json:"moves"`
 	Together Sum      `json:"together"`
 	Before   float64  `json:"beforePerHour"` // price of all nodes that were looked at
@@ -21,7 +23,11 @@ type Moves struct {
 
 // Move gives up nodes and opens others.
 type Move struct {
-	GiveUp  []string    `json:"giveUp"` // in the order in which they are drained
+	Round   int         `json:"round,omitempty"`  // 1 for what is begun at once
+	Reason  string      `json:"reason,omitempty"` // Empty, Drifted, Underutilized or Expired; of searches it is Underutilized
+	Why     string      `json:"why,omitempty"`
+	Later   []string    `json:"later,omitempty"` // those of GiveUp for which budgets make it wait
+	GiveUp  []string    `json:"giveUp"`          // in the order in which they are drained
 	Open    []Node      `json:"open"`
 	Placed  []Placement `json:"placed"` // on nodes that exist
 	Evicted int         `json:"evicted"`
@@ -48,11 +54,12 @@ type Stay struct {
 // MovesOf is the read model of a search.
 func MovesOf(r refit.Result, notes []string) Moves {
 	out := Moves{
-		Moves: make([]Move, 0, len(r.Moves)), Before: r.Before.Float(), After: r.After.Float(),
+		Header: HeaderOf("Consolidation"),
+		Moves:  make([]Move, 0, len(r.Moves)), Before: r.Before.Float(), After: r.After.Float(),
 		Stay: make([]Stay, 0, len(r.Kept)), Notes: append([]string{}, notes...),
 	}
 	for i := range r.Moves {
-		out.add(&r.Moves[i])
+		out.Add(&r.Moves[i])
 	}
 	for _, k := range r.Kept {
 		out.Stay = append(out.Stay, Stay{k.Node, string(k.Why.Kind), k.Why.Sentence()})
@@ -60,10 +67,16 @@ func MovesOf(r refit.Result, notes []string) Moves {
 	return out
 }
 
-func (m *Moves) add(from *refit.Move) {
+// Add appends a move and counts it.
+func (m *Moves) Add(from *refit.Move) {
 	move := Move{
-		GiveUp: from.Remove, Open: make([]Node, 0, len(from.Open)), Placed: make([]Placement, 0, len(from.Place)), Evicted: from.Pods,
-		Price: from.Price.Float(), Instead: from.Instead.Float(), Need: from.Need.Float(),
+		GiveUp:  from.Remove,
+		Open:    make([]Node, 0, len(from.Open)),
+		Placed:  make([]Placement, 0, len(from.Place)),
+		Evicted: from.Pods,
+		Price:   from.Price.Float(),
+		Instead: from.Instead.Float(),
+		Need:    from.Need.Float(),
 	}
 	for i := range from.Open {
 		move.Open = append(move.Open, NodeOf(&from.Open[i]))
@@ -82,17 +95,23 @@ func (m *Moves) add(from *refit.Move) {
 func (m *Moves) Table(w io.Writer) error {
 	t := &lines{}
 	table := tabwriter.NewWriter(t, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "GIVE UP\tOPEN\tPODS\t$/h\tINSTEAD $/h\tSAVES $/h\tAT LEAST")
+	first := ""
+	if slices.ContainsFunc(m.Moves, func(one Move) bool { return one.Reason != "" }) {
+		first = "REASON\t"
+	}
+	rounds := slices.ContainsFunc(m.Moves, func(one Move) bool { return one.Round > 1 })
+	if rounds {
+		first = "ROUND\t" + first
+	}
+	fmt.Fprintln(table, first+"GIVE UP\tOPEN\tPODS\t$/h\tINSTEAD $/h\tSAVES $/h\tAT LEAST")
 	for _, move := range m.Moves {
-		open := "-"
-		if len(move.Open) > 0 {
-			types := make([]string, len(move.Open))
-			for i := range move.Open {
-				types[i] = move.Open[i].InstanceType
-			}
-			open = strings.Join(types, ", ")
+		if rounds {
+			fmt.Fprintf(table, "%d\t", move.Round)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%.4f\t%.4f\t%.4f\t%.4f\n", strings.Join(move.GiveUp, ", "), open, move.Evicted,
+		if first != "" {
+			fmt.Fprintf(table, "%s\t", move.Reason)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%.4f\t%.4f\t%.4f\t%.4f\n", move.giveUp(), move.open(), move.Evicted,
 			move.Price, move.Instead, move.Price-move.Instead, move.Need)
 	}
 	if err := table.Flush(); err != nil {
@@ -102,7 +121,7 @@ func (m *Moves) Table(w io.Writer) error {
 		fmt.Fprintln(t)
 		stay := tabwriter.NewWriter(t, 0, 0, 3, ' ', 0)
 		fmt.Fprintln(stay, "STAYS\tWHY")
-		for _, s := range m.Stay {
+		for _, s := range grouped(m.Stay) {
 			fmt.Fprintf(stay, "%s\t%s\n", s.Node, s.Why)
 		}
 		if err := stay.Flush(); err != nil {
@@ -110,8 +129,56 @@ func (m *Moves) Table(w io.Writer) error {
 		}
 	}
 	t.notes(m.Notes)
-	fmt.Fprintf(t, "\n%d nodes go, %d are opened, %d pods move\nprice %.4f $/h becomes %.4f $/h\n",
+	fmt.Fprintf(t, "\n%d nodes go, %d are opened, %d pods move\nprice $%.4f/h becomes $%.4f/h\n",
 		m.Together.GivenUp, m.Together.Opened, m.Together.Pods, m.Before, m.After)
 	_, err := io.WriteString(w, t.String())
 	return err
+}
+
+// giveUp names the nodes, and says which of them wait for their budgets.
+func (m *Move) giveUp() string {
+	names := slices.Clone(m.GiveUp)
+	for i, name := range names {
+		if slices.Contains(m.Later, name) {
+			names[i] = name + " (later)"
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// open names the types of the new nodes.
+func (m *Move) open() string {
+	if len(m.Open) == 0 {
+		return "-"
+	}
+	types := make([]string, len(m.Open))
+	for i := range m.Open {
+		types[i] = m.Open[i].InstanceType
+	}
+	return strings.Join(types, ", ")
+}
+
+// oneByOne is up to how many nodes that stay are printed each by itself.
+const oneByOne = 40
+
+// grouped are nodes that stay, those with the same reason in one line if there are many.
+func grouped(list []Stay) []Stay {
+	if len(list) <= oneByOne {
+		return list
+	}
+	var out []Stay
+	at, count := map[string]int{}, map[string]int{}
+	for _, s := range list {
+		if _, known := at[s.Why]; !known {
+			at[s.Why] = len(out)
+			out = append(out, s)
+		}
+		count[s.Why]++
+	}
+	for why, n := range count {
+		if n > 1 {
+			out[at[why]].Node += fmt.Sprintf(" and %d more", n-1)
+		}
+	}
+	return out
 }

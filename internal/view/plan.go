@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/dovetail-sh/dovetail/engine"
@@ -9,6 +10,7 @@ import (
 
 // Plan is a plan as it is printed. Prices are in dollars an hour.
 type Plan struct {
+	Header
 	Nodes        []Node      `json:"nodes"`        // to be bought
 	PricePerHour float64     `json:"pricePerHour"` // of Nodes
 	BoundPerHour float64     `json:"boundPerHour"` // no plan can be cheaper
@@ -39,14 +41,16 @@ type Placement struct {
 // Unplaced is a pod without a place.
 type Unplaced struct {
 	Pod     string   `json:"pod"`
-	Reasons []string `json:"reasons"` // one for each place that was looked at
+	Reasons []string `json:"reasons"` // one for each place that was looked at, in words
 
-	tree explain.Tree
+	// Why is the same as data: what of each place was ruled out, with numbers.
+	Why explain.Tree `json:"why,omitzero"`
 }
 
 // PlanOf is the read model of a decision that took so long. Notes say what was assumed or left out.
 func PlanOf(d engine.Decision, notes []string, took time.Duration) Plan {
 	out := Plan{
+		Header:       HeaderOf("Simulation"),
 		Nodes:        make([]Node, 0, len(d.Open)),
 		PricePerHour: d.Price.Float(),
 		BoundPerHour: d.Bound.Float(),
@@ -63,14 +67,20 @@ func PlanOf(d engine.Decision, notes []string, took time.Duration) Plan {
 	}
 	for i := range d.Unplaced {
 		u := &d.Unplaced[i]
-		out.Unplaced = append(out.Unplaced, Unplaced{Pod: string(u.Pod), Reasons: reasons(&u.Why), tree: u.Why})
+		out.Unplaced = append(out.Unplaced, Unplaced{Pod: string(u.Pod), Reasons: reasons(&u.Why), Why: u.Why})
 	}
 	return out
 }
 
 // NodeOf is the read model of a node to be bought.
 func NodeOf(n *engine.NewNode) Node {
-	out := Node{Name: n.ID, Pool: n.Pool, Price: n.Price.Float(), Options: len(n.Options), Pods: make([]string, 0, len(n.Pods))}
+	out := Node{
+		Name:    n.ID,
+		Pool:    n.Pool,
+		Price:   n.Price.Float(),
+		Options: len(n.Options),
+		Pods:    make([]string, 0, len(n.Pods)),
+	}
 	if len(n.Options) > 0 {
 		out.InstanceType, out.Zone, out.CapacityType = n.Options[0].Type, n.Options[0].Zone, n.Options[0].CapacityType
 	}
@@ -78,6 +88,11 @@ func NodeOf(n *engine.NewNode) Node {
 		out.Pods = append(out.Pods, string(id))
 	}
 	return out
+}
+
+// Words are what is bought, in one clause.
+func (n *Node) Words() string {
+	return fmt.Sprintf("%s in %s, %s, $%.4f/h, from pool %s", n.InstanceType, n.Zone, n.CapacityType, n.Price, n.Pool)
 }
 
 // reasons are a tree's, one sentence for each place that was looked at.

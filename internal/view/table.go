@@ -42,7 +42,10 @@ func (t *lines) nodes(nodes []Node) {
 	var groups []*alike
 	at := map[string]*alike{}
 	for _, n := range nodes {
-		key := strings.Join([]string{n.Pool, n.InstanceType, n.Zone, n.CapacityType, strconv.FormatFloat(n.Price, 'g', -1, 64)}, "\x00")
+		key := strings.Join(
+			[]string{n.Pool, n.InstanceType, n.Zone, n.CapacityType, strconv.FormatFloat(n.Price, 'g', -1, 64)},
+			"\x00",
+		)
 		g := at[key]
 		if g == nil {
 			g = &alike{Node: n}
@@ -52,13 +55,32 @@ func (t *lines) nodes(nodes []Node) {
 		g.pods += len(n.Pods)
 	}
 	slices.SortFunc(groups, func(a, b *alike) int {
-		return cmp.Or(cmp.Compare(a.Pool, b.Pool), cmp.Compare(b.Price*float64(b.count), a.Price*float64(a.count)),
-			cmp.Compare(a.InstanceType, b.InstanceType), cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.CapacityType, b.CapacityType))
+		return cmp.Or(
+			cmp.Compare(a.Pool, b.Pool),
+			cmp.Compare(b.Price*float64(b.count), a.Price*float64(a.count)),
+			cmp.Compare(
+				a.InstanceType,
+				b.InstanceType,
+			),
+			cmp.Compare(a.Zone, b.Zone),
+			cmp.Compare(a.CapacityType, b.CapacityType),
+		)
 	})
 	table := tabwriter.NewWriter(t, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "NODES\tPOOL\tINSTANCE TYPE\tZONE\tCAPACITY\tPODS\tEACH $/h\tTOGETHER $/h")
+	fmt.Fprintln(table, "NODES\tPOOL\tINSTANCE TYPE\tZONE\tCAPACITY\tPODS\tEACH $/h\tALL $/h")
 	for _, g := range groups {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%.4f\t%.4f\n", g.count, g.Pool, g.InstanceType, g.Zone, g.CapacityType, g.pods, g.Price, g.Price*float64(g.count))
+		fmt.Fprintf(
+			table,
+			"%d\t%s\t%s\t%s\t%s\t%d\t%.4f\t%.4f\n",
+			g.count,
+			g.Pool,
+			g.InstanceType,
+			g.Zone,
+			g.CapacityType,
+			g.pods,
+			g.Price,
+			g.Price*float64(g.count),
+		)
 	}
 	table.Flush()
 	fmt.Fprintln(t)
@@ -90,7 +112,7 @@ func (t *lines) unplaced(list []Unplaced) {
 	pods := map[string][]string{}
 	var bodies []string
 	for i := range list {
-		body := body(&list[i].tree)
+		body := body(&list[i].Why)
 		if pods[body] == nil {
 			bodies = append(bodies, body)
 		}
@@ -115,14 +137,27 @@ func (t *lines) sums(p *Plan) {
 	for _, n := range p.Nodes {
 		pods += len(n.Pods)
 	}
-	fmt.Fprintf(t, "%s: %d on %s, %d on existing nodes, %d not placed\n",
-		count(pods, "pod"), pods-len(p.Placed)-len(p.Unplaced), count(len(p.Nodes), "new node"), len(p.Placed), len(p.Unplaced))
-	fmt.Fprintf(t, "price %.4f $/h", p.PricePerHour)
+	fmt.Fprintf(
+		t,
+		"%s: %d on %s, %d on existing nodes, %d not placed\n",
+		count(
+			pods,
+			"pod",
+		),
+		pods-len(p.Placed)-len(p.Unplaced),
+		count(len(p.Nodes), "new node"),
+		len(p.Placed),
+		len(p.Unplaced),
+	)
+	fmt.Fprintf(t, "price $%.4f/h", p.PricePerHour)
 	if p.BoundPerHour > 0 {
-		fmt.Fprintf(t, ", %.2f %% above the bound of %.4f $/h", 100*(p.PricePerHour/p.BoundPerHour-1), p.BoundPerHour)
+		fmt.Fprintf(t, ", %.2f %% above the bound of $%.4f/h", 100*(p.PricePerHour/p.BoundPerHour-1), p.BoundPerHour)
 	}
 	fmt.Fprintf(t, "; planned in %.3f s\n", p.Seconds)
 }
+
+// Count is a number of things whose plural ends in s: "1 pod", "2 pods".
+func Count(n int, thing string) string { return count(n, thing) }
 
 // count is a number of things whose plural ends in s.
 func count(n int, thing string) string {

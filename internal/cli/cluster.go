@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/dovetail-sh/dovetail/internal/daemon"
+)
+
+// cluster is which cluster a command looks at, and how long it waits for it.
+type cluster struct {
+	kubeconfig string
+	context    string
+	timeout    time.Duration
+}
+
+// patience with a server that does not answer, unless a user has more or less of it.
+const serverTimeout = time.Minute
+
+func (c *cluster) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "the kubeconfig `file` (default as kubectl finds it)")
+	flags.StringVar(&c.context, "context", "", "the `context` of the kubeconfig (default its current one)")
+	flags.DurationVar(&c.timeout, "timeout", serverTimeout,
+		"how `long` reading the cluster may take; 0 for as long as it takes")
+	complete(cmd, "context", func(*cobra.Command, []string, string) []string { return c.contexts() })
+}
+
+// loader reads kubeconfigs as kubectl does.
+func (c *cluster) loader() clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = c.kubeconfig
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
+		&clientcmd.ConfigOverrides{CurrentContext: c.context})
+}
+
+// reach is how the cluster is spoken to. Nothing is contacted yet, so that whatever is wrong is so in what was given.
+func (c *cluster) reach() (*rest.Config, error) {
+	if c.timeout < 0 {
+		return nil, usage("--timeout is %s; want 0 or more", c.timeout)
+	}
+	for _, file := range c.files() {
+		if _, err := os.Stat(file); err != nil {
+			return nil, usage("reading the kubeconfig: %w; name another with --kubeconfig or KUBECONFIG", err)
+		}
+	}
+	kube, err := c.loader().ClientConfig()
+	switch {
+	case err == nil:
+	case clientcmd.IsEmptyConfig(err):
+		if kube, err = rest.InClusterConfig(); err != nil {
+			return nil, usage(
+				"no cluster to look at: name a kubeconfig with --kubeconfig or KUBECONFIG, or give files with -f")
+		}
+	case c.context != "":
+		if known := c.contexts(); !slices.Contains(known, c.context) {
+			return nil, usage("there is no context %q in the kubeconfig; there are %q", c.context, known)
+		}
+		return nil, asUsage(err)
+	default:
+		return nil, asUsage(err)
+	}
+	kube.Timeout, kube.QPS, kube.Burst = c.timeout, 50, 100
+	return kube, nil
+}
+
+// files are those that were named, and must be there: kubectl's own may be missing.
+func (c *cluster) files() []string {
+	switch {
+	case c.kubeconfig != "":
+		return []string{c.kubeconfig}
+	case os.Getenv(clientcmd.RecommendedConfigPathEnvVar) == "":
+		return nil
+	}
+	// Of several that KUBECONFIG lists some may be missing.
+	list := clientcmd.NewDefaultClientConfigLoadingRules().Precedence
+	if len(list) > 1 {
+		return nil
+	}
+	return list
+}
+
+// contexts are those of the kubeconfig, ascending.
+func (c *cluster) contexts() []string {
+	raw, err := c.loader().RawConfig()
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for name := range raw.Contexts {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// namespace is the one that kubectl would use.
+func (c *cluster) namespace() string {
+	namespace, _, err := c.loader().Namespace()
+	if err != nil {
+		return ""
+	}
+	return namespace
+}
+
+// connect is a client of the cluster, and its address.
+func (c *cluster) connect() (client.Client, *rest.Config, error) {
+	kube, err := c.reach()
+	if err != nil {
+		return nil, nil, err
+	}
+	// The client asks at once which kinds there are: a mistake in the kubeconfig and a server that is away look alike.
+	from, err := client.New(kube, client.Options{Scheme: daemon.Scheme()})
+	if err != nil {
+		return nil, nil, c.unanswered(kube, err)
+	}
+	return from, kube, nil
+}
+
+// within bounds what reads the cluster.
+func (c *cluster) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, c.timeout)
+}
+
+// unanswered has an error of reading say which server it was, and how long it had.
+func (c *cluster) unanswered(kube *rest.Config, err error) error {
+	var late interface{ Timeout() bool }
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &late) && late.Timeout():
+		return fmt.Errorf("%s gives no answer within %s; is it up, and reachable from here? --timeout allows more",
+			kube.Host, c.timeout)
+	case refused(err):
+		return fmt.Errorf("nothing answers at %s; is the cluster up? --context and --kubeconfig choose another: %w",
+			kube.Host, err)
+	}
+	return err
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes. 128 and a signal's number is what shells give what a signal ended.
+const (
+	exitFailed = 1 // no valid answer
+	exitUsage  = 2 // a flag, a file or a manifest is wrong; nothing was contacted or changed
+	exitFound  = 3 // a valid answer, asked for with --exit-code, and it is yes
+	exitGuard  = 4 // a valid answer that crosses what a flag allows
+	exitSignal = 128
+)
+
+// Stopped is why a context has ended: a signal told the program to.
+type Stopped struct{ Signal os.Signal }
+
+func (s Stopped) Error() string {
+	if s.Signal == os.Interrupt {
+		return "interrupted"
+	}
+	return "ended by a signal: " + s.Signal.String()
+}
+
+// errUsage marks what its user can mend by writing the command, or a file that it names, otherwise.
+type errUsage struct{ error }
+
+func (e errUsage) Unwrap() error { return e.error }
+
+// usage is an error of how a command was called.
+func usage(format string, args ...any) error { return errUsage{fmt.Errorf(format, args...)} }
+
+// asUsage marks an error, if it is one, as one of what a command was given.
+func asUsage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errUsage{err}
+}
+
+// grace is how long a command may take to end by itself once it is told to: planning cannot be broken off.
+const grace = 2 * time.Second
+
+// stays marks commands that end in their own time once they are told to.
+const stays = "stays"
+
+// execute runs a command until it ends or is ended.
+func execute(ctx context.Context, root *cobra.Command, args []string) error {
+	cmd, _, err := root.Find(args)
+	inItsOwnTime := err == nil && cmd.Annotations[stays] != ""
+	done := make(chan error, 1)
+	go func() { done <- root.ExecuteContext(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	if inItsOwnTime {
+		return <-done
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return context.Cause(ctx)
+	}
+}
+
+// codeOf says an error to its user, in full and once, and is the exit code.
+func codeOf(ctx context.Context, err error, stderr io.Writer) int {
+	if err == nil {
+		return 0
+	}
+	if errors.Is(err, errFound) {
+		return exitFound
+	}
+	var stopped Stopped
+	if errors.As(context.Cause(ctx), &stopped) {
+		fmt.Fprintf(stderr, "dovetail: %v\n", stopped)
+		if number, ok := stopped.Signal.(syscall.Signal); ok {
+			return exitSignal + int(number)
+		}
+		return exitFailed
+	}
+	fmt.Fprintf(stderr, "dovetail: %s\n", strings.TrimSpace(err.Error()))
+	var wrong errUsage
+	switch {
+	case errors.Is(err, errGuard):
+		return exitGuard
+	case errors.As(err, &wrong):
+		return exitUsage
+	}
+	return exitFailed
+}
