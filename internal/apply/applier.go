@@ -21,13 +21,18 @@ type classes interface {
 	Class(ctx context.Context, ref karpenterv1.NodeClassReference) (provider.Class, error)
 }
 
-// Deps are what an Applier needs; all are required.
+// Deps are what an Applier needs; all are required but Retiring.
 type Deps struct {
-	Client  client.Client
+	Client client.Client
+	// Live reads what the API server has now, not what a cache remembers.
+	Live    client.Reader
 	Cloud   classes
 	Mirror  *mirror.Mirror
 	Metrics *observe.Metrics
 	Log     logr.Logger
+
+	// Retiring hears of each claim, right before its deletion begins, for what reason; nil for nobody.
+	Retiring func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string)
 }
 
 // Applier creates and deletes NodeClaims.
@@ -43,7 +48,7 @@ type Applier struct {
 
 // New checks that nothing is missing.
 func New(d Deps) (*Applier, error) {
-	if d.Client == nil || d.Cloud == nil || d.Mirror == nil || d.Metrics == nil {
+	if d.Client == nil || d.Live == nil || d.Cloud == nil || d.Mirror == nil || d.Metrics == nil {
 		return nil, errors.New("apply: a dependency is missing")
 	}
 	return &Applier{Deps: d}, nil

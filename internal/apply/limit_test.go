@@ -23,7 +23,13 @@ func sizes() *translate.Offer {
 }
 
 func wanted(id string, types ...string) engine.NewNode {
-	n := engine.NewNode{ID: id, Pool: "q", Requirements: []shape.Requirement{{Key: shape.LabelInstanceType, Values: slices.Sorted(slices.Values(types))}}}
+	n := engine.NewNode{
+		ID:   id,
+		Pool: "q",
+		Requirements: []shape.Requirement{
+			{Key: shape.LabelInstanceType, Values: slices.Sorted(slices.Values(types))},
+		},
+	}
 	for _, t := range types {
 		n.Options = append(n.Options, engine.Option{Type: t})
 	}
@@ -47,28 +53,49 @@ func TestWithin(t *testing.T) {
 			[]engine.NewNode{wanted("n1", "c2", "c16")}, map[string][]string{"n1": {"c2", "c16"}}, false,
 		},
 		"Plenty": {
-			"There is room for the largest of each.", cpu(32000, 0),
-			[]engine.NewNode{wanted("n1", "c2", "c16"), wanted("n2", "c2", "c16")}, map[string][]string{"n1": {"c2", "c16"}, "n2": {"c2", "c16"}}, false,
+			"There is room for the largest of each.",
+			cpu(32000, 0),
+			[]engine.NewNode{
+				wanted("n1", "c2", "c16"),
+				wanted("n2", "c2", "c16"),
+			},
+			map[string][]string{"n1": {"c2", "c16"}, "n2": {"c2", "c16"}},
+			false,
 		},
 		"Narrowed": {
 			"A type that would overshoot goes; what is cheapest stays.", cpu(8000, 3000),
 			[]engine.NewNode{wanted("n1", "c2", "c4", "c16")}, map[string][]string{"n1": {"c2", "c4"}}, false,
 		},
 		"EachGetsItsCheapest": {
-			"The first node does not take with its larger options what the second needs.", cpu(6000, 0),
-			[]engine.NewNode{wanted("n1", "c2", "c4"), wanted("n2", "c2", "c4")}, map[string][]string{"n1": {"c2", "c4"}, "n2": {"c2"}}, false,
+			"The first node does not take with its larger options what the second needs; what it cannot use of its share it leaves.",
+			cpu(6000, 0),
+			[]engine.NewNode{
+				wanted("n1", "c2", "c4"),
+				wanted("n2", "c2", "c4"),
+			},
+			map[string][]string{"n1": {"c2"}, "n2": {"c2", "c4"}},
+			false,
 		},
 		"UsedUp": {
 			"The second node has to wait.", cpu(4000, 1000),
 			[]engine.NewNode{wanted("n1", "c2"), wanted("n2", "c2")}, map[string][]string{"n1": {"c2"}}, true,
 		},
 		"Nodes": {
-			"Machines can be limited too.", []shape.Limit{{Resource: shape.LimitNodes, Max: 3, Used: 2}},
-			[]engine.NewNode{wanted("n1", "c2", "c16"), wanted("n2", "c2")}, map[string][]string{"n1": {"c2", "c16"}}, true,
+			"Machines can be limited too.",
+			[]shape.Limit{{Resource: shape.LimitNodes, Max: 3, Used: 2}},
+			[]engine.NewNode{
+				wanted("n1", "c2", "c16"),
+				wanted("n2", "c2"),
+			},
+			map[string][]string{"n1": {"c2", "c16"}},
+			true,
 		},
 		"EveryResource": {
-			"Either limit rules an option out.", []shape.Limit{{Resource: shape.CPU, Max: 4000}, {Resource: shape.Memory, Max: 8}},
-			[]engine.NewNode{wanted("n1", "c2", "c4", "r4", "c16")}, map[string][]string{"n1": {"c2", "c4"}}, false,
+			"Either limit rules an option out.",
+			[]shape.Limit{{Resource: shape.CPU, Max: 4000}, {Resource: shape.Memory, Max: 8}},
+			[]engine.NewNode{wanted("n1", "c2", "c4", "r4", "c16")},
+			map[string][]string{"n1": {"c2", "c4"}},
+			false,
 		},
 		"NotOfferedAnyMore": {
 			"What the cloud no longer sells cannot be counted.", cpu(32000, 0),
@@ -102,7 +129,11 @@ func TestLimitsHoldWhicheverTypesTheCloudPicks(t *testing.T) {
 	names := []string{"c2", "c4", "r4", "c16"}
 	rapid.Check(t, func(t *rapid.T) {
 		limits := []shape.Limit{
-			{Resource: shape.CPU, Max: rapid.Int64Range(0, 40000).Draw(t, "cpu"), Used: rapid.Int64Range(0, 20000).Draw(t, "used")},
+			{
+				Resource: shape.CPU,
+				Max:      rapid.Int64Range(0, 40000).Draw(t, "cpu"),
+				Used:     rapid.Int64Range(0, 20000).Draw(t, "used"),
+			},
 			{Resource: shape.Memory, Max: rapid.Int64Range(0, 100).Draw(t, "memory")},
 			{Resource: shape.LimitNodes, Max: rapid.Int64Range(0, 6).Draw(t, "nodes")},
 		}

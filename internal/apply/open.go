@@ -16,6 +16,7 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
@@ -53,8 +54,12 @@ type order struct {
 // Open creates a claim for every new node of a decision, for a reason as metrics name it, and returns the claims by
 // the nodes' IDs. The pods of each keep their place there. A node that cannot be opened does not stop the others;
 // the error names the pools.
-func (a *Applier) Open(ctx context.Context, nodes []engine.NewNode, reason string) (map[string]*karpenterv1.NodeClaim, error) {
-	orders, errs := a.reserve(ctx, nodes)
+func (a *Applier) Open(
+	ctx context.Context,
+	nodes []engine.NewNode,
+	reason string,
+) (map[string]*karpenterv1.NodeClaim, error) {
+	orders, errs := a.reserve(ctx, nodes, reason)
 	var (
 		mu     sync.Mutex // guards opened and errs
 		opened = make(map[string]*karpenterv1.NodeClaim, len(orders))
@@ -84,7 +89,7 @@ func openingError(pool string, err error) error {
 
 // reserve makes the claims that limits have room for, and enters them into the mirror, where they count
 // from then on.
-func (a *Applier) reserve(ctx context.Context, nodes []engine.NewNode) (orders []order, errs []error) {
+func (a *Applier) reserve(ctx context.Context, nodes []engine.NewNode, reason string) (orders []order, errs []error) {
 	var pools []string
 	byPool := map[string][]engine.NewNode{}
 	for _, n := range nodes {
@@ -105,7 +110,11 @@ func (a *Applier) reserve(ctx context.Context, nodes []engine.NewNode) (orders [
 	a.reserving.Lock()
 	defer a.reserving.Unlock()
 	for _, pool := range pools {
-		fitting, short := within(a.Mirror.Limits(pool), a.Mirror.Offered(pool), slices.Clone(byPool[pool]))
+		fitting, short := within(
+			limitsOf(a.Mirror.Snapshot(), pool),
+			a.Mirror.Offered(pool),
+			slices.Clone(byPool[pool]),
+		)
 		if short != nil {
 			errs = append(errs, openingError(pool, short))
 		}
@@ -117,6 +126,7 @@ func (a *Applier) reserve(ctx context.Context, nodes []engine.NewNode) (orders [
 			claim := translate.NodeClaim(object, n, stamps[pool])
 			a.Mirror.Offered(pool).Mark(claim, n)
 			claim.Name = newName(pool)
+			claim.Annotations[translate.AnnotationOpenedFor] = translate.OpenedFor(reason, n.Pods)
 			a.Mirror.Expect(claim, n.Pods)
 			orders = append(orders, order{n, claim})
 		}
@@ -137,8 +147,19 @@ func (a *Applier) create(ctx context.Context, o order, reason string) (*karpente
 		return nil, fmt.Errorf("creating NodeClaim %s: %w", claim.Name, err)
 	}
 	a.Metrics.Claims.Created.WithLabelValues(reason, o.node.Pool, strconv.FormatBool(o.node.Relaxed)).Inc()
-	a.Log.Info("created nodeclaim", observe.LogNodePool, o.node.Pool, observe.LogNodeClaim, claim.Name,
-		observe.LogRequests, claim.Spec.Resources.Requests, observe.LogInstanceTypes, typeNames(o.node.Options), observe.LogPodCount, len(o.node.Pods))
+	a.Log.Info(
+		observe.SaidClaimCreated,
+		observe.LogNodePool,
+		o.node.Pool,
+		observe.LogNodeClaim,
+		claim.Name,
+		observe.LogRequests,
+		claim.Spec.Resources.Requests,
+		observe.LogInstanceTypes,
+		typeNames(o.node.Options),
+		observe.LogPodCount,
+		len(o.node.Pods),
+	)
 	return claim, nil
 }
 
@@ -203,4 +224,13 @@ func typeNames(options []engine.Option) string {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
+}
+
+// limitsOf are those of a pool, less what counts as used; nil for none, or no such pool.
+func limitsOf(s shape.Snapshot, pool string) []shape.Limit {
+	i := slices.IndexFunc(s.Pools, func(p *shape.Pool) bool { return p.Name == pool })
+	if i < 0 {
+		return nil
+	}
+	return s.Pools[i].Limits
 }

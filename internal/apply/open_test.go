@@ -48,20 +48,29 @@ type bench struct {
 	mirror *mirror.Mirror
 }
 
-func setUp(t *testing.T, class classFunc, create func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error, pools ...*karpenterv1.NodePool) bench {
+func setUp(
+	t *testing.T,
+	class classFunc,
+	create func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error,
+	pools ...*karpenterv1.NodePool,
+) bench {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), karpenterv1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{Create: create}).
-		WithIndex(&corev1.Pod{}, "spec.nodeName", func(o client.Object) []string { return []string{o.(*corev1.Pod).Spec.NodeName} }).Build()
+		WithIndex(&corev1.Pod{}, "spec.nodeName", func(o client.Object) []string { return []string{o.(*corev1.Pod).Spec.NodeName} }).
+		Build()
 	m := mirror.New(mirror.Options{})
 	for _, p := range pools {
 		m.Put(p)
-		m.Offer(p.Name, translate.NewOffer([]*shape.InstanceType{{Name: "c2", Capacity: shape.Vector{CPU: 2000}}}, ""))
+		m.Offer(
+			p.Name,
+			translate.NewOffer([]*shape.InstanceType{{Name: "c2", Capacity: shape.Vector{CPU: 2000}}}, ""),
+		)
 	}
-	a, err := apply.New(apply.Deps{Client: c, Cloud: class, Mirror: m, Metrics: observe.NewMetrics()})
+	a, err := apply.New(apply.Deps{Client: c, Live: c, Cloud: class, Mirror: m, Metrics: observe.NewMetrics()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,19 +79,31 @@ func setUp(t *testing.T, class classFunc, create func(context.Context, client.Wi
 
 func pool(name string) *karpenterv1.NodePool {
 	p := &karpenterv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: "EC2NodeClass", Name: "default"}
+	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+		Group: "karpenter.k8s.aws",
+		Kind:  "EC2NodeClass",
+		Name:  "default",
+	}
 	p.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue}}
 	return p
 }
 
 func node(id, pool string, pods ...shape.PodID) engine.NewNode {
-	return engine.NewNode{ID: id, Pool: pool, Pods: pods, Options: []engine.Option{{Type: "c2"}}, Requests: shape.Vector{CPU: 100, Pods: 1},
-		Requirements: []shape.Requirement{{Key: shape.LabelInstanceType, Values: []string{"c2"}}}}
+	return engine.NewNode{
+		ID:           id,
+		Pool:         pool,
+		Pods:         pods,
+		Options:      []engine.Option{{Type: "c2"}},
+		Requests:     shape.Vector{CPU: 100, Pods: 1},
+		Requirements: []shape.Requirement{{Key: shape.LabelInstanceType, Values: []string{"c2"}}},
+	}
 }
 
 func pending(name string) *corev1.Pod {
 	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}
-	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+	p.Status.Conditions = []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+	}
 	return p
 }
 
@@ -108,7 +129,8 @@ func TestAnOpenedNodeCountsBeforeAnyWatchTellsOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	claim := opened["n1"]
-	if claim == nil || !strings.HasPrefix(claim.Name, "q-") || claim.GenerateName != "q-" || claim.Annotations["stamp"] != "s" {
+	if claim == nil || !strings.HasPrefix(claim.Name, "q-") || claim.GenerateName != "q-" ||
+		claim.Annotations["stamp"] != "s" {
 		t.Errorf("claim %+v, want one of pool q with the cloud's stamp", claim)
 	}
 	s := b.mirror.Snapshot()
@@ -120,19 +142,31 @@ func TestAnOpenedNodeCountsBeforeAnyWatchTellsOfIt(t *testing.T) {
 func TestOneFailureDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "nodeclaims"}, "", errors.New("no"))
-	b := setUp(t, ready, func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-		if o.GetLabels()[karpenterv1.NodePoolLabelKey] == "bad" {
-			return forbidden
-		}
-		return c.Create(ctx, o, opts...)
-	}, pool("bad"), pool("good"))
+	b := setUp(
+		t,
+		ready,
+		func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if o.GetLabels()[karpenterv1.NodePoolLabelKey] == "bad" {
+				return forbidden
+			}
+			return c.Create(ctx, o, opts...)
+		},
+		pool("bad"),
+		pool("good"),
+	)
 	b.mirror.Put(pending("a"))
 	b.mirror.Put(pending("b"))
-	opened, err := b.Open(t.Context(), []engine.NewNode{node("n1", "bad", "default/a"), node("n2", "good", "default/b"), node("n3", "gone")}, "provisioned")
+	opened, err := b.Open(
+		t.Context(),
+		[]engine.NewNode{node("n1", "bad", "default/a"), node("n2", "good", "default/b"), node("n3", "gone")},
+		"provisioned",
+	)
 	if opened["n2"] == nil || len(opened) != 1 {
 		t.Errorf("opened %v, want n2", opened)
 	}
-	if !errors.Is(err, forbidden) || !errors.Is(err, apply.ErrPoolGone) || !strings.Contains(err.Error(), "NodePool bad") || !strings.Contains(err.Error(), "NodePool gone") {
+	if !errors.Is(err, forbidden) || !errors.Is(err, apply.ErrPoolGone) ||
+		!strings.Contains(err.Error(), "NodePool bad") ||
+		!strings.Contains(err.Error(), "NodePool gone") {
 		t.Errorf("error %v does not name both pools and why", err)
 	}
 	if diff := cmp.Diff([]string{"good"}, claims(t, b.client)); diff != "" {
@@ -156,12 +190,17 @@ func TestAClassThatIsNotReadyLaunchesNothing(t *testing.T) {
 func TestANameThatIsTakenIsReplaced(t *testing.T) {
 	t.Parallel()
 	taken := 0
-	b := setUp(t, ready, func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-		if taken++; taken == 1 {
-			return apierrors.NewAlreadyExists(schema.GroupResource{Resource: "nodeclaims"}, o.GetName())
-		}
-		return c.Create(ctx, o, opts...)
-	}, pool("q"))
+	b := setUp(
+		t,
+		ready,
+		func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if taken++; taken == 1 {
+				return apierrors.NewAlreadyExists(schema.GroupResource{Resource: "nodeclaims"}, o.GetName())
+			}
+			return c.Create(ctx, o, opts...)
+		},
+		pool("q"),
+	)
 	opened, err := b.Open(t.Context(), []engine.NewNode{node("n1", "q")}, "provisioned")
 	if err != nil || opened["n1"] == nil {
 		t.Fatalf("opened %v, %v", opened, err)
@@ -183,29 +222,58 @@ func TestACreationThatMayHaveHappenedIsNotMadeTwice(t *testing.T) {
 		opened  bool
 		known   int // nodes that the mirror counts afterwards
 	}{
-		"AnswerLost":     {"It is there: the second attempt finds it.", true, func(call int) error { return map[int]error{1: timedOut}[call] }, true, 1},
-		"RequestLost":    {"It is not there: the second attempt makes it.", false, func(call int) error { return map[int]error{1: errors.New("connection reset")}[call] }, true, 1},
-		"NothingHeard":   {"It may show in a minute.", true, func(int) error { return context.DeadlineExceeded }, false, 1},
-		"WebhookRefuses": {"An answer each time that it was not done.", false, func(int) error { return webhook }, false, 0},
+		"AnswerLost": {
+			"It is there: the second attempt finds it.",
+			true,
+			func(call int) error { return map[int]error{1: timedOut}[call] },
+			true,
+			1,
+		},
+		"RequestLost": {
+			"It is not there: the second attempt makes it.",
+			false,
+			func(call int) error { return map[int]error{1: errors.New("connection reset")}[call] },
+			true,
+			1,
+		},
+		"NothingHeard": {
+			"It may show in a minute.",
+			true,
+			func(int) error { return context.DeadlineExceeded },
+			false,
+			1,
+		},
+		"WebhookRefuses": {
+			"An answer each time that it was not done.",
+			false,
+			func(int) error { return webhook },
+			false,
+			0,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				calls := 0
-				b := setUp(t, ready, func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-					calls++
-					fails := tc.fails(calls)
-					if errors.Is(fails, context.DeadlineExceeded) {
-						<-ctx.Done()
-					}
-					if fails == nil || tc.happens && calls == 1 {
-						copied, _ := o.DeepCopyObject().(client.Object)
-						if err := c.Create(ctx, copied, opts...); err != nil {
-							return err
+				b := setUp(
+					t,
+					ready,
+					func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+						calls++
+						fails := tc.fails(calls)
+						if errors.Is(fails, context.DeadlineExceeded) {
+							<-ctx.Done()
 						}
-					}
-					return fails
-				}, pool("q"))
+						if fails == nil || tc.happens && calls == 1 {
+							copied, _ := o.DeepCopyObject().(client.Object)
+							if err := c.Create(ctx, copied, opts...); err != nil {
+								return err
+							}
+						}
+						return fails
+					},
+					pool("q"),
+				)
 				opened, err := b.Open(t.Context(), []engine.NewNode{node("n1", "q")}, "provisioned")
 				if (opened["n1"] != nil) != tc.opened || (err == nil) != tc.opened {
 					t.Errorf("%s\nopened %v, %v", tc.why, opened, err)
@@ -228,7 +296,9 @@ func TestLimitsHoldWhenManyOpenAtOnce(t *testing.T) {
 	b := setUp(t, ready, nil, p)
 	var all sync.WaitGroup
 	for range 8 {
-		all.Go(func() { _, _ = b.Open(t.Context(), []engine.NewNode{node("n1", "q"), node("n2", "q")}, "provisioned") })
+		all.Go(
+			func() { _, _ = b.Open(t.Context(), []engine.NewNode{node("n1", "q"), node("n2", "q")}, "provisioned") },
+		)
 	}
 	all.Wait()
 	if got := len(claims(t, b.client)); got != 5 {
@@ -263,8 +333,8 @@ func TestRetireDeletesThisClaimOnly(t *testing.T) {
 	}
 }
 
-// A deletion that is asked for twice, before any cache shows the first one, is one disruption; and only pods that need another
-// node are disrupted by it.
+// A deletion that is asked for twice, before any cache shows the first one, is one disruption; and only pods that need
+// another node are disrupted by it.
 func TestRetireCountsOnce(t *testing.T) {
 	t.Parallel()
 	p := pool("q")
@@ -277,7 +347,14 @@ func TestRetireCountsOnce(t *testing.T) {
 		pod.OwnerReferences = []metav1.OwnerReference{{Kind: owner, Name: "o", Controller: &yes}}
 		return pod
 	}
-	claim := &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: "q-1", UID: "1", Labels: map[string]string{karpenterv1.NodePoolLabelKey: "q"}, Finalizers: []string{"test/held"}}}
+	claim := &karpenterv1.NodeClaim{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:       "q-1",
+			UID:        "1",
+			Labels:     map[string]string{karpenterv1.NodePoolLabelKey: "q"},
+			Finalizers: []string{"test/held"},
+		},
+	}
 	claim.Status.NodeName = "n"
 	for _, o := range []client.Object{
 		p, claim, on("web", "ReplicaSet", corev1.PodRunning), on("agent", "DaemonSet", corev1.PodRunning), on("static", "Node", corev1.PodRunning), on("job", "Job", corev1.PodSucceeded),

@@ -18,6 +18,13 @@ const (
 	RebalanceReplace = "Replace"
 )
 
+// How pods come to the nodes that were bought for them.
+const (
+	PlacementBind     = "bind"     // they are bound there
+	PlacementNominate = "nominate" // kube-scheduler is told
+	PlacementOff      = "off"      // kube-scheduler finds out
+)
+
 // Config is all that may be chosen. Default gives the defaults.
 type Config struct {
 	Cloud      string // CloudAWS or CloudKWOK
@@ -57,9 +64,11 @@ type Kube struct {
 
 // Serve is where others can ask the daemon. Port 0 serves nothing.
 type Serve struct {
+	Address     string // to listen on; empty means every address of the machine
 	MetricsPort int
 	HealthPort  int
-	Profiling   bool // pprof beside the metrics
+	WebAddress  string // of the web page; empty for none
+	Profiling   bool   // pprof beside the metrics
 }
 
 // Leader is the leader election.
@@ -89,8 +98,8 @@ type Planning struct {
 	MinSaving           float64       // share of a node's price that replacing it must save, 0 to 1
 	PodPrice            float64       // dollars that evicting an ordinary pod once costs, when moves are weighed
 	Payback             time.Duration // within which a move must have paid for its evictions; 0 for any saving
-	Nominate            bool          // write status.nominatedNodeName
-	NominationHold      time.Duration // nominate.Deps.HoldAtMost
+	Placement           string        // PlacementBind, PlacementNominate or PlacementOff
+	PlacementHold       time.Duration // binder.Deps.HoldAtMost
 	JournalDir          string
 }
 
@@ -99,6 +108,13 @@ type Lifecycle struct {
 	Launch         time.Duration
 	Registration   time.Duration
 	Initialization time.Duration
+
+	// LegacyRepair repairs sick nodes as Karpenter did before 1.15: at once, whatever budgets say. It needs the gate
+	// NodeRepair.
+	LegacyRepair bool
+
+	// Surge has a single pod behind a PodDisruptionBudget replaced before it is evicted.
+	Surge bool
 }
 
 // AWS is the settings of the aws cloud.
@@ -114,9 +130,13 @@ type AWS struct {
 	InterruptionQueue       string
 	RebalanceAction         string // RebalanceEvent or RebalanceReplace
 	ReservedENIs            int
+	OpenReservations        bool // every EC2NodeClass selects the account's open capacity reservations too
 	AMIRefreshInterval      time.Duration
 	SubnetRefreshInterval   time.Duration
-	FeatureGates            string
+
+	SecurityGroupRefreshInterval time.Duration
+
+	Gates AWSGates
 }
 
 // KWOK is the settings of the kwok cloud.
@@ -129,6 +149,26 @@ func Default() Config {
 	c := Config{origins: map[string]string{}}
 	c.AddFlags(pflag.NewFlagSet("defaults", pflag.ContinueOnError))
 	return c
+}
+
+// Warnings are settings that have no effect, one line each under the name that the user typed. They are worth a line in
+// the log, and no reason not to start.
+func (c *Config) Warnings() []string {
+	var out []string
+	v := validator{config: c}
+	for _, w := range c.Gates.Ignored {
+		out = append(out, v.name("feature-gates")+": "+w)
+	}
+	for _, w := range c.AWS.Gates.Ignored {
+		out = append(out, v.name("aws-feature-gates")+": "+w)
+	}
+	if c.AWS.OpenReservations && !c.Gates.ReservedCapacity {
+		out = append(
+			out,
+			v.name("use-open-reservations")+": no reservation is used while the feature gate ReservedCapacity is off",
+		)
+	}
+	return out
 }
 
 // LeaseNamespace is where the lease is.

@@ -25,7 +25,10 @@ func load(t *testing.T, args []string, env map[string]string) (Config, *pflag.Fl
 func TestFlagWinsOverEnvironment(t *testing.T) {
 	t.Parallel()
 	c, _, err := load(t, []string{"--batch-max-duration=20s"}, map[string]string{
-		"BATCH_MAX_DURATION": "30s", "BATCH_IDLE_DURATION": "2s", "CLUSTER_NAME": "blue", "LOG_OUTPUT_PATHS": "stdout,/var/log/d.log",
+		"BATCH_MAX_DURATION":  "30s",
+		"BATCH_IDLE_DURATION": "2s",
+		"CLUSTER_NAME":        "blue",
+		"LOG_OUTPUT_PATHS":    "stdout,/var/log/d.log",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -46,23 +49,84 @@ func TestFeatureGates(t *testing.T) {
 	if diff := cmp.Diff(Gates{NodeRepair: true}, c.Gates); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	// Consolidation policy Balanced has no gate: a NodePool that asks for it gets it, and a gate for it is no setting.
-	_, _, err = load(t, nil, map[string]string{"FEATURE_GATES": "BalancedConsolidation=false"})
-	if want := `no feature gate "BalancedConsolidation"`; err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("error %v does not say %q", err, want)
-	}
-	_, _, err = load(t, nil, map[string]string{"FEATURE_GATES": "NodeRepairs=true,NodeOverlay=perhaps"})
-	for _, want := range []string{"FEATURE_GATES", `no feature gate "NodeRepairs"`, "NodeOverlay must be true or false"} {
+	_, _, err = load(t, nil, map[string]string{"FEATURE_GATES": "NodeRepair=yes please,NodeOverlay=perhaps"})
+	for _, want := range []string{"FEATURE_GATES", "NodeRepair must be true or false", "NodeOverlay must be true or false"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %q", err, want)
 		}
 	}
 }
 
+// A cluster that ran any version of Karpenter has that version's gates in its environment: the controller starts, and
+// says which of them do nothing here.
+func TestGatesOfOtherVersionsAreWarnings(t *testing.T) {
+	t.Parallel()
+	const of115 = "ReservedCapacity=true,SpotToSpotConsolidation=false,NodeRepair=true,NodeOverlay=false,StaticCapacity=false,CapacityBuffer=false," +
+		"TerminateFirstDrift=false,TerminateFirstRepair=false,PodDeletionCostManagement=false"
+	cases := map[string]struct {
+		variable, value string
+		warns           []string
+	}{
+		"all of 1.15's at their defaults": {"FEATURE_GATES", of115, nil},
+		"all of 1.15's for AWS": {
+			"AWS_FEATURE_GATES",
+			"NodeClassCEL=true,DRANVIDIAGPU=false,DRAEFA=false,RebootForRepair=false",
+			nil,
+		},
+		"one that other versions had": {
+			"FEATURE_GATES",
+			"Drift=true,NodeRepair=true",
+			[]string{`FEATURE_GATES: there is no feature gate "Drift"`},
+		},
+		"one that is not built": {
+			"AWS_FEATURE_GATES",
+			"DRAEFA=true",
+			[]string{"AWS_FEATURE_GATES: feature gate DRAEFA is on, but its feature is not part"},
+		},
+		"two": {
+			"AWS_FEATURE_GATES",
+			"Other=false,DRAEFA=true",
+			[]string{
+				`AWS_FEATURE_GATES: there is no feature gate "Other"`,
+				"AWS_FEATURE_GATES: feature gate DRAEFA is on",
+			},
+		},
+		// Consolidation policy Balanced has no gate: a NodePool that asks for it gets it.
+		"of a policy that needs none": {
+			"FEATURE_GATES",
+			"BalancedConsolidation=false",
+			[]string{`FEATURE_GATES: there is no feature gate "BalancedConsolidation"`},
+		},
+		"dynamic resources":           {"IGNORE_DRA_REQUESTS", "true", nil},
+		"open reservations, and none": {"USE_OPEN_RESERVATIONS", "true", nil},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, _, err := load(t, nil, map[string]string{tc.variable: tc.value, "CLUSTER_NAME": "blue"})
+			if err == nil {
+				err = c.Validate()
+			}
+			if err != nil {
+				t.Fatalf("the controller does not start: %v", err)
+			}
+			got := c.Warnings()
+			if len(got) != len(tc.warns) {
+				t.Fatalf("warnings are %q, want %d", got, len(tc.warns))
+			}
+			for i, want := range tc.warns {
+				if !strings.HasPrefix(got[i], want) {
+					t.Errorf("warning %q, want one that begins %q", got[i], want)
+				}
+			}
+		})
+	}
+}
+
 func TestValidateReportsEveryProblemUnderTheNameThatWasTyped(t *testing.T) {
 	t.Parallel()
 	c, _, err := load(t, []string{"--batch-idle-duration=1m"}, map[string]string{
-		"METRICS_PORT": "70000", "LOG_LEVEL": "loud", "AMI_REFRESH_INTERVAL": "1s",
+		"METRICS_PORT": "70000", "LOG_LEVEL": "loud", "AMI_REFRESH_INTERVAL": "1s", "IGNORE_DRA_REQUESTS": "false",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -70,6 +134,7 @@ func TestValidateReportsEveryProblemUnderTheNameThatWasTyped(t *testing.T) {
 	got := c.Validate()
 	for _, want := range []string{
 		"METRICS_PORT is 70000, must be from 0 to 65535",
+		"IGNORE_DRA_REQUESTS is false, and this version does not plan for dynamic resources",
 		`LOG_LEVEL is "loud", must be one of debug, info, error`,
 		"--batch-idle-duration is 1m0s, must not exceed --batch-max-duration (or BATCH_MAX_DURATION) (10s)",
 		"--cluster-name (or CLUSTER_NAME) is empty",
@@ -152,7 +217,7 @@ preference-policy Respect
 min-values-policy Strict
 ignore-dra-requests true
 scheduler-config
-feature-gates NodeRepair=false,ReservedCapacity=true,SpotToSpotConsolidation=false,NodeOverlay=false,StaticCapacity=false,CapacityBuffer=false
+feature-gates NodeRepair=false,ReservedCapacity=true,SpotToSpotConsolidation=false,NodeOverlay=false,StaticCapacity=false,CapacityBuffer=false,PodDeletionCostManagement=false,TerminateFirstDrift=false,TerminateFirstRepair=false
 instance-types-file-path
 cluster-name
 cluster-endpoint
@@ -164,6 +229,9 @@ interruption-queue
 reserved-enis 0
 disable-dry-run false
 enable-zonal-shift false
+security-group-refresh-interval 1m0s
+aws-feature-gates NodeClassCEL=false,RebootForRepair=false
+legacy-node-repair false
 `
 
 func TestSettingsAreKarpenters(t *testing.T) {

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -14,13 +15,18 @@ func (c *Config) Validate() error {
 	v.oneOf("cloud", c.Cloud, CloudAWS, CloudKWOK)
 	v.oneOf("log-level", c.Log.Level, "debug", "info", "error")
 	v.oneOf("preference-policy", c.Planning.Preferences, "Respect", "Ignore")
+	v.oneOf("placement", c.Planning.Placement, PlacementBind, PlacementNominate, PlacementOff)
+	v.notNegative("placement-hold", c.Planning.PlacementHold.Seconds())
 	v.oneOf("min-values-policy", c.Planning.MinValues, "Strict", "BestEffort")
 
-	v.port("metrics-port", c.Serve.MetricsPort)
-	v.port("health-probe-port", c.Serve.HealthPort)
-	if c.Serve.MetricsPort != 0 && c.Serve.MetricsPort == c.Serve.HealthPort {
-		v.add("%s and %s are both %d, must differ", v.name("metrics-port"), v.name("health-probe-port"), c.Serve.MetricsPort)
+	if !c.Planning.IgnoreDRA {
+		v.add(
+			"%s is false, and this version does not plan for dynamic resources: set it to true, and pods with claims for them are refused one by one",
+			v.name("ignore-dra-requests"),
+		)
 	}
+
+	v.serve(&c.Serve)
 	v.positive("kube-client-qps", c.Kube.QPS)
 	v.positive("kube-client-burst", c.Kube.Burst)
 	v.notNegative("cpu-requests", float64(c.CPURequests)) // charts say 0 when nothing is requested
@@ -43,16 +49,49 @@ func (c *Config) Validate() error {
 	}
 	v.notNegative("batch-idle-duration", c.Planning.BatchIdle.Seconds())
 	if c.Planning.BatchIdle > c.Planning.BatchMax {
-		v.add("%s is %s, must not exceed %s (%s)", v.name("batch-idle-duration"), c.Planning.BatchIdle, v.name("batch-max-duration"), c.Planning.BatchMax)
+		v.add(
+			"%s is %s, must not exceed %s (%s)",
+			v.name("batch-idle-duration"),
+			c.Planning.BatchIdle,
+			v.name("batch-max-duration"),
+			c.Planning.BatchMax,
+		)
 	}
 	if !c.Leader.Disabled && c.Leader.Name == "" {
-		v.add("%s is empty, must name the lease; or set %s", v.name("leader-election-name"), v.name("disable-leader-election"))
+		v.add(
+			"%s is empty, must name the lease; or set %s",
+			v.name("leader-election-name"),
+			v.name("disable-leader-election"),
+		)
 	}
 	if c.Cloud == CloudAWS {
 		v.aws(c.AWS)
 	}
 	slices.SortFunc(v.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(v.errs...)
+}
+
+// serve is where the daemon can be asked.
+func (v *validator) serve(s *Serve) {
+	if s.Address != "" && net.ParseIP(s.Address) == nil {
+		v.add("%s is %q, must be an IP address", v.name("listen-address"), s.Address)
+	}
+	v.port("metrics-port", s.MetricsPort)
+	v.port("health-probe-port", s.HealthPort)
+	if s.WebAddress != "" {
+		if _, port, err := net.SplitHostPort(s.WebAddress); err != nil || port == "" {
+			v.add("%s is %q, must be an address such as :8082 or 127.0.0.1:8082", v.name("web-address"),
+				s.WebAddress)
+		}
+	}
+	if s.MetricsPort != 0 && s.MetricsPort == s.HealthPort {
+		v.add(
+			"%s and %s are both %d, must differ",
+			v.name("metrics-port"),
+			v.name("health-probe-port"),
+			s.MetricsPort,
+		)
+	}
 }
 
 type validator struct {
@@ -100,13 +139,17 @@ func (v *validator) aws(a AWS) {
 	if a.ClusterName == "" {
 		v.add("%s is empty: with the aws cloud it must name the EKS cluster", v.name("cluster-name"))
 	}
-	if a.ClusterEndpoint != "" && !strings.HasPrefix(a.ClusterEndpoint, "https://") && !strings.HasPrefix(a.ClusterEndpoint, "http://") {
+	if a.ClusterEndpoint != "" && !strings.HasPrefix(a.ClusterEndpoint, "https://") &&
+		!strings.HasPrefix(a.ClusterEndpoint, "http://") {
 		v.add("%s is %q, must be a URL such as https://…", v.name("cluster-endpoint"), a.ClusterEndpoint)
 	}
 	v.oneOf("rebalance-action", a.RebalanceAction, RebalanceEvent, RebalanceReplace)
 	v.notNegative("vm-memory-overhead-percent", a.VMMemoryOverheadPercent)
 	v.notNegative("reserved-enis", float64(a.ReservedENIs))
-	for flag, d := range map[string]time.Duration{"ami-refresh-interval": a.AMIRefreshInterval, "subnet-refresh-interval": a.SubnetRefreshInterval} {
+	for flag, d := range map[string]time.Duration{
+		"ami-refresh-interval": a.AMIRefreshInterval, "subnet-refresh-interval": a.SubnetRefreshInterval,
+		"security-group-refresh-interval": a.SecurityGroupRefreshInterval,
+	} {
 		if d < time.Minute {
 			v.add("%s is %s, must be at least 1m", v.name(flag), d)
 		}

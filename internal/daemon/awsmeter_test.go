@@ -55,9 +55,15 @@ karpenter_cloudprovider_instance_termination_failures_total{zone="us-east-1a",zo
 # TYPE karpenter_ec2nodeclasses_userdata_bytes gauge
 karpenter_ec2nodeclasses_userdata_bytes{nodeclass="default"} 1234
 `
-	if err := testutil.GatherAndCompare(metrics.Gatherer(), strings.NewReader(want),
-		"aws_sdk_go_request_attempt_total", "aws_sdk_go_request_total", "karpenter_ec2nodeclasses_userdata_bytes",
-		"karpenter_cloudprovider_instance_launch_failures_total", "karpenter_cloudprovider_instance_termination_failures_total"); err != nil {
+	if err := testutil.GatherAndCompare(
+		metrics.Gatherer(),
+		strings.NewReader(want),
+		"aws_sdk_go_request_attempt_total",
+		"aws_sdk_go_request_total",
+		"karpenter_ec2nodeclasses_userdata_bytes",
+		"karpenter_cloudprovider_instance_launch_failures_total",
+		"karpenter_cloudprovider_instance_termination_failures_total",
+	); err != nil {
 		t.Error(err)
 	}
 	sums := map[string]float64{}
@@ -91,7 +97,15 @@ func TestTheDaemonsCloudIsMetered(t *testing.T) { // not parallel: credentials c
 		t.Setenv(name, value)
 	}
 	clock := clocktesting.NewFakeClock(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC))
-	sim, err := awssim.New(awssim.Options{Clock: clock, ClusterName: "demo", ClusterEndpoint: "https://10.1.2.3", ClusterCA: []byte("ca"), KubernetesVersion: "1.36"})
+	sim, err := awssim.New(
+		awssim.Options{
+			Clock:             clock,
+			ClusterName:       "demo",
+			ClusterEndpoint:   "https://10.1.2.3",
+			ClusterCA:         []byte("ca"),
+			KubernetesVersion: "1.36",
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +119,13 @@ func TestTheDaemonsCloudIsMetered(t *testing.T) { // not parallel: credentials c
 	settings.AWS.ClusterName = "demo"
 	kube, metrics := fake.NewClientBuilder().Build(), observe.NewMetrics()
 	if _, err := newAWS(t.Context(), CloudDeps{
-		Config: settings, Kube: &rest.Config{Host: api.URL}, Client: kube, Live: kube, Clock: clock, Metrics: metrics, AWSEndpoint: sim.URL(),
+		Config:      settings,
+		Kube:        &rest.Config{Host: api.URL},
+		Client:      kube,
+		Live:        kube,
+		Clock:       clock,
+		Metrics:     metrics,
+		AWSEndpoint: sim.URL(),
 	}); err != nil {
 		t.Fatal(err)
 	}

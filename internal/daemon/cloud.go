@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
-	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
 	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/observe"
@@ -67,32 +66,39 @@ func newAWS(ctx context.Context, d CloudDeps) (provider.Cloud, error) {
 		return nil, err
 	}
 	return aws.New(ctx, aws.Deps{
-		Config: found, Client: d.Client, Live: d.Live, Clock: d.Clock, KubernetesVersion: versionOf(d.Kube), Shifted: shifted(d),
-		Meter: awsMeter{d.Metrics.AWS},
+		Config:            found,
+		Client:            d.Client,
+		Live:              d.Live,
+		Clock:             d.Clock,
+		KubernetesVersion: versionOf(d.Kube),
+		Shifted:           shifted(d),
+		Meter:             awsMeter{d.Metrics.AWS},
+		Idle:              newIdleTeller(d).tell,
 		Settings: aws.Settings{
-			ClusterName: s.ClusterName, ClusterEndpoint: s.ClusterEndpoint, ClusterCABundle: authority,
-			IsolatedVPC: s.IsolatedVPC, EKSControlPlane: s.EKSControlPlane,
-			VMMemoryOverheadPercent: s.VMMemoryOverheadPercent, InterruptionQueue: s.InterruptionQueue, ReservedENIs: s.ReservedENIs,
-			AMIRefreshInterval: s.AMIRefreshInterval, SubnetRefreshInterval: s.SubnetRefreshInterval, DisableDryRun: s.DisableDryRun,
-			ZonalShift:       s.EnableZonalShift,
-			ReservedCapacity: d.Config.Gates.ReservedCapacity,
+			ClusterName:                  s.ClusterName,
+			ClusterEndpoint:              s.ClusterEndpoint,
+			ClusterCABundle:              authority,
+			IsolatedVPC:                  s.IsolatedVPC,
+			EKSControlPlane:              s.EKSControlPlane,
+			VMMemoryOverheadPercent:      s.VMMemoryOverheadPercent,
+			InterruptionQueue:            s.InterruptionQueue,
+			ReservedENIs:                 s.ReservedENIs,
+			AMIRefreshInterval:           s.AMIRefreshInterval,
+			SubnetRefreshInterval:        s.SubnetRefreshInterval,
+			DisableDryRun:                s.DisableDryRun,
+			SecurityGroupRefreshInterval: s.SecurityGroupRefreshInterval,
+			KubeletExpressions:           s.Gates.NodeClassCEL,
+			RebootForRepair:              s.Gates.RebootForRepair,
+			LegacyRepair:                 d.Config.Lifecycle.LegacyRepair,
+			ZonalShift:                   s.EnableZonalShift,
+			ReservedCapacity:             d.Config.Gates.ReservedCapacity,
+			OpenReservations:             s.OpenReservations,
 		},
 	})
 }
 
-// shifted tells of zones that are left out and of those that are back.
-func shifted(d CloudDeps) func(context.Context, string, bool) {
-	return func(ctx context.Context, zoneID string, away bool) {
-		if away {
-			d.Tell(ctx, observe.ZoneLeftOut, "Traffic was shifted away from zone "+zoneID+": nothing is launched there until it is back")
-			return
-		}
-		d.Tell(ctx, observe.ZoneBack, "The zonal shift away from zone "+zoneID+" is over: it is used again")
-	}
-}
-
-// authorityOf is what nodes trust the API server by, base64: what was set, else what the controller itself trusts it by.
-// Neither is no error; then EKS is asked.
+// authorityOf is what nodes trust the API server by, base64: what was set, else what the controller itself trusts it
+// by. Neither is no error; then EKS is asked.
 func authorityOf(set string, kube *rest.Config) (string, error) {
 	if set != "" {
 		return set, nil
@@ -117,14 +123,6 @@ func versionOf(kube *rest.Config) func(context.Context) (string, error) {
 		}
 		return v.Major + "." + strings.TrimRight(v.Minor, "+"), nil
 	}
-}
-
-// rulesOf are the label rules of the configured cloud.
-func rulesOf(c config.Config) []karpenterv1.LabelRules {
-	if c.Cloud == config.CloudKWOK {
-		return []karpenterv1.LabelRules{kwokv1alpha1.LabelRules()}
-	}
-	return []karpenterv1.LabelRules{awsv1.LabelRules()}
 }
 
 func newKWOK(d CloudDeps) (provider.Cloud, error) {
@@ -172,8 +170,8 @@ type task struct {
 // NeedLeaderElection is true for most: two daemons would only double the calls.
 func (t *task) NeedLeaderElection() bool { return !t.Standby }
 
-// firstRetry is how soon a task that failed runs again: prices that a throttled call has not brought must not be stale for
-// half a day. The wait doubles while it fails, up to the task's own interval.
+// firstRetry is how soon a task that failed runs again: prices that a throttled call has not brought must not be stale
+// for half a day. The wait doubles while it fails, up to the task's own interval.
 const firstRetry = time.Minute
 
 // Start runs the task at its interval until the context ends. A failure is logged and does not end it.
@@ -188,7 +186,14 @@ func (t *task) Start(ctx context.Context) error {
 		} else if ctx.Err() == nil {
 			retry = max(2*retry, firstRetry)
 			wait = min(retry, t.Every)
-			t.log.Error(err, "running a task of the cloud; trying again", observe.LogController, t.Name, observe.LogDuration, wait.Round(time.Second).String())
+			t.log.Error(
+				err,
+				"running a task of the cloud; trying again",
+				observe.LogController,
+				t.Name,
+				observe.LogDuration,
+				wait.Round(time.Second).String(),
+			)
 		}
 		select {
 		case <-ctx.Done():

@@ -37,7 +37,10 @@ func TestNodesTrustTheAPIServerAsTheControllerDoes(t *testing.T) {
 			t.Errorf("got %q, %v; want %q", got, err, want)
 		}
 	}
-	if _, err := authorityOf("", &rest.Config{TLSClientConfig: rest.TLSClientConfig{CAFile: file + ".gone"}}); err == nil {
+	if _, err := authorityOf(
+		"",
+		&rest.Config{TLSClientConfig: rest.TLSClientConfig{CAFile: file + ".gone"}},
+	); err == nil {
 		t.Error("a file that is not there is no error")
 	}
 }
@@ -75,8 +78,12 @@ func TestATaskThatFailsRunsAgainSoon(t *testing.T) {
 			t.Error(err)
 		}
 		const m = time.Minute
-		// 1, 2, 4, 8 and at most 10 minutes while it fails; then its interval; and a new failure begins with a minute again.
-		if diff := cmp.Diff([]time.Duration{0, m, 3 * m, 7 * m, 15 * m, 25 * m, 35 * m, 36 * m, 46 * m}, ran); diff != "" {
+		// 1, 2, 4, 8 and at most 10 minutes while it fails; then its interval; and a new failure begins with a minute
+		// again.
+		if diff := cmp.Diff(
+			[]time.Duration{0, m, 3 * m, 7 * m, 15 * m, 25 * m, 35 * m, 36 * m, 46 * m},
+			ran,
+		); diff != "" {
 			t.Errorf("it ran after: -want +got\n%s", diff)
 		}
 	})

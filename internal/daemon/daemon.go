@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/dovetail-sh/dovetail/internal/config"
+	"github.com/dovetail-sh/dovetail/internal/feed"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
@@ -44,6 +46,9 @@ type Options struct {
 	// AWSEndpoint is where all AWS APIs are, such as a simulator; empty means where the environment says.
 	AWSEndpoint string
 
+	// Explain answers what somebody asks of the web page about a "pod" or a "node"; nil for what the planner says.
+	Explain func(f feed.Frame, kind, name string) string
+
 	// WrapClient may put something between the controllers and the API server, such as faults.
 	WrapClient func(client.WithWatch) client.Client
 
@@ -57,6 +62,7 @@ type Daemon struct {
 	manager manager.Manager
 	metrics *observe.Metrics
 	gauges  *gauges
+	known   http.Handler
 	synced  atomic.Bool
 }
 
@@ -65,6 +71,9 @@ type Daemon struct {
 func New(ctx context.Context, c config.Config, o Options) (*Daemon, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
+	}
+	for _, warning := range c.Warnings() {
+		o.Log.Info("a setting has no effect", "setting", warning)
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
@@ -108,7 +117,7 @@ func newManager(kube *rest.Config, c config.Config, o Options) (manager.Manager,
 		RenewDeadline:                 ptr(renewDeadline),
 		RetryPeriod:                   ptr(retryPeriod),
 		Metrics:                       metricsserver.Options{BindAddress: "0"}, // served with ours, in addServers
-		HealthProbeBindAddress:        address(c.Serve.HealthPort),
+		HealthProbeBindAddress:        address(c.Serve.Address, c.Serve.HealthPort),
 		GracefulShutdownTimeout:       ptr(10 * time.Second),
 		Controller: ctrlconfig.Controller{
 			SkipNameValidation: &yes, // several daemons may share a process
@@ -156,7 +165,16 @@ func (d *Daemon) Client() client.Client { return d.manager.GetClient() }
 // addServers adds metrics and health.
 func (d *Daemon) addServers() error {
 	if port := d.config.Serve.MetricsPort; port != 0 {
-		if err := d.manager.Add(&server{address: address(port), handler: d.handler()}); err != nil {
+		metrics := &server{
+			address: address(
+				d.config.Serve.Address,
+				port,
+			),
+			handler: d.handler(),
+			what:    "metrics",
+			flag:    "--metrics-port",
+		}
+		if err := d.manager.Add(metrics); err != nil {
 			return fmt.Errorf("adding the metrics server: %w", err)
 		}
 	}
@@ -179,11 +197,11 @@ func (d *Daemon) addServers() error {
 }
 
 // address is what to listen on; "0" means nothing, as controller-runtime has it.
-func address(port int) string {
+func address(host string, port int) string {
 	if port == 0 {
 		return "0"
 	}
-	return ":" + strconv.Itoa(port)
+	return net.JoinHostPort(host, strconv.Itoa(port))
 }
 
 // everywhere runs on standbys too.

@@ -36,7 +36,7 @@ func NewLog(c config.Log) (logr.Logger, error) {
 			EncodeDuration: zapcore.StringDurationEncoder,
 			EncodeCaller:   zapcore.ShortCallerEncoder,
 		},
-	}.Build()
+	}.Build(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return logCore{c} }))
 	if err != nil {
 		return logr.Logger{}, fmt.Errorf("opening the logs: %w", err)
 	}

@@ -16,7 +16,12 @@ func (k *kit) addOverlays() error {
 	}
 	k.overlay = overlay.NewStore()
 	r, err := overlay.New(overlay.Deps{
-		Client: k.client, Cloud: k.cloudFor("nodeoverlay.controller"), Clock: k.clock, Store: k.overlay, Changed: k.batch.Nudge, Rules: rulesOf(k.config),
+		Client:  k.client,
+		Cloud:   k.cloudFor("nodeoverlay.controller"),
+		Clock:   k.clock,
+		Store:   k.overlay,
+		Changed: k.batch.Nudge,
+		Rules:   []karpenterv1.LabelRules{k.cloud.LabelRules()},
 	})
 	if err != nil {
 		return err

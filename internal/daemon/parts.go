@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/apply"
 	"github.com/dovetail-sh/dovetail/internal/config"
@@ -23,18 +26,24 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/expire"
 	"github.com/dovetail-sh/dovetail/internal/controller/health"
 	"github.com/dovetail-sh/dovetail/internal/controller/interrupt"
+	"github.com/dovetail-sh/dovetail/internal/controller/learn"
 	"github.com/dovetail-sh/dovetail/internal/controller/lifecycle"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodeclass"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodepool"
 	"github.com/dovetail-sh/dovetail/internal/controller/overlay"
 	"github.com/dovetail-sh/dovetail/internal/controller/podevents"
 	"github.com/dovetail-sh/dovetail/internal/controller/provision"
+	"github.com/dovetail-sh/dovetail/internal/controller/reboot"
 	"github.com/dovetail-sh/dovetail/internal/controller/repair"
 	"github.com/dovetail-sh/dovetail/internal/controller/reserve"
 	"github.com/dovetail-sh/dovetail/internal/controller/static"
+	"github.com/dovetail-sh/dovetail/internal/controller/surge"
 	"github.com/dovetail-sh/dovetail/internal/controller/terminate"
+	"github.com/dovetail-sh/dovetail/internal/history"
 	"github.com/dovetail-sh/dovetail/internal/journal"
+	"github.com/dovetail-sh/dovetail/internal/learned"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
+	"github.com/dovetail-sh/dovetail/internal/nodehealth"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/internal/regular"
 	"github.com/dovetail-sh/dovetail/internal/translate"
@@ -54,24 +63,39 @@ type kit struct {
 	log     logr.Logger
 	classes []client.Object
 	mirror  *mirror.Mirror
+	book    *learned.Book
+	surger  *surge.Surger // nil unless it is switched on
+	ending  *terminate.Nodes
+	health  *nodehealth.Policies
 	apply   *apply.Applier
 	batch   *provision.Batch
-	overlay *overlay.Store     // nil without the gate
+	overlay *overlay.Store     // overlay.Off without the gate
 	buffers *buffer.Reconciler // nil without the gate
 	joining *health.Reconciler
 	times   *census.Times
 	planner *provision.Provisioner
+	alive   *lifecycle.Reconciler
 	journal *journal.Journal
+	history *history.Keeper
 }
 
 // cloudFor is the cloud, with its calls counted for a controller.
-func (k *kit) cloudFor(controller string) provider.Cloud {
-	return metered{Cloud: k.cloud, controller: controller, metrics: k.metrics.Cloud, clock: k.clock}
+func (k *kit) cloudFor(controller string) provider.Cloud { return k.metered(controller) }
+
+func (k *kit) metered(controller string) metered {
+	return metered{
+		Cloud:      k.cloud,
+		controller: controller,
+		book:       k.book,
+		metrics:    k.metrics.Cloud,
+		clock:      k.clock,
+		claims:     k.client,
+	}
 }
 
-// explain is what a user reads of an error of the cloud.
-func (k *kit) explain(err error) string {
-	if e, ok := k.cloud.(provider.Explainer); ok {
+// wordsOf is what a user reads of an error of the cloud.
+func wordsOf(cloud provider.Cloud, err error) string {
+	if e, ok := cloud.(provider.Explainer); ok {
 		return e.Explain(err)
 	}
 	return err.Error()
@@ -87,23 +111,45 @@ func (k *kit) atOnce(perCore int) int {
 func (d *Daemon) addParts(ctx context.Context, o Options) error {
 	k := &kit{
 		config: d.config, manager: d.manager, client: d.manager.GetClient(), clock: o.Clock,
-		metrics: d.metrics, log: o.Log, classes: classesOf(d.config),
+		metrics: d.metrics, log: o.Log, classes: classesOf(d.config), book: learned.NewBook(),
+		overlay: overlay.Off(),
 	}
 	//lint:ignore SA1019 the new events API has no source component, which users filter by
 	k.events = observe.NewRecorder(d.manager.GetEventRecorderFor(observe.Component), o.Clock)
+	if d.config.Lifecycle.Surge {
+		k.surger = surge.New(
+			surge.Deps{Client: k.client, Reader: d.manager.GetAPIReader(), Clock: o.Clock, Events: k.events},
+		)
+	}
 	k.regular = regular.New(regular.Deps{
-		Client: k.client, Lists: func() []client.ObjectList { return listsOf(d.config) }, Clock: o.Clock, Events: k.events, Log: o.Log, Explain: k.explain,
+		Client:  k.client,
+		Lists:   func() []client.ObjectList { return listsOf(d.config) },
+		Clock:   o.Clock,
+		Events:  k.events,
+		Log:     o.Log,
+		Explain: func(err error) string { return wordsOf(k.cloud, err) },
 	})
 	if o.Cloud == nil {
 		o.Cloud = newCloud
 	}
 	var err error
 	k.cloud, err = o.Cloud(ctx, CloudDeps{
-		Config: d.config, Kube: d.manager.GetConfig(), Client: k.client, Live: d.manager.GetAPIReader(),
-		Clock: o.Clock, Events: k.events, Metrics: d.metrics, Log: o.Log.WithName("cloud"), AWSEndpoint: o.AWSEndpoint, Tell: k.regular.Tell,
+		Config:      d.config,
+		Kube:        d.manager.GetConfig(),
+		Client:      k.client,
+		Live:        d.manager.GetAPIReader(),
+		Clock:       o.Clock,
+		Events:      k.events,
+		Metrics:     d.metrics,
+		Log:         o.Log.WithName("cloud"),
+		AWSEndpoint: o.AWSEndpoint,
+		Tell:        k.regular.Tell,
 	})
 	if err != nil {
 		return fmt.Errorf("preparing the %s cloud: %w", d.config.Cloud, err)
+	}
+	if k.health, err = policiesOf(k.cloud, d.config.Lifecycle.LegacyRepair); err != nil {
+		return err
 	}
 	for _, t := range k.cloud.Tasks() {
 		if err := d.manager.Add(&task{Task: t, clock: o.Clock, log: o.Log, outcome: k.regular.Outcome}); err != nil {
@@ -114,45 +160,92 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("--scheduler-config (or SCHEDULER_CONFIG): %w", err)
 	}
+	if d.config.Planning.Scheduler != "" {
+		o.Log.Info(
+			"scheduler-config is set: pods without topology spread constraints of their own are planned with these",
+			"default-topology-spread-constraints",
+			defaults,
+		)
+	}
 	k.mirror = mirror.New(mirror.Options{
-		Clock: o.Clock, Nomination: nomination(d.config.Planning.BatchMax), Bound: k.bound, Defaults: defaults, Buffers: d.config.Gates.CapacityBuffer,
+		Aliases: k.cloud.LabelRules().Aliases, Clock: o.Clock,
+		OwnDeletionCosts: d.config.Gates.PodDeletionCostManagement,
+		Nomination:       nomination(d.config.Planning.BatchMax), Bound: k.bound, Defaults: defaults,
+		Buffers: d.config.Gates.CapacityBuffer,
 	})
 	if err := k.mirror.Follow(ctx, d.manager.GetCache()); err != nil {
 		return err
 	}
 	k.batch = provision.NewBatch(d.config.Planning.BatchIdle, d.config.Planning.BatchMax, o.Clock)
 	k.joining = health.New(k.client, k.cloudFor("nodepool.registrationhealth"), k.clock)
+	if err := k.addHistory(ctx); err != nil {
+		return err
+	}
 	k.apply, err = apply.New(apply.Deps{
-		Client: k.client, Cloud: k.cloudFor("provisioner"), Mirror: k.mirror, Metrics: k.metrics, Log: k.log,
+		Client:   k.client,
+		Live:     k.manager.GetAPIReader(),
+		Cloud:    k.cloudFor("provisioner"),
+		Mirror:   k.mirror,
+		Metrics:  k.metrics,
+		Log:      k.log,
+		Retiring: k.history.Retiring,
 	})
 	if err != nil {
 		return err
 	}
 	d.gauges, err = k.addObservers(ctx)
-	return errors.Join(err, k.addOverlays(), k.addBuffers(), k.addProvisioning(), k.addClaims(), k.addPools(), k.addDisruption(), k.addInterruption())
+	if err := errors.Join(
+		err, k.addOverlays(), k.addBuffers(), k.addProvisioning(), k.addClaims(), k.addPools(), k.addDisruption(),
+		k.addInterruption(), k.addPage(o.Explain),
+	); err != nil {
+		return err
+	}
+	d.known, err = k.known()
+	return err
 }
 
 // addClaims adds what brings claims to life and to their end.
 func (k *kit) addClaims() error {
-	hold, err := k.hold()
+	keeper, err := k.addPlacement()
 	if err != nil {
 		return err
 	}
 	alive, err := lifecycle.New(lifecycle.Deps{
-		Client: k.client, Cloud: k.cloudFor("nodeclaim.lifecycle"), Clock: k.clock, Events: k.events, Metrics: k.metrics,
+		Aliases: k.cloud.LabelRules().Aliases,
+		Client:  k.client,
+		Live:    k.manager.GetAPIReader(),
+		Cloud:   k.cloudFor("nodeclaim.lifecycle"),
+		Clock:   k.clock,
+		Events:  k.events,
+		Metrics: k.metrics,
 		Limits: lifecycle.Limits{
-			Launch: k.config.Lifecycle.Launch, Registration: k.config.Lifecycle.Registration, Initialization: k.config.Lifecycle.Initialization,
+			Launch:         k.config.Lifecycle.Launch,
+			Registration:   k.config.Lifecycle.Registration,
+			Initialization: k.config.Lifecycle.Initialization,
 		},
 		Delete:  k.apply.Retire,
-		Hold:    hold,
+		Hold:    keeper.Hold,
 		Outcome: k.joining.Note,
+		Planned: mirror.Ledger{Mirror: k.mirror}.Expected,
 		Overlay: k.overlaid,
 	})
 	if err != nil {
 		return err
 	}
+	k.alive = alive
 	ends := terminate.Deps{
-		Client: k.client, Cloud: k.cloudFor("node.termination"), Clock: k.clock, Events: k.events, Metrics: k.metrics,
+		Rank:    k.mirror.EvictionRank,
+		Client:  k.client,
+		Live:    k.manager.GetAPIReader(),
+		Cloud:   k.cloudFor("node.termination"),
+		Clock:   k.clock,
+		Events:  k.events,
+		Metrics: k.metrics,
+	}
+	var surging error
+	if k.surger != nil {
+		ends.Refused = k.surger.Begin
+		surging = k.surger.Register(k.manager)
 	}
 	endNodes, err := terminate.NewNodes(ends)
 	if err != nil {
@@ -162,12 +255,15 @@ func (k *kit) addClaims() error {
 	if err != nil {
 		return err
 	}
+	k.ending = endNodes
 	expired := &expire.Reconciler{Deps: expire.Deps{Client: k.client, Clock: k.clock, Delete: k.apply.Retire}}
 	return errors.Join(
+		surging,
 		alive.Register(k.manager, k.atOnce(200)),
 		k.joining.Register(k.manager),
 		terminate.Register(k.manager, endNodes, endClaims),
 		expired.Register(k.manager),
+		(&learn.Reconciler{Client: k.client, Book: k.book}).Register(k.manager),
 		k.manager.Add(&collect.Collector{Deps: collect.Deps{
 			Client: k.manager.GetAPIReader(), Writer: k.client, Cloud: k.cloudFor("nodeclaim.garbagecollection"),
 			Clock: k.clock, Log: k.log, Outcome: k.regular.Outcome, Delete: k.apply.Retire,
@@ -179,12 +275,30 @@ func (k *kit) addClaims() error {
 func (k *kit) addPools() error {
 	var fixed error
 	if k.config.Gates.StaticCapacity {
-		fixed = (&static.Reconciler{Deps: static.Deps{
-			Client: k.client, Clock: k.clock, Nodes: k.mirror.Nodes, Types: k.sold(k.cloudFor("static.provisioning")),
-			Open: k.apply.Open, Delete: k.apply.Retire,
-		}}).Register(k.manager)
+		fixed = static.New(static.Deps{
+			Events:  k.events,
+			Metrics: k.metrics,
+			Health:  k.mends(),
+			First:   first(k),
+			Aliases: k.cloud.LabelRules().Aliases,
+			Client:  k.client,
+			Clock:   k.clock,
+			Nodes:   k.mirror.Nodes,
+			Types:   k.sold(k.cloudFor("static.provisioning")),
+			Open:    k.apply.Open,
+			Delete:  k.apply.Retire,
+		}).Register(k.manager)
 	}
-	pools, err := nodepool.New(nodepool.Deps{Client: k.client, Cloud: k.cloudFor("nodepool"), Clock: k.clock, Metrics: k.metrics, Events: k.events, Rules: rulesOf(k.config)})
+	pools, err := nodepool.New(
+		nodepool.Deps{
+			Client:  k.client,
+			Cloud:   k.cloudFor("nodepool"),
+			Clock:   k.clock,
+			Metrics: k.metrics,
+			Events:  k.events,
+			Rules:   []karpenterv1.LabelRules{k.cloud.LabelRules()},
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -198,34 +312,98 @@ func (k *kit) addPools() error {
 // addDisruption adds what gives nodes up by choice.
 func (k *kit) addDisruption() error {
 	cloud := k.cloudFor("disruption")
+	var surges func(context.Context, *corev1.Pod) bool
+	if k.surger != nil {
+		surges = k.surger.Able
+	}
+	costs, err := k.addDeletionCosts()
+	if err != nil {
+		return err
+	}
 	empty, err := disrupt.New(disrupt.Deps{
+		Standings: costs,
+		Surges:    surges, Health: k.mends(), Live: k.manager.GetAPIReader(),
 		Refresh: func(ctx context.Context) { provision.Refresh(ctx, k.mirror, cloud, k.overlay) },
 		Client:  k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics, Delete: k.apply.Retire,
 		Mirror: k.mirror, Apply: k.apply, Policy: policyOf(k.config.Planning),
-		Record: func(s journal.Search) { k.journal.Add(s) },
+		Record:   func(s journal.Search) { k.journal.Add(s) },
+		Replaced: k.history.Replaces,
 		Rules: disrupt.Rules{
 			SpotToSpot: k.config.Gates.SpotToSpotConsolidation, MinSaving: k.config.Planning.MinSaving,
+			First:    first(k),
 			PodPrice: shape.Dollars(k.config.Planning.PodPrice), Payback: k.config.Planning.Payback,
 		},
 	})
 	if err != nil {
 		return err
 	}
-	var mend error
-	if k.config.Gates.NodeRepair {
-		mend = (&repair.Reconciler{Deps: repair.Deps{
-			Client: k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics, Policies: k.cloud.RepairPolicies(), Delete: k.apply.Retire,
-		}}).Register(k.manager)
-	}
 	return errors.Join(
-		mend,
+		k.addRepair(),
 		empty.Register(k.manager),
-		(&drift.Reconciler{Client: k.client, Cloud: k.cloudFor("nodeclaim.disruption"), Clock: k.clock}).Register(k.manager, k.classes...),
+		(&drift.Reconciler{Aliases: k.cloud.LabelRules().Aliases, Client: k.client, Cloud: k.cloudFor("nodeclaim.disruption"), Clock: k.clock}).Register(
+			k.manager,
+			k.classes...),
 		(&consistency.Reconciler{Client: k.client, Clock: k.clock, Events: k.events}).Register(k.manager),
 		(&podevents.Reconciler{Client: k.client, Clock: k.clock}).Register(k.manager),
 		(&podevents.Protector{Client: k.client, Clock: k.clock, Events: k.events}).Register(k.manager),
 		(&consolidatable.Reconciler{Client: k.client, Clock: k.clock}).Register(k.manager),
 	)
+}
+
+// addRepair adds what follows how nodes are, and what reboots them. Nodes that are sick are replaced by disrupt; the
+// repair of before 1.15 does so itself.
+func (k *kit) addRepair() error {
+	var errs []error
+	switch {
+	case !k.config.Gates.NodeRepair:
+	case k.config.Lifecycle.LegacyRepair:
+		errs = append(errs, (&repair.Reconciler{Deps: repair.Deps{
+			Client: k.client, Live: k.manager.GetAPIReader(), Clock: k.clock, Events: k.events, Metrics: k.metrics,
+			Policies: k.health, Delete: k.apply.Retire,
+		}}).Register(k.manager))
+	default:
+		errs = append(errs, (&repair.Noter{Client: k.client, Clock: k.clock, Policies: k.health}).Register(k.manager))
+	}
+	if _, can := k.cloud.(provider.Rebooter); can { // whatever the gates say now: a reboot may be under way
+		reboots, err := reboot.New(reboot.Deps{
+			Client: k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics, Drain: k.ending.AskToLeave,
+			Cloud: k.metered("nodeclaim.reboot"),
+		})
+		if err != nil {
+			return err
+		}
+		errs = append(errs, reboots.Register(k.manager))
+	}
+	return errors.Join(errs...)
+}
+
+// mends are the policies by which sick nodes are repaired as a method of disruption; nil for not at all.
+func (k *kit) mends() *nodehealth.Policies {
+	if !k.config.Gates.NodeRepair || k.config.Lifecycle.LegacyRepair {
+		return nil
+	}
+	return k.health
+}
+
+// first are the reasons for which nodes may be ended before their replacement is there.
+func first(k *kit) map[karpenterv1.DisruptionReason]bool {
+	return map[karpenterv1.DisruptionReason]bool{
+		karpenterv1.DisruptionReasonDrifted:   k.config.Gates.TerminateFirstDrift,
+		karpenterv1.DisruptionReasonUnhealthy: k.config.Gates.TerminateFirstRepair && k.mends() != nil,
+	}
+}
+
+// policiesOf are a cloud's repair policies, for the repair that was chosen: that of before 1.15 only replaces.
+func policiesOf(cloud provider.Cloud, legacy bool) (*nodehealth.Policies, error) {
+	list := cloud.RepairPolicies()
+	if legacy {
+		list = slices.DeleteFunc(list, func(p provider.RepairPolicy) bool { return p.Action != provider.ReplaceNode })
+	}
+	policies, err := nodehealth.Compile(list)
+	if err != nil {
+		return nil, fmt.Errorf("reading the repair policies of the %s cloud: %w", cloud.Name(), err)
+	}
+	return policies, nil
 }
 
 // addInterruption adds what acts when the cloud takes machines away, or says that they are broken.
@@ -250,7 +428,12 @@ func (k *kit) addInterruption() error {
 		errs = append(errs, listener.RegisterSchedule(k.manager))
 	}
 	if reserver, ok := k.cloud.(provider.Reserver); ok && k.config.Gates.ReservedCapacity {
-		errs = append(errs, (&reserve.Reconciler{Deps: reserve.Deps{Client: k.client, Cloud: reserver, Delete: k.apply.Retire}}).Register(k.manager))
+		errs = append(
+			errs,
+			(&reserve.Reconciler{Deps: reserve.Deps{Client: k.client, Cloud: reserver, Delete: k.apply.Retire}}).Register(
+				k.manager,
+			),
+		)
 	}
 	return errors.Join(errs...)
 }

@@ -7,14 +7,13 @@ import (
 	"strconv"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
-	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/binder"
 	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/controller/provision"
 	"github.com/dovetail-sh/dovetail/internal/journal"
@@ -30,12 +29,13 @@ func (k *kit) addProvisioning() error {
 		return err
 	}
 	k.journal = record
+	advice := newAdviser(k, record)
 	deps := provision.Deps{
 		Mirror:  k.mirror,
 		Cloud:   k.cloudFor("provisioner"),
 		Overlay: k.overlay,
 		Apply:   k.apply,
-		Journal: record,
+		Journal: advice,
 		Tell:    &provision.Teller{Client: k.client, Events: k.events},
 		Batch:   k.batch,
 		Rest:    k.joining.Rest,
@@ -49,35 +49,54 @@ func (k *kit) addProvisioning() error {
 	if k.planner, err = provision.New(deps); err != nil {
 		return err
 	}
-	return errors.Join(k.manager.Add(record), k.manager.Add(whenSynced{k.mirror, k.planner}))
+	return errors.Join(k.manager.Add(record), k.manager.Add(advice), k.manager.Add(whenSynced{k.mirror, k.planner}))
 }
 
-// hold tells the scheduler of the plan when a node is about to take pods; nil if that is switched off.
-func (k *kit) hold() (func(context.Context, *karpenterv1.NodeClaim, *corev1.Node) (time.Duration, error), error) {
-	if !k.config.Planning.Nominate {
-		return nil, nil
-	}
+// addPlacement adds what brings pods to the nodes that were bought for them. Even if that is left to kube-scheduler,
+// nodes are opened that an earlier process has kept.
+func (k *kit) addPlacement() (*binder.Keeper, error) {
 	writer, err := k.unthrottled()
 	if err != nil {
 		return nil, err
 	}
-	n, err := nominate.New(nominate.Deps{
-		Client: writer, Plans: k.mirror, Clock: k.clock, Log: k.log.WithName("nominator"), HoldAtMost: k.config.Planning.NominationHold,
-	})
+	mode := k.config.Planning.Placement
+	deps := binder.Deps{
+		Client:     writer,
+		Live:       k.manager.GetAPIReader(),
+		Plans:      mirror.Ledger{Mirror: k.mirror},
+		Clock:      k.clock,
+		Log:        k.log.WithName("binder"),
+		Metrics:    k.metrics.Pods,
+		Keep:       mode != config.PlacementOff,
+		Bind:       mode == config.PlacementBind,
+		HoldAtMost: k.config.Planning.PlacementHold,
+	}
+	var told error
+	if deps.Keep {
+		n, err := nominate.New(
+			nominate.Deps{Client: writer, Plans: k.mirror, Clock: k.clock, Log: k.log.WithName("nominator")},
+		)
+		if err != nil {
+			return nil, err
+		}
+		deps.Scheduler = n
+		told = k.manager.Add(n)
+	}
+	keeper, err := binder.New(deps)
 	if err != nil {
 		return nil, err
 	}
-	return n.Hold, k.manager.Add(n)
+	return keeper, errors.Join(told, k.manager.Add(whenSynced{k.mirror, keeper}))
 }
 
-// unthrottled is a client without a limit to requests a second: nodes wait while thousands of nominations are
-// written, and the nominator itself bounds how many it writes at once.
+// unthrottled is a client without a limit to requests a second: nodes wait while thousands of pods are bound or
+// nominated, and those who do that bound how many they write to at once.
 func (k *kit) unthrottled() (client.Client, error) {
 	config := rest.CopyConfig(k.manager.GetConfig())
 	config.QPS, config.RateLimiter = -1, nil
 	c, err := client.New(config, client.Options{Scheme: k.manager.GetScheme(), Mapper: k.manager.GetRESTMapper()})
 	if err != nil {
-		return nil, fmt.Errorf("preparing to write nominations: %w", err)
+		return nil, fmt.Errorf("preparing to write to many pods: %w", err)
 	}
 	return c, nil
 }
@@ -87,7 +106,8 @@ func (k *kit) bound(b mirror.Binding) {
 	asPlanned := b.Why == mirror.AsPlanned
 	k.metrics.Pods.Planned.WithLabelValues(b.Pool, strconv.FormatBool(asPlanned)).Inc()
 	if !asPlanned {
-		k.log.V(1).Info("a pod was bound elsewhere than planned", observe.LogPod, b.Pod, "planned", b.Planned, observe.LogNode, b.Node, observe.LogReason, b.Why)
+		k.log.V(1).
+			Info("a pod was bound elsewhere than planned", observe.LogPod, b.Pod, "planned", b.Planned, observe.LogNode, b.Node, observe.LogReason, b.Why)
 	}
 }
 
@@ -118,20 +138,13 @@ type whenSynced struct {
 	run    manager.Runnable
 }
 
-// syncPause is how often the mirror is asked whether it has seen the whole cluster.
-const syncPause = 10 * time.Millisecond
-
 // NeedLeaderElection is true.
 func (w whenSynced) NeedLeaderElection() bool { return true }
 
 // Start waits, and then runs.
 func (w whenSynced) Start(ctx context.Context) error {
-	for !w.mirror.Synced() {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(syncPause):
-		}
+	if !w.mirror.WaitForSync(ctx) {
+		return nil
 	}
 	return w.run.Start(ctx)
 }

@@ -50,7 +50,10 @@ func findConfig(path string) (*rest.Config, error) {
 	rules.ExplicitPath = path
 	kube, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("finding the API server: %w; run in a pod with a service account, or set KUBECONFIG or --kubeconfig to a kubeconfig that works with kubectl", err)
+		return nil, fmt.Errorf(
+			"finding the API server: %w; run in a pod with a service account, or set KUBECONFIG or --kubeconfig to a kubeconfig that works with kubectl",
+			err,
+		)
 	}
 	return kube, nil
 }
@@ -74,7 +77,11 @@ func preflight(ctx context.Context, kube *rest.Config, c config.Config) error {
 		return explain(err, kube.Host)
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("the API server at %s does not serve %s; install the CRDs: helm install dovetail-crd charts/dovetail-crd, or kubectl apply -f api/crd", kube.Host, strings.Join(missing, " and "))
+		return fmt.Errorf(
+			"the API server at %s does not serve %s; install the CRDs: helm install dovetail-crd charts/dovetail-crd, or kubectl apply -f api/crd",
+			kube.Host,
+			strings.Join(missing, " and "),
+		)
 	}
 	return nil
 }
@@ -83,11 +90,23 @@ func preflight(ctx context.Context, kube *rest.Config, c config.Config) error {
 func explain(err error, host string) error {
 	switch {
 	case apierrors.IsUnauthorized(err):
-		return fmt.Errorf("the API server at %s does not accept the credentials (401); check the service account's token or the user in the kubeconfig: %w", host, err)
+		return fmt.Errorf(
+			"the API server at %s does not accept the credentials (401); check the service account's token or the user in the kubeconfig: %w",
+			host,
+			err,
+		)
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("the API server at %s denies access (403); check that the ClusterRole of the chart is bound to this user: %w", host, err)
+		return fmt.Errorf(
+			"the API server at %s denies access (403); check that the ClusterRole of the chart is bound to this user: %w",
+			host,
+			err,
+		)
 	default:
-		return fmt.Errorf("the API server at %s does not answer: %w; check that it runs and that the address in KUBECONFIG or --kubeconfig is right", host, err)
+		return fmt.Errorf(
+			"the API server at %s does not answer: %w; check that it runs and that the address in KUBECONFIG or --kubeconfig is right",
+			host,
+			err,
+		)
 	}
 }
 
@@ -98,10 +117,24 @@ func wanted(c config.Config) []metav1.GroupVersionKind {
 		{Group: karpenterv1.Group, Version: karpenterv1.GroupVersion.Version, Kind: "NodeClaim"},
 	}
 	if c.Gates.NodeOverlay {
-		kinds = append(kinds, metav1.GroupVersionKind{Group: karpenterv1alpha1.Group, Version: karpenterv1alpha1.GroupVersion.Version, Kind: "NodeOverlay"})
+		kinds = append(
+			kinds,
+			metav1.GroupVersionKind{
+				Group:   karpenterv1alpha1.Group,
+				Version: karpenterv1alpha1.GroupVersion.Version,
+				Kind:    "NodeOverlay",
+			},
+		)
 	}
 	if c.Gates.CapacityBuffer {
-		kinds = append(kinds, metav1.GroupVersionKind{Group: autoscalingv1beta1.GroupVersion.Group, Version: autoscalingv1beta1.GroupVersion.Version, Kind: "CapacityBuffer"})
+		kinds = append(
+			kinds,
+			metav1.GroupVersionKind{
+				Group:   autoscalingv1beta1.GroupVersion.Group,
+				Version: autoscalingv1beta1.GroupVersion.Version,
+				Kind:    "CapacityBuffer",
+			},
+		)
 	}
 	for _, class := range classesOf(c) {
 		gvks, _, err := Scheme().ObjectKinds(class)
@@ -120,7 +153,8 @@ func missingKinds(ask discovery.DiscoveryInterface, c config.Config) ([]string, 
 		if err != nil && !apierrors.IsNotFound(err) {
 			return nil, err
 		}
-		if list == nil || !slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Kind == kind.Kind }) {
+		if list == nil ||
+			!slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Kind == kind.Kind }) {
 			missing = append(missing, fmt.Sprintf("%s (%s)", kind.Kind, version))
 		}
 	}

@@ -21,7 +21,9 @@ func Scheme() *runtime.Scheme {
 		autoscalingv1beta1.AddToScheme, awsv1.AddToScheme, kwokv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
-			panic(fmt.Sprintf("daemon: registering kinds: %v", err)) // a kind twice with different types: a broken build
+			panic(
+				fmt.Sprintf("daemon: registering kinds: %v", err),
+			) // a kind twice with different types: a broken build
 		}
 	}
 	return scheme

@@ -30,16 +30,8 @@ type gauges struct {
 
 // addObservers adds what turns changes into events and metrics, and what counts.
 func (k *kit) addObservers(ctx context.Context) (*gauges, error) {
-	active := func() bool {
-		select {
-		case <-k.manager.Elected():
-			return true
-		default:
-			return false
-		}
-	}
 	observer := &transition.Observer{Deps: transition.Deps{
-		Events: k.events, Metrics: k.metrics.Status, Clock: k.clock, Scheme: k.manager.GetScheme(), Active: active,
+		Events: k.events, Metrics: k.metrics.Status, Clock: k.clock, Scheme: k.manager.GetScheme(), Active: k.active,
 	}}
 	kinds := append([]client.Object{&karpenterv1.NodeClaim{}, &karpenterv1.NodePool{}}, k.classes...)
 	if k.config.Gates.CapacityBuffer {
@@ -49,7 +41,7 @@ func (k *kit) addObservers(ctx context.Context) (*gauges, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.times = census.NewTimes(k.metrics.Pods, k.clock, active)
+	k.times = census.NewTimes(k.metrics.Pods, k.clock, k.active)
 	_, err = pods.AddEventHandler(k.times)
 	counts := &census.Census{
 		Client: k.client, Metrics: k.metrics, Clock: k.clock, Price: k.price, Times: k.times,
@@ -58,7 +50,15 @@ func (k *kit) addObservers(ctx context.Context) (*gauges, error) {
 	if k.config.Cloud == config.CloudAWS {
 		counts.Offered = k.mirror.Offered // others have a list that does not change
 	}
-	return &gauges{kit: k, observer: observer, unsynced: k.clock.Now(), census: counts}, errors.Join(err, observer.Follow(ctx, k.manager.GetCache(), kinds...))
+	return &gauges{
+			kit:      k,
+			observer: observer,
+			unsynced: k.clock.Now(),
+			census:   counts,
+		}, errors.Join(
+			err,
+			observer.Follow(ctx, k.manager.GetCache(), kinds...),
+		)
 }
 
 // price is what a claim's machine costs, in dollars an hour.
@@ -101,5 +101,8 @@ func (g *gauges) refresh(ctx context.Context) error {
 	if !g.kit.config.DisableObservability {
 		lists = append(lists, &karpenterv1.NodeClaimList{})
 	}
-	return errors.Join(g.census.Refresh(ctx), g.observer.Refresh(ctx, g.kit.client, append(lists, listsOf(g.kit.config)...)...))
+	return errors.Join(
+		g.census.Refresh(ctx),
+		g.observer.Refresh(ctx, g.kit.client, append(lists, listsOf(g.kit.config)...)...),
+	)
 }

@@ -56,7 +56,9 @@ func repository() (string, error) {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", errors.New("finding the repository: no folder above the test has playground/go.mod; set DOVETAIL_PLAYGROUND to a built binary")
+			return "", errors.New(
+				"finding the repository: no folder above the test has playground/go.mod; set DOVETAIL_PLAYGROUND to a built binary",
+			)
 		}
 		dir = parent
 	}
@@ -87,7 +89,10 @@ func build(root string, progress io.Writer) (string, error) {
 	if have, err := os.ReadFile(stampPath); absent == nil && err == nil && string(have) == want {
 		return path, nil
 	}
-	fmt.Fprintln(progress, "devplane: building bin/playground; the first time this takes about 5 minutes on 2 cores, later some seconds")
+	fmt.Fprintln(
+		progress,
+		"devplane: building bin/playground; the first time this takes about 5 minutes on 2 cores, later some seconds",
+	)
 	began := time.Now()
 	cmd := exec.Command(filepath.Join(root, "hack", "playground-binary.sh"))
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -95,7 +100,12 @@ func build(root string, progress io.Writer) (string, error) {
 			return "", fmt.Errorf("building bin/playground: %w\n%s", err, out)
 		}
 		// A half-edited daemon must not keep anyone from testing the API.
-		fmt.Fprintf(progress, "devplane: using the bin/playground that is there, because building a new one failed: %v\n%s", err, out)
+		fmt.Fprintf(
+			progress,
+			"devplane: using the bin/playground that is there, because building a new one failed: %v\n%s",
+			err,
+			out,
+		)
 		return path, nil
 	}
 	fmt.Fprintf(progress, "devplane: built bin/playground in %s\n", time.Since(began).Round(time.Second))

@@ -45,7 +45,9 @@ func Shared(t testing.TB) *Plane {
 	common.mu.Lock()
 	defer common.mu.Unlock()
 	if !common.managed {
-		t.Fatal("devplane: Shared needs `func TestMain(m *testing.M) { devplane.Main(m) }` in this package, to end the control plane")
+		t.Fatal(
+			"devplane: Shared needs `func TestMain(m *testing.M) { devplane.Main(m) }` in this package, to end the control plane",
+		)
 	}
 	if common.plane == nil && common.err == nil {
 		common.plane, common.err = start(common.options)

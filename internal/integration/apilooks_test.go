@@ -20,7 +20,12 @@ import (
 )
 
 // serverShowsColumns shows each kind as kubectl get -o wide does.
-func serverShowsColumns(t *testing.T, config *rest.Config, client dynamic.Interface, resources map[string]schema.GroupVersionResource) {
+func serverShowsColumns(
+	t *testing.T,
+	config *rest.Config,
+	client dynamic.Interface,
+	resources map[string]schema.GroupVersionResource,
+) {
 	const ready = `status.conditions = [{type: Ready, status: "True", reason: Ready, message: "", lastTransitionTime: "2026-01-01T00:00:00Z"}]`
 	cases := map[string]struct {
 		create, status string
@@ -28,8 +33,8 @@ func serverShowsColumns(t *testing.T, config *rest.Config, client dynamic.Interf
 	}{
 		"NodePool": {
 			create: `spec.weight = 10`,
-			status: "status.nodes = 3\nstatus.resources = {cpu: 6, memory: 12Gi}\n" + ready,
-			want:   "Name=shown NodeClass=default Nodes=3 Ready=True Weight=10 CPU=6 Memory=12Gi",
+			status: "status.nodes = 3\nstatus.resources = {cpu: 6, memory: 12Gi}\nstatus.rollout = {outdated: 2}\nstatus.hold = {until: 2026-01-02T00:00:00Z}\n" + ready,
+			want:   "Name=shown NodeClass=default Nodes=3 Ready=True Outdated=2 Held=2026-01-02T00:00:00Z Weight=10 CPU=6 Memory=12Gi",
 		},
 		"NodeClaim": {
 			create: `metadata.labels = {node.kubernetes.io/instance-type: m5.large, karpenter.sh/capacity-type: spot, topology.kubernetes.io/zone: us-east-1a, karpenter.sh/nodepool: general}`,
@@ -37,9 +42,12 @@ func serverShowsColumns(t *testing.T, config *rest.Config, client dynamic.Interf
 				`status.conditions = [{type: Ready, status: "True", reason: Ready, message: "", lastTransitionTime: "2026-01-01T00:00:00Z"}, {type: Drifted, status: "True", reason: NodePoolDrifted, message: "", lastTransitionTime: "2026-01-01T00:00:00Z"}]`,
 			want: "Name=shown Type=m5.large Capacity=spot Zone=us-east-1a Node=node-1 Ready=True ImageID=ami-1 ID=aws:///us-east-1a/i-1 NodePool=general NodeClass=default Drifted=True",
 		},
-		"NodeOverlay":    {create: `spec.weight = 7`, status: ready, want: "Name=shown Ready=True Weight=7"},
-		"EC2NodeClass":   {status: ready, want: "Name=shown Ready=True Role=nodes"},
-		"CapacityBuffer": {status: "status.replicas = 3\nstatus.podTemplateRef = {name: small}\n" + ready, want: "Name=shown Strategy=buffer.x-k8s.io/active-capacity PodTemplate=small Replicas=3 ConditionsType=Ready ConditionsStatus=True ConditionsReason=Ready"},
+		"NodeOverlay":  {create: `spec.weight = 7`, status: ready, want: "Name=shown Ready=True Weight=7"},
+		"EC2NodeClass": {status: ready, want: "Name=shown Ready=True Role=nodes"},
+		"CapacityBuffer": {
+			status: "status.replicas = 3\nstatus.podTemplateRef = {name: small}\n" + ready,
+			want:   "Name=shown Strategy=buffer.x-k8s.io/active-capacity PodTemplate=small Replicas=3 ConditionsType=Ready ConditionsStatus=True ConditionsReason=Ready",
+		},
 	}
 	for kind, tc := range cases {
 		t.Run(kind, func(t *testing.T) {
@@ -60,7 +68,12 @@ func serverShowsColumns(t *testing.T, config *rest.Config, client dynamic.Interf
 }
 
 // table asks for an object as kubectl does and returns header and row.
-func table(t *testing.T, config *rest.Config, resource schema.GroupVersionResource, object *unstructured.Unstructured) string {
+func table(
+	t *testing.T,
+	config *rest.Config,
+	resource schema.GroupVersionResource,
+	object *unstructured.Unstructured,
+) string {
 	t.Helper()
 	config = rest.CopyConfig(config)
 	gv := resource.GroupVersion()
@@ -114,7 +127,14 @@ func serverScalesPools(t *testing.T, client dynamic.Interface, resources map[str
 		t.Errorf("scale of the static pool: %v, %v", differences, err)
 	}
 	patch := []byte(`{"spec":{"replicas":5}}`)
-	if _, err := pools.Patch(t.Context(), "static", types.MergePatchType, patch, metav1.PatchOptions{}, "scale"); err != nil {
+	if _, err := pools.Patch(
+		t.Context(),
+		"static",
+		types.MergePatchType,
+		patch,
+		metav1.PatchOptions{},
+		"scale",
+	); err != nil {
 		t.Fatalf("scaling the static pool: %v", err)
 	}
 	pool, err := pools.Get(t.Context(), "static", metav1.GetOptions{})

@@ -56,7 +56,12 @@ func serverAgreesWithCases(t *testing.T, client dynamic.Interface, resources map
 }
 
 // play does the steps of a case and returns the problems of the last.
-func play(t *testing.T, objects dynamic.NamespaceableResourceInterface, c crdtest.Case, object *unstructured.Unstructured) ([]judge.Problem, *unstructured.Unstructured) {
+func play(
+	t *testing.T,
+	objects dynamic.NamespaceableResourceInterface,
+	c crdtest.Case,
+	object *unstructured.Unstructured,
+) ([]judge.Problem, *unstructured.Unstructured) {
 	t.Helper()
 	var client dynamic.ResourceInterface = objects
 	if namespace := object.GetNamespace(); namespace != "" {
@@ -65,7 +70,11 @@ func play(t *testing.T, objects dynamic.NamespaceableResourceInterface, c crdtes
 	if err := crdtest.Assign(object, c.Create); err != nil {
 		t.Fatal(err)
 	}
-	result, err := client.Create(t.Context(), object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
+	result, err := client.Create(
+		t.Context(),
+		object,
+		metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict},
+	)
 	for _, step := range []struct {
 		assignments string
 		do          func(context.Context, *unstructured.Unstructured, metav1.UpdateOptions, ...string) (*unstructured.Unstructured, error)
@@ -85,7 +94,11 @@ func play(t *testing.T, objects dynamic.NamespaceableResourceInterface, c crdtes
 		if err := crdtest.Assign(changed, step.assignments); err != nil {
 			t.Fatal(err)
 		}
-		result, err = step.do(t.Context(), changed, metav1.UpdateOptions{FieldValidation: metav1.FieldValidationStrict})
+		result, err = step.do(
+			t.Context(),
+			changed,
+			metav1.UpdateOptions{FieldValidation: metav1.FieldValidationStrict},
+		)
 	}
 	return problems(t, err), result
 }
@@ -130,7 +143,9 @@ func installDefinitions(t *testing.T, config *rest.Config) map[string]schema.Gro
 			t.Fatalf("creating %s: %v", definition.Name, err)
 		}
 		out[definition.Spec.Names.Kind] = schema.GroupVersionResource{
-			Group: definition.Spec.Group, Version: definition.Spec.Versions[0].Name, Resource: definition.Spec.Names.Plural,
+			Group:    definition.Spec.Group,
+			Version:  definition.Spec.Versions[0].Name,
+			Resource: definition.Spec.Names.Plural,
 		}
 	}
 	resources, err := dynamic.NewForConfig(config)
@@ -138,14 +153,20 @@ func installDefinitions(t *testing.T, config *rest.Config) map[string]schema.Gro
 		t.Fatal(err)
 	}
 	for kind, resource := range out {
-		err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
-			definition, err := definitions.Get(ctx, resource.GroupResource().String(), metav1.GetOptions{})
-			if err != nil || !established(definition) {
-				return false, err
-			}
-			_, err = resources.Resource(resource).List(ctx, metav1.ListOptions{})
-			return err == nil, nil
-		})
+		err := wait.PollUntilContextTimeout(
+			t.Context(),
+			50*time.Millisecond,
+			30*time.Second,
+			true,
+			func(ctx context.Context) (bool, error) {
+				definition, err := definitions.Get(ctx, resource.GroupResource().String(), metav1.GetOptions{})
+				if err != nil || !established(definition) {
+					return false, err
+				}
+				_, err = resources.Resource(resource).List(ctx, metav1.ListOptions{})
+				return err == nil, nil
+			},
+		)
 		if err != nil {
 			t.Fatalf("waiting until the server knows %s: %v", kind, err)
 		}

@@ -19,7 +19,13 @@ func podTemplateProvisions(t *testing.T, c *corner) {
 		t.Errorf("status.podTemplateRef is %v", b.Status.PodTemplateRef)
 	}
 	var pods corev1.PodList
-	if err := c.List(t.Context(), &pods, client.InNamespace("default"), client.MatchingLabels{"app": c.name}); err != nil || len(pods.Items) > 0 {
+	if err := c.List(
+		t.Context(),
+		&pods,
+		client.InNamespace("default"),
+		client.MatchingLabels{"app": c.name},
+	); err != nil ||
+		len(pods.Items) > 0 {
 		t.Errorf("%d pods (%v): a buffer has none", len(pods.Items), err)
 	}
 	c.leave(t, b, template)
@@ -72,7 +78,11 @@ func lateTarget(t *testing.T, c *corner) {
 	b := c.buffer(c.ofDeployment(func(s *autoscalingv1beta1.CapacityBufferSpec) { s.Replicas = &one }))
 	c.create(t, c.pool, b)
 	c.says(t, b, func(got *autoscalingv1beta1.CapacityBuffer) string {
-		return missingFrom(conditions(got.Status.Conditions), "ReadyForProvisioning=False (ScalableRefNotFound: Deployment "+c.name, "Provisioning=False (NotReadyForProvisioning")
+		return missingFrom(
+			conditions(got.Status.Conditions),
+			"ReadyForProvisioning=False (ScalableRefNotFound: Deployment "+c.name,
+			"Provisioning=False (NotReadyForProvisioning",
+		)
 	})
 	c.create(t, d)
 	c.provisioned(t, b, 1)
@@ -142,7 +152,11 @@ func bufferKeepsThePoolsLimit(t *testing.T, c *corner) {
 	c.create(t, c.pool, template, b)
 	c.nodesReady(t, 2)
 	c.says(t, b, func(got *autoscalingv1beta1.CapacityBuffer) string {
-		return missingFrom(conditions(got.Status.Conditions), "Provisioning=False (RequiresNewCapacity: There is no room for 3 of 5 pods", "limit")
+		return missingFrom(
+			conditions(got.Status.Conditions),
+			"Provisioning=False (RequiresNewCapacity: There is no room for 3 of 5 pods",
+			"limit",
+		)
 	})
 	c.stays(t, 2, 5*time.Second)
 	c.leave(t, b, template)

@@ -16,13 +16,13 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 )
 
-// TestGated plays stories of what gates and annotations switch on, at once on one cluster. Each has a corner of its own: a
-// NodePool that only its pods select.
+// TestGated plays stories of what gates and annotations switch on, at once on one cluster. Each has a corner of its
+// own: a NodePool that only its pods select.
 func TestGated(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	gated := settings()
-	gated.Gates.CapacityBuffer, gated.Gates.NodeOverlay = true, true
+	gated.Gates.CapacityBuffer, gated.Gates.NodeOverlay, gated.Gates.PodDeletionCostManagement = true, true, true
 	c.run(t, gated)
 	for name, play := range map[string]func(*testing.T, *corner){
 		"PodTemplateProvisions":       podTemplateProvisions,
@@ -48,6 +48,8 @@ func TestGated(t *testing.T) {
 		"AntiAffinityOfADeployment":   antiAffinityOfADeployment,
 		"GracefulExpiry":              expiredNodeIsReplacedFirst,
 		"DaemonSetDefaults":           daemonSetDefaultsCount,
+		"RuntimeOverhead":             runtimeOverheadCounts,
+		"ScaleDownFollowsThePlan":     scaleDownEmptiesTheNodeThatGoes,
 		"DynamicResources":            dynamicResourcesAreRefused,
 		"Overlay/PriceDecides":        overlayPriceDecides,
 		"Overlay/SlicedGPU":           overlaySlicesGPUs,
@@ -111,7 +113,9 @@ func (c *corner) ofTemplate(n int32) func(*autoscalingv1beta1.CapacityBufferSpec
 }
 
 // ofDeployment is a buffer for pods of the corner's Deployment.
-func (c *corner) ofDeployment(change func(*autoscalingv1beta1.CapacityBufferSpec)) func(*autoscalingv1beta1.CapacityBufferSpec) {
+func (c *corner) ofDeployment(
+	change func(*autoscalingv1beta1.CapacityBufferSpec),
+) func(*autoscalingv1beta1.CapacityBufferSpec) {
 	return func(s *autoscalingv1beta1.CapacityBufferSpec) {
 		s.ScalableRef = &autoscalingv1beta1.ScalableRef{APIGroup: "apps", Kind: "Deployment", Name: c.name}
 		change(s)
@@ -166,13 +170,20 @@ func (c *corner) provisioned(t *testing.T, b *autoscalingv1beta1.CapacityBuffer,
 		if got.Status.Replicas == nil || *got.Status.Replicas != replicas {
 			return fmt.Sprintf("replicas %v", got.Status.Replicas)
 		}
-		return missingFrom(conditions(got.Status.Conditions),
-			"ReadyForProvisioning=True (Resolved", fmt.Sprintf("Provisioning=True (FitsExistingCapacity: There is room for all %d pods", replicas))
+		return missingFrom(
+			conditions(got.Status.Conditions),
+			"ReadyForProvisioning=True (Resolved",
+			fmt.Sprintf("Provisioning=True (FitsExistingCapacity: There is room for all %d pods", replicas),
+		)
 	})
 }
 
 // says waits until a buffer's status holds what is wanted of it.
-func (c *corner) says(t *testing.T, b *autoscalingv1beta1.CapacityBuffer, missing func(*autoscalingv1beta1.CapacityBuffer) string) {
+func (c *corner) says(
+	t *testing.T,
+	b *autoscalingv1beta1.CapacityBuffer,
+	missing func(*autoscalingv1beta1.CapacityBuffer) string,
+) {
 	t.Helper()
 	eventually(t, "the status of CapacityBuffer "+b.Name, func() string {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {

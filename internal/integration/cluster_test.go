@@ -48,6 +48,7 @@ func newCluster(t *testing.T) *cluster {
 	class := &kwokv1alpha1.KWOKNodeClass{}
 	class.Name = "default"
 	cl := &cluster{Client: c, kube: plane.Config(), own: withChartsRights(t, plane, config.CloudKWOK)}
+	cl.noRefusals(t)
 	cl.create(t, class)
 	return cl
 }
@@ -70,7 +71,11 @@ func settings() config.Config {
 const endsWithin = 8 * time.Second
 
 // run starts a daemon; it ends with the test, or when stop is called.
-func (c *cluster) run(t *testing.T, settings config.Config, change ...func(*daemon.Options)) (d *daemon.Daemon, stop func()) {
+func (c *cluster) run(
+	t *testing.T,
+	settings config.Config,
+	change ...func(*daemon.Options),
+) (d *daemon.Daemon, stop func()) {
 	t.Helper()
 	options := daemon.Options{RestConfig: c.own, Log: testLog(t)}
 	for _, f := range change {
@@ -111,7 +116,9 @@ func testLog(t *testing.T) logr.Logger {
 	if path == "" {
 		return logr.Discard()
 	}
-	log, err := daemon.NewLog(config.Log{Level: "debug", OutputPaths: []string{path}, ErrorOutputPaths: []string{"stderr"}})
+	log, err := daemon.NewLog(
+		config.Log{Level: "debug", OutputPaths: []string{path}, ErrorOutputPaths: []string{"stderr"}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +137,13 @@ func (c *cluster) create(t *testing.T, objects ...client.Object) {
 // eventually waits until holds says nothing is missing any more.
 func eventually(t *testing.T, what string, holds func() (missing string)) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	within(t, patience, what, holds)
+}
+
+// within is eventually with a time of its own.
+func within(t *testing.T, d time.Duration, what string, holds func() (missing string)) {
+	t.Helper()
+	deadline := time.Now().Add(d)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -139,7 +152,7 @@ func eventually(t *testing.T, what string, holds func() (missing string)) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for %s; last seen: %s", patience, what, missing)
+			t.Fatalf("waited %s for %s; last seen: %s", d, what, missing)
 		}
 		select {
 		case <-t.Context().Done():

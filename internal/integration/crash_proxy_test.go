@@ -25,8 +25,10 @@ const (
 )
 
 // assassin stands between a controller and what it writes to, and kills the controller at every n-th write since it
-// started. Zero kills nobody.
+// started. Zero kills nobody. Its weather is that of the API server alone.
 type assassin struct {
+	weather
+
 	every int
 	loss  loss
 	kill  func() // returns once the controller is dead
@@ -58,15 +60,23 @@ func (a *assassin) restarted() {
 	a.writes = 0
 }
 
-// toTheEnd lets a request end though its client dies. The API server takes an eviction off its PodDisruptionBudget before it deletes
-// the pod; cut off between the two, it leaves the budget used up for the two minutes after which Kubernetes' disruption
-// controller no longer believes in it. That is not what is tried out here, and would be most of the day.
+// toTheEnd lets a request end though its client dies. The API server takes an eviction off its PodDisruptionBudget
+// before it deletes the pod; cut off between the two, it leaves the budget used up for the two minutes after which
+// Kubernetes' disruption controller no longer believes in it. That is not what is tried out here, and would be most of
+// the day.
 func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(context.WithoutCancel(ctx)) // one without Done would be ended by the proxy itself
 }
 
-// between makes a proxy to a server. point names a request if it is a write.
-func (a *assassin) between(t *testing.T, target string, transport http.RoundTripper, point func(*http.Request) string) *httptest.Server {
+// between makes a proxy to a server. point names a request if it is a write. outside is the weather on the way; nil for
+// fair.
+func (a *assassin) between(
+	t *testing.T,
+	target string,
+	transport http.RoundTripper,
+	point func(*http.Request) string,
+	outside *weather,
+) *httptest.Server {
 	t.Helper()
 	to, err := url.Parse(target)
 	if err != nil {
@@ -81,6 +91,10 @@ func (a *assassin) between(t *testing.T, target string, transport http.RoundTrip
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 		ErrorLog:     quietLog,
 	}
+	if outside == nil {
+		outside = &weather{}
+	}
+	proxy.ModifyResponse = outside.delay
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/eviction") {
 			ctx, done := toTheEnd(r.Context())
@@ -88,6 +102,9 @@ func (a *assassin) between(t *testing.T, target string, transport http.RoundTrip
 			r = r.WithContext(ctx)
 		}
 		name := point(r)
+		if outside.refuses(w, name) {
+			return
+		}
 		if name == "" || !a.write(name) {
 			proxy.ServeHTTP(w, r)
 			return

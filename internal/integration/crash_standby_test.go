@@ -46,7 +46,11 @@ func TestStandbyProcess(t *testing.T) {
 	ends := v.held(t, "").Spec.RenewTime.Add(time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second)
 	next := v.held(t, *lease.Spec.HolderIdentity)
 	if took := next.Spec.AcquireTime.Sub(ends); took > takeover {
-		t.Errorf("the standby took over %s after the lease had ended, want %s or less", took.Round(time.Millisecond), takeover)
+		t.Errorf(
+			"the standby took over %s after the lease had ended, want %s or less",
+			took.Round(time.Millisecond),
+			takeover,
+		)
 	} else {
 		t.Logf("taken over %s after the lease had ended", took.Round(time.Millisecond))
 	}
@@ -66,7 +70,11 @@ func (v *venue) held(t *testing.T, not string) *coordinationv1.Lease {
 	t.Helper()
 	lease := &coordinationv1.Lease{}
 	eventually(t, "a holder of the lease", func() string {
-		if err := v.Get(t.Context(), client.ObjectKey{Namespace: "kube-system", Name: "karpenter-leader-election"}, lease); err != nil {
+		if err := v.Get(
+			t.Context(),
+			client.ObjectKey{Namespace: "kube-system", Name: "karpenter-leader-election"},
+			lease,
+		); err != nil {
 			return err.Error()
 		}
 		holder := lease.Spec.HolderIdentity

@@ -43,13 +43,32 @@ func TestCrash(t *testing.T) {
 	for _, every := range []int{2, 3, 5} { // with 1, nothing would ever arrive
 		rows = append(rows, &assassin{every: every, loss: requestLost})
 	}
+	for _, every := range []int{0, 5} {
+		slow := &assassin{every: every, loss: answerLost}
+		slow.lags("", lateWatches)
+		rows = append(rows, slow)
+	}
 	var days []day
 	for _, a := range rows {
-		t.Run(fmt.Sprintf("Every%d/%s", a.every, strings.ReplaceAll(string(a.loss), " ", "-")), func(t *testing.T) {
-			days = append(days, playDay(t, a, wholeDay))
-		})
+		t.Run(
+			fmt.Sprintf("Every%d/%s%s", a.every, strings.ReplaceAll(string(a.loss), " ", "-"), a.described()),
+			func(t *testing.T) {
+				days = append(days, playDay(t, a, wholeDay))
+			},
+		)
 	}
 	fmt.Println(report(days))
+}
+
+// lateWatches is how late the controller sees what happens on a day when the API server has too much to do.
+const lateWatches = 8 * time.Second
+
+// described names the weather of a day that is not fair.
+func (w *weather) described() string {
+	if late := w.lateBy(""); late > 0 {
+		return "-late" + late.String()
+	}
+	return ""
 }
 
 // day is what was measured of one.
@@ -97,24 +116,47 @@ func playDay(t *testing.T, a *assassin, stages []stage) day {
 	if wrong := c.leaked(t); wrong != "" {
 		t.Error(wrong)
 	}
-	d := day{assassin: a, starts: process.startedTimes(), took: time.Since(began), launched: len(v.sim.Status().Instances), failed: t.Failed()}
-	t.Logf("%d starts, %d machines launched, %.0f s; writes %v, killed at %v", d.starts, d.launched, d.took.Seconds(), a.seen, a.killed)
+	d := day{
+		assassin: a,
+		starts:   process.startedTimes(),
+		took:     time.Since(began),
+		launched: len(v.sim.Status().Instances),
+		failed:   t.Failed(),
+	}
+	t.Logf(
+		"%d starts, %d machines launched, %.0f s; writes %v, killed at %v",
+		d.starts,
+		d.launched,
+		d.took.Seconds(),
+		a.seen,
+		a.killed,
+	)
 	return d
 }
 
 // process is a controller behind the assassin.
 func (v *venue) process(t *testing.T, a *assassin) *supervisor {
 	t.Helper()
-	api := a.between(t, v.plane.Endpoint(), kubeTransport(t, v.own), apiWrite)
-	aws := a.between(t, v.sim.URL(), http.DefaultTransport, awsWrite)
+	api := a.between(t, v.plane.Endpoint(), kubeTransport(t, v.own), apiWrite, &a.weather)
+	aws := a.between(t, v.sim.URL(), http.DefaultTransport, awsWrite, nil)
 	s := &supervisor{
 		started: a.restarted,
 		env:     []string{"AWS_ENDPOINT_URL=" + aws.URL},
 		args: []string{
-			"--kubeconfig=" + kubeconfigFor(t, api.URL), "--cluster-name=" + clusterName, "--interruption-queue=" + clusterName,
-			"--cluster-endpoint=" + v.plane.Endpoint(), "--cluster-ca-bundle=" + base64.StdEncoding.EncodeToString(v.plane.Config().CAData),
-			"--metrics-port=0", "--health-probe-port=0", "--disable-leader-election", "--batch-idle-duration=200ms",
-			"--kube-client-qps=1000", "--kube-client-burst=2000",
+			"--kubeconfig=" + kubeconfigFor(
+				t,
+				api.URL,
+			),
+			"--cluster-name=" + clusterName,
+			"--interruption-queue=" + clusterName,
+			"--cluster-endpoint=" + v.plane.Endpoint(),
+			"--cluster-ca-bundle=" + base64.StdEncoding.EncodeToString(v.plane.Config().CAData),
+			"--metrics-port=0",
+			"--health-probe-port=0",
+			"--disable-leader-election",
+			"--batch-idle-duration=200ms",
+			"--kube-client-qps=1000",
+			"--kube-client-burst=2000",
 		},
 	}
 	a.kill = s.kill
@@ -223,6 +265,9 @@ func report(days []day) string {
 		}
 		if d.every == 0 {
 			at, lost = "never", ""
+		}
+		if late := d.lateBy(""); late > 0 {
+			at += ", watches " + late.String() + " late"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%.0f\t%d\t%s\n", at, lost, kills, d.took.Seconds(), d.launched, result)
 	}

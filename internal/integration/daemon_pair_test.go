@@ -45,7 +45,11 @@ func standbyTakesOver(t *testing.T, c *cluster) {
 		t.Errorf("the standby took over after %s, want %s or less", took.Round(time.Millisecond), takeover)
 	}
 	lease := &coordinationv1.Lease{}
-	if err := c.Get(t.Context(), client.ObjectKey{Namespace: "kube-system", Name: "karpenter-leader-election"}, lease); err != nil {
+	if err := c.Get(
+		t.Context(),
+		client.ObjectKey{Namespace: "kube-system", Name: "karpenter-leader-election"},
+		lease,
+	); err != nil {
 		t.Error(err)
 	}
 	c.scale(t, deployment, 2)
@@ -82,7 +86,13 @@ func metricsAndHealthAreServed(t *testing.T, c *cluster) {
 	c.create(t, pool, deployment)
 	c.running(t, "one", 1)
 
-	health, metrics := fmt.Sprintf("http://127.0.0.1:%d", served.Serve.HealthPort), fmt.Sprintf("http://127.0.0.1:%d", served.Serve.MetricsPort)
+	health, metrics := fmt.Sprintf(
+		"http://127.0.0.1:%d",
+		served.Serve.HealthPort,
+	), fmt.Sprintf(
+		"http://127.0.0.1:%d",
+		served.Serve.MetricsPort,
+	)
 	for _, page := range []string{health + "/healthz", health + "/readyz", metrics + "/debug/pprof/"} {
 		eventually(t, page, func() string { _, problem := page200(page); return problem })
 	}
@@ -97,7 +107,8 @@ func metricsAndHealthAreServed(t *testing.T, c *cluster) {
 			`karpenter_nodepools_usage{nodepool="general",resource_type="nodes"} 1`, `karpenter_cloudprovider_duration_seconds_count{controller="nodeclaim.lifecycle",method="Create",provider="kwok"} 1`,
 			`karpenter_pods_bound_duration_seconds_count`, `operator_nodeclaim_status_condition_transitions_total{reason="Launched",status="True",type="Launched"}`,
 			"karpenter_pods_scheduling_decision_duration_seconds_count", "karpenter_scheduler_unfinished_work_seconds{", `karpenter_cluster_utilization_percent{resource_type="cpu"}`,
-			"karpenter_nodepools_cost_total{", `karpenter_nodepools_allowed_disruptions{nodepool="general",reason="Empty"}`,
+			"karpenter_nodepools_cost_total{",
+			`karpenter_nodepools_allowed_disruptions{nodepool="general",reason="empty"}`,
 			"process_resident_memory_bytes", "process_cpu_seconds_total", "controller_runtime_reconcile_total", "karpenter_build_info{",
 		} {
 			if missing := missingFrom(text, want); missing != "" {

@@ -16,7 +16,8 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/devplane"
 )
 
-// TestDaemonSaysWhyItCannotStart holds every way of not starting to one message that names what is wrong and what to do.
+// TestDaemonSaysWhyItCannotStart holds every way of not starting to one message that names what is wrong and what to
+// do.
 func TestDaemonSaysWhyItCannotStart(t *testing.T) {
 	t.Parallel()
 	quietLibraries()
@@ -29,7 +30,13 @@ func TestDaemonSaysWhyItCannotStart(t *testing.T) {
 		}
 		return err.Error()
 	}
-	if missing := missingFrom(refusal(plane.Config()), "NodePool", "NodeClaim", "KWOKNodeClass", "install the CRDs"); missing != "" {
+	if missing := missingFrom(
+		refusal(plane.Config()),
+		"NodePool",
+		"NodeClaim",
+		"KWOKNodeClass",
+		"install the CRDs",
+	); missing != "" {
 		t.Errorf("without definitions: %s", missing)
 	}
 	installDefinitions(t, plane.Config())
@@ -60,7 +67,9 @@ func missingKindOfOtherCloud(t *testing.T, kube *rest.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := definitions.ApiextensionsV1().CustomResourceDefinitions().Delete(t.Context(), "ec2nodeclasses.karpenter.k8s.aws", metav1.DeleteOptions{}); err != nil {
+	if err := definitions.ApiextensionsV1().
+		CustomResourceDefinitions().
+		Delete(t.Context(), "ec2nodeclasses.karpenter.k8s.aws", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := daemon.New(t.Context(), settings(), daemon.Options{RestConfig: kube}); err != nil {
@@ -71,19 +80,33 @@ func missingKindOfOtherCloud(t *testing.T, kube *rest.Config) {
 func TestCommandLineErrors(t *testing.T) {
 	t.Parallel()
 	nowhere := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(nowhere, []byte("apiVersion: v1\nkind: Config\nclusters: [{name: x, cluster: {server: \"https://127.0.0.1:1\"}}]\ncontexts: [{name: x, context: {cluster: x}}]\ncurrent-context: x\n"), 0o600); err != nil {
+	if err := os.WriteFile(
+		nowhere,
+		[]byte(
+			"apiVersion: v1\nkind: Config\nclusters: [{name: x, cluster: {server: \"https://127.0.0.1:1\"}}]\ncontexts: [{name: x, context: {cluster: x}}]\ncurrent-context: x\n",
+		),
+		0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 	cases := map[string]struct {
 		args []string
 		want []string
+		code int
 	}{
-		"NoCluster":    {[]string{"controller"}, []string{"--cluster-name", "CLUSTER_NAME", "is empty"}},
-		"NoCloud":      {[]string{"controller", "--cloud=gcp"}, []string{"--cloud is \"gcp\"", "aws, kwok"}},
-		"NoKubeconfig": {[]string{"controller", "--cloud=kwok", "--kubeconfig=/no/such/file"}, []string{"/no/such/file", "--kubeconfig"}},
-		"Unreachable":  {[]string{"controller", "--cloud=kwok", "--kubeconfig=" + nowhere}, []string{"https://127.0.0.1:1", "does not answer"}},
-		"BadGate":      {[]string{"controller", "--feature-gates=Nope=true"}, []string{"no feature gate \"Nope\""}},
-		"UnknownFlag":  {[]string{"controller", "--batch-idle=1s"}, []string{"unknown flag: --batch-idle"}},
+		"NoCluster": {[]string{"controller"}, []string{"--cluster-name", "CLUSTER_NAME", "is empty"}, 2},
+		"NoCloud":   {[]string{"controller", "--cloud=gcp"}, []string{"--cloud is \"gcp\"", "aws, kwok"}, 2},
+		"NoKubeconfig": {
+			[]string{"controller", "--cloud=kwok", "--kubeconfig=/no/such/file"},
+			[]string{"/no/such/file", "--kubeconfig"}, 1,
+		},
+		"Unreachable": {
+			[]string{"controller", "--cloud=kwok", "--kubeconfig=" + nowhere},
+			[]string{"https://127.0.0.1:1", "does not answer"}, 1,
+		},
+		"BadGate": {[]string{"controller", "--feature-gates=NodeOverlay=perhaps"},
+			[]string{"feature gate NodeOverlay must be true or false, not \"perhaps\""}, 2},
+		"UnknownFlag": {[]string{"controller", "--batch-idle=1s"}, []string{"unknown flag: --batch-idle"}, 2},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -93,8 +116,8 @@ func TestCommandLineErrors(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), devplane.Binary(t), append([]string{"dovetail"}, tc.args...)...)
 			cmd.Stderr = &errs
 			var exit *exec.ExitError
-			if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
-				t.Errorf("%v, want exit code 1", err)
+			if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != tc.code {
+				t.Errorf("%v, want exit code %d", err, tc.code)
 			}
 			if missing := missingFrom(errs.String(), tc.want...); missing != "" {
 				t.Error(missing)

@@ -16,8 +16,14 @@ import (
 func standalone(name string, change ...func(*karpenterv1.NodeClaim)) *karpenterv1.NodeClaim {
 	claim := &karpenterv1.NodeClaim{}
 	claim.Name = name
-	claim.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "karpenter.kwok.sh", Kind: "KWOKNodeClass", Name: "default"}
-	claim.Spec.Requirements = []karpenterv1.Requirement{{Key: corev1.LabelOSStable, Operator: corev1.NodeSelectorOpIn, Values: []string{"linux"}}}
+	claim.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+		Group: "karpenter.kwok.sh",
+		Kind:  "KWOKNodeClass",
+		Name:  "default",
+	}
+	claim.Spec.Requirements = []karpenterv1.Requirement{
+		{Key: corev1.LabelOSStable, Operator: corev1.NodeSelectorOpIn, Values: []string{"linux"}},
+	}
 	for _, f := range change {
 		f(claim)
 	}
@@ -68,7 +74,8 @@ func standaloneLivesAndDies(t *testing.T, c *cluster) {
 	if err := c.Get(t.Context(), client.ObjectKey{Name: got.Status.NodeName}, node); err != nil {
 		t.Fatal(err)
 	}
-	if node.Labels["team"] != "blue" || node.Annotations["note"] != "keep" || node.Labels[karpenterv1.NodeInitializedLabelKey] != "true" {
+	if node.Labels["team"] != "blue" || node.Annotations["note"] != "keep" ||
+		node.Labels[karpenterv1.NodeInitializedLabelKey] != "true" {
 		t.Errorf("labels and annotations did not reach the node: %v %v", node.Labels, node.Annotations)
 	}
 	if len(node.Spec.Taints) != 1 || node.Spec.Taints[0].ToString() != "team=blue:NoSchedule" {
@@ -77,7 +84,8 @@ func standaloneLivesAndDies(t *testing.T, c *cluster) {
 	if cpu := node.Status.Allocatable.Cpu().MilliValue(); cpu < 3000 {
 		t.Errorf("the node has %dm of CPU, 3 cores were requested", cpu)
 	}
-	if got.Labels[corev1.LabelInstanceTypeStable] == "" || got.Labels[corev1.LabelTopologyZone] == "" || got.Labels[karpenterv1.CapacityTypeLabelKey] != "spot" {
+	if got.Labels[corev1.LabelInstanceTypeStable] == "" || got.Labels[corev1.LabelTopologyZone] == "" ||
+		got.Labels[karpenterv1.CapacityTypeLabelKey] != "spot" {
 		t.Errorf("the claim does not say what was launched, or it was not the cheapest: %v", got.Labels)
 	}
 	if err := c.Delete(t.Context(), claim); err != nil {

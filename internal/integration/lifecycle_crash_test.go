@@ -21,7 +21,8 @@ func losing(lost *atomic.Int32) func(*daemon.Options) {
 		o.WrapClient = func(c client.WithWatch) client.Client {
 			return interceptor.NewClient(c, interceptor.Funcs{
 				SubResourcePatch: func(ctx context.Context, c client.Client, sub string, object client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
-					if claim, ok := object.(*karpenterv1.NodeClaim); ok && sub == "status" && claim.Status.ProviderID != "" {
+					if claim, ok := object.(*karpenterv1.NodeClaim); ok && sub == "status" &&
+						claim.Status.ProviderID != "" {
 						lost.Add(1)
 						return errors.New("killed")
 					}

@@ -64,7 +64,12 @@ func gracePeriodBoundsTheDrain(t *testing.T, c *cluster) {
 		t.Fatal(err)
 	}
 	always(t, period/2, func() string {
-		if err := c.Get(t.Context(), client.ObjectKeyFromObject(pod), pod); err != nil || pod.DeletionTimestamp != nil {
+		if err := c.Get(
+			t.Context(),
+			client.ObjectKeyFromObject(pod),
+			pod,
+		); err != nil ||
+			pod.DeletionTimestamp != nil {
 			return fmt.Sprintf("the pod goes after %s already (%v)", time.Since(began).Round(time.Millisecond), err)
 		}
 		return ""
@@ -112,7 +117,8 @@ func (c *cluster) staticNodes(t *testing.T, want int) {
 	eventually(t, fmt.Sprintf("%d static nodes", want), func() string {
 		ready := 0
 		for _, n := range c.nodes(t) {
-			if n.Labels["kind"] == "static" && n.Labels[karpenterv1.NodeInitializedLabelKey] == "true" && n.DeletionTimestamp.IsZero() {
+			if n.Labels["kind"] == "static" && n.Labels[karpenterv1.NodeInitializedLabelKey] == "true" &&
+				n.DeletionTimestamp.IsZero() {
 				ready++
 			}
 		}

@@ -40,8 +40,8 @@ func (w *warning) Done(_ context.Context, n provider.Notice) error {
 
 func (w *warning) Scarce(map[string]string) {}
 
-// interruptedMachineIsReplaced: one pod's machine is about to be taken away, and a budget keeps the pod where it is. The
-// replacement does not wait for the drain.
+// interruptedMachineIsReplaced: one pod's machine is about to be taken away, and a budget keeps the pod where it is.
+// The replacement does not wait for the drain.
 func interruptedMachineIsReplaced(t *testing.T, c *cluster) {
 	w := &warning{notices: make(chan provider.Notice, 1), done: make(chan provider.Notice, 1)}
 	s := settings()

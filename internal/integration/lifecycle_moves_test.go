@@ -41,7 +41,8 @@ func driftIsReplacedFirst(t *testing.T, c *cluster) {
 	eventually(t, "the drifted claim to be replaced", func() string {
 		claims := c.claims(t)
 		for i := range claims {
-			if claims[i].Name != old.Name && condition.IsTrue(&claims[i], karpenterv1.ConditionInitialized) && len(claims) == 2 {
+			if claims[i].Name != old.Name && condition.IsTrue(&claims[i], karpenterv1.ConditionInitialized) &&
+				len(claims) == 2 {
 				replacedFirst = true
 			}
 		}
@@ -68,7 +69,9 @@ func consolidationShrinks(t *testing.T, c *cluster) {
 	pool := general(func(p *karpenterv1.NodePool) {
 		p.Spec.Disruption.ConsolidationPolicy = karpenterv1.ConsolidationPolicyWhenEmptyOrUnderutilized
 		p.Spec.Template.Spec.Requirements = append(p.Spec.Template.Spec.Requirements, karpenterv1.Requirement{
-			Key: corev1.LabelInstanceTypeStable, Operator: corev1.NodeSelectorOpIn, Values: []string{"c-2x-amd64-linux"},
+			Key:      corev1.LabelInstanceTypeStable,
+			Operator: corev1.NodeSelectorOpIn,
+			Values:   []string{"c-2x-amd64-linux"},
 		})
 	})
 	deployment := web("shrinking", 4, "800m")
@@ -89,8 +92,9 @@ func consolidationShrinks(t *testing.T, c *cluster) {
 	c.remove(t, deployment, pool)
 }
 
-// threeBecomeOne has three nodes of which none can be had for less, and which one node for two thirds of the price can replace.
-// That moves every pod of the pool for a third of its price: too little for Balanced, enough for WhenEmptyOrUnderutilized.
+// threeBecomeOne has three nodes of which none can be had for less, and which one node for two thirds of the price can
+// replace. That moves every pod of the pool for a third of its price: too little for Balanced, enough for
+// WhenEmptyOrUnderutilized.
 func threeBecomeOne(t *testing.T, c *cluster) {
 	m := merging(t, c, "100%", karpenterv1.ConsolidationPolicyBalanced)
 	const aSearch = 12 * time.Second // they are ten seconds apart
@@ -103,7 +107,13 @@ func threeBecomeOne(t *testing.T, c *cluster) {
 	eventually(t, "every node to say why it stays", func() string {
 		claims := c.claims(t)
 		for i := range claims {
-			if got := c.events(t, &claims[i]); !strings.Contains(got, "Unconsolidatable: The node stays: moving it with 2 more disturbs more than it saves: it scores 0.33 of at least 0.50") {
+			if got := c.events(
+				t,
+				&claims[i],
+			); !strings.Contains(
+				got,
+				"Unconsolidatable: The node stays: moving it with 2 more disturbs more than it saves: it scores 0.33 of at least 0.50",
+			) {
 				return claims[i].Name + ": " + got
 			}
 		}
@@ -158,18 +168,27 @@ func (m merger) change(t *testing.T, how func(*karpenterv1.NodePool)) {
 	}
 }
 
-// becomesOne waits until one node of sixteen cores is left. At most so many of the old ones may go at once, and none before it is there.
+// untilTrusted is how long nodes may take to be old enough for a move in turns: no saving is counted on for longer than
+// twice the age of what moves.
+const untilTrusted = 5 * time.Minute
+
+// becomesOne waits until one node of sixteen cores is left. At most so many of the old ones may go at once, and none
+// before it is there.
 func (m merger) becomesOne(t *testing.T, most int) {
 	t.Helper()
 	c := m.cluster
-	eventually(t, "three nodes to become one", func() string {
+	within(t, untilTrusted, "three nodes to become one", func() string {
 		nodes := c.nodes(t)
 		ready, going := 0, 0
 		for i := range nodes {
-			if nodes[i].Labels[corev1.LabelInstanceTypeStable] == sixteenCores && nodes[i].Labels[karpenterv1.NodeInitializedLabelKey] == "true" {
+			if nodes[i].Labels[corev1.LabelInstanceTypeStable] == sixteenCores &&
+				nodes[i].Labels[karpenterv1.NodeInitializedLabelKey] == "true" {
 				ready++
 			}
-			if slices.ContainsFunc(nodes[i].Spec.Taints, func(t corev1.Taint) bool { return t.Key == karpenterv1.DisruptedTaintKey }) {
+			if slices.ContainsFunc(
+				nodes[i].Spec.Taints,
+				func(t corev1.Taint) bool { return t.Key == karpenterv1.DisruptedTaintKey },
+			) {
 				going++
 			}
 		}

@@ -20,7 +20,11 @@ import (
 func general(change ...func(*karpenterv1.NodePool)) *karpenterv1.NodePool {
 	pool := &karpenterv1.NodePool{}
 	pool.Name = "general"
-	pool.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "karpenter.kwok.sh", Kind: "KWOKNodeClass", Name: "default"}
+	pool.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+		Group: "karpenter.kwok.sh",
+		Kind:  "KWOKNodeClass",
+		Name:  "default",
+	}
 	pool.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{
 		{Key: corev1.LabelOSStable, Operator: corev1.NodeSelectorOpIn, Values: []string{"linux"}},
 		{Key: karpenterv1.CapacityTypeLabelKey, Operator: corev1.NodeSelectorOpIn, Values: []string{"on-demand"}},
@@ -47,7 +51,10 @@ func web(name string, replicas int32, cpu string, change ...func(*corev1.PodSpec
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{
 				TerminationGracePeriodSeconds: &zero,
 				Containers: []corev1.Container{{Name: "web", Image: "web", Resources: corev1.ResourceRequirements{
-					Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse("128Mi")},
+					Requests: corev1.ResourceList{
+						corev1.ResourceCPU:    resource.MustParse(cpu),
+						corev1.ResourceMemory: resource.MustParse("128Mi"),
+					},
 				}}},
 			}},
 		},
@@ -61,9 +68,16 @@ func web(name string, replicas int32, cpu string, change ...func(*corev1.PodSpec
 // oneEach keeps the pods of a Deployment on nodes of their own.
 func oneEach(app string) func(*corev1.PodSpec) {
 	return func(s *corev1.PodSpec) {
-		s.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
-			TopologyKey: corev1.LabelHostname, LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}},
-		}}}}
+		s.Affinity = &corev1.Affinity{
+			PodAntiAffinity: &corev1.PodAntiAffinity{
+				RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
+					{
+						TopologyKey:   corev1.LabelHostname,
+						LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}},
+					},
+				},
+			},
+		}
 	}
 }
 
@@ -72,7 +86,12 @@ func (c *cluster) running(t *testing.T, app string, want int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d running pods of %s", want, app), func() string {
 		var list corev1.PodList
-		if err := c.List(t.Context(), &list, client.InNamespace("default"), client.MatchingLabels{"app": app}); err != nil {
+		if err := c.List(
+			t.Context(),
+			&list,
+			client.InNamespace("default"),
+			client.MatchingLabels{"app": app},
+		); err != nil {
 			return err.Error()
 		}
 		running := 0
@@ -82,7 +101,13 @@ func (c *cluster) running(t *testing.T, app string, want int) {
 			}
 		}
 		if running != want || len(list.Items) != want {
-			return fmt.Sprintf("%d pods, %d running, %d claims, %d nodes", len(list.Items), running, len(c.claims(t)), len(c.nodes(t)))
+			return fmt.Sprintf(
+				"%d pods, %d running, %d claims, %d nodes",
+				len(list.Items),
+				running,
+				len(c.claims(t)),
+				len(c.nodes(t)),
+			)
 		}
 		return ""
 	})
@@ -124,7 +149,8 @@ func onePodGetsOneNode(t *testing.T, c *cluster) {
 	t.Logf("pending pod to launched claim: %s, batch window included", time.Since(began).Round(time.Millisecond))
 	c.running(t, "one", 1)
 	claim := c.claims(t)[0]
-	if claim.Labels[karpenterv1.NodePoolLabelKey] != "general" || !slices.Contains(claim.Finalizers, karpenterv1.TerminationFinalizer) {
+	if claim.Labels[karpenterv1.NodePoolLabelKey] != "general" ||
+		!slices.Contains(claim.Finalizers, karpenterv1.TerminationFinalizer) {
 		t.Errorf("labels %v, finalizers %v", claim.Labels, claim.Finalizers)
 	}
 	eventually(t, "the pool to count its node", func() string {
@@ -132,8 +158,14 @@ func onePodGetsOneNode(t *testing.T, c *cluster) {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(pool), got); err != nil {
 			return err.Error()
 		}
-		if got.Status.Nodes == nil || *got.Status.Nodes != 1 || got.Status.Resources.Cpu().IsZero() || !condition.IsTrue(got, condition.Ready) {
-			return fmt.Sprintf("nodes %v, resources %v, conditions %s", got.Status.Nodes, got.Status.Resources, conditions(got.Status.Conditions))
+		if got.Status.Nodes == nil || *got.Status.Nodes != 1 || got.Status.Resources.Cpu().IsZero() ||
+			!condition.IsTrue(got, condition.Ready) {
+			return fmt.Sprintf(
+				"nodes %v, resources %v, conditions %s",
+				got.Status.Nodes,
+				got.Status.Resources,
+				conditions(got.Status.Conditions),
+			)
 		}
 		return ""
 	})
@@ -151,7 +183,13 @@ func poolWithoutClassSaysSo(t *testing.T, c *cluster) {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(pool), got); err != nil {
 			return err.Error()
 		}
-		return missingFrom(conditions(got.Status.Conditions), "Ready=False", "NodeClassNotFound", "KWOKNodeClass missing", "create it")
+		return missingFrom(
+			conditions(got.Status.Conditions),
+			"Ready=False",
+			"NodeClassNotFound",
+			"KWOKNodeClass missing",
+			"create it",
+		)
 	})
 	eventually(t, "an event on the pod that names the pool", func() string {
 		return missingFrom(c.events(t, c.podOf(t, "orphan")), "FailedScheduling", "general")

@@ -2,7 +2,8 @@ package integration
 
 import "testing"
 
-// TestLifecycle plays the life of claims and nodes on one real cluster: to start one costs more than most of the stories.
+// TestLifecycle plays the life of claims and nodes on one real cluster: to start one costs more than most of the
+// stories.
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

@@ -12,10 +12,15 @@ import (
 )
 
 // overlay is a NodeOverlay for the corner's pool.
-func (c *corner) overlay(name string, change func(*karpenterv1alpha1.NodeOverlaySpec)) *karpenterv1alpha1.NodeOverlay {
+func (c *corner) overlay(
+	name string,
+	change func(*karpenterv1alpha1.NodeOverlaySpec),
+) *karpenterv1alpha1.NodeOverlay {
 	o := &karpenterv1alpha1.NodeOverlay{}
 	o.Name = c.name + "-" + name
-	o.Spec.Requirements = []karpenterv1alpha1.Requirement{{Key: karpenterv1.NodePoolLabelKey, Operator: corev1.NodeSelectorOpIn, Values: []string{c.name}}}
+	o.Spec.Requirements = []karpenterv1alpha1.Requirement{
+		{Key: karpenterv1.NodePoolLabelKey, Operator: corev1.NodeSelectorOpIn, Values: []string{c.name}},
+	}
 	change(&o.Spec)
 	return o
 }
@@ -44,7 +49,14 @@ func overlayPriceDecides(t *testing.T, c *corner) {
 	cheap := "0.001"
 	o := c.overlay("cheap", func(s *karpenterv1alpha1.NodeOverlaySpec) {
 		s.Price = &cheap
-		s.Requirements = append(s.Requirements, karpenterv1alpha1.Requirement{Key: corev1.LabelInstanceTypeStable, Operator: corev1.NodeSelectorOpIn, Values: []string{larger}})
+		s.Requirements = append(
+			s.Requirements,
+			karpenterv1alpha1.Requirement{
+				Key:      corev1.LabelInstanceTypeStable,
+				Operator: corev1.NodeSelectorOpIn,
+				Values:   []string{larger},
+			},
+		)
 	})
 	c.create(t, c.pool, o)
 	c.overlaySays(t, o, "Ready=True", "ValidationSucceeded=True")
@@ -52,8 +64,13 @@ func overlayPriceDecides(t *testing.T, c *corner) {
 	c.create(t, d)
 	c.running(t, c.name, 1)
 	claim := c.nodesReady(t, 1)[0]
-	if claim.Labels[corev1.LabelInstanceTypeStable] != larger || claim.Annotations[karpenterv1alpha1.PriceOverlayAppliedAnnotationKey] != "true" {
-		t.Errorf("launched %s with annotations %v, want the one that the overlay makes cheapest", claim.Labels[corev1.LabelInstanceTypeStable], claim.Annotations)
+	if claim.Labels[corev1.LabelInstanceTypeStable] != larger ||
+		claim.Annotations[karpenterv1alpha1.PriceOverlayAppliedAnnotationKey] != "true" {
+		t.Errorf(
+			"launched %s with annotations %v, want the one that the overlay makes cheapest",
+			claim.Labels[corev1.LabelInstanceTypeStable],
+			claim.Annotations,
+		)
 	}
 	c.leave(t, d, o)
 }
@@ -89,7 +106,12 @@ func overlayConflictIsNamed(t *testing.T, c *corner) {
 	b := c.overlay("b", func(s *karpenterv1alpha1.NodeOverlaySpec) { s.PriceAdjustment = &more })
 	c.create(t, c.pool, a, b)
 	c.overlaySays(t, b, "Ready=True")
-	c.overlaySays(t, a, "Ready=False (Conflict", "NodeOverlay "+b.Name+" of the same weight sets the price of "+smallest)
+	c.overlaySays(
+		t,
+		a,
+		"Ready=False (Conflict",
+		"NodeOverlay "+b.Name+" of the same weight sets the price of "+smallest,
+	)
 	if err := c.Delete(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +121,10 @@ func overlayConflictIsNamed(t *testing.T, c *corner) {
 
 func badOverlayIsRefused(t *testing.T, c *corner) {
 	o := c.overlay("bad", func(s *karpenterv1alpha1.NodeOverlaySpec) {
-		s.Requirements = append(s.Requirements, karpenterv1alpha1.Requirement{Key: "karpenter.kwok.sh/unheard-of", Operator: corev1.NodeSelectorOpExists})
+		s.Requirements = append(
+			s.Requirements,
+			karpenterv1alpha1.Requirement{Key: "karpenter.kwok.sh/unheard-of", Operator: corev1.NodeSelectorOpExists},
+		)
 	})
 	c.create(t, c.pool, o)
 	c.overlaySays(t, o, "Ready=False (RuntimeValidation", "karpenter.kwok.sh/unheard-of")

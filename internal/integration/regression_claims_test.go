@@ -42,8 +42,14 @@ func loneClaimGetsTheTypeItNames(t *testing.T, s *scene) {
 		c.Spec.Requirements = append(c.Spec.Requirements, in(corev1.LabelInstanceTypeStable, s.four))
 	}))
 	claim, node := s.nodeOf(t)
-	if node.Labels[corev1.LabelInstanceTypeStable] != s.four || claim.Labels[corev1.LabelInstanceTypeStable] != s.four {
-		t.Errorf("type of node and claim: %s and %s, want %s", node.Labels[corev1.LabelInstanceTypeStable], claim.Labels[corev1.LabelInstanceTypeStable], s.four)
+	if node.Labels[corev1.LabelInstanceTypeStable] != s.four ||
+		claim.Labels[corev1.LabelInstanceTypeStable] != s.four {
+		t.Errorf(
+			"type of node and claim: %s and %s, want %s",
+			node.Labels[corev1.LabelInstanceTypeStable],
+			claim.Labels[corev1.LabelInstanceTypeStable],
+			s.four,
+		)
 	}
 	if !slices.Contains(s.machines(t), claim.Status.ProviderID) {
 		t.Errorf("there is no machine %s", claim.Status.ProviderID)
@@ -54,7 +60,11 @@ func loneClaimGetsWhatItRequests(t *testing.T, s *scene) {
 	s.create(t, s.lone(func(c *karpenterv1.NodeClaim) { c.Spec.Resources.Requests = cpus("3") }))
 	claim, node := s.nodeOf(t)
 	if node.Status.Allocatable.Cpu().MilliValue() < 3000 || claim.Status.Allocatable.Cpu().MilliValue() < 3000 {
-		t.Errorf("allocatable of node and claim: %s and %s, 3 cores were requested", node.Status.Allocatable.Cpu(), claim.Status.Allocatable.Cpu())
+		t.Errorf(
+			"allocatable of node and claim: %s and %s, 3 cores were requested",
+			node.Status.Allocatable.Cpu(),
+			claim.Status.Allocatable.Cpu(),
+		)
 	}
 }
 
@@ -62,16 +72,23 @@ func loneClaimShowsOnItsNode(t *testing.T, s *scene) {
 	s.create(t, s.lone(func(c *karpenterv1.NodeClaim) {
 		c.Labels["team"] = "blue"
 		c.Annotations = map[string]string{"note": "keep"}
-		c.Spec.Taints = []karpenterv1.Taint{{Key: "team", Value: "blue", Effect: corev1.TaintEffectNoSchedule}, {Key: "drained", Effect: corev1.TaintEffectNoExecute}}
+		c.Spec.Taints = []karpenterv1.Taint{
+			{Key: "team", Value: "blue", Effect: corev1.TaintEffectNoSchedule},
+			{Key: "drained", Effect: corev1.TaintEffectNoExecute},
+		}
 	}))
 	claim, node := s.nodeOf(t)
-	if node.Labels["team"] != "blue" || node.Annotations["note"] != "keep" || node.Labels[karpenterv1.NodeInitializedLabelKey] != "true" {
+	if node.Labels["team"] != "blue" || node.Annotations["note"] != "keep" ||
+		node.Labels[karpenterv1.NodeInitializedLabelKey] != "true" {
 		t.Errorf("labels %v, annotations %v", node.Labels, node.Annotations)
 	}
 	if !hasTaint(node, "team") || !hasTaint(node, "drained") || len(node.Spec.Taints) != 2 {
 		t.Errorf("taints are %v, want the claim's", node.Spec.Taints)
 	}
-	if owned := metav1.GetControllerOf(node); owned == nil && !slices.ContainsFunc(node.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == claim.UID }) {
+	if owned := metav1.GetControllerOf(
+		node,
+	); owned == nil &&
+		!slices.ContainsFunc(node.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == claim.UID }) {
 		t.Errorf("owners of the node: %v, want the claim", node.OwnerReferences)
 	}
 }
@@ -169,7 +186,11 @@ func expiredNodeIsReplaced(pods int32) func(*testing.T, *scene) {
 			return ""
 		})
 		// What comes next is not to expire too. It drifts the old node, which the budget keeps.
-		s.change(t, pool, func(p *karpenterv1.NodePool) { p.Spec.Template.Spec.ExpireAfter = karpenterv1.NillableDuration{} })
+		s.change(
+			t,
+			pool,
+			func(p *karpenterv1.NodePool) { p.Spec.Template.Spec.ExpireAfter = karpenterv1.NillableDuration{} },
+		)
 		s.healthy(t, "web", int(pods))
 		s.vanished(t, &claims[0])
 		if lived := time.Since(claims[0].CreationTimestamp.Time); lived < life-time.Second {
@@ -188,7 +209,7 @@ type sickness struct {
 }
 
 // sicken says that a node has not been ready for an hour.
-func (s *scene) sicken(t *testing.T, node *corev1.Node, status corev1.ConditionStatus) {
+func sicken(s *scene, t *testing.T, node *corev1.Node, status corev1.ConditionStatus) {
 	t.Helper()
 	now := &corev1.Node{}
 	if err := s.seen.Get(t.Context(), client.ObjectKeyFromObject(node), now); err != nil {
@@ -202,7 +223,7 @@ func (s *scene) sicken(t *testing.T, node *corev1.Node, status corev1.ConditionS
 	}
 }
 
-// sickNodeIsReplaced has a node be unwell for longer than any repair policy waits.
+// sickNodeIsReplaced has a node be unwell for longer than any policy of the repair of before 1.15 waits.
 func sickNodeIsReplaced(ill sickness) func(*testing.T, *scene) {
 	return func(t *testing.T, s *scene) {
 		pool, app := s.pool(), s.app("web", 1, "500m")
@@ -221,12 +242,16 @@ func sickNodeIsReplaced(ill sickness) func(*testing.T, *scene) {
 				return ""
 			}
 			if now.DeletionTimestamp.IsZero() { // kwok is still the kubelet, and takes its node to be well
-				s.sicken(t, node, ill.status)
+				sicken(s, t, node, ill.status)
 			}
 			return conditions(now.Status.Conditions)
 		})
 		s.healthy(t, "web", 1)
-		if now := s.count(t, 1); condition.IsTrue(&now[0], karpenterv1.ConditionDrifted) || now[0].Name == claim.Name {
+		if now := s.count(
+			t,
+			1,
+		); condition.IsTrue(&now[0], karpenterv1.ConditionDrifted) ||
+			now[0].Name == claim.Name {
 			t.Errorf("the node was not replaced: %s", conditions(now[0].Status.Conditions))
 		}
 	}

@@ -84,7 +84,7 @@ func driftOf(kind func(*scene) drifting) func(*testing.T, *scene) {
 				if n.Name == old.Status.NodeName || !d.shows(&n) {
 					continue
 				}
-				return s.withoutStartupTaints(t, &n)
+				return withoutStartupTaints(s, t, &n)
 			}
 			return "none"
 		})
@@ -97,7 +97,7 @@ func driftOf(kind func(*scene) drifting) func(*testing.T, *scene) {
 }
 
 // withoutStartupTaints does what whoever owns them does once the node is set up.
-func (s *scene) withoutStartupTaints(t *testing.T, n *corev1.Node) (missing string) {
+func withoutStartupTaints(s *scene, t *testing.T, n *corev1.Node) (missing string) {
 	t.Helper()
 	before := n.DeepCopy()
 	n.Spec.Taints = nil
@@ -112,7 +112,11 @@ func (s *scene) withoutStartupTaints(t *testing.T, n *corev1.Node) (missing stri
 	if n.Labels[karpenterv1.NodeRegisteredLabelKey] != "true" {
 		return "it is not registered"
 	}
-	if err := s.Patch(t.Context(), n, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+	if err := s.Patch(
+		t.Context(),
+		n,
+		client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}),
+	); err != nil {
 		return err.Error()
 	}
 	return ""
@@ -236,7 +240,13 @@ func staleHashVersionIsNoDrift(t *testing.T, s *scene) {
 	s.healthy(t, "web", 1)
 	claim := s.count(t, 1)[0]
 	want, version := claim.Annotations[karpenterv1.NodePoolHashAnnotationKey], claim.Annotations[karpenterv1.NodePoolHashVersionAnnotationKey]
-	stale := []byte(fmt.Sprintf(`{"metadata":{"annotations":{%q:"test-hash-1",%q:"test-version-1"}}}`, karpenterv1.NodePoolHashAnnotationKey, karpenterv1.NodePoolHashVersionAnnotationKey))
+	stale := []byte(
+		fmt.Sprintf(
+			`{"metadata":{"annotations":{%q:"test-hash-1",%q:"test-version-1"}}}`,
+			karpenterv1.NodePoolHashAnnotationKey,
+			karpenterv1.NodePoolHashVersionAnnotationKey,
+		),
+	)
 	for _, o := range []client.Object{pool, &claim} {
 		if err := s.Patch(t.Context(), o, client.RawPatch("application/merge-patch+json", stale)); err != nil {
 			t.Fatal(err)
@@ -248,7 +258,8 @@ func staleHashVersionIsNoDrift(t *testing.T, s *scene) {
 			return fmt.Sprint(err)
 		}
 		for _, o := range []client.Object{now, of} {
-			if got := o.GetAnnotations(); got[karpenterv1.NodePoolHashAnnotationKey] != want || got[karpenterv1.NodePoolHashVersionAnnotationKey] != version {
+			if got := o.GetAnnotations(); got[karpenterv1.NodePoolHashAnnotationKey] != want ||
+				got[karpenterv1.NodePoolHashVersionAnnotationKey] != version {
 				return fmt.Sprintf("%s has %v", o.GetName(), got)
 			}
 		}
@@ -305,13 +316,16 @@ func driftWaitsForInitialization(t *testing.T, s *scene) {
 	s.healthy(t, "web", 2)
 	old := s.count(t, 2)
 	s.change(t, pool, func(p *karpenterv1.NodePool) {
-		p.Spec.Template.Spec.StartupTaints = []karpenterv1.Taint{{Key: "example.com/startup", Effect: corev1.TaintEffectNoExecute}}
+		p.Spec.Template.Spec.StartupTaints = []karpenterv1.Taint{
+			{Key: "example.com/startup", Effect: corev1.TaintEffectNoExecute},
+		}
 	})
 	s.drifts(t, old...)
 	s.until(t, "one more claim, registered and not initialized", func() string {
 		claims := s.claimsHere(t)
 		for i := range claims {
-			if condition.IsTrue(&claims[i], karpenterv1.ConditionRegistered) && !condition.IsTrue(&claims[i], karpenterv1.ConditionInitialized) {
+			if condition.IsTrue(&claims[i], karpenterv1.ConditionRegistered) &&
+				!condition.IsTrue(&claims[i], karpenterv1.ConditionInitialized) {
 				return ""
 			}
 		}
@@ -341,7 +355,8 @@ func poolCarriesItsHash(t *testing.T, s *scene) {
 			return err.Error()
 		}
 		want := now.Hash()
-		if got := now.Annotations[karpenterv1.NodePoolHashAnnotationKey]; got != want || now.Annotations[karpenterv1.NodePoolHashVersionAnnotationKey] != karpenterv1.NodePoolHashVersion {
+		if got := now.Annotations[karpenterv1.NodePoolHashAnnotationKey]; got != want ||
+			now.Annotations[karpenterv1.NodePoolHashVersionAnnotationKey] != karpenterv1.NodePoolHashVersion {
 			return fmt.Sprintf("annotations %v, want hash %s", now.Annotations, want)
 		}
 		return ""

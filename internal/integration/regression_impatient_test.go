@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/config"
 )
@@ -12,7 +14,8 @@ import (
 // shortPatience is how long a machine may take to join in TestImpatient.
 const shortPatience = 20 * time.Second
 
-// TestImpatient plays the stories in which machines never join, with a daemon that does not wait for a quarter of an hour.
+// TestImpatient plays the stories in which machines never join, with a daemon that does not wait for a quarter of an
+// hour, and those of the repair of before 1.15.
 func TestImpatient(t *testing.T) {
 	t.Parallel()
 	for name, open := range clouds() {
@@ -20,8 +23,27 @@ func TestImpatient(t *testing.T) {
 			t.Parallel()
 			v := open(t)
 			v.create(t, v.class("deaf", true))
-			v.start(t, func(c *config.Config) { c.Lifecycle.Registration = shortPatience })
-			v.play(t, 2, []act{
+			v.start(
+				t,
+				func(c *config.Config) { c.Lifecycle.Registration, c.Lifecycle.LegacyRepair = shortPatience, true },
+			)
+			v.play(t, 4, []act{
+				{"LegacyRepair/NotReady", sickNodeIsReplaced(sickness{status: corev1.ConditionFalse})},
+				{"LegacyRepair/Unknown", sickNodeIsReplaced(sickness{status: corev1.ConditionUnknown})},
+				{
+					"LegacyRepair/IgnoresBudgets",
+					sickNodeIsReplaced(sickness{status: corev1.ConditionFalse, pool: budgets(blocking())}),
+				},
+				{
+					"LegacyRepair/IgnoresDoNotDisrupt",
+					sickNodeIsReplaced(sickness{status: corev1.ConditionFalse, pod: kept("true")}),
+				},
+				{
+					"LegacyRepair/IgnoresGracePeriod",
+					sickNodeIsReplaced(
+						sickness{status: corev1.ConditionFalse, pod: kept("true"), pool: graceful(time.Hour)},
+					),
+				},
 				{"Drift/NeverRegisters", driftWaitsForRegistration},
 				{"Standalone/NeverRegisters", claimThatNeverRegistersGoes},
 			})
@@ -76,6 +98,10 @@ func claimThatNeverRegistersGoes(t *testing.T, s *scene) {
 	})
 	s.vanished(t, claim)
 	if lived := time.Since(claim.CreationTimestamp.Time); lived < shortPatience-time.Second {
-		t.Errorf("the claim was given up after %s, machines have %s to join", lived.Round(time.Millisecond), shortPatience)
+		t.Errorf(
+			"the claim was given up after %s, machines have %s to join",
+			lived.Round(time.Millisecond),
+			shortPatience,
+		)
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // spoil taints every node of the story as soon as it is seen, so that no pod can stay there, until the story ends.
-func (s *scene) spoil(t *testing.T) {
+func spoil(s *scene, t *testing.T) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -35,8 +35,15 @@ func (s *scene) spoil(t *testing.T) {
 					continue
 				}
 				before := n.DeepCopy()
-				n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: "spoilt", Value: "true", Effect: corev1.TaintEffectNoExecute})
-				_ = s.Patch(ctx, &n, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})) // a conflict is tried again
+				n.Spec.Taints = append(
+					n.Spec.Taints,
+					corev1.Taint{Key: "spoilt", Value: "true", Effect: corev1.TaintEffectNoExecute},
+				)
+				_ = s.Patch(
+					ctx,
+					&n,
+					client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}),
+				) // a conflict is tried again
 			}
 			select {
 			case <-ctx.Done():
@@ -50,7 +57,7 @@ func (s *scene) spoil(t *testing.T) {
 // noRunaway has somebody make every new node useless: nodes are bought for the pod again and again, but never many.
 func noRunaway(change func(*karpenterv1.NodePool)) func(*testing.T, *scene) {
 	return func(t *testing.T, s *scene) {
-		s.spoil(t)
+		spoil(s, t)
 		s.create(t, s.pool(change), s.app("web", 1, "500m"))
 		most := 0
 		s.steady(t, 40*time.Second, func() string {
@@ -88,7 +95,9 @@ func manyKinds(s *scene) []*appsv1.Deployment {
 	for i := range 10 {
 		name := fmt.Sprintf("kind-%d", i)
 		out = append(out, s.app(name, 10, fmt.Sprintf("%dm", 100+80*i), func(p *corev1.PodTemplateSpec) {
-			p.Spec.Containers[0].Resources.Requests[corev1.ResourceMemory] = resource.MustParse(fmt.Sprintf("%dMi", 128*(1+i%4)))
+			p.Spec.Containers[0].Resources.Requests[corev1.ResourceMemory] = resource.MustParse(
+				fmt.Sprintf("%dMi", 128*(1+i%4)),
+			)
 			switch i % 3 {
 			case 0:
 				p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
@@ -163,18 +172,40 @@ func daemonsOfOtherArchDoNotBlock(t *testing.T, s *scene) {
 	}
 	only := func(key string, op corev1.NodeSelectorOperator, values ...string) func(*corev1.PodTemplateSpec) {
 		return func(p *corev1.PodTemplateSpec) {
-			p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: key, Operator: op, Values: values}}}},
-			}}}
+			p.Spec.Affinity = &corev1.Affinity{
+				NodeAffinity: &corev1.NodeAffinity{
+					RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+						NodeSelectorTerms: []corev1.NodeSelectorTerm{
+							{
+								MatchExpressions: []corev1.NodeSelectorRequirement{
+									{Key: key, Operator: op, Values: values},
+								},
+							},
+						},
+					},
+				},
+			}
 		}
 	}
-	s.create(t, s.pool(s.anyType),
+	s.create(
+		t,
+		s.pool(s.anyType),
 		daemonSet(s.app("on-arm", 1, "100m", port, only(corev1.LabelArchStable, corev1.NodeSelectorOpIn, "arm64"))),
-		daemonSet(s.app("on-others", 1, "100m", port, only(corev1.LabelInstanceTypeStable, corev1.NodeSelectorOpNotIn, s.four))))
+		daemonSet(
+			s.app(
+				"on-others",
+				1,
+				"100m",
+				port,
+				only(corev1.LabelInstanceTypeStable, corev1.NodeSelectorOpNotIn, s.four),
+			),
+		),
+	)
 	s.create(t, s.app("web", 1, "500m", port))
 	pod := s.healthy(t, "web", 1)[0]
 	claim := s.count(t, 1)[0]
-	if got := claim.Labels[corev1.LabelInstanceTypeStable]; got != s.four || pod.Spec.NodeName != claim.Status.NodeName {
+	if got := claim.Labels[corev1.LabelInstanceTypeStable]; got != s.four ||
+		pod.Spec.NodeName != claim.Status.NodeName {
 		t.Errorf("the pod is on a %s, where a DaemonSet wants its port too; want a %s", got, s.four)
 	}
 	if n := len(s.podsOf(t, "on-arm")) + len(s.podsOf(t, "on-others")); n != 0 {

@@ -42,12 +42,15 @@ func staticNodesShowTheTemplate(t *testing.T, s *scene) {
 	pool := s.pool(static(2), func(p *karpenterv1.NodePool) {
 		p.Spec.Template.Labels["team"] = "blue"
 		p.Spec.Template.Annotations = map[string]string{"note": "keep"}
-		p.Spec.Template.Spec.Taints = []karpenterv1.Taint{{Key: "team", Value: "blue", Effect: corev1.TaintEffectNoSchedule}}
+		p.Spec.Template.Spec.Taints = []karpenterv1.Taint{
+			{Key: "team", Value: "blue", Effect: corev1.TaintEffectNoSchedule},
+		}
 	})
 	s.create(t, pool)
 	s.count(t, 2)
 	for _, n := range s.nodesHere(t) {
-		if n.Labels["team"] != "blue" || n.Annotations["note"] != "keep" || !hasTaint(&n, "team") || n.Labels[karpenterv1.NodePoolLabelKey] != pool.Name {
+		if n.Labels["team"] != "blue" || n.Annotations["note"] != "keep" || !hasTaint(&n, "team") ||
+			n.Labels[karpenterv1.NodePoolLabelKey] != pool.Name {
 			t.Errorf("node %s: labels %v, annotations %v, taints %v", n.Name, n.Labels, n.Annotations, n.Spec.Taints)
 		}
 	}
@@ -153,7 +156,10 @@ func staticDriftKeepsItsLimit(t *testing.T, s *scene) {
 	s.until(t, "all old nodes to go", func() string {
 		claims := s.claimsHere(t)
 		most = max(most, len(claims))
-		if slices.ContainsFunc(claims, func(c karpenterv1.NodeClaim) bool { return slices.ContainsFunc(old, on(c.Status.NodeName)) }) {
+		if slices.ContainsFunc(
+			claims,
+			func(c karpenterv1.NodeClaim) bool { return slices.ContainsFunc(old, on(c.Status.NodeName)) },
+		) {
 			return "some are left"
 		}
 		return ""
@@ -179,7 +185,9 @@ func staticDriftKeepsItsBudget(t *testing.T, s *scene) {
 func staticBesideDynamic(t *testing.T, s *scene) {
 	fixed := s.pool(static(2), func(p *karpenterv1.NodePool) {
 		p.Name += "-static"
-		p.Spec.Template.Spec.Taints = []karpenterv1.Taint{{Key: "static", Value: "true", Effect: corev1.TaintEffectNoSchedule}}
+		p.Spec.Template.Spec.Taints = []karpenterv1.Taint{
+			{Key: "static", Value: "true", Effect: corev1.TaintEffectNoSchedule},
+		}
 	})
 	s.create(t, fixed, s.pool())
 	s.count(t, 2)

@@ -80,7 +80,11 @@ func graceIncludesPreStop(t *testing.T, s *scene) {
 	long := int64(15)
 	s.create(t, s.pool(graceful(period)), s.app("slow", 1, "500m", kept("true"), func(p *corev1.PodTemplateSpec) {
 		p.Spec.TerminationGracePeriodSeconds = &long
-		p.Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"/bin/sh", "-c", "sleep 9999"}}}}
+		p.Spec.Containers[0].Lifecycle = &corev1.Lifecycle{
+			PreStop: &corev1.LifecycleHandler{
+				Exec: &corev1.ExecAction{Command: []string{"/bin/sh", "-c", "sleep 9999"}},
+			},
+		}
 	}))
 	pod := s.healthy(t, "slow", 1)[0]
 	claim := s.count(t, 1)[0]
@@ -95,7 +99,11 @@ func graceIncludesPreStop(t *testing.T, s *scene) {
 		return ""
 	})
 	if took := time.Since(began); took > period/2 {
-		t.Errorf("the pod was told to go after %s only: its grace period of %d s does not fit any more", took.Round(time.Millisecond), long)
+		t.Errorf(
+			"the pod was told to go after %s only: its grace period of %d s does not fit any more",
+			took.Round(time.Millisecond),
+			long,
+		)
 	}
 	s.vanished(t, &claim)
 	if took := time.Since(began); took > 2*period {
@@ -138,13 +146,16 @@ func drainGoesByTiers(t *testing.T, s *scene) {
 		pods = append(pods, s.healthy(t, tier, 1)[0])
 	}
 	claim := s.count(t, 1)[0]
-	if err := s.Delete(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: claim.Status.NodeName}}); err != nil {
+	if err := s.Delete(
+		t.Context(),
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: claim.Status.NodeName}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	for i := range pods {
 		s.until(t, tiers[i]+" to go", func() string {
 			// From one list, or a pod could be seen to live after it went.
-			alive, going := s.fates(t, pods)
+			alive, going := fates(s, t, pods)
 			for later := i + 1; later < len(pods); later++ {
 				if alive[i] && going[later] {
 					t.Fatalf("%s goes while %s is there", tiers[later], tiers[i])
@@ -160,7 +171,7 @@ func drainGoesByTiers(t *testing.T, s *scene) {
 }
 
 // fates says which pods exist and which are gone or going.
-func (s *scene) fates(t *testing.T, pods []corev1.Pod) (alive, going []bool) {
+func fates(s *scene, t *testing.T, pods []corev1.Pod) (alive, going []bool) {
 	t.Helper()
 	var list corev1.PodList
 	if err := s.seen.List(t.Context(), &list, client.InNamespace(s.name)); err != nil {
@@ -184,10 +195,19 @@ func daemonSet(d *appsv1.Deployment) *appsv1.DaemonSet {
 
 // protectionEnds deletes a node with pods that are protected for a time, and one that always is.
 func protectionEnds(t *testing.T, s *scene) {
-	s.create(t, s.pool(), s.app("short", 1, "100m", kept("12s")), s.app("long", 1, "100m", kept("20s")), s.app("always", 1, "100m", kept("true")))
+	s.create(
+		t,
+		s.pool(),
+		s.app("short", 1, "100m", kept("12s")),
+		s.app("long", 1, "100m", kept("20s")),
+		s.app("always", 1, "100m", kept("true")),
+	)
 	short, long, always := s.healthy(t, "short", 1)[0], s.healthy(t, "long", 1)[0], s.healthy(t, "always", 1)[0]
 	claim := s.count(t, 1)[0]
-	if err := s.Delete(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: claim.Status.NodeName}}); err != nil {
+	if err := s.Delete(
+		t.Context(),
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: claim.Status.NodeName}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []struct {

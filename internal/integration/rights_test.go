@@ -25,8 +25,8 @@ import (
 // account is the service account, in kube-system, that daemons run as.
 const account = "dovetail"
 
-// withChartsRights is how a daemon reaches the API server: with the rights that the chart gives it and no others. A call
-// that they do not allow fails the test.
+// withChartsRights is how a daemon reaches the API server: with the rights that the chart gives it and no others. A
+// call that they do not allow fails the test.
 func withChartsRights(t *testing.T, plane *devplane.Plane, cloud string) *rest.Config {
 	t.Helper()
 	admin, err := kubernetes.NewForConfig(plane.Config())
@@ -36,7 +36,10 @@ func withChartsRights(t *testing.T, plane *devplane.Plane, cloud string) *rest.C
 	if err := rights.Grant(t.Context(), admin, cloud, metav1.NamespaceSystem, account); err != nil {
 		t.Fatal(err)
 	}
-	kube, err := clientcmd.BuildConfigFromFlags("", plane.KubeconfigOf(t, rights.User(metav1.NamespaceSystem, account)))
+	kube, err := clientcmd.BuildConfigFromFlags(
+		"",
+		plane.KubeconfigOf(t, rights.User(metav1.NamespaceSystem, account)),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,15 +102,16 @@ func (w *tattler) pass(next http.RoundTripper, r *http.Request) (*http.Response,
 // denial is how the API server says what is not allowed; in JSON its quotes have backslashes, in protobuf not.
 var denial = regexp.MustCompile(`cannot (\w+) resource \\?"([^"\\]+)\\?" in API group \\?"([^"\\]*)\\?"`)
 
-// ofTheMoment reports whether a call was forbidden for another reason than the rules: a namespace that is going takes no
-// events, and an API server that has just started has not read its roles yet.
+// ofTheMoment reports whether a call was forbidden for another reason than the rules: a namespace that is going takes
+// no events, and an API server that has just started has not read its roles yet.
 func ofTheMoment(rules []rbacv1.PolicyRule, body string) bool {
 	if strings.Contains(body, string(corev1.NamespaceTerminatingCause)) {
 		return true
 	}
 	call := denial.FindStringSubmatch(body)
 	return call != nil && slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
-		return slices.Contains(r.Verbs, call[1]) && slices.Contains(r.Resources, call[2]) && slices.Contains(r.APIGroups, call[3])
+		return slices.Contains(r.Verbs, call[1]) && slices.Contains(r.Resources, call[2]) &&
+			slices.Contains(r.APIGroups, call[3])
 	})
 }
 

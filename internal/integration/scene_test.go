@@ -61,7 +61,7 @@ func (v *venue) scene(t *testing.T, title string) *scene {
 		played := time.Since(began)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), scenePatience)
 		defer cancel()
-		if err := s.strike(ctx); err != nil {
+		if err := strike(s, ctx); err != nil {
 			t.Error(err)
 		}
 		t.Logf("played %.1f s, tidied up in %.1f s", played.Seconds(), (time.Since(began) - played).Seconds())
@@ -69,18 +69,19 @@ func (v *venue) scene(t *testing.T, title string) *scene {
 	return s
 }
 
-// scenePatience is how long one wait of a story may take, unless the story says otherwise. Many play at once on two cores.
+// scenePatience is how long one wait of a story may take, unless the story says otherwise. Many play at once on two
+// cores.
 const scenePatience = 4 * time.Minute
 
 // strike deletes what carries the story's label, and waits until its claims, nodes and machines are gone.
-func (s *scene) strike(ctx context.Context) error {
+func strike(s *scene, ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	swept := false
 	for {
 		var err error
 		if !swept {
-			err = s.sweep(ctx) // a server with too much to do cuts a request off: it is made again
+			err = sweep(s, ctx) // a server with too much to do cuts a request off: it is made again
 			swept = err == nil
 		}
 		var claims karpenterv1.NodeClaimList
@@ -94,7 +95,13 @@ func (s *scene) strike(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			left := fmt.Errorf("%d claims and %d nodes of %s are left over:%s", len(claims.Items), len(nodes.Items), s.name, s.describe(context.WithoutCancel(ctx)))
+			left := fmt.Errorf(
+				"%d claims and %d nodes of %s are left over:%s",
+				len(claims.Items),
+				len(nodes.Items),
+				s.name,
+				s.describe(context.WithoutCancel(ctx)),
+			)
 			return errors.Join(err, left)
 		case <-tick.C:
 		}
@@ -102,11 +109,18 @@ func (s *scene) strike(ctx context.Context) error {
 }
 
 // sweep deletes what carries the story's label.
-func (s *scene) sweep(ctx context.Context) error {
+func sweep(s *scene, ctx context.Context) error {
 	ours := client.MatchingLabels{sceneLabel: s.name}
 	now := client.GracePeriodSeconds(0)
 	for _, kind := range []client.Object{&appsv1.Deployment{}, &appsv1.DaemonSet{}, &corev1.Pod{}} {
-		if err := s.DeleteAllOf(ctx, kind, ours, client.InNamespace(s.name), now, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
+		if err := s.DeleteAllOf(
+			ctx,
+			kind,
+			ours,
+			client.InNamespace(s.name),
+			now,
+			client.PropagationPolicy(metav1.DeletePropagationBackground),
+		); err != nil {
 			return fmt.Errorf("tidying up %T: %w", kind, err)
 		}
 	}
@@ -116,7 +130,12 @@ func (s *scene) sweep(ctx context.Context) error {
 	if err := s.DeleteAllOf(ctx, &karpenterv1.NodeClaim{}, ours); err != nil {
 		return fmt.Errorf("tidying up NodeClaims: %w", err)
 	}
-	if err := s.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.name}}); client.IgnoreNotFound(err) != nil {
+	if err := s.Delete(
+		ctx,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.name}},
+	); client.IgnoreNotFound(
+		err,
+	) != nil {
 		return fmt.Errorf("tidying up namespace %s: %w", s.name, err)
 	}
 	return nil
@@ -153,25 +172,49 @@ func (s *scene) describe(ctx context.Context) string {
 	var claims karpenterv1.NodeClaimList
 	var pods corev1.PodList
 	var events corev1.EventList
-	if s.seen.List(ctx, &claims, client.MatchingLabels{sceneLabel: s.name}) != nil || s.seen.List(ctx, &pods, client.InNamespace(s.name)) != nil || s.seen.List(ctx, &events) != nil {
+	if s.seen.List(ctx, &claims, client.MatchingLabels{sceneLabel: s.name}) != nil ||
+		s.seen.List(ctx, &pods, client.InNamespace(s.name)) != nil ||
+		s.seen.List(ctx, &events) != nil {
 		return ""
 	}
 	about := map[string]bool{}
 	for _, c := range claims.Items {
 		about[c.Name], about[c.Status.NodeName] = true, true
-		fmt.Fprintf(&out, "\nclaim %s, node %s, created %s, deleted %v: %s", c.Name, c.Status.NodeName, clockTime(c.CreationTimestamp), c.DeletionTimestamp, conditions(c.Status.Conditions))
+		fmt.Fprintf(
+			&out,
+			"\nclaim %s, node %s, created %s, deleted %v: %s",
+			c.Name,
+			c.Status.NodeName,
+			clockTime(c.CreationTimestamp),
+			c.DeletionTimestamp,
+			conditions(c.Status.Conditions),
+		)
 	}
 	for i, p := range pods.Items {
 		if i < 12 {
 			about[p.Name] = true
-			fmt.Fprintf(&out, "\npod %s on %q, created %s: %s", p.Name, p.Spec.NodeName, clockTime(p.CreationTimestamp), p.Status.Phase)
+			fmt.Fprintf(
+				&out,
+				"\npod %s on %q, created %s: %s",
+				p.Name,
+				p.Spec.NodeName,
+				clockTime(p.CreationTimestamp),
+				p.Status.Phase,
+			)
 		}
 	}
 	lines := 0
 	for _, e := range events.Items {
 		told := !strings.Contains(e.Message, "is now True")
 		if about[e.InvolvedObject.Name] && e.Source.Component == "karpenter" && told && lines < 30 {
-			fmt.Fprintf(&out, "\n%s event %s on %s: %s", clockTime(e.LastTimestamp), e.Reason, e.InvolvedObject.Name, e.Message)
+			fmt.Fprintf(
+				&out,
+				"\n%s event %s on %s: %s",
+				clockTime(e.LastTimestamp),
+				e.Reason,
+				e.InvolvedObject.Name,
+				e.Message,
+			)
 			lines++
 		}
 	}
@@ -206,7 +249,12 @@ func budgets(list ...karpenterv1.Budget) func(*karpenterv1.NodePool) {
 func (s *scene) anyType(p *karpenterv1.NodePool) { p.Spec.Template.Spec.Requirements = s.sells() }
 
 // app is a Deployment in the story's namespace, for the story's nodes.
-func (s *scene) app(name string, replicas int32, cpu string, change ...func(*corev1.PodTemplateSpec)) *appsv1.Deployment {
+func (s *scene) app(
+	name string,
+	replicas int32,
+	cpu string,
+	change ...func(*corev1.PodTemplateSpec),
+) *appsv1.Deployment {
 	d := web(name, replicas, cpu)
 	d.Namespace = s.name
 	d.Labels = map[string]string{sceneLabel: s.name}
@@ -252,7 +300,12 @@ func (s *scene) nodesHere(t *testing.T) []corev1.Node {
 func (s *scene) podsOf(t *testing.T, app string) []corev1.Pod {
 	t.Helper()
 	var list corev1.PodList
-	if err := s.seen.List(t.Context(), &list, client.InNamespace(s.name), client.MatchingLabels{"app": app}); err != nil {
+	if err := s.seen.List(
+		t.Context(),
+		&list,
+		client.InNamespace(s.name),
+		client.MatchingLabels{"app": app},
+	); err != nil {
 		t.Fatal(err)
 	}
 	var out []corev1.Pod
@@ -277,7 +330,13 @@ func (s *scene) healthy(t *testing.T, app string, want int) []corev1.Pod {
 			}
 		}
 		if running != want || len(pods) != want {
-			return fmt.Sprintf("%d pods, %d running, %d claims, %d nodes", len(pods), running, len(s.claimsHere(t)), len(s.nodesHere(t)))
+			return fmt.Sprintf(
+				"%d pods, %d running, %d claims, %d nodes",
+				len(pods),
+				running,
+				len(s.claimsHere(t)),
+				len(s.nodesHere(t)),
+			)
 		}
 		return ""
 	})
@@ -292,7 +351,8 @@ func (s *scene) count(t *testing.T, want int) []karpenterv1.NodeClaim {
 		claims = s.claimsHere(t)
 		ready := 0
 		for i := range claims {
-			if condition.IsTrue(&claims[i], karpenterv1.ConditionInitialized) && claims[i].DeletionTimestamp.IsZero() {
+			if condition.IsTrue(&claims[i], karpenterv1.ConditionInitialized) &&
+				claims[i].DeletionTimestamp.IsZero() {
 				ready++
 			}
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/daemon"
 	"github.com/dovetail-sh/dovetail/internal/devplane"
+	"github.com/dovetail-sh/dovetail/provider/kwok"
 )
 
 func TestMain(m *testing.M) {
@@ -60,6 +61,8 @@ type market struct {
 	sells func() []karpenterv1.Requirement
 	// two has two cores and four has four: room for 1800m and 3800m of pods.
 	two, four string
+	// broken is a condition for which a node is replaced, and soft one for which it is rebooted.
+	broken, soft corev1.NodeCondition
 	// machines are the provider IDs of those that are paid for.
 	machines func(t *testing.T) []string
 	// kill ends a machine without a word to the cluster.
@@ -88,7 +91,12 @@ func in(key string, values ...string) karpenterv1.Requirement {
 
 func plainSells() []karpenterv1.Requirement {
 	return []karpenterv1.Requirement{
-		in(corev1.LabelOSStable, "linux"), in(corev1.LabelArchStable, "amd64"), in(karpenterv1.CapacityTypeLabelKey, karpenterv1.CapacityTypeOnDemand),
+		in(
+			corev1.LabelOSStable,
+			"linux",
+		),
+		in(corev1.LabelArchStable, "amd64"),
+		in(karpenterv1.CapacityTypeLabelKey, karpenterv1.CapacityTypeOnDemand),
 	}
 }
 
@@ -109,7 +117,15 @@ func onKWOK(t *testing.T) *venue {
 			class := &kwokv1alpha1.KWOKNodeClass{}
 			class.Name = name
 			v.create(t, class)
-			class.Status.Conditions = []metav1.Condition{{Type: kwokv1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: "Broken", Message: "on purpose", LastTransitionTime: metav1.Now()}}
+			class.Status.Conditions = []metav1.Condition{
+				{
+					Type:               kwokv1alpha1.ConditionReady,
+					Status:             metav1.ConditionFalse,
+					Reason:             "Broken",
+					Message:            "on purpose",
+					LastTransitionTime: metav1.Now(),
+				},
+			}
 			if err := v.Status().Update(t.Context(), class); err != nil {
 				t.Fatal(err)
 			}
@@ -118,9 +134,18 @@ func onKWOK(t *testing.T) *venue {
 			return &karpenterv1.NodeClassReference{Group: kwokv1alpha1.Group, Kind: "KWOKNodeClass", Name: name}
 		},
 		sells: func() []karpenterv1.Requirement {
-			return append(plainSells(), karpenterv1.Requirement{Key: kwokv1alpha1.InstanceSizeLabelKey, Operator: corev1.NodeSelectorOpLt, Values: []string{"17"}})
+			return append(
+				plainSells(),
+				karpenterv1.Requirement{
+					Key:      kwokv1alpha1.InstanceSizeLabelKey,
+					Operator: corev1.NodeSelectorOpLt,
+					Values:   []string{"17"},
+				},
+			)
 		},
-		two: "c-2x-amd64-linux", four: "c-4x-amd64-linux",
+		broken: corev1.NodeCondition{Type: kwok.ConditionUnhealthy, Status: corev1.ConditionTrue},
+		soft:   corev1.NodeCondition{Type: kwok.ConditionRebootRequired, Status: corev1.ConditionTrue},
+		two:    "c-2x-amd64-linux", four: "c-4x-amd64-linux",
 		machines: func(t *testing.T) []string {
 			var out []string
 			for _, n := range v.nodes(t) {
@@ -156,8 +181,15 @@ func onAWS(t *testing.T) *venue {
 		t.Fatal(err)
 	}
 	sim, err := awssim.New(awssim.Options{
-		Seed: 7, ClusterName: clusterName, ClusterEndpoint: plane.Endpoint(), ClusterCA: plane.Config().CAData, Kubeconfig: plane.Config(),
-		PendingDelay: 50 * time.Millisecond, BootDelay: 500 * time.Millisecond, StopDelay: 300 * time.Millisecond, CloudNodeLifecycle: true,
+		Seed:               7,
+		ClusterName:        clusterName,
+		ClusterEndpoint:    plane.Endpoint(),
+		ClusterCA:          plane.Config().CAData,
+		Kubeconfig:         plane.Config(),
+		PendingDelay:       50 * time.Millisecond,
+		BootDelay:          500 * time.Millisecond,
+		StopDelay:          300 * time.Millisecond,
+		CloudNodeLifecycle: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +199,12 @@ func onAWS(t *testing.T) *venue {
 			t.Error(err)
 		}
 	})
-	v := &venue{cluster: &cluster{Client: c, kube: plane.Config(), own: withChartsRights(t, plane, config.CloudAWS)}, plane: plane, sim: sim}
+	v := &venue{
+		cluster: &cluster{Client: c, kube: plane.Config(), own: withChartsRights(t, plane, config.CloudAWS)},
+		plane:   plane,
+		sim:     sim,
+	}
+	v.noRefusals(t)
 	v.market = market{
 		settings: func() config.Config {
 			s := settings()
@@ -186,9 +223,20 @@ func onAWS(t *testing.T) *venue {
 			return &karpenterv1.NodeClassReference{Group: awsv1.Group, Kind: "EC2NodeClass", Name: name}
 		},
 		sells: func() []karpenterv1.Requirement {
-			return append(plainSells(), in(awsv1.LabelInstanceCategory, "c", "m", "r"), in(awsv1.LabelInstanceSize, "medium", "large", "xlarge", "2xlarge", "4xlarge"))
+			return append(
+				plainSells(),
+				in(awsv1.LabelInstanceCategory, "c", "m", "r"),
+				in(awsv1.LabelInstanceSize, "medium", "large", "xlarge", "2xlarge", "4xlarge"),
+			)
 		},
-		two: "m5.large", four: "m5.xlarge",
+		broken: corev1.NodeCondition{Type: "StorageReady", Status: corev1.ConditionFalse},
+		soft: corev1.NodeCondition{
+			Type:   "AcceleratedHardwareReady",
+			Status: corev1.ConditionFalse,
+			Reason: "NvidiaXID46Error",
+		},
+		two:  "m5.large",
+		four: "m5.xlarge",
 		machines: func(*testing.T) []string {
 			var out []string
 			for _, m := range sim.Status().Instances {
@@ -240,7 +288,9 @@ func (v *venue) open(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context())) // stories look at it until they have tidied up
+	ctx, stop := context.WithCancel(
+		context.WithoutCancel(t.Context()),
+	) // stories look at it until they have tidied up
 	var running sync.WaitGroup
 	t.Cleanup(func() { stop(); running.Wait() })
 	running.Go(func() {
@@ -261,6 +311,7 @@ func (v *venue) start(t *testing.T, change ...func(*config.Config)) {
 	t.Helper()
 	s := v.settings()
 	s.Gates.StaticCapacity, s.Gates.NodeRepair, s.Gates.CapacityBuffer, s.Gates.NodeOverlay = true, true, true, true
+	s.Gates.TerminateFirstDrift, s.Gates.TerminateFirstRepair, s.AWS.Gates.RebootForRepair = true, true, true
 	for _, f := range change {
 		f(&s)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,6 +52,15 @@ type Journal struct {
 	bytes   int
 	number  uint64
 	dropped uint64
+
+	last map[Kind]latest // of the goroutine that keeps records
+}
+
+// latest is the newest record of a kind.
+type latest struct {
+	entry    Entry
+	digest   [sha256.Size]byte // of what makes two records the same
+	repeated int
 }
 
 // New makes an empty Journal. The directory is made if need be; files of earlier journals in it count for its bounds.
@@ -66,7 +76,8 @@ func New(o Options) (*Journal, error) {
 			return nil, fmt.Errorf("making the journal's directory: %w", err)
 		}
 	}
-	return &Journal{options: o, queue: make(chan Kept, waiting), texts: map[uint64][]byte{}}, nil
+	return &Journal{options: o, queue: make(chan Kept, waiting), texts: map[uint64][]byte{},
+		last: map[Kind]latest{}}, nil
 }
 
 // Add hands a record over. It returns at once; when too many wait already, the record is dropped.
@@ -95,9 +106,22 @@ func (j *Journal) Start(ctx context.Context) error {
 // NeedLeaderElection is false: the journal of a standby is empty, but ready.
 func (j *Journal) NeedLeaderElection() bool { return false }
 
-// Keep compresses a record and keeps it, before it returns.
+// Keep compresses a record and keeps it, before it returns. One that says the same as the newest of its kind takes that
+// one's place, and counts how often. It is for one goroutine at a time.
 func (j *Journal) Keep(r Kept) error {
 	entry := r.entry()
+	digest, err := digestOf(r.essence())
+	if err != nil {
+		j.drop()
+		return fmt.Errorf("comparing %s of revision %d: %w", entry.Kind, entry.Revision, err)
+	}
+	before, again := j.last[entry.Kind]
+	again = again && before.digest == digest
+	now := latest{digest: digest}
+	if again {
+		now.repeated = before.repeated + 1
+		r = r.again(now.repeated)
+	}
 	text, err := encode(r)
 	if err != nil {
 		j.drop()
@@ -105,17 +129,78 @@ func (j *Journal) Keep(r Kept) error {
 	}
 	if len(text) > j.options.Bytes {
 		j.drop()
-		return fmt.Errorf("%s of revision %d has %d bytes, the journal holds %d", entry.Kind, entry.Revision, len(text), j.options.Bytes)
+		return fmt.Errorf(
+			"%s of revision %d has %d bytes, the journal holds %d",
+			entry.Kind,
+			entry.Revision,
+			len(text),
+			j.options.Bytes,
+		)
 	}
-	entry = j.append(entry, text)
+	now.entry = j.append(entry, text)
+	j.last[entry.Kind] = now
+	if again {
+		j.remove(before.entry.Number)
+	}
 	if j.options.Dir == "" {
 		return nil
 	}
-	name := fmt.Sprintf("%s-%06d.%s%s", entry.At.UTC().Format("20060102T150405.000"), entry.Number, entry.Kind, suffix)
-	if err := os.WriteFile(filepath.Join(j.options.Dir, name), text, 0o640); err != nil {
-		return fmt.Errorf("writing the journal's file: %w", err)
+	if err := j.writeFile(now.entry, text); err != nil {
+		return err
+	}
+	if again {
+		if err := os.Remove(j.fileOf(before.entry)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing a record that came again: %w", err)
+		}
 	}
 	return j.sweep()
+}
+
+// writeFile writes a record at once, so that nobody reads half of it.
+func (j *Journal) writeFile(entry Entry, text []byte) error {
+	made, err := os.CreateTemp(j.options.Dir, ".record-*")
+	if err != nil {
+		return fmt.Errorf("writing the journal's file: %w", err)
+	}
+	defer os.Remove(made.Name())
+	_, err = made.Write(text)
+	if err = errors.Join(err, made.Chmod(0o640), made.Close()); err != nil {
+		return fmt.Errorf("writing the journal's file: %w", err)
+	}
+	if err := os.Rename(made.Name(), j.fileOf(entry)); err != nil {
+		return fmt.Errorf("writing the journal's file: %w", err)
+	}
+	return nil
+}
+
+func (j *Journal) fileOf(entry Entry) string {
+	name := fmt.Sprintf(
+		"%s-%06d.%s%s",
+		entry.At.UTC().Format("20060102T150405.000"),
+		entry.Number,
+		entry.Kind,
+		suffix,
+	)
+	return filepath.Join(j.options.Dir, name)
+}
+
+// remove drops a record that another has taken the place of.
+func (j *Journal) remove(number uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if i := slices.IndexFunc(j.entries, func(e Entry) bool { return e.Number == number }); i >= 0 {
+		j.bytes -= j.entries[i].Bytes
+		j.entries = slices.Delete(j.entries, i, i+1)
+	}
+	delete(j.texts, number)
+}
+
+func digestOf(essence any) ([sha256.Size]byte, error) {
+	h := sha256.New()
+	if err := json.NewEncoder(h).Encode(essence); err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
 func (j *Journal) append(entry Entry, text []byte) Entry {
@@ -156,7 +241,10 @@ func (j *Journal) sweep() error {
 		total += int(info.Size())
 	}
 	for len(files) > j.options.Records || total > j.options.Bytes {
-		if err := os.Remove(filepath.Join(j.options.Dir, files[0].name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(
+			filepath.Join(j.options.Dir, files[0].name),
+		); err != nil &&
+			!errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing the journal's oldest file: %w", err)
 		}
 		total -= files[0].size

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -77,7 +78,9 @@ func TestTheOldestGoWhenThereAreTooMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := uint64(1); i <= 5; i++ {
-		if err := j.Keep(record(i)); err != nil {
+		r := record(i)
+		r.Decision.Open[0].Pool = fmt.Sprint(i)
+		if err := j.Keep(r); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,6 +97,44 @@ func TestTheOldestGoWhenThereAreTooMany(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(files) != 3 {
 		t.Errorf("files %v, %v; want three", files, err)
+	}
+}
+
+// A pod that stays stuck is planned every ten seconds: that is one record, the newest, which counts.
+func TestEqualPlansAreOne(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j, err := journal.New(journal.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := record(5)
+	other.Decision.Open[0].Pool = "q"
+	for _, r := range []journal.Record{record(1), record(2), record(3), record(4), other, record(6)} {
+		r.Snapshot.Pods[0].ID = "default/a"
+		if err := j.Keep(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var kept []uint64
+	for _, e := range j.Entries() {
+		kept = append(kept, e.Revision)
+	}
+	if diff := cmp.Diff([]uint64{4, 5, 6}, kept); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	files, err := journal.Files(dir)
+	if err != nil || len(files) != 3 {
+		t.Fatalf("files %v, %v; want three", files, err)
+	}
+	f, err := os.Open(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if first, err := journal.Decode(f); err != nil || first.Repeated != 3 || first.Revision != 4 {
+		t.Errorf("revision %d, repeated %d, %v; want the fourth, which came three times before", first.Revision,
+			first.Repeated, err)
 	}
 }
 

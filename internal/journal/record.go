@@ -15,6 +15,9 @@ type Record struct {
 	Snapshot shape.Snapshot  `json:"snapshot"`
 	Policy   engine.Policy   `json:"policy"`
 	Decision engine.Decision `json:"decision"`
+
+	// Repeated is how often the same plan was made right before, for the same pods, nodes and offerings.
+	Repeated int `json:"repeated,omitempty"`
 }
 
 // Kind is what a record is of; the names of files end with it.
@@ -27,11 +30,51 @@ const (
 )
 
 // Kept is what a journal keeps: a Record or a Search.
-type Kept interface{ entry() Entry }
+type Kept interface {
+	entry() Entry
+
+	// essence is what two records have in common that say the same: what was decided of what. Amounts that differ
+	// without making a difference are left out.
+	essence() any
+
+	// again is the record with how often the same was said before.
+	again(repeated int) Kept
+}
+
+// cast is who a decision is about.
+type cast struct {
+	Pods  []shape.PodID
+	Nodes []string
+}
+
+func castOf(s *shape.Snapshot) cast {
+	out := cast{Pods: make([]shape.PodID, len(s.Pods)), Nodes: make([]string, len(s.Nodes))}
+	for i := range s.Pods {
+		out.Pods[i] = s.Pods[i].ID
+	}
+	for i, n := range s.Nodes {
+		out.Nodes[i] = n.Name
+	}
+	return out
+}
+
+func (r Record) essence() any {
+	return []any{castOf(&r.Snapshot), r.Policy, r.Decision}
+}
+
+func (r Record) again(repeated int) Kept {
+	r.Repeated = repeated
+	return r
+}
 
 func (r Record) entry() Entry {
 	return Entry{
-		Kind: Plan, At: r.At, Revision: r.Revision, Pods: len(r.Snapshot.Pods), Opened: len(r.Decision.Open), Unplaced: len(r.Decision.Unplaced),
+		Kind:     Plan,
+		At:       r.At,
+		Revision: r.Revision,
+		Pods:     len(r.Snapshot.Pods),
+		Opened:   len(r.Decision.Open),
+		Unplaced: len(r.Decision.Unplaced),
 	}
 }
 

@@ -20,6 +20,9 @@ type Search struct {
 	Followed []refit.Course `json:"followed,omitempty"` // what was asked of the pass before, in this order
 	Allowed  map[string]int `json:"allowed,omitempty"`  // by pool: nodes that budgets let go
 	Result   refit.Result   `json:"result"`
+
+	// Repeated is how often a search with the same result was made right before, of the same fleet.
+	Repeated int `json:"repeated,omitempty"`
 }
 
 // Again searches once more.
@@ -43,5 +46,26 @@ func (s Search) entry() Entry {
 	return e
 }
 
+func (s Search) essence() any {
+	return []any{castOf(&s.Snapshot), s.Policy, s.Courses, s.Allowed, s.Result}
+}
+
+func (s Search) again(repeated int) Kept {
+	s.Repeated = repeated
+	return s
+}
+
 // DecodeSearch is Decode for a search.
 func DecodeSearch(from io.Reader) (Search, error) { return decode[Search](from) }
+
+// Letting is the same search with budgets of a pool that let so many nodes go.
+func (s Search) Letting(pool string, nodes int) Search {
+	allowed := map[string]int{pool: nodes}
+	for name, n := range s.Allowed {
+		if name != pool {
+			allowed[name] = n
+		}
+	}
+	s.Allowed = allowed
+	return s
+}

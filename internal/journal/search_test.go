@@ -15,7 +15,13 @@ import (
 
 func TestASearchComesBackAndIsMadeAgain(t *testing.T) {
 	t.Parallel()
-	s := journal.Search{At: noon, Revision: 7, Snapshot: enginetest.Running(12, 60, 12), Policy: refit.DefaultPolicy(), Allowed: map[string]int{}}
+	s := journal.Search{
+		At:       noon,
+		Revision: 7,
+		Snapshot: enginetest.Running(12, 60, 12),
+		Policy:   refit.DefaultPolicy(),
+		Allowed:  map[string]int{},
+	}
 	s.Policy.Pools = map[string]refit.PoolPolicy{}
 	for _, pool := range s.Snapshot.Pools {
 		s.Policy.Pools[pool.Name], s.Allowed[pool.Name] = refit.PoolPolicy{Mode: refit.WhenUnderutilized}, 2
@@ -38,7 +44,8 @@ func TestASearchComesBackAndIsMadeAgain(t *testing.T) {
 		t.Fatalf("files %v, %v; want two", files, err)
 	}
 	search := files[0] // noon: the plan was made a second later
-	if journal.KindOf(search) != journal.Moves || filepath.Base(search) != "20260102T120000.000-000002.moves.json.gz" {
+	if journal.KindOf(search) != journal.Moves ||
+		filepath.Base(search) != "20260102T120000.000-000002.moves.json.gz" {
 		t.Errorf("the search is %s, of kind %s", search, journal.KindOf(search))
 	}
 	f, err := os.Open(search)

@@ -1,7 +1,8 @@
 // Package lookup finds objects in the daemon's cache by what they refer to: nodes and
 // claims by their machine, pods by their node.
 //
-// It only reads. The indexes must be added, with Index, before the cache starts. Slim is what the cache keeps of objects.
+// It only reads. The indexes must be added, with Index, before the cache starts. Slim is what the cache keeps of
+// objects.
 package lookup
 
 import (
@@ -36,12 +37,32 @@ type Indexed struct {
 // Indexes are all that this package needs. Tests give them to a fake client.
 func Indexes() []Indexed {
 	return []Indexed{
-		{&corev1.Node{}, nodeProviderID, func(o client.Object) []string { return one(o.(*corev1.Node).Spec.ProviderID) }},
-		{&karpenterv1.NodeClaim{}, claimProviderID, func(o client.Object) []string { return one(o.(*karpenterv1.NodeClaim).Status.ProviderID) }},
-		{&karpenterv1.NodeClaim{}, claimMachine, func(o client.Object) []string { return one(machineIn(o.(*karpenterv1.NodeClaim).Status.ProviderID)) }},
-		{&karpenterv1.NodeClaim{}, claimNode, func(o client.Object) []string { return one(o.(*karpenterv1.NodeClaim).Status.NodeName) }},
+		{
+			&corev1.Node{},
+			nodeProviderID,
+			func(o client.Object) []string { return one(o.(*corev1.Node).Spec.ProviderID) },
+		},
+		{
+			&karpenterv1.NodeClaim{},
+			claimProviderID,
+			func(o client.Object) []string { return one(o.(*karpenterv1.NodeClaim).Status.ProviderID) },
+		},
+		{
+			&karpenterv1.NodeClaim{},
+			claimMachine,
+			func(o client.Object) []string { return one(machineIn(o.(*karpenterv1.NodeClaim).Status.ProviderID)) },
+		},
+		{
+			&karpenterv1.NodeClaim{},
+			claimNode,
+			func(o client.Object) []string { return one(o.(*karpenterv1.NodeClaim).Status.NodeName) },
+		},
 		{&corev1.Pod{}, podNode, func(o client.Object) []string { return one(o.(*corev1.Pod).Spec.NodeName) }},
-		{&storagev1.VolumeAttachment{}, attachmentNode, func(o client.Object) []string { return one(o.(*storagev1.VolumeAttachment).Spec.NodeName) }},
+		{
+			&storagev1.VolumeAttachment{},
+			attachmentNode,
+			func(o client.Object) []string { return one(o.(*storagev1.VolumeAttachment).Spec.NodeName) },
+		},
 	}
 }
 

@@ -21,10 +21,25 @@ func large(nodes, pods int) *Mirror {
 		m.Put(c)
 		n := &corev1.Node{}
 		n.Name, n.Spec.ProviderID = fmt.Sprintf("n%05d", i), c.Status.ProviderID
-		n.Labels = map[string]string{shape.LabelHostname: n.Name, shape.LabelZone: []string{"a", "b", "c"}[i%3], shape.LabelArch: "amd64", shape.LabelOS: "linux",
-			shape.LabelInstanceType: fmt.Sprintf("t%d", i%40), shape.LabelCapacityType: "spot", karpenterv1.NodePoolLabelKey: "q",
-			karpenterv1.NodeInitializedLabelKey: "true", karpenterv1.NodeRegisteredLabelKey: "true"}
-		n.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("8"), corev1.ResourceMemory: resource.MustParse("32Gi"), corev1.ResourcePods: resource.MustParse("58")}
+		n.Labels = map[string]string{
+			shape.LabelHostname: n.Name,
+			shape.LabelZone:     []string{"a", "b", "c"}[i%3],
+			shape.LabelArch:     "amd64",
+			shape.LabelOS:       "linux",
+			shape.LabelInstanceType: fmt.Sprintf(
+				"t%d",
+				i%40,
+			),
+			shape.LabelCapacityType:             "spot",
+			karpenterv1.NodePoolLabelKey:        "q",
+			karpenterv1.NodeInitializedLabelKey: "true",
+			karpenterv1.NodeRegisteredLabelKey:  "true",
+		}
+		n.Status.Allocatable = corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse("8"),
+			corev1.ResourceMemory: resource.MustParse("32Gi"),
+			corev1.ResourcePods:   resource.MustParse("58"),
+		}
 		n.Status.Capacity = n.Status.Allocatable
 		m.Put(n)
 	}
@@ -40,9 +55,15 @@ func benchPod(i int, node string) *corev1.Pod {
 	p.Labels = map[string]string{"app": fmt.Sprintf("a%d", i%300), "pod-template-hash": fmt.Sprintf("h%d", i%300)}
 	p.Spec.NodeName = node
 	p.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse([]string{"100m", "250m", "1"}[i%3]), corev1.ResourceMemory: resource.MustParse("256Mi")}}}}
+		corev1.ResourceCPU: resource.MustParse(
+			[]string{"100m", "250m", "1"}[i%3],
+		),
+		corev1.ResourceMemory: resource.MustParse("256Mi"),
+	}}}}
 	if node == "" {
-		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+		p.Status.Conditions = []corev1.PodCondition{
+			{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+		}
 	}
 	return p
 }

@@ -7,6 +7,7 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // Binding is what became of a pod that was planned.
@@ -59,7 +60,16 @@ func (p *picture) swap(id shape.PodID, node string) {
 // planned there may have to look for another place. Told is the node that the scheduler was last told of.
 func (p *picture) arrived(id shape.PodID, told, slot, planned string) Change {
 	if planned != "" {
-		p.news = append(p.news, Binding{id, p.slots[planned].pool(), planned, p.pods[id].object.Spec.NodeName, p.stray(told, slot, planned)})
+		p.news = append(
+			p.news,
+			Binding{
+				id,
+				p.slots[planned].pool(),
+				planned,
+				p.pods[id].object.Spec.NodeName,
+				p.stray(told, slot, planned),
+			},
+		)
 	}
 	if slot != "" && slot != planned && len(p.surplus(slot)) > 0 {
 		return Wanted
@@ -74,7 +84,7 @@ func (p *picture) stray(told, slot, planned string) Stray {
 		return AsPlanned
 	case node == nil:
 		return NotJoined
-	case hasTaint(node, karpenterv1.UnregisteredTaintKey):
+	case hasTaint(node, karpenterv1.UnregisteredTaintKey), translate.Planned(node):
 		return NotOpen
 	case told != node.Name:
 		return NotNominated

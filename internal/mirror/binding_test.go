@@ -40,7 +40,10 @@ func TestWhyAPodWasBoundElsewhere(t *testing.T) {
 			m.Put(claim)
 			other := &corev1.Node{}
 			other.Name, other.Spec.ProviderID = "other", "m1"
-			other.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourcePods: resource.MustParse("10")}
+			other.Status.Allocatable = corev1.ResourceList{
+				corev1.ResourceCPU:  resource.MustParse("4"),
+				corev1.ResourcePods: resource.MustParse("10"),
+			}
 			m.Put(other)
 			p := pendingPod("one", "1")
 			m.Put(p)
@@ -89,5 +92,12 @@ func TestWhichTargetsAreUntold(t *testing.T) {
 	m.Nominate([]shape.PodID{"a/two"}, "c1")
 	if diff := cmp.Diff([]Target{{Claim: "c0"}, {Claim: "c1"}}, m.Targets()); diff != "" {
 		t.Errorf("pods of one class may go anywhere: -want +got\n%s", diff)
+	}
+	ledger := Ledger{m}
+	if got := ledger.Expected("c1"); len(got) != 1 || got[0].Name != "two" {
+		t.Errorf("expected on c1 are %d pods, want two, of one class with others or not", len(got))
+	}
+	if got := ledger.Expected("gone"); got != nil {
+		t.Errorf("expected on a claim that is gone are %d pods", len(got))
 	}
 }

@@ -20,6 +20,11 @@ type Buffer struct {
 	Created  metav1.Time
 	Template *corev1.PodTemplateSpec // what one pod looks like; must not be changed afterwards
 	Pods     int                     // for how many
+
+	// Set is the StatefulSet of which the pods would be the next ones, the first of them with ordinal Next; empty for
+	// none.
+	Set  string
+	Next int
 }
 
 // Keep replaces all buffers. Their pods count as pods that wait for a place until Seat gives them one.
@@ -30,10 +35,13 @@ func (m *Mirror) Keep(buffers []Buffer) {
 	for _, b := range buffers {
 		pod := translate.VirtualPod(b.Name, b.Template)
 		pod.CreationTimestamp = b.Created
-		m.world.Admit(pod)
+		_ = m.world.Admit(pod) // room is kept for what was asked for, whether or not such a pod may come today
 		for i := range b.Pods {
 			one := *pod
 			one.Name = translate.VirtualName(b.Name.Name, i)
+			if b.Set != "" {
+				translate.StandFor(&one, b.Set, b.Next+i)
+			}
 			wanted[translate.IDOf(&one)] = &one
 		}
 	}
@@ -57,7 +65,8 @@ func (m *Mirror) Keep(buffers []Buffer) {
 }
 
 func sameVirtual(a, b *corev1.Pod) bool {
-	return maps.Equal(a.Labels, b.Labels) && apiequality.Semantic.DeepEqual(a.Spec, b.Spec)
+	return maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Annotations, b.Annotations) &&
+		apiequality.Semantic.DeepEqual(a.Spec, b.Spec)
 }
 
 // Seat notes where the last plan has the buffers' pods, by node. Those that are not named wait for a place again.

@@ -1,6 +1,6 @@
 // Package mirror holds the live picture of the cluster.
 //
-// It owns the only shared mutable state in the daemon. It is fed with objects by
+// It is the one place where loops share what they know of the cluster's objects. It is fed with objects by
 // informers and cuts Snapshots, which are values and never change. Work is done for what
 // changed only: a pod is translated when it changes, a node when it or its pods do.
 // After any sequence of events a Snapshot equals the one that internal/translate makes

@@ -28,7 +28,9 @@ func TestAnyHistoryEqualsTranslatingWhatIsLeftOfIt(t *testing.T) {
 		clock := clocktesting.NewFakePassiveClock(noon)
 		var defaults []corev1.TopologySpreadConstraint
 		if rapid.Bool().Draw(t, "defaults") {
-			defaults = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.ScheduleAnyway}}
+			defaults = []corev1.TopologySpreadConstraint{
+				{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.ScheduleAnyway},
+			}
 		}
 		m := New(Options{Clock: clock, Defaults: defaults})
 		m.compactAt = rapid.SampledFrom([]int{3, compactSlack}).Draw(t, "compact at")
@@ -45,8 +47,14 @@ func TestAnyHistoryEqualsTranslatingWhatIsLeftOfIt(t *testing.T) {
 }
 
 // step makes one thing happen, to the mirror and to the objects.
-func step(t *rapid.T, m *Mirror, clock *clocktesting.FakePassiveClock, objects map[string]client.Object, offers map[string]*translate.Offer) {
-	switch rapid.IntRange(0, 12).Draw(t, "event") {
+func step(
+	t *rapid.T,
+	m *Mirror,
+	clock *clocktesting.FakePassiveClock,
+	objects map[string]client.Object,
+	offers map[string]*translate.Offer,
+) {
+	switch rapid.IntRange(0, 14).Draw(t, "event") {
 	case 0, 1:
 		keys := slices.Sorted(maps.Keys(objects))
 		if len(keys) == 0 {
@@ -71,6 +79,14 @@ func step(t *rapid.T, m *Mirror, clock *clocktesting.FakePassiveClock, objects m
 		m.Expect(claim, []shape.PodID{shape.PodID(namespace + "/" + name)})
 	case 5:
 		m.Forget(claimName(t))
+	case 7:
+		node, pods := pick(t, "promised by", "n0", "n1"), slices.Sorted(maps.Keys(m.pods))
+		m.Nominate(pods, node)
+		_, seen, _ := Ledger{m}.Bound(map[string][]shape.PodID{node: pods})
+		Ledger{m}.Promise(node, seen[node], pods)
+	case 8:
+		namespace, name := podKey(t)
+		Ledger{m}.Withdraw(shape.PodID(namespace + "/" + name))
 	case 6:
 		clock.SetTime(clock.Now().Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "seconds")) * time.Second))
 	default:
@@ -80,8 +96,8 @@ func step(t *rapid.T, m *Mirror, clock *clocktesting.FakePassiveClock, objects m
 	}
 }
 
-// compare translates everything at once and wants the same. Pods that are finished are not the mirror's any more; offers
-// belong to pools that exist.
+// compare translates everything at once and wants the same. Pods that are finished are not the mirror's any more;
+// offers belong to pools that exist.
 func compare(t *rapid.T, m *Mirror, objects map[string]client.Object, offers map[string]*translate.Offer) {
 	got := m.Snapshot()
 	o := translate.Objects{Defaults: m.world.Defaults}
@@ -98,6 +114,12 @@ func compare(t *rapid.T, m *Mirror, objects map[string]client.Object, offers map
 	}
 	for id, n := range m.nominated {
 		o.Nominated[id] = n.target
+	}
+	for i, pod := range o.Pods {
+		if node := m.promised[translate.IDOf(pod)].node; m.nodes[node] != nil { // as good as bound
+			o.Pods[i] = pod.DeepCopy()
+			o.Pods[i].Spec.NodeName = node
+		}
 	}
 	want, _ := translate.Snapshot(o, got.Now)
 	want.Revision = got.Revision
@@ -118,6 +140,8 @@ func collect(o *translate.Objects, object client.Object) {
 	put(&o.StorageClasses, object)
 	put(&o.CSINodes, object)
 	put(&o.Services, object)
+	put(&o.LimitRanges, object)
+	put(&o.RuntimeClasses, object)
 	if r, ok := object.(*appsv1.ReplicaSet); ok {
 		o.Workloads = append(o.Workloads, r)
 	}
@@ -140,7 +164,12 @@ type resolved struct {
 }
 
 func resolve(s shape.Snapshot) resolved {
-	out := resolved{Snapshot: s, NodeClasses: map[string][]shape.Class{}, Profiles: map[string]shape.Profile{}, PoolTypes: map[string][]shape.InstanceType{}}
+	out := resolved{
+		Snapshot:    s,
+		NodeClasses: map[string][]shape.Class{},
+		Profiles:    map[string]shape.Profile{},
+		PoolTypes:   map[string][]shape.InstanceType{},
+	}
 	out.Classes, out.Snapshot.Profiles, out.Types = nil, nil, nil
 	out.Pods = slices.Clone(s.Pods)
 	for i := range out.Pods {
@@ -188,7 +217,9 @@ func TestLabelsThatASelectorLooksAtAreInTheClass(t *testing.T) {
 	m := New(Options{})
 	plain := &corev1.Pod{}
 	plain.Namespace, plain.Name, plain.Labels = "a", "plain", map[string]string{"app": "x", "unseen": "z"}
-	plain.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+	plain.Status.Conditions = []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+	}
 	m.Put(plain)
 	s := m.Snapshot()
 	if got := s.Classes[s.Pods[0].Class].Labels; len(got) != 0 {
@@ -196,8 +227,10 @@ func TestLabelsThatASelectorLooksAtAreInTheClass(t *testing.T) {
 	}
 	picky := plain.DeepCopy()
 	picky.Name = "picky"
-	picky.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule,
-		LabelSelector: selectorFor("app", "x")}}
+	picky.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{
+		{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule,
+			LabelSelector: selectorFor("app", "x")},
+	}
 	m.Put(picky)
 	s = m.Snapshot()
 	for _, p := range s.Pods {
@@ -211,8 +244,16 @@ func TestLabelsThatASelectorLooksAtAreInTheClass(t *testing.T) {
 func pendingPod(name, cpu string) *corev1.Pod {
 	p := &corev1.Pod{}
 	p.Namespace, p.Name = "a", name
-	p.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)}}}}
-	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+	p.Spec.Containers = []corev1.Container{
+		{
+			Resources: corev1.ResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)},
+			},
+		},
+	}
+	p.Status.Conditions = []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+	}
 	return p
 }
 
@@ -222,7 +263,10 @@ func TestAPodWhosePlaceIsTakenIsPlannedAgain(t *testing.T) {
 	m := New(Options{Bound: func(b Binding) { planned[b.Why == AsPlanned]++ }})
 	n := &corev1.Node{}
 	n.Name = "n0"
-	n.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2"), corev1.ResourcePods: resource.MustParse("10")}
+	n.Status.Allocatable = corev1.ResourceList{
+		corev1.ResourceCPU:  resource.MustParse("2"),
+		corev1.ResourcePods: resource.MustParse("10"),
+	}
 	m.Put(n)
 	one, two, thief := pendingPod("one", "1"), pendingPod("two", "1"), pendingPod("thief", "1")
 	two.CreationTimestamp.Time = noon // later than the others
@@ -263,7 +307,10 @@ func TestPodsThatAreStillInTheSchedulersQueueArePlannedAlong(t *testing.T) {
 	}
 	m.Put(pendingPod("tried", "1"))
 	if s := m.Snapshot(); len(s.Pods) != 2 {
-		t.Errorf("%d pods are to be placed, want both: what is bought for one would be taken by the other", len(s.Pods))
+		t.Errorf(
+			"%d pods are to be placed, want both: what is bought for one would be taken by the other",
+			len(s.Pods),
+		)
 	}
 	other := waiting.DeepCopy()
 	other.Name, other.Spec.SchedulerName = "other", "mine"
@@ -286,7 +333,11 @@ func TestACreatedClaimIsNotBelievedForEver(t *testing.T) {
 	}
 	clock.SetTime(noon.Add(believeFor))
 	if s := m.Snapshot(); len(s.Nodes) != 0 || len(s.Pods) != 1 {
-		t.Errorf("%d nodes, %d pods to be placed; want the pod only: no informer has ever shown the claim", len(s.Nodes), len(s.Pods))
+		t.Errorf(
+			"%d nodes, %d pods to be placed; want the pod only: no informer has ever shown the claim",
+			len(s.Nodes),
+			len(s.Pods),
+		)
 	}
 }
 
@@ -305,7 +356,10 @@ func TestAPlannedPodKeepsItsPlaceUntilSomeTimeAfterTheNodeIsReady(t *testing.T) 
 	}
 	n := &corev1.Node{}
 	n.Name, n.Spec.ProviderID, n.Labels = "n0", "m0", map[string]string{karpenterv1.NodeInitializedLabelKey: "true"}
-	n.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2"), corev1.ResourcePods: resource.MustParse("10")}
+	n.Status.Allocatable = corev1.ResourceList{
+		corev1.ResourceCPU:  resource.MustParse("2"),
+		corev1.ResourcePods: resource.MustParse("10"),
+	}
 	m.Put(n)
 	if s := m.Snapshot(); len(s.Pods) != 0 || len(s.Nodes[0].Pods) != 1 {
 		t.Fatal("the place was given up when the node came")
@@ -326,7 +380,10 @@ func TestPodsOfOneClassMaySwapPlaces(t *testing.T) {
 		m.Put(claim)
 		n := &corev1.Node{}
 		n.Name, n.Spec.ProviderID = "n"+name, "m"+name
-		n.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourcePods: resource.MustParse("1")}
+		n.Status.Allocatable = corev1.ResourceList{
+			corev1.ResourceCPU:  resource.MustParse("1"),
+			corev1.ResourcePods: resource.MustParse("1"),
+		}
 		m.Put(n)
 	}
 	one, two := pendingPod("one", "1"), pendingPod("two", "1")

@@ -5,6 +5,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -73,6 +74,9 @@ func (p *picture) put(object client.Object) Change {
 	case *corev1.LimitRange:
 		p.world.PutLimitRange(o)
 		p.stale.daemons = true
+	case *nodev1.RuntimeClass:
+		p.world.PutRuntimeClass(o)
+		p.stale.daemons = true
 	case *corev1.PersistentVolumeClaim:
 		p.putVolumeClaim(keyOf(o), o)
 		return Room
@@ -116,6 +120,9 @@ func (p *picture) drop(object client.Object) Change {
 		return p.putNamespace(o.Name, nil, false)
 	case *corev1.LimitRange:
 		delete(p.world.LimitRanges[o.Namespace], o.Name)
+		p.stale.daemons = true
+	case *nodev1.RuntimeClass:
+		delete(p.world.RuntimeClasses, o.Name)
 		p.stale.daemons = true
 	case *corev1.PersistentVolumeClaim:
 		p.putVolumeClaim(keyOf(o), nil)
@@ -281,18 +288,27 @@ func (p *picture) putVolumeClaim(key types.NamespacedName, pvc *corev1.Persisten
 
 func (p *picture) putVolume(name string, pv *corev1.PersistentVolume) {
 	old := p.world.Volumes[name]
+	moved := old == nil || pv == nil || translate.DiskOf(old) != translate.DiskOf(pv)
+	shares := old != nil && p.world.Shares(old)
 	if pv == nil {
-		delete(p.world.Volumes, name)
+		p.world.DropVolume(name)
 	} else {
-		p.world.Volumes[name] = pv
+		p.world.PutVolume(pv)
+		shares = shares || p.world.Shares(pv)
 	}
-	// A volume that is free, or was, may be any claim's.
-	if old != nil && old.Spec.ClaimRef == nil || pv != nil && pv.Spec.ClaimRef == nil {
+	// A volume that is free, or was, may be any claim's. One that shares its disk, or did, matters to the other
+	// volume's pods.
+	if moved && shares || old != nil && old.Spec.ClaimRef == nil || pv != nil && pv.Spec.ClaimRef == nil {
 		p.stale.volumes = true
 		return
 	}
 	for key := range p.claimsByVolume[name] {
 		p.retranslateUsers(key)
+	}
+	for _, v := range [2]*corev1.PersistentVolume{old, pv} {
+		if v != nil {
+			p.retranslateUsers(types.NamespacedName{Namespace: v.Spec.ClaimRef.Namespace, Name: v.Spec.ClaimRef.Name})
+		}
 	}
 }
 

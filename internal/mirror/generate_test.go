@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,7 +47,9 @@ func leaving(t *rapid.T, o metav1.Object) {
 }
 
 func selector(t *rapid.T) *metav1.LabelSelector {
-	return &metav1.LabelSelector{MatchLabels: map[string]string{pick(t, "selected key", "app", "tier"): pick(t, "selected value", "x", "y")}}
+	return &metav1.LabelSelector{
+		MatchLabels: map[string]string{pick(t, "selected key", "app", "tier"): pick(t, "selected value", "x", "y")},
+	}
 }
 
 func drawPod(t *rapid.T) client.Object {
@@ -61,22 +64,34 @@ func drawPod(t *rapid.T) client.Object {
 		corev1.ResourceCPU: resource.MustParse(pick(t, "cpu", "100m", "1"))}}}}
 	switch rapid.IntRange(0, 6).Draw(t, "kind of pod") {
 	case 0:
-		pod.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone,
-			WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: selector(t)}}
+		pod.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{
+			{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone,
+				WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: selector(t)},
+		}
 	case 1:
-		pod.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
-			TopologyKey: corev1.LabelHostname, LabelSelector: selector(t), NamespaceSelector: selector(t)}}}}
+		pod.Spec.Affinity = &corev1.Affinity{
+			PodAntiAffinity: &corev1.PodAntiAffinity{
+				RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
+					TopologyKey: corev1.LabelHostname, LabelSelector: selector(t), NamespaceSelector: selector(t)}},
+			},
+		}
 	case 2:
 		pod.Spec.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{
 			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: pick(t, "pvc", "v0", "v1")}}}}
 	case 3:
 		yes := true
-		pod.OwnerReferences = []metav1.OwnerReference{{Kind: "DaemonSet", Name: pick(t, "daemonset", "d0", "d1"), Controller: &yes}}
+		pod.OwnerReferences = []metav1.OwnerReference{
+			{Kind: "DaemonSet", Name: pick(t, "daemonset", "d0", "d1"), Controller: &yes},
+		}
 	case 5:
 		yes := true
-		pod.OwnerReferences = []metav1.OwnerReference{{Kind: "ReplicaSet", Name: pick(t, "owner", "r0", "r1"), Controller: &yes}}
+		pod.OwnerReferences = []metav1.OwnerReference{
+			{Kind: "ReplicaSet", Name: pick(t, "owner", "r0", "r1"), Controller: &yes},
+		}
 	case 4:
-		pod.Annotations = map[string]string{karpenterv1.DoNotDisruptAnnotationKey: pick(t, "hold", "true", "10s", "1m", "nonsense")}
+		pod.Annotations = map[string]string{
+			karpenterv1.DoNotDisruptAnnotationKey: pick(t, "hold", "true", "10s", "1m", "nonsense"),
+		}
 		pod.CreationTimestamp = metav1.NewTime(noon)
 	}
 	switch rapid.IntRange(0, 3).Draw(t, "state of pod") {
@@ -87,7 +102,9 @@ func drawPod(t *rapid.T) client.Object {
 		pod.Status.NominatedNodeName = pick(t, "nominated", "", "n0", "n1", "c0", "gone")
 		fallthrough
 	default:
-		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+		pod.Status.Conditions = []corev1.PodCondition{
+			{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+		}
 	}
 	if rapid.IntRange(0, 9).Draw(t, "finished") == 0 {
 		pod.Status.Phase = corev1.PodSucceeded
@@ -100,17 +117,33 @@ func drawNode(t *rapid.T) client.Object {
 	n := &corev1.Node{}
 	n.Name = nodeName(t)
 	n.Spec.ProviderID = machine(t)
-	n.Labels = map[string]string{shape.LabelHostname: n.Name, shape.LabelZone: pick(t, "zone", "a", "b"), shape.LabelInstanceType: "big", shape.LabelCapacityType: "spot"}
+	n.Labels = map[string]string{
+		shape.LabelHostname:     n.Name,
+		shape.LabelZone:         pick(t, "zone", "a", "b"),
+		shape.LabelInstanceType: "big",
+		shape.LabelCapacityType: "spot",
+	}
 	if maybe(t, "registered") {
 		n.Labels[karpenterv1.NodeRegisteredLabelKey] = "true"
 		if maybe(t, "initialized") {
 			n.Labels[karpenterv1.NodeInitializedLabelKey] = "true"
 		}
 	}
-	if maybe(t, "tainted") {
-		n.Spec.Taints = []corev1.Taint{{Key: pick(t, "taint", karpenterv1.UnregisteredTaintKey, "mine", "startup"), Effect: corev1.TaintEffectNoSchedule}}
+	if maybe(t, "of a pool") { // with or without a claim
+		n.Labels[karpenterv1.NodePoolLabelKey] = pick(t, "pool", "q0", "q1")
 	}
-	n.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(pick(t, "allocatable", "2", "4")), corev1.ResourcePods: resource.MustParse("10")}
+	if maybe(t, "tainted") {
+		n.Spec.Taints = []corev1.Taint{
+			{
+				Key:    pick(t, "taint", karpenterv1.UnregisteredTaintKey, "mine", "startup"),
+				Effect: corev1.TaintEffectNoSchedule,
+			},
+		}
+	}
+	n.Status.Allocatable = corev1.ResourceList{
+		corev1.ResourceCPU:  resource.MustParse(pick(t, "allocatable", "2", "4")),
+		corev1.ResourcePods: resource.MustParse("10"),
+	}
 	n.Status.Capacity = n.Status.Allocatable
 	leaving(t, n)
 	return n
@@ -121,7 +154,9 @@ func drawClaim(t *rapid.T) client.Object {
 	c.Name = claimName(t)
 	c.Labels = map[string]string{karpenterv1.NodePoolLabelKey: pick(t, "pool", "q0", "q1")}
 	c.Spec.StartupTaints = []karpenterv1.Taint{{Key: "startup", Effect: corev1.TaintEffectNoSchedule}}
-	c.Spec.Requirements = []karpenterv1.Requirement{{Key: shape.LabelInstanceType, Operator: corev1.NodeSelectorOpIn, Values: []string{"big", "small"}}}
+	c.Spec.Requirements = []karpenterv1.Requirement{
+		{Key: shape.LabelInstanceType, Operator: corev1.NodeSelectorOpIn, Values: []string{"big", "small"}},
+	}
 	c.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}
 	c.Status.ProviderID = machine(t)
 	if c.Status.ProviderID != "" {
@@ -137,7 +172,10 @@ func drawPool(t *rapid.T) client.Object {
 	p.Name = pick(t, "pool", "q0", "q1")
 	p.Generation = int64(rapid.IntRange(1, 2).Draw(t, "generation"))
 	p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "g", Kind: "K", Name: "n"}
-	p.Spec.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(fmt.Sprint(10 * p.Generation)), "nodes": resource.MustParse("3")}
+	p.Spec.Limits = corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse(fmt.Sprint(10 * p.Generation)),
+		"nodes":            resource.MustParse("3"),
+	}
 	if maybe(t, "ready") {
 		p.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue}}
 	}
@@ -147,9 +185,44 @@ func drawPool(t *rapid.T) client.Object {
 func drawDaemonSet(t *rapid.T) client.Object {
 	ds := &appsv1.DaemonSet{}
 	ds.Namespace, ds.Name = pick(t, "namespace", "a", "b"), pick(t, "daemonset", "d0", "d1")
-	ds.Spec.Template.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse(pick(t, "cpu", "10m", "20m"))}}}}
+	ds.Spec.Template.Spec.Containers = []corev1.Container{
+		{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse(pick(t, "cpu", "10m", "20m"))}}},
+	}
+	if maybe(t, "has a runtime") {
+		name := pick(t, "runtime", "r0", "r1")
+		ds.Spec.Template.Spec.RuntimeClassName = &name
+	}
 	return ds
+}
+
+func drawRuntimeClass(t *rapid.T) client.Object {
+	c := &nodev1.RuntimeClass{}
+	c.Name = pick(t, "runtime", "r0", "r1")
+	if maybe(t, "overhead") {
+		c.Overhead = &nodev1.Overhead{
+			PodFixed: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(pick(t, "cpu", "10m", "20m"))},
+		}
+	}
+	if maybe(t, "on some nodes") {
+		c.Scheduling = &nodev1.Scheduling{NodeSelector: map[string]string{"runtime": c.Name}}
+	}
+	return c
+}
+
+func drawLimitRange(t *rapid.T) client.Object {
+	l := &corev1.LimitRange{}
+	l.Namespace, l.Name = pick(t, "namespace", "a", "b"), pick(t, "limits", "l0", "l1")
+	l.Spec.Limits = []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer}}
+	amount := corev1.ResourceList{
+		corev1.ResourceName(pick(t, "resource", "cpu", "memory")): resource.MustParse(pick(t, "amount", "15m", "1")),
+	}
+	if maybe(t, "maximum") {
+		l.Spec.Limits[0].Max = amount
+	} else {
+		l.Spec.Limits[0].DefaultRequest = amount
+	}
+	return l
 }
 
 func drawVolumeClaim(t *rapid.T) client.Object {
@@ -168,6 +241,12 @@ func drawVolume(t *rapid.T) client.Object {
 	v.Name = pick(t, "volume", "w0", "w1")
 	v.Labels = map[string]string{corev1.LabelTopologyZone: pick(t, "zone", "a", "b")}
 	v.Spec.StorageClassName = "s1"
+	if maybe(t, "disk") {
+		v.Spec.CSI = &corev1.CSIPersistentVolumeSource{
+			Driver:       "csi.example.com",
+			VolumeHandle: pick(t, "handle", "h0", "h1"),
+		}
+	}
 	if maybe(t, "claimed") {
 		v.Spec.ClaimRef = &corev1.ObjectReference{Namespace: "a", Name: "v0"}
 	}
@@ -199,15 +278,24 @@ func drawCSINode(t *rapid.T) client.Object {
 	c := &storagev1.CSINode{}
 	c.Name = nodeName(t)
 	count := int32(rapid.IntRange(1, 3).Draw(t, "slots"))
-	c.Spec.Drivers = []storagev1.CSINodeDriver{{Name: "csi.example.com", Allocatable: &storagev1.VolumeNodeResources{Count: &count}}}
+	c.Spec.Drivers = []storagev1.CSINodeDriver{
+		{Name: "csi.example.com", Allocatable: &storagev1.VolumeNodeResources{Count: &count}},
+	}
 	return c
 }
 
 func drawOffer(t *rapid.T) *translate.Offer {
 	var types []*shape.InstanceType
 	for i, name := range []string{"big", "small"} {
-		types = append(types, &shape.InstanceType{Name: name, Capacity: shape.Vector{CPU: int64(4000 - 2000*i)}, Offerings: []shape.Offering{
-			{Zone: "a", CapacityType: "spot", Price: shape.Money(rapid.IntRange(1, 9).Draw(t, "price"))}}})
+		types = append(
+			types,
+			&shape.InstanceType{
+				Name:     name,
+				Capacity: shape.Vector{CPU: int64(4000 - 2000*i)},
+				Offerings: []shape.Offering{
+					{Zone: "a", CapacityType: "spot", Price: shape.Money(rapid.IntRange(1, 9).Draw(t, "price"))}},
+			},
+		)
 	}
 	return translate.NewOffer(types, pick(t, "trouble", "", "sold out"))
 }
@@ -227,8 +315,24 @@ func drawReplicaSet(t *rapid.T) client.Object {
 }
 
 var draws = []func(*rapid.T) client.Object{
-	drawPod, drawPod, drawPod, drawNode, drawNode, drawClaim, drawClaim, drawPool, drawDaemonSet,
-	drawVolumeClaim, drawVolume, drawStorageClass, drawNamespace, drawCSINode, drawService, drawReplicaSet,
+	drawPod,
+	drawPod,
+	drawPod,
+	drawNode,
+	drawNode,
+	drawClaim,
+	drawClaim,
+	drawPool,
+	drawDaemonSet,
+	drawVolumeClaim,
+	drawVolume,
+	drawStorageClass,
+	drawNamespace,
+	drawCSINode,
+	drawService,
+	drawReplicaSet,
+	drawRuntimeClass,
+	drawLimitRange,
 }
 
 func selectorFor(key, value string) *metav1.LabelSelector {

@@ -14,6 +14,11 @@ import (
 func (p *picture) putNode(n *corev1.Node) Change {
 	old := p.nodes[n.Name]
 	p.nodes[n.Name] = n
+	if translate.Planned(n) {
+		p.reserved[n.Name] = struct{}{}
+	} else {
+		delete(p.reserved, n.Name)
+	}
 	if old != nil && sameNode(old, n) {
 		if s := p.slots[n.Name]; s != nil {
 			s.node = n
@@ -37,6 +42,7 @@ func (p *picture) dropNode(name string) Change {
 		return 0
 	}
 	delete(p.nodes, name)
+	delete(p.reserved, name)
 	p.unlink(p.nodesByID, old.Spec.ProviderID, name)
 	change := p.rejoin(name, old.Spec.ProviderID) | Room
 	p.denominate(name)
@@ -199,18 +205,19 @@ func (p *picture) closeSlot(name string) (change Change) {
 
 // leaving slots take no pods.
 func (s *slot) leaving() bool {
-	return s.node != nil && s.node.DeletionTimestamp != nil || s.claim != nil && s.claim.DeletionTimestamp != nil
+	return s.node != nil && s.node.DeletionTimestamp != nil || s.claim != nil && s.claim.DeletionTimestamp != nil ||
+		s.node == nil && s.claim != nil && translate.Gone(s.claim)
 }
 
 // count adds a slot, or takes it away, from what its pool uses.
 func (p *picture) count(s *slot, times int64) {
-	if s.view.Node == nil || s.view.Pool == "" {
+	if s.view.Node == nil || s.view.CountsIn == "" {
 		return
 	}
-	u := p.used[s.view.Pool]
+	u := p.used[s.view.CountsIn]
 	u.nodes += times
 	u.sum = u.sum.Add(s.view.Capacity.Times(times))
-	p.used[s.view.Pool] = u
+	p.used[s.view.CountsIn] = u
 	p.stale.pools = true
 }
 

@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/clock"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/eviction"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
@@ -60,6 +61,8 @@ type picture struct {
 	seated  bool                     // and they were planned for since
 
 	nominated map[shape.PodID]nomination
+	promised  map[shape.PodID]promise
+	reserved  map[string]struct{}  // nodes with the taint that keeps them for a plan
 	expected  map[string]time.Time // claims that no informer has shown yet, and until when they are believed
 	timed     map[shape.PodID]struct{}
 	nextTimer time.Time // the earliest at which something ends by itself; zero for never
@@ -81,9 +84,10 @@ type picture struct {
 
 // stale says which parts must be made anew before the next Snapshot.
 type stale struct {
-	everything bool // the interner with all that came of it
-	classes    bool // all pods' classes
-	volumes    bool // the classes of pods with volume claims
+	everything bool                              // the interner with all that came of it
+	classes    bool                              // all pods' classes
+	volumes    bool                              // the classes of pods with volume claims
+	users      map[types.NamespacedName]struct{} // claims whose users' classes are
 	daemons    bool
 	pools      bool
 	types      bool
@@ -141,14 +145,21 @@ func (n names) first() string {
 type Options struct {
 	Clock clock.PassiveClock // nil means the real one
 
+	// Aliases are the cloud's other names of well-known labels; nil if it adds none to those of Kubernetes.
+	Aliases karpenterv1.LabelAliases
+
 	// Defaults are the spread constraints that kube-scheduler puts on pods without any. Services and what owns pods
 	// are followed only when there are some.
 	Defaults []corev1.TopologySpreadConstraint
 
+	// OwnDeletionCosts is translate.World's.
+	OwnDeletionCosts bool
+
 	// Bound is called when a pod that was planned is bound; nil means nobody wants to know. It must be quick.
 	Bound func(Binding)
 
-	// Buffers says that somebody will say what buffers there are, with Keep. Until they were planned for, every node is kept.
+	// Buffers says that somebody will say what buffers there are, with Keep. Until they were planned for, every node is
+	// kept.
 	Buffers bool
 
 	// Nomination is for how long a planned pod keeps its place on a node that is ready.
@@ -182,7 +193,9 @@ func New(o Options) *Mirror {
 		pools:      map[string]*pool{},
 		daemonSets: map[types.NamespacedName]*appsv1.DaemonSet{},
 		csiNodes:   map[string]*storagev1.CSINode{},
-		world:      translate.WorldOf(translate.Objects{Defaults: o.Defaults}),
+		world: translate.WorldOf(
+			translate.Objects{Defaults: o.Defaults, Aliases: o.Aliases, OwnDeletionCosts: o.OwnDeletionCosts},
+		),
 
 		nodesByID:      map[string]names{},
 		claimsByID:     map[string]names{},
@@ -198,6 +211,8 @@ func New(o Options) *Mirror {
 		virtual:   map[shape.PodID]struct{}{},
 		seated:    !o.Buffers,
 		nominated: map[shape.PodID]nomination{},
+		promised:  map[shape.PodID]promise{},
+		reserved:  map[string]struct{}{},
 		expected:  map[string]time.Time{},
 		timed:     map[shape.PodID]struct{}{},
 
@@ -261,6 +276,18 @@ func (m *Mirror) Pod(id shape.PodID) *corev1.Pod {
 	return nil
 }
 
+// EvictionRank is a pod's place in the order in which drains evict, by the class that plans count it in: what a move
+// was found to do is what the drain does.
+func (m *Mirror) EvictionRank(pod *corev1.Pod) eviction.Rank {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rec, classes := m.pods[translate.IDOf(pod)], m.in.Classes()
+	if rec == nil || rec.object.UID != pod.UID || int(rec.view.Class) >= len(classes) || rec.view.Class < 0 {
+		return translate.EvictionRank(pod)
+	}
+	return eviction.RankOf(classes[rec.view.Class])
+}
+
 // Pool finds the object of a NodePool; nil if there is none. It must not be changed.
 func (m *Mirror) Pool(name string) *karpenterv1.NodePool {
 	m.mu.Lock()
@@ -282,17 +309,6 @@ func (m *Mirror) Pools() []*karpenterv1.NodePool {
 		}
 	}
 	return out
-}
-
-// Limits are the limits of a pool with what is used of them, claims that are on their way included;
-// nil if it has none.
-func (m *Mirror) Limits(pool string) []shape.Limit {
-	for _, p := range m.Snapshot().Pools {
-		if p.Name == pool {
-			return p.Limits
-		}
-	}
-	return nil
 }
 
 // Offered is what a cloud last offered to a pool; nil if nobody has asked.

@@ -71,10 +71,11 @@ func (p *picture) nominate(target string, pods []shape.PodID, until time.Time) {
 		if _, virtual := p.virtual[id]; virtual {
 			end = time.Time{}
 		}
-		if rec == nil || rec.object.Spec.NodeName != "" {
+		if rec == nil || rec.object.Spec.NodeName != "" || p.nodes[p.promised[id].node] != nil {
 			continue
 		}
 		p.unindex(rec)
+		delete(p.promised, id)
 		p.nominated[id] = nomination{target, end}
 		p.index(id, rec)
 		p.place(id, rec)
@@ -90,7 +91,7 @@ func (p *picture) denominate(target string) {
 		return
 	}
 	for _, id := range podIDs(p.refs[target]) {
-		if p.nominated[id].target == target {
+		if p.nominated[id].target == target || p.promised[id].node == target {
 			p.cancel(id)
 		}
 	}
@@ -105,6 +106,7 @@ func (p *picture) cancel(id shape.PodID) Change {
 	}
 	p.unindex(rec)
 	delete(p.nominated, id)
+	delete(p.promised, id)
 	p.index(id, rec)
 	return p.place(id, rec)
 }

@@ -28,19 +28,21 @@ func (p *picture) putPod(object *corev1.Pod) Change {
 		p.unindex(rec)
 		if rec.object.UID != object.UID {
 			delete(p.nominated, id) // another pod of the same name
+			delete(p.promised, id)
 		}
 	}
 	rec.object = object
-	p.index(id, rec)
 	if p.in.Observe(&object.Spec) {
 		p.stale.classes = true
 	}
 	var planned string
 	if object.Spec.NodeName != "" {
 		p.swap(id, object.Spec.NodeName)
-		planned = p.slotNamed(p.nominated[id].target)
+		planned = p.slotNamed(cmp.Or(p.promised[id].node, p.nominated[id].target))
 		delete(p.nominated, id)
+		delete(p.promised, id)
 	}
+	p.index(id, rec)
 	p.translate(rec)
 	before := rec.slot
 	change := p.place(id, rec)
@@ -94,6 +96,7 @@ func (p *picture) dropPod(id shape.PodID) Change {
 	}
 	p.unindex(rec)
 	delete(p.nominated, id)
+	delete(p.promised, id)
 	delete(p.pods, id)
 	delete(p.timed, id)
 	p.loosen(id, nil)
@@ -132,8 +135,13 @@ func (p *picture) retranslate(rec *pod) {
 }
 
 // named lists what a pod says about its place: nodes and claims.
-func (p *picture) named(id shape.PodID, rec *pod) [3]string {
-	return [3]string{rec.object.Spec.NodeName, rec.object.Status.NominatedNodeName, p.nominated[id].target}
+func (p *picture) named(id shape.PodID, rec *pod) [4]string {
+	return [4]string{
+		rec.object.Spec.NodeName,
+		rec.object.Status.NominatedNodeName,
+		p.nominated[id].target,
+		p.promised[id].node,
+	}
 }
 
 func (p *picture) index(id shape.PodID, rec *pod) {
@@ -143,7 +151,9 @@ func (p *picture) index(id shape.PodID, rec *pod) {
 		}
 	}
 	for _, claim := range translate.VolumeClaims(rec.object) {
-		addTo(p.users, types.NamespacedName{Namespace: rec.object.Namespace, Name: claim}, id)
+		key := types.NamespacedName{Namespace: rec.object.Namespace, Name: claim}
+		addTo(p.users, key, id)
+		p.countUsers(key)
 	}
 }
 
@@ -155,7 +165,26 @@ func (p *picture) unindex(rec *pod) {
 		}
 	}
 	for _, claim := range translate.VolumeClaims(rec.object) {
-		removeFrom(p.users, types.NamespacedName{Namespace: rec.object.Namespace, Name: claim}, id)
+		key := types.NamespacedName{Namespace: rec.object.Namespace, Name: claim}
+		removeFrom(p.users, key, id)
+		p.countUsers(key)
+	}
+}
+
+// countUsers notes how many pods use a claim. Whether it is one pod's or several pods' shows in what each of them
+// needs.
+func (p *picture) countUsers(key types.NamespacedName) {
+	before, now := p.world.Users[key], len(p.users[key])
+	if now == 0 {
+		delete(p.world.Users, key)
+	} else {
+		p.world.Users[key] = now
+	}
+	if (before > 1) != (now > 1) {
+		if p.stale.users == nil {
+			p.stale.users = map[types.NamespacedName]struct{}{}
+		}
+		p.stale.users[key] = struct{}{}
 	}
 }
 
@@ -205,6 +234,9 @@ func (p *picture) slotFor(id shape.PodID, rec *pod) string {
 			return ""
 		}
 		return name
+	}
+	if node := p.promised[id].node; p.nodes[node] != nil {
+		return node // it may be bound there already
 	}
 	if rec.object.DeletionTimestamp != nil {
 		return ""

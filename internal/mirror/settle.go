@@ -33,6 +33,10 @@ func (p *picture) settle(now time.Time, nomination time.Duration) {
 		for key := range p.users {
 			p.retranslateUsers(key)
 		}
+	} else {
+		for key := range p.stale.users {
+			p.retranslateUsers(key)
+		}
 	}
 	if p.stale.daemons {
 		p.settleDaemons()
@@ -81,9 +85,13 @@ func (p *picture) settleDaemons() {
 	})
 	index := make(map[types.NamespacedName]int32, len(sorted))
 	p.daemons = make([]shape.DaemonSet, 0, len(sorted))
-	for i, ds := range sorted {
-		class, _ := p.in.Class(p.world.DaemonPod(ds)) // an error is in the class
-		index[types.NamespacedName{Namespace: ds.Namespace, Name: ds.Name}] = int32(i)
+	for _, ds := range sorted {
+		pod, err := p.world.DaemonPod(ds)
+		if err != nil {
+			continue // it has no pods: the server refuses them
+		}
+		class, _ := p.in.Class(pod) // an error is in the class
+		index[types.NamespacedName{Namespace: ds.Namespace, Name: ds.Name}] = int32(len(p.daemons))
 		p.daemons = append(p.daemons, shape.DaemonSet{Name: ds.Namespace + "/" + ds.Name, Class: class})
 	}
 	if maps.Equal(index, p.daemon) {
@@ -110,7 +118,7 @@ func (p *picture) settlePools() {
 		pl := p.pools[name]
 		if pl.shape == nil {
 			// An error is in NotReady.
-			pl.shape, _ = translate.Pool(pl.object)
+			pl.shape, _ = translate.Pool(pl.object, p.world.Aliases)
 			pl.shape.NotReady = cmp.Or(pl.shape.NotReady, translate.NotReady(pl.object))
 		}
 		u := p.used[name]
@@ -138,13 +146,18 @@ func (p *picture) settleSlots(now time.Time, nomination time.Duration) {
 			p.settleSlot(name, s, now, nomination)
 		}
 	}
-	p.cutNodes = splice(p.cutNodes, dirty, func(n **shape.Node) string { return (*n).Name }, func(name string) (*shape.Node, bool) {
-		s := p.slots[name]
-		if s == nil {
-			return nil, false
-		}
-		return s.view.Node, true
-	})
+	p.cutNodes = splice(
+		p.cutNodes,
+		dirty,
+		func(n **shape.Node) string { return (*n).Name },
+		func(name string) (*shape.Node, bool) {
+			s := p.slots[name]
+			if s == nil {
+				return nil, false
+			}
+			return s.view.Node, true
+		},
+	)
 }
 
 // settleSurplus has pods planned again whose place others have taken.
@@ -216,10 +229,15 @@ func (p *picture) settleLoose() {
 	}
 	dirty := slices.Sorted(maps.Keys(p.dirtyLoose))
 	clear(p.dirtyLoose)
-	p.cutPods = splice(p.cutPods, dirty, func(sp *shape.Pod) shape.PodID { return sp.ID }, func(id shape.PodID) (shape.Pod, bool) {
-		sp, ok := p.loose[id]
-		return sp, ok
-	})
+	p.cutPods = splice(
+		p.cutPods,
+		dirty,
+		func(sp *shape.Pod) shape.PodID { return sp.ID },
+		func(id shape.PodID) (shape.Pod, bool) {
+			sp, ok := p.loose[id]
+			return sp, ok
+		},
+	)
 }
 
 // splice is a new slice: base, which ascends by key, with those elements replaced, added or removed whose

@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -21,6 +22,7 @@ func Kinds() []client.Object {
 	return []client.Object{
 		&corev1.Namespace{},
 		&corev1.LimitRange{},
+		&nodev1.RuntimeClass{},
 		&storagev1.StorageClass{},
 		&corev1.PersistentVolume{},
 		&corev1.PersistentVolumeClaim{},
@@ -35,7 +37,12 @@ func Kinds() []client.Object {
 
 // Spreaders are the kinds that default spread constraints follow from; see Options.Defaults.
 func Spreaders() []client.Object {
-	return []client.Object{&corev1.Service{}, &appsv1.ReplicaSet{}, &appsv1.StatefulSet{}, &corev1.ReplicationController{}}
+	return []client.Object{
+		&corev1.Service{},
+		&appsv1.ReplicaSet{},
+		&appsv1.StatefulSet{},
+		&corev1.ReplicationController{},
+	}
 }
 
 // watch is where events come from and who hears of them.
@@ -92,7 +99,21 @@ func (m *Mirror) Synced() bool {
 	m.watch.mu.Lock()
 	defer m.watch.mu.Unlock()
 	return len(m.watch.sources) > 0 &&
-		!slices.ContainsFunc(m.watch.sources, func(s toolscache.ResourceEventHandlerRegistration) bool { return !s.HasSynced() })
+		!slices.ContainsFunc(
+			m.watch.sources,
+			func(s toolscache.ResourceEventHandlerRegistration) bool { return !s.HasSynced() },
+		)
+}
+
+// WaitForSync returns once the mirror is Synced; false if the context ended before. Follow must have been called.
+func (m *Mirror) WaitForSync(ctx context.Context) bool {
+	m.watch.mu.Lock()
+	checkers := make([]toolscache.DoneChecker, len(m.watch.sources))
+	for i, s := range m.watch.sources {
+		checkers[i] = s.HasSyncedChecker()
+	}
+	m.watch.mu.Unlock()
+	return len(checkers) > 0 && toolscache.WaitFor(ctx, "", checkers...)
 }
 
 // Informed reports whether the whole cluster was seen, and what every NodePool can buy is known: Offer was called for

@@ -2,10 +2,13 @@ package nominate
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/translate"
@@ -14,8 +17,8 @@ import (
 // followEvery is how often it is looked for nominations that an attempt of the scheduler has cleared.
 const followEvery = 25 * time.Millisecond
 
-// stuckAfter is how long a pod may be nominated to an open node before the scheduler is woken; twice as long each time, up
-// to sixteen times. The scheduler itself waits for one, two and four seconds after its first attempts.
+// stuckAfter is how long a pod may be nominated to an open node before the scheduler is woken; twice as long each time,
+// up to sixteen times. The scheduler itself waits for one, two and four seconds after its first attempts.
 const stuckAfter = 5 * time.Second
 
 // NeedLeaderElection is true: only the leader plans.
@@ -43,27 +46,36 @@ func (n *Nominator) follow(ctx context.Context) (failed error) {
 		return nil
 	}
 	for _, t := range targets {
-		if t.Node == nil || !n.opening(t.Claim) && (t.Node.Labels[karpenterv1.NodeRegisteredLabelKey] != "true" || !open(t.Node)) {
+		if !t.Untold || !open(t.Node) {
 			continue
 		}
-		if due := n.due(t.Claim); t.Untold && len(due) > 0 {
-			if _, err := n.write(ctx, due, t.Node.Name); err != nil {
-				failed = err
-			}
+		if err := n.Tell(ctx, n.Plans.Planned(t.Claim), t.Node.Name); err != nil {
+			failed = err
 		}
 	}
 	if stuck := n.stuck(targets); stuck != nil {
-		if _, err := n.write(ctx, []*corev1.Pod{stuck}, ""); err != nil {
+		if err := n.write(ctx, []*corev1.Pod{stuck}, ""); err != nil {
 			failed = err
 		}
 	}
 	return failed
 }
 
-// stuck is the most important of the pods that have been nominated to an open node for a while and are not bound, if it is time to
-// do something for them. Kube-scheduler counts the room of a nominated pod as taken, and tries nobody again when that
-// pod is bound elsewhere: it may be minutes until it looks at those it has refused on that account. When one nomination goes
-// it looks at all of them, and the next round gives that one back.
+// open nodes are registered and Ready, and carry no taint that goes by itself. Taints that stay are the pods' business,
+// and startup taints go by hands that we do not know.
+func open(node *corev1.Node) bool {
+	return node != nil && node.Labels[karpenterv1.NodeRegisteredLabelKey] == "true" && condition.NodeReady(node) &&
+		!translate.Planned(node) &&
+		!slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool {
+			return t.Key == karpenterv1.UnregisteredTaintKey ||
+				strings.HasPrefix(t.Key, "node.kubernetes.io/") || strings.HasPrefix(t.Key, "node.cloudprovider.kubernetes.io/")
+		})
+}
+
+// stuck is the most important of the pods that have been nominated to an open node for a while and are not bound, if it
+// is time to do something for them. Kube-scheduler counts the room of a nominated pod as taken, and tries nobody again
+// when that pod is bound elsewhere: it may be minutes until it looks at those it has refused on that account. When one
+// nomination goes it looks at all of them, and the next round gives that one back.
 func (n *Nominator) stuck(targets []mirror.Target) (first *corev1.Pod) {
 	now := n.Clock.Now()
 	if now.Before(n.wakeAt) {
@@ -72,13 +84,15 @@ func (n *Nominator) stuck(targets []mirror.Target) (first *corev1.Pod) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, t := range targets {
-		if t.Node == nil || !open(t.Node) || len(n.tried) == 0 {
+		if !open(t.Node) || len(n.tried) == 0 {
 			continue
 		}
 		for _, pod := range n.Plans.Planned(t.Claim) {
 			last := n.tried[translate.IDOf(pod)]
-			waits := pod.Status.NominatedNodeName == t.Node.Name && pod.Spec.NodeName == "" && pod.DeletionTimestamp.IsZero()
-			if waits && last.times > 0 && now.Sub(last.at) >= stuckAfter && (first == nil || priority(pod) > priority(first)) {
+			waits := pod.Status.NominatedNodeName == t.Node.Name && pod.Spec.NodeName == "" &&
+				pod.DeletionTimestamp.IsZero()
+			if waits && last.times > 0 && now.Sub(last.at) >= stuckAfter &&
+				(first == nil || priority(pod) > priority(first)) {
 				first = pod
 			}
 		}
@@ -99,10 +113,9 @@ func priority(pod *corev1.Pod) int32 {
 	return *pod.Spec.Priority
 }
 
-// forget ends the counting of attempts, and what is known of nodes, once no pod is planned any more.
+// forget ends the counting of attempts once no pod is planned any more.
 func (n *Nominator) forget() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	clear(n.tried)
-	clear(n.released)
 }

@@ -27,7 +27,8 @@ const (
 	// atOnce is how many pods are written to in parallel, of all nodes: the API server has other work.
 	atOnce = 50
 
-	// most is how often one pod is written to for one plan. A scheduler that clears the field each time has its reasons.
+	// most is how often one pod is written to for one plan. A scheduler that clears the field each time has its
+	// reasons.
 	most = 8
 )
 
@@ -37,10 +38,6 @@ type plans interface {
 	Targets() []mirror.Target
 	// Planned lists those pods of one claim.
 	Planned(claim string) []*corev1.Pod
-	// Snapshot is the cluster as it is known now.
-	Snapshot() shape.Snapshot
-	// Nominate notes that pods are planned onto a claim now.
-	Nominate(pods []shape.PodID, claim string)
 }
 
 // Deps are what a Nominator needs; all are required.
@@ -49,9 +46,6 @@ type Deps struct {
 	Plans  plans
 	Clock  clock.Clock
 	Log    logr.Logger
-
-	// HoldAtMost is how long a node that could take pods may wait for others of its plan; 0 is not to wait.
-	HoldAtMost time.Duration
 }
 
 // Nominator writes nominations.
@@ -63,12 +57,8 @@ type Nominator struct {
 	wakeAt time.Time // when it is next looked for pods that are stuck
 	wakes  int       // how often the scheduler was woken for those that still are
 
-	filling sync.Mutex // held while pods are moved forward
-
-	mu       sync.Mutex              // guards what follows
-	gate     map[string]*waiting     // by claim: nodes that are held
-	released map[string]time.Time    // by claim: when its node was let go, of plans under way
-	tried    map[shape.PodID]attempt // what was written to a pod
+	mu    sync.Mutex              // guards tried
+	tried map[shape.PodID]attempt // what was written to a pod
 }
 
 // New checks that nothing is missing.
@@ -76,18 +66,30 @@ func New(d Deps) (*Nominator, error) {
 	if d.Client == nil || d.Plans == nil || d.Clock == nil {
 		return nil, errors.New("nominator: a dependency is missing")
 	}
-	return &Nominator{Deps: d, slots: make(chan struct{}, atOnce), gate: map[string]*waiting{}, released: map[string]time.Time{}, tried: map[shape.PodID]attempt{}}, nil
+	return &Nominator{Deps: d, slots: make(chan struct{}, atOnce), tried: map[shape.PodID]attempt{}}, nil
 }
 
-// due lists the pods that are still to be nominated to a claim's node.
-func (n *Nominator) due(claim string) []*corev1.Pod {
-	var out []*corev1.Pod
-	for _, pod := range n.Plans.Planned(claim) {
-		if pod.Status.NominatedNodeName == "" && pod.Spec.NodeName == "" && pod.DeletionTimestamp.IsZero() && known(pod) && n.again(pod) {
-			out = append(out, pod)
+// Open reports whether a pod may still be nominated: it is not bound or going, nobody has nominated it, and its
+// scheduler heeds that and has not cleared it too often.
+func (n *Nominator) Open(pod *corev1.Pod) bool {
+	if pod.Status.NominatedNodeName != "" || pod.Spec.NodeName != "" || !pod.DeletionTimestamp.IsZero() ||
+		!known(pod) {
+		return false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.tried[translate.IDOf(pod)].times < most
+}
+
+// Tell nominates those of the pods to a node that may be, and were not written to since they were last seen.
+func (n *Nominator) Tell(ctx context.Context, pods []*corev1.Pod, node string) error {
+	var due []*corev1.Pod
+	for _, pod := range pods {
+		if n.Open(pod) && n.again(pod) {
+			due = append(due, pod)
 		}
 	}
-	return out
+	return n.write(ctx, due, node)
 }
 
 // attempt is what was written to a pod.
@@ -97,12 +99,11 @@ type attempt struct {
 	at    time.Time // when that was
 }
 
-// again reports whether a pod may be written to: not too often, and not before what came of the last time is seen.
+// again reports whether a pod may be written to: not before what came of the last time is seen.
 func (n *Nominator) again(pod *corev1.Pod) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	last := n.tried[translate.IDOf(pod)]
-	return last.times < most && last.over != pod.ResourceVersion
+	return n.tried[translate.IDOf(pod)].over != pod.ResourceVersion
 }
 
 // known pods are scheduled by a scheduler whose rules we know.
@@ -110,34 +111,21 @@ func known(pod *corev1.Pod) bool {
 	return pod.Spec.SchedulerName == "" || pod.Spec.SchedulerName == corev1.DefaultSchedulerName
 }
 
-// write nominates pods, to nothing if the node is empty, and returns those for which it went well. A pod that changed, or went, meanwhile is passed over.
-func (n *Nominator) write(ctx context.Context, pods []*corev1.Pod, node string) (written []shape.PodID, err error) {
-	var (
-		mu    sync.Mutex // guards written and errs
-		errs  []error
-		group errgroup.Group
-	)
+// write nominates pods, to nothing if the node is empty. A pod that changed, or went, meanwhile is passed over.
+func (n *Nominator) write(ctx context.Context, pods []*corev1.Pod, node string) error {
+	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for _, pod := range pods {
 		group.Go(func() error {
 			err := n.nominate(ctx, pod, node)
 			n.note(pod, node)
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-				written = append(written, translate.IDOf(pod))
-			case !apierrors.IsConflict(err) && !apierrors.IsNotFound(err):
-				errs = append(errs, fmt.Errorf("nominating pod %s to node %q: %w", translate.IDOf(pod), node, err))
+			if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+				return nil
 			}
-			return nil
+			return fmt.Errorf("nominating pod %s to node %q: %w", translate.IDOf(pod), node, err)
 		})
 	}
-	_ = group.Wait() // errors are collected above
-	if len(errs) > 0 {
-		return written, errs[0] // one is as good as all: they differ in the pod's name
-	}
-	return written, nil
+	return group.Wait() // the first error is as good as all: they differ in the pod's name
 }
 
 // nominate writes to one pod unless it has changed since it was last seen.
@@ -151,8 +139,13 @@ func (n *Nominator) nominate(ctx context.Context, pod *corev1.Pod, node string) 
 	changed := pod.DeepCopy()
 	changed.Status.NominatedNodeName = node
 	// Written by hand: working out the difference of two pods costs more than all the rest.
-	patch := fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"status":{"nominatedNodeName":%q}}`, pod.ResourceVersion, node)
-	return n.Client.Status().Patch(ctx, changed, client.RawPatch(types.MergePatchType, []byte(patch)), client.FieldOwner(owner))
+	patch := fmt.Sprintf(
+		`{"metadata":{"resourceVersion":%q},"status":{"nominatedNodeName":%q}}`,
+		pod.ResourceVersion,
+		node,
+	)
+	return n.Client.Status().
+		Patch(ctx, changed, client.RawPatch(types.MergePatchType, []byte(patch)), client.FieldOwner(owner))
 }
 
 // note remembers an attempt.

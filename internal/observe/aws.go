@@ -24,6 +24,7 @@ type AWSMetrics struct {
 	BatchSize *prometheus.HistogramVec
 	BatchTime *prometheus.HistogramVec
 
+	IdlePrice     *prometheus.GaugeVec
 	UserData      *prometheus.GaugeVec
 	NotLaunched   *prometheus.CounterVec
 	NotTerminated *prometheus.CounterVec
@@ -33,17 +34,41 @@ func awsMetrics(t *table) AWSMetrics {
 	const sdk, batcher = "aws_sdk_go_request_", prefix + "cloudprovider_batcher_"
 	call := []string{"service", "action", "code"}
 	return AWSMetrics{
-		Calls:       t.bareCounter(sdk+"total", "Calls to AWS, by their last answer.", call...),
-		CallTime:    t.bareHistogram(sdk+"duration_seconds", callBuckets, "Seconds that calls to AWS took, with their retries.", call...),
-		Retries:     t.bareHistogram(sdk+"retry_count", retryBuckets, "How often a call to AWS was tried again.", call...),
-		Attempts:    t.bareCounter(sdk+"attempt_total", "Requests to AWS, each try counted.", call...),
-		AttemptTime: t.bareHistogram(sdk+"attempt_duration_seconds", callBuckets, "Seconds that one request to AWS took.", call...),
+		Calls: t.bareCounter(sdk+"total", "Calls to AWS, by their last answer.", call...),
+		CallTime: t.bareHistogram(
+			sdk+"duration_seconds",
+			callBuckets,
+			"Seconds that calls to AWS took, with their retries.",
+			call...),
+		Retries: t.bareHistogram(
+			sdk+"retry_count",
+			retryBuckets,
+			"How often a call to AWS was tried again.",
+			call...),
+		Attempts: t.bareCounter(sdk+"attempt_total", "Requests to AWS, each try counted.", call...),
+		AttemptTime: t.bareHistogram(
+			sdk+"attempt_duration_seconds",
+			callBuckets,
+			"Seconds that one request to AWS took.",
+			call...),
 
-		BatchSize: t.bareHistogram(batcher+"batch_size", batchBuckets, "Requests that one call to AWS served.", "batcher"),
+		BatchSize: t.bareHistogram(
+			batcher+"batch_size",
+			batchBuckets,
+			"Requests that one call to AWS served.",
+			"batcher",
+		),
 		BatchTime: t.bareHistogram(batcher+"batch_time_seconds", durationBuckets,
 			"Seconds that the oldest of the requests waited for the call that served it.", "batcher"),
 
-		UserData: t.gauge("ec2nodeclasses_userdata_bytes", "Bytes of user data that nodes of an EC2NodeClass get, before base64.", "nodeclass"),
+		UserData: t.gauge(
+			"ec2nodeclasses_userdata_bytes",
+			"Bytes of user data that nodes of an EC2NodeClass get, before base64.",
+			"nodeclass",
+		),
+		IdlePrice: t.gauge("cloudprovider_capacity_reservation_idle_price",
+			"Dollars an hour that room in a capacity reservation costs which nobody uses, at the price on demand.",
+			"reservation_id", "instance_type", "zone", "instance_match_criteria", "selected"),
 		NotLaunched: t.counter("cloudprovider_instance_launch_failures_total",
 			"Offers that CreateFleet could not use, by EC2's code.", "zone", "zone_id", "capacity_type", "reason"),
 		NotTerminated: t.counter("cloudprovider_instance_termination_failures_total",

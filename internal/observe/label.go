@@ -12,7 +12,8 @@ func SnakeCase(name string) string {
 	runes := []rune(name)
 	var out strings.Builder
 	for i, r := range runes {
-		if i > 0 && unicode.IsUpper(r) && (!unicode.IsUpper(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1])) {
+		if i > 0 && unicode.IsUpper(r) &&
+			(!unicode.IsUpper(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1])) {
 			out.WriteByte('_')
 		}
 		out.WriteRune(unicode.ToLower(r))

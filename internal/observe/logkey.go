@@ -20,4 +20,41 @@ const (
 	LogCapacityType  = "capacity-type"
 	LogRequests      = "requests"
 	LogAllocatable   = "allocatable"
+	LogMessageKind   = "messageKind"
 )
+
+// Messages that log parsers, alerts and runbooks for Karpenter look for. docs/messages.md lists them.
+const (
+	SaidPodsFound      = "found provisionable pod(s)"
+	SaidClaimsComputed = "computed new nodeclaim(s) to fit pod(s)"
+	SaidPodUnplaced    = "could not schedule pod"
+	SaidClaimCreated   = "created nodeclaim"
+	SaidClaimLaunched  = "launched nodeclaim"
+	SaidLaunchFailed   = "failed launching nodeclaim"
+	SaidRegistered     = "registered nodeclaim"
+	SaidInitialized    = "initialized nodeclaim"
+	SaidDisrupting     = "disrupting node(s)"
+	SaidInterruption   = "initiating delete from interruption message"
+	SaidTainted        = "tainted node"
+	SaidNodeDeleted    = "deleted node"
+	SaidClaimDeleted   = "deleted nodeclaim"
+)
+
+// Messages lists them.
+func Messages() []string {
+	return []string{
+		SaidPodsFound,
+		SaidClaimsComputed,
+		SaidPodUnplaced,
+		SaidClaimCreated,
+		SaidClaimLaunched,
+		SaidLaunchFailed,
+		SaidRegistered,
+		SaidInitialized,
+		SaidDisrupting,
+		SaidInterruption,
+		SaidTainted,
+		SaidNodeDeleted,
+		SaidClaimDeleted,
+	}
+}

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	clocktesting "k8s.io/utils/clock/testing"
 )
@@ -40,15 +41,48 @@ func TestRecorderKeepsBackWhatItSaid(t *testing.T) {
 		t.Errorf("saying the same twice: %d events, want 1", got)
 	}
 	r.Emit(db, Evicted, "its node goes")
-	r.Emit(web, Evicted, "its node is drifted")
+	r.EmitOf("drift", web, Evicted, "its node is drifted")
 	r.Emit(web, Disrupted, "its node goes")
 	if got := drain(sink.Events); got != 3 {
-		t.Errorf("another object, message or reason: %d events, want 3", got)
+		t.Errorf("another object, cause or reason: %d events, want 3", got)
 	}
 	clock.Step(Evicted.Every)
 	r.Emit(web, Evicted, "its node goes")
 	if got := drain(sink.Events); got != 1 {
 		t.Errorf("after %s: %d events, want 1", Evicted.Every, got)
+	}
+}
+
+// Sentences count nodes and quote prices, which change all the time.
+func TestFiguresInASentenceDoNotMakeItNews(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []*Reason{FailedScheduling, Nominated, Unconsolidatable, DisruptionBlocked, FailedDraining} {
+		clock := clocktesting.NewFakeClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
+		sink := record.NewFakeRecorder(100)
+		r := NewRecorder(sink, clock)
+		object := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", UID: "1"}}
+		const every = 10 * time.Second
+		passes := int(reason.Every/every) + 1
+		for pass := range passes {
+			r.Emitf(object, reason, "%d nodes have no room", pass)
+			if pass < passes-1 {
+				clock.Step(every)
+			}
+		}
+		first, last := <-sink.Events, <-sink.Events
+		if !strings.Contains(first, "0 nodes") || !strings.Contains(last, fmt.Sprintf("%d nodes", passes-1)) {
+			t.Errorf(
+				"%s said each %s for %s: heard %q and %q, want the first words at once and those of then when the time is over",
+				reason.Name,
+				every,
+				reason.Every,
+				first,
+				last,
+			)
+		}
+		if more := drain(sink.Events); more != 0 {
+			t.Errorf("%s said each %s for %s: %d events too many", reason.Name, every, reason.Every, more)
+		}
 	}
 }
 
@@ -84,7 +118,9 @@ func TestRecorderLimitsNominations(t *testing.T) {
 	r := NewRecorder(sink, clock)
 	nominate := func(n int) {
 		for i := range n {
-			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web", UID: "u"}}
+			pod := &corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("web-%d", i), UID: types.UID(clock.Now().String())},
+			}
 			r.Emitf(pod, Nominated, "to node %d at %s", i, clock.Now())
 		}
 	}
@@ -120,7 +156,10 @@ func TestEveryNameHasItsDocumentation(t *testing.T) {
 		if m.Doc == "" {
 			t.Errorf("metric %s has no documentation", m.Name)
 		}
-		if !slices.ContainsFunc([]string{"karpenter_", "operator_", "aws_sdk_go_"}, func(p string) bool { return strings.HasPrefix(m.Name, p) }) {
+		if !slices.ContainsFunc(
+			[]string{"karpenter_", "operator_", "aws_sdk_go_"},
+			func(p string) bool { return strings.HasPrefix(m.Name, p) },
+		) {
 			t.Errorf("metric %s has a prefix of its own", m.Name)
 		}
 	}

@@ -13,11 +13,14 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// rememberAtMost bounds what a Recorder keeps, a few words for each event; past it, what may be said again is forgotten, or if that
-// is little all, and events may come once too often. A cluster at its limits has tens of thousands of pods to say the same about.
+// rememberAtMost bounds what a Recorder keeps, a few words for each event; past it, what may be said again is
+// forgotten, or if that is little all, and events may come once too often. A cluster at its limits has tens of
+// thousands of pods to say the same about.
 const rememberAtMost = 300_000
 
-// Recorder emits events, and keeps back those that say the same again too soon.
+// Recorder emits events, and keeps back those about the same thing that come too soon: what counts is the object, the
+// reason and the cause, never the words. Sentences hold figures that move with every node that comes and every price
+// that changes.
 type Recorder struct {
 	sink  record.EventRecorder
 	clock clock.PassiveClock
@@ -28,19 +31,38 @@ type Recorder struct {
 	limiters map[string]*rate.Limiter
 }
 
-// said is one event about one object.
-type said struct{ object, reason, message string }
+// said is what one event was about.
+type said struct{ object, reason, cause string }
 
 // NewRecorder emits to sink.
 func NewRecorder(sink record.EventRecorder, c clock.PassiveClock) *Recorder {
-	return &Recorder{sink: sink, clock: c, seed: maphash.MakeSeed(), until: map[uint64]time.Time{}, limiters: map[string]*rate.Limiter{}}
+	return &Recorder{
+		sink:     sink,
+		clock:    c,
+		seed:     maphash.MakeSeed(),
+		until:    map[uint64]time.Time{},
+		limiters: map[string]*rate.Limiter{},
+	}
 }
 
-// Emit records an event about an object, with one sentence that holds still while
-// nothing changes.
+// Emit records an event about an object. Until the reason's time is over, the object hears no more of the reason;
+// whoever says it again after that is heard with the words of then.
 func (r *Recorder) Emit(object runtime.Object, reason *Reason, message string) {
-	if r.due(said{identity(object), reason.Name, message}, reason) {
+	r.EmitOf("", object, reason, message)
+}
+
+// EmitOf is Emit where a reason has several causes of which each should be heard. A cause is one of a few words that
+// hold still, such as a kind of refusal or the name of a zone; never a sentence with figures.
+func (r *Recorder) EmitOf(cause string, object runtime.Object, reason *Reason, message string) {
+	if r.due(said{identity(object), reason.Name, cause}, reason) {
 		r.sink.Event(object, reason.Type, reason.Name, message)
+	}
+}
+
+// EmitWith is Emit with annotations of the event, for programs that read events.
+func (r *Recorder) EmitWith(annotations map[string]string, object runtime.Object, reason *Reason, message string) {
+	if r.due(said{identity(object), reason.Name, ""}, reason) {
+		r.sink.AnnotatedEventf(object, annotations, reason.Type, reason.Name, "%s", message)
 	}
 }
 

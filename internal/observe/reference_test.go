@@ -16,7 +16,7 @@ c karpenter_nodeclaims_disrupted_total reason nodepool capacity_type consolidati
 c karpenter_pods_disruption_initiated_total reason nodepool capacity_type consolidation_policy termination_mode
 h karpenter_nodeclaims_instance_termination_duration_seconds nodepool
 h karpenter_nodeclaims_termination_duration_seconds nodepool
-c karpenter_nodeclaims_unhealthy_disrupted_total condition nodepool capacity_type image_id
+c karpenter_nodeclaims_unhealthy_disrupted_total condition nodepool capacity_type image_id termination_mode
 c karpenter_nodes_created_total nodepool zone
 c karpenter_nodes_terminated_total nodepool zone
 s karpenter_nodes_termination_duration_seconds nodepool
@@ -34,13 +34,13 @@ g karpenter_scheduler_unschedulable_pods_count controller
 g karpenter_scheduler_pending_pods_by_effective_zone_count controller zone
 g karpenter_pods_state name namespace owner node scheduled nodepool zone arch capacity_type instance_type phase ready managed
 s karpenter_pods_startup_duration_seconds
-h karpenter_pods_bound_duration_seconds
+h karpenter_pods_bound_duration_seconds dynamic_resources
 h karpenter_pods_scheduling_decision_duration_seconds
-h karpenter_pods_provisioning_bound_duration_seconds
+h karpenter_pods_provisioning_bound_duration_seconds dynamic_resources
 h karpenter_pods_provisioning_startup_duration_seconds
 g karpenter_pods_unstarted_time_seconds name namespace
-g karpenter_pods_unbound_time_seconds name namespace
-g karpenter_pods_provisioning_unbound_time_seconds name namespace
+g karpenter_pods_unbound_time_seconds name namespace dynamic_resources
+g karpenter_pods_provisioning_unbound_time_seconds name namespace dynamic_resources
 g karpenter_pods_provisioning_unstarted_time_seconds name namespace
 g karpenter_pods_provisioning_scheduling_undecided_time_seconds name namespace
 c karpenter_pods_eviction_requests_total code
@@ -54,14 +54,20 @@ c karpenter_voluntary_disruption_failed_validations_total consolidation_type
 c karpenter_voluntary_disruption_queue_failures_total decision reason consolidation_type
 h karpenter_consolidation_score decision nodepool policy
 c karpenter_consolidation_moves_total decision nodepool policy
+g karpenter_pod_deletion_cost_nodes_with_pending_annotation_writes nodepool
+c karpenter_pod_deletion_cost_pod_annotation_writes_total result
 g karpenter_nodepools_allowed_disruptions nodepool reason
 g karpenter_nodepools_nodes_consuming_budgets nodepool reason
 g karpenter_nodepools_limit resource_type nodepool
 g karpenter_nodepools_usage resource_type nodepool
 g karpenter_nodepools_cost_total nodepool
+c karpenter_nodes_reboots_total result
+h karpenter_nodes_reboot_duration_seconds result
+h karpenter_nodes_reboot_recovery_duration_seconds
+c karpenter_voluntary_disruption_terminate_first_decisions_total nodepool reason terminate_first_reason
 c karpenter_nodepools_cost_tracker_errors_total nodepool
 h karpenter_cloudprovider_duration_seconds controller method provider
-c karpenter_cloudprovider_errors_total controller method provider error
+c karpenter_cloudprovider_errors_total controller method provider nodepool error
 g karpenter_cloudprovider_instance_type_cpu_cores instance_type
 g karpenter_cloudprovider_instance_type_memory_bytes instance_type
 g karpenter_cloudprovider_instance_type_offering_available instance_type capacity_type zone
@@ -85,7 +91,7 @@ g karpenter_nodes_system_overhead resource_type node_name nodepool phase managed
 g karpenter_nodes_current_lifetime_seconds node_name nodepool phase managed arch capacity_type instance_type os region zone windows_build
 g karpenter_build_info version goversion goarch commit
 c operator_status_condition_transitions_total group kind type status reason
-h operator_status_condition_transition_seconds group kind type status
+h operator_status_condition_transition_seconds group kind type status to_status
 g operator_status_condition_count group kind namespace name type status reason
 g operator_status_condition_current_status_seconds group kind namespace name type status reason
 g operator_termination_current_time_seconds group kind namespace name
@@ -98,7 +104,10 @@ func TestMetricsAreKarpenters(t *testing.T) {
 	t.Parallel()
 	have := map[string]string{}
 	for _, m := range NewMetrics().Table() {
-		have[m.Name] = string(m.Kind)[:1] + " " + m.Name + " " + strings.Join(slices.Sorted(slices.Values(m.Labels)), " ")
+		have[m.Name] = string(m.Kind)[:1] + " " + m.Name + " " + strings.Join(
+			slices.Sorted(slices.Values(m.Labels)),
+			" ",
+		)
 	}
 	for line := range strings.Lines(strings.TrimSpace(reference)) {
 		words := strings.Fields(line)
@@ -113,6 +122,8 @@ func TestMetricsAreKarpenters(t *testing.T) {
 // events are Karpenter's: reason, type, and the kinds of objects that get it.
 const events = `
 Nominated Normal Pod
+RebootObserved Normal NodeClaim
+RebootFailed Warning NodeClaim
 FailedScheduling Warning Pod
 NoCompatibleInstanceTypes Warning NodePool
 DisruptionLaunching Normal NodeClaim
@@ -131,7 +142,10 @@ FailedDraining Warning Node
 AwaitingVolumeDetachment Normal Node
 TerminationGracePeriodExpiring Warning Node NodeClaim
 InsufficientCapacityError Warning NodeClaim
+InsufficientCapacityError Warning Pod
 UnregisteredTaintMissing Warning NodeClaim
+ZonalShiftActive Warning NodePool
+ZonalShiftCleared Normal NodePool
 FailedConsistencyCheck Warning NodeClaim
 InvalidDoNotDisruptAnnotation Warning Pod
 DoNotDisruptUntil Normal Pod

@@ -39,12 +39,17 @@ func statusSeries(t *table, name string, first ...string) StatusSeries {
 	return StatusSeries{
 		Transitions: t.bareCounter(name+"status_condition_transitions_total",
 			"Changes of a condition's status.", labels("type", "status", "reason")...),
-		TransitionTime: t.bareHistogram(name+"status_condition_transition_seconds", durationBuckets,
-			"Seconds that a condition was in its status before it changed.", labels("type", "status")...),
+		TransitionTime: t.bareHistogram(
+			name+"status_condition_transition_seconds",
+			durationBuckets,
+			"Seconds that a condition was in its status before it changed to another.",
+			labels("type", "status", "to_status")...),
 		Count: t.bareGauge(name+"status_condition_count",
 			"1 for each condition of each object.", labels("namespace", "name", "type", "status", "reason")...),
-		CurrentTime: t.bareGauge(name+"status_condition_current_status_seconds",
-			"Seconds for which a condition has had its status.", labels("namespace", "name", "type", "status", "reason")...),
+		CurrentTime: t.bareGauge(
+			name+"status_condition_current_status_seconds",
+			"Seconds for which a condition has had its status.",
+			labels("namespace", "name", "type", "status", "reason")...),
 		TerminationNow: t.bareGauge(name+"termination_current_time_seconds",
 			"Seconds since the deletion of an object that is still there.", labels("namespace", "name")...),
 		Termination: t.bareHistogram(name+"termination_duration_seconds", durationBuckets,

@@ -36,7 +36,8 @@ func TestEveryNameIsUsed(t *testing.T) {
 	}
 	for name, file := range declared {
 		base := name[strings.LastIndex(name, ".")+1:]
-		condition := strings.HasPrefix(name, module+"api/") && (strings.HasPrefix(base, "Condition") || strings.HasPrefix(base, "Reason"))
+		condition := strings.HasPrefix(name, module+"api/") &&
+			(strings.HasPrefix(base, "Condition") || strings.HasPrefix(base, "Reason"))
 		row := file == "internal/observe/reason.go" && ast.IsExported(base) || file == "internal/observe/logkey.go"
 		if (condition || row) && !everywhere(name) {
 			t.Errorf("%s: nothing uses %s; set it or remove it", file, base)
@@ -61,7 +62,8 @@ func TestEveryNameIsUsed(t *testing.T) {
 func sets(used map[string]uses, group, field string) bool {
 	for _, u := range used {
 		own := strings.TrimSuffix(group, "Metrics") // the field of Metrics has this name, or its plural
-		if u.fields[own+"s."+field] || u.fields[own+"."+field] || u.named[module+"internal/observe."+group] && u.fields[field] {
+		if u.fields[own+"s."+field] || u.fields[own+"."+field] ||
+			u.named[module+"internal/observe."+group] && u.fields[field] {
 			return true
 		}
 	}

@@ -72,7 +72,7 @@ func (t *Teller) Tell(ctx context.Context, reason *observe.Reason, message strin
 		}
 		// The error is of lists without items, which node classes' are not.
 		_ = meta.EachListItem(list, func(o runtime.Object) error {
-			t.Events.Emit(o, reason, message)
+			t.Events.EmitOf(message, o, reason, message) // what is said too often is kept back before this
 			return nil
 		})
 	}

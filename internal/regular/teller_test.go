@@ -33,8 +33,11 @@ func newTeller(t *testing.T, classes ...string) (*Teller, *testclock.FakeClock, 
 	clock := testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
 	sink := record.NewFakeRecorder(100)
 	teller := New(Deps{
-		Client: build.Build(), Lists: func() []client.ObjectList { return []client.ObjectList{&awsv1.EC2NodeClassList{}} },
-		Clock: clock, Events: observe.NewRecorder(sink, clock), Log: logr.Discard(),
+		Client:  build.Build(),
+		Lists:   func() []client.ObjectList { return []client.ObjectList{&awsv1.EC2NodeClassList{}} },
+		Clock:   clock,
+		Events:  observe.NewRecorder(sink, clock),
+		Log:     logr.Discard(),
 		Explain: func(err error) string { return "AccessDenied: " + err.Error() },
 	})
 	return teller, clock, func() []string {

@@ -68,9 +68,17 @@ func Grant(ctx context.Context, kube kubernetes.Interface, cloud, namespace, acc
 	rbac := kube.RbacV1()
 	err = errors.Join(
 		put(ctx, rbac.ClusterRoles(), &rbacv1.ClusterRole{ObjectMeta: name, Rules: wide}),
-		put(ctx, rbac.ClusterRoleBindings(), &rbacv1.ClusterRoleBinding{ObjectMeta: name, Subjects: subjects, RoleRef: to("ClusterRole")}),
+		put(
+			ctx,
+			rbac.ClusterRoleBindings(),
+			&rbacv1.ClusterRoleBinding{ObjectMeta: name, Subjects: subjects, RoleRef: to("ClusterRole")},
+		),
 		put(ctx, rbac.Roles(namespace), &rbacv1.Role{ObjectMeta: inside, Rules: lease}),
-		put(ctx, rbac.RoleBindings(namespace), &rbacv1.RoleBinding{ObjectMeta: inside, Subjects: subjects, RoleRef: to("Role")}),
+		put(
+			ctx,
+			rbac.RoleBindings(namespace),
+			&rbacv1.RoleBinding{ObjectMeta: inside, Subjects: subjects, RoleRef: to("Role")},
+		),
 	)
 	if err != nil {
 		return fmt.Errorf("granting the controller's rights to %s/%s: %w", namespace, account, err)

@@ -80,7 +80,10 @@ func Parse(r io.Reader, o Options) ([]*corev1.Pod, error) {
 	}
 	for _, name := range []string{"pod_id", "submit_s", "end_s", "cpu_milli", "memory_mib"} {
 		if _, ok := t.columns[name]; !ok {
-			return nil, fmt.Errorf("the header has no column %s; want pod_id,submit_s,end_s,cpu_milli,memory_mib[,gpu_milli,extra]", name)
+			return nil, fmt.Errorf(
+				"the header has no column %s; want pod_id,submit_s,end_s,cpu_milli,memory_mib[,gpu_milli,extra]",
+				name,
+			)
 		}
 	}
 	var pods []*corev1.Pod
@@ -153,8 +156,12 @@ func (t *table) nobody() error {
 		return errors.New("there are no pods in it, only a header")
 	}
 	at := func(second float64) string { return strconv.FormatFloat(second, 'f', -1, 64) }
-	return fmt.Errorf("no pod is alive at second %s; the trace goes from second %s to %s: choose another moment with --at",
-		at(t.options.At), at(t.first), at(t.last))
+	return fmt.Errorf(
+		"no pod is alive at second %s; the trace goes from second %s to %s: choose another moment with --at",
+		at(t.options.At),
+		at(t.first),
+		at(t.last),
+	)
 }
 
 // pod is nil for who is not alive.
@@ -181,7 +188,10 @@ func (t *table) pod(row []string) (*corev1.Pod, error) {
 	}
 	name := strings.Clone(row[t.columns["pod_id"]])
 	if name == "" || t.names[name] {
-		return nil, fmt.Errorf("column pod_id is %q, which is empty or there twice; want a name of its own for every pod", name)
+		return nil, fmt.Errorf(
+			"column pod_id is %q, which is empty or there twice; want a name of its own for every pod",
+			name,
+		)
 	}
 	t.names[name] = true
 	return t.newPod(name, numbers, row), nil
@@ -205,7 +215,9 @@ func (t *table) newPod(name string, numbers map[string]float64, row []string) *c
 	if n := numbers["gpu_milli"]; n > 0 {
 		requests[gpu] = *resource.NewQuantity(int64(math.Ceil(n/1000)), resource.DecimalSI)
 	}
-	pod.Spec.Containers = []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{Requests: requests, Limits: limitsOf(requests)}}}
+	pod.Spec.Containers = []corev1.Container{
+		{Name: "main", Resources: corev1.ResourceRequirements{Requests: requests, Limits: limitsOf(requests)}},
+	}
 	return pod
 }
 

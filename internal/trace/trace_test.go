@@ -94,7 +94,11 @@ func TestWrongTracesAreNamedByLineAndColumn(t *testing.T) {
 		"pod_id,submit_s,end_s,cpu_milli,memory_mib\na,1600000,1700000,1,1\nb,1500000,1600000,1,1\n": "no pod is alive at second 0; the trace goes from second 1500000 to 1700000: choose another moment with --at",
 		zipped(t, small)[:60]: "the gzip file ends in its middle",
 	} {
-		if _, err := trace.Parse(strings.NewReader(text), trace.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := trace.Parse(
+			strings.NewReader(text),
+			trace.Options{},
+		); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one with %q", err, want)
 		}
 	}
