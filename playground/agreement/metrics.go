@@ -39,11 +39,15 @@ func scrape(ctx context.Context, url string) (metrics, error) {
 	}
 	bound := "karpenter_pods_bound_as_planned_total"
 	return metrics{
-		asPlanned: sum(families[bound], "true"), elsewhere: sum(families[bound], "false"),
-		disrupted: sum(families["karpenter_nodeclaims_disrupted_total"]), evictions: sum(families["karpenter_pods_eviction_requests_total"], "200", "201"),
-		price:  sum(families["karpenter_nodepools_cost_total"]),
-		cpu:    sum(families["process_cpu_seconds_total"]),
-		memory: sum(families["process_resident_memory_bytes"]),
+		asPlanned: sum(families[bound], "true"),
+		elsewhere: sum(families[bound], "false"),
+		disrupted: sum(
+			families["karpenter_nodeclaims_disrupted_total"],
+		),
+		evictions: sum(families["karpenter_pods_eviction_requests_total"], "200", "201"),
+		price:     sum(families["karpenter_nodepools_cost_total"]),
+		cpu:       sum(families["process_cpu_seconds_total"]),
+		memory:    sum(families["process_resident_memory_bytes"]),
 	}, nil
 }
 

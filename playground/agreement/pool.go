@@ -27,9 +27,20 @@ func AWSPool(cluster string) (pool, class client.Object) {
 	c.Spec.AMISelectorTerms = []awsv1.AMISelectorTerm{{Alias: "al2023@latest"}}
 	c.Spec.SubnetSelectorTerms = []awsv1.SubnetSelectorTerm{{Tags: discovery}}
 	c.Spec.SecurityGroupSelectorTerms = []awsv1.SecurityGroupSelectorTerm{{Tags: discovery}}
-	return newPool("karpenter.k8s.aws", "EC2NodeClass",
+	return newPool(
+		"karpenter.k8s.aws",
+		"EC2NodeClass",
 		requirement(awsv1.LabelInstanceCategory, corev1.NodeSelectorOpIn, "c", "m", "r"),
-		requirement(awsv1.LabelInstanceSize, corev1.NodeSelectorOpNotIn, "metal", "metal-24xl", "metal-48xl", "metal-96xl", "metal-16xl", "metal-32xl"),
+		requirement(
+			awsv1.LabelInstanceSize,
+			corev1.NodeSelectorOpNotIn,
+			"metal",
+			"metal-24xl",
+			"metal-48xl",
+			"metal-96xl",
+			"metal-16xl",
+			"metal-32xl",
+		),
 	), c
 }
 

@@ -42,6 +42,7 @@ type Result struct {
 	Running              float64 // price when all pods ran
 	Plans                int
 	AsPlanned, Elsewhere int // pods that were bound after having been planned
+	Refused              int // pods that kubelets refused: their node had too little for them
 	Took                 time.Duration
 	CPU                  time.Duration
 	Memory               int64 // bytes resident at the end
@@ -54,7 +55,8 @@ const (
 	settle = 3 * time.Second
 )
 
-// Run deploys a workload, and then creates the pool, so that one plan sees all pods, and measures. The error says what did not come true in time.
+// Run deploys a workload, and then creates the pool, so that one plan sees all pods, and measures. The error says what
+// did not come true in time.
 func Run(ctx context.Context, setting Setting, workload Workload) (Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -84,14 +86,22 @@ func Run(ctx context.Context, setting Setting, workload Workload) (Result, error
 	return measure(ctx, c, setting, workload, took)
 }
 
-// newClient reads what a watch told, until ctx ends: looking every moment must take nothing from those who are measured, and
-// listing 3,000 pods four times a second would take the API server most of a core.
+// newClient reads what a watch told, until ctx ends: looking every moment must take nothing from those who are
+// measured, and listing 3,000 pods four times a second would take the API server most of a core.
 func newClient(ctx context.Context, config *rest.Config) (client.Client, error) {
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), karpenterv1.AddToScheme(scheme), kwokv1alpha1.AddToScheme(scheme), awsv1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(
+		clientgoscheme.AddToScheme(scheme),
+		karpenterv1.AddToScheme(scheme),
+		kwokv1alpha1.AddToScheme(scheme),
+		awsv1.AddToScheme(scheme),
+	); err != nil {
 		return nil, fmt.Errorf("building the scheme: %w", err)
 	}
-	watched, err := cache.New(config, cache.Options{Scheme: scheme, DefaultUnsafeDisableDeepCopy: new(true)}) // nobody here changes what was read
+	watched, err := cache.New(
+		config,
+		cache.Options{Scheme: scheme, DefaultUnsafeDisableDeepCopy: new(true)},
+	) // nobody here changes what was read
 	if err != nil {
 		return nil, fmt.Errorf("watching the cluster: %w", err)
 	}
@@ -125,7 +135,14 @@ func refused(pod *corev1.Pod) bool {
 }
 
 // await waits for so many pods to be so.
-func await(ctx context.Context, c client.Client, setting Setting, what string, pods int, is func(*corev1.Pod) bool) error {
+func await(
+	ctx context.Context,
+	c client.Client,
+	setting Setting,
+	what string,
+	pods int,
+	is func(*corev1.Pod) bool,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, setting.Patience)
 	defer cancel()
 	said := time.Now()
@@ -146,7 +163,10 @@ func await(ctx context.Context, c client.Client, setting Setting, what string, p
 			setting.Say("%d of %d pods are %s", n, pods, what)
 		}
 		if pause(ctx, pollEvery) != nil {
-			return errors.Join(fmt.Errorf("waited %s for %d pods to be %s; %d are", setting.Patience, pods, what, n), err)
+			return errors.Join(
+				fmt.Errorf("waited %s for %d pods to be %s; %d are", setting.Patience, pods, what, n),
+				err,
+			)
 		}
 	}
 }
@@ -160,7 +180,13 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func measure(ctx context.Context, c client.Client, setting Setting, workload Workload, took time.Duration) (Result, error) {
+func measure(
+	ctx context.Context,
+	c client.Client,
+	setting Setting,
+	workload Workload,
+	took time.Duration,
+) (Result, error) {
 	m, err := scrape(ctx, setting.Metrics)
 	if err != nil {
 		return Result{}, err
@@ -173,10 +199,20 @@ func measure(ctx context.Context, c client.Client, setting Setting, workload Wor
 	if err := c.List(ctx, &nodes); err != nil {
 		return Result{}, fmt.Errorf("listing nodes: %w", err)
 	}
+	var pods corev1.PodList
+	if err := c.List(ctx, &pods); err != nil {
+		return Result{}, fmt.Errorf("listing pods: %w", err)
+	}
+	refusals := 0
+	for i := range pods.Items {
+		if pods.Items[i].Status.Phase == corev1.PodFailed {
+			refusals++
+		}
+	}
 	return Result{
 		Pods: workload.Pods(), Nodes: len(nodes.Items), Plans: p.count,
 		Planned: p.first.Float(), Bought: p.all.Float(), Bound: p.bound.Float(), Running: m.price,
-		AsPlanned: int(m.asPlanned), Elsewhere: int(m.elsewhere), Took: took,
+		AsPlanned: int(m.asPlanned), Elsewhere: int(m.elsewhere), Refused: refusals, Took: took,
 		CPU: time.Duration(m.cpu * float64(time.Second)), Memory: int64(m.memory),
 	}, nil
 }

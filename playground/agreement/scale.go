@@ -22,7 +22,8 @@ type Descent struct {
 	Every    time.Duration // how often a sample is taken
 }
 
-// Sample is a cluster at one moment of a scale run. Prices are in dollars an hour; what is counted is since the beginning.
+// Sample is a cluster at one moment of a scale run. Prices are in dollars an hour; what is counted is since the
+// beginning.
 type Sample struct {
 	At           time.Duration // since the workload was created, or scaled down
 	Running      int           // pods
@@ -43,8 +44,8 @@ func ScalePool(consolidateAfter time.Duration) (pool *karpenterv1.NodePool, clas
 	return pool, class
 }
 
-// Scale creates a pool and then a workload, waits until all pods run, scales it down and watches. It tells each sample as it
-// is taken; the first returned is that at which all ran.
+// Scale creates a pool and then a workload, waits until all pods run, scales it down and watches. It tells each sample
+// as it is taken; the first returned is that at which all ran.
 func Scale(ctx context.Context, setting Setting, workload Workload, down Descent, tell func(Sample)) ([]Sample, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -139,8 +140,8 @@ func sample(ctx context.Context, c client.Client, setting Setting) (Sample, erro
 	return s, nil
 }
 
-// kwokBound is what so much CPU and memory costs on the kwok cloud, whose prices are by the core and the GB, if machines
-// could be bought in fractions and kept nothing for the system, on demand: in dollars an hour.
+// kwokBound is what so much CPU and memory costs on the kwok cloud, whose prices are by the core and the GB, if
+// machines could be bought in fractions and kept nothing for the system, on demand: in dollars an hour.
 func kwokBound(milli, bytes int64) float64 {
 	return float64(milli)/1000*kwok.CorePrice.Float() + float64(bytes)/1e9*kwok.GBPrice.Float()
 }

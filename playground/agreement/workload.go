@@ -32,7 +32,8 @@ func (w Workload) Pods() int {
 	return n
 }
 
-// Four is the four Deployments of a published scale run of the peer, shrunk or grown to about so many pods; it had 3,000.
+// Four is the four Deployments of a published scale run of the peer, shrunk or grown to about so many pods; it had
+// 3,000.
 func Four(pods int) Workload {
 	w := Workload{Name: fmt.Sprintf("four deployments, %d pods", pods)}
 	for _, g := range []struct {
@@ -46,8 +47,13 @@ func Four(pods int) Workload {
 		{"compute", "1700m", "1Gi", 700, false},
 	} {
 		w.Groups = append(w.Groups, Group{
-			Name: g.name, Replicas: int32(g.share * pods / 3000), ZoneSpread: g.spread,
-			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(g.cpu), corev1.ResourceMemory: resource.MustParse(g.memory)},
+			Name:       g.name,
+			Replicas:   int32(g.share * pods / 3000),
+			ZoneSpread: g.spread,
+			Requests: corev1.ResourceList{
+				corev1.ResourceCPU:    resource.MustParse(g.cpu),
+				corev1.ResourceMemory: resource.MustParse(g.memory),
+			},
 		})
 	}
 	return w
@@ -81,7 +87,13 @@ func (g Group) deployment() *appsv1.Deployment {
 	d.Spec.Template.Labels = labels
 	d.Spec.Template.Spec = corev1.PodSpec{
 		TerminationGracePeriodSeconds: &atOnce,
-		Containers:                    []corev1.Container{{Name: "main", Image: "registry.k8s.io/pause:3.10", Resources: corev1.ResourceRequirements{Requests: g.Requests}}},
+		Containers: []corev1.Container{
+			{
+				Name:      "main",
+				Image:     "registry.k8s.io/pause:3.10",
+				Resources: corev1.ResourceRequirements{Requests: g.Requests},
+			},
+		},
 	}
 	if g.ZoneSpread {
 		d.Spec.Template.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{

@@ -82,7 +82,9 @@ func parseAuthority(certPEM, keyPEM []byte) (*authority, error) {
 	certBlock, _ := pem.Decode(certPEM)
 	keyBlock, _ := pem.Decode(keyPEM)
 	if certBlock == nil || keyBlock == nil {
-		return nil, errors.New("reading the certificate authority: ca.crt or ca.key is not PEM; remove the directory and start again")
+		return nil, errors.New(
+			"reading the certificate authority: ca.crt or ca.key is not PEM; remove the directory and start again",
+		)
 	}
 	certificate, err := x509.ParseCertificate(certBlock.Bytes)
 	if err != nil {

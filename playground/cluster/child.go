@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"sync"
@@ -32,6 +33,7 @@ type child struct {
 	name    string
 	command func() *exec.Cmd // a new one for every start; Stdout and Stderr are set here
 	logPath string
+	podLog  string // also here, as a container runtime writes it; empty for nowhere
 	report  func(Event)
 
 	stopping chan struct{} // closed by stop
@@ -67,7 +69,13 @@ func (c *child) run() {
 		if time.Since(began) > steady {
 			backoff = firstBackoff
 		}
-		c.report(Event{Part: c.name, Kind: Died, Detail: fmt.Sprintf("%v; starting it again in %s; its log is %s", err, backoff, c.logPath)})
+		c.report(
+			Event{
+				Part:   c.name,
+				Kind:   Died,
+				Detail: fmt.Sprintf("%v; starting it again in %s; its log is %s", err, backoff, c.logPath),
+			},
+		)
 		select {
 		case <-c.stopping:
 			c.set(Stopped)
@@ -90,6 +98,15 @@ func (c *child) once() error {
 	defer log.Close() // nothing of ours is buffered
 	cmd := c.command()
 	cmd.Stdout, cmd.Stderr = log, log
+	if c.podLog != "" {
+		pod, err := os.OpenFile(c.podLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fmt.Errorf("opening the log of %s as a pod: %w", c.name, err)
+		}
+		defer pod.Close() // nothing of ours is buffered
+		both := io.MultiWriter(log, &podLog{to: pod, now: time.Now})
+		cmd.Stdout, cmd.Stderr = both, both
+	}
 	// Ctrl-C in a terminal goes to the whole foreground group; the parts must
 	// not hear it, or they end in an order in which the API server hangs.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -200,7 +217,13 @@ func (c *child) await(ctx context.Context, healthy func(context.Context) error) 
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w; last answer: %w; its log is %s", c.name, context.Cause(ctx), err, c.logPath)
+			return fmt.Errorf(
+				"waiting for %s: %w; last answer: %w; its log is %s",
+				c.name,
+				context.Cause(ctx),
+				err,
+				c.logPath,
+			)
 		case <-c.done:
 			c.mu.Lock()
 			defer c.mu.Unlock()

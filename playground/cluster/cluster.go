@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type Cluster struct {
 	authority *authority
 	prober    *prober
 	lock      *os.File
+	Egress    *Egress // never nil after Start
 
 	controlPlane time.Duration // from Start until the parts were healthy; set by Start
 
@@ -86,14 +88,26 @@ func (c *Cluster) start(ctx context.Context) error {
 			return err
 		}
 	}
+	page := pageOf(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.state.Page = page
 	for _, child := range c.children {
 		child.settle()
 	}
 	c.state.Ready = true
 	c.state.ReadyAfter = time.Since(c.state.StartedAt).Round(time.Millisecond).String()
 	return c.saveLocked()
+}
+
+// pageOf is the address of the web page that a program serves, if one does.
+func pageOf(c *Cluster) string {
+	for _, program := range c.options.Programs {
+		if program.Page != nil {
+			return program.Page(c)
+		}
+	}
+	return ""
 }
 
 // prepare writes everything that the parts read: certificates, kubeconfigs, configuration.
@@ -111,6 +125,13 @@ func (c *Cluster) prepare() error {
 		return err
 	}
 	if c.prober, err = newProber(c.authority); err != nil {
+		return err
+	}
+	proxy, err := c.authority.serving("egress")
+	if err != nil {
+		return err
+	}
+	if c.Egress, err = openEgress(proxy); err != nil {
 		return err
 	}
 	return errors.Join(c.issueServing(), c.assign())
@@ -170,8 +191,11 @@ func (c *Cluster) assign() error {
 	if err := os.WriteFile(c.layout.file("scheduler.yaml"), []byte(c.layout.schedulerConfig()), 0o600); err != nil {
 		return fmt.Errorf("writing the scheduler's configuration: %w", err)
 	}
-	if err := os.WriteFile(c.layout.file("kwok.yaml"), []byte(kwokConfig()), 0o600); err != nil {
-		return fmt.Errorf("writing kwok's configuration: %w", err)
+	if err := writeKwok(c); err != nil {
+		return err
+	}
+	if err := c.layout.writeEgress(c.Egress); err != nil {
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -244,11 +268,20 @@ func (c *Cluster) startPart(name string) *child {
 		chosen[part] = true
 	}
 	args := c.layout.arguments(name, chosen)
-	return c.launch(name, func() *exec.Cmd { return c.layout.command(c.options.Binary, args, nil) })
+	return c.launch(name, "", func() *exec.Cmd { return c.layout.command(c.options.Binary, args, nil) })
 }
 
 // startProgram starts a further program and waits until it is healthy.
 func (c *Cluster) startProgram(ctx context.Context, p Program) error {
+	if len(p.ServingNames) > 0 {
+		issued, err := c.authority.serving(p.Name, p.ServingNames...)
+		if err != nil {
+			return err
+		}
+		if err := writePair(c.layout.pki(p.Name+".crt"), c.layout.pki(p.Name+".key"), issued); err != nil {
+			return err
+		}
+	}
 	args, err := p.Args(ctx, c)
 	if err != nil {
 		return fmt.Errorf("preparing %s: %w", p.Name, err)
@@ -257,15 +290,21 @@ func (c *Cluster) startProgram(ctx context.Context, p Program) error {
 	if p.Env != nil {
 		env = p.Env(c)
 	}
-	child := c.launch(p.Name, func() *exec.Cmd { return c.layout.command(c.options.Binary, args, env) })
+	podLog := ""
+	if p.Pod != nil {
+		podLog = c.layout.podLog(p.Name)
+	}
+	binary := cmp.Or(p.Binary, c.options.Binary)
+	child := c.launch(p.Name, podLog, func() *exec.Cmd { return c.layout.command(binary, args, env) })
 	if p.Healthy == nil {
 		return nil
 	}
 	return child.await(ctx, c.prober.get(p.Healthy(c)))
 }
 
-func (c *Cluster) launch(name string, command func() *exec.Cmd) *child {
+func (c *Cluster) launch(name, podLog string, command func() *exec.Cmd) *child {
 	child := newChild(name, c.layout.log(name), c.note, command)
+	child.podLog = podLog
 	c.mu.Lock()
 	c.children = append(c.children, child)
 	c.mu.Unlock()

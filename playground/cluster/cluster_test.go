@@ -111,7 +111,12 @@ func TestPodLivesOnFakeNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := clientOf(t, registrar).CoreV1().Nodes().Create(t.Context(), fakeNode("fake-1"), metav1.CreateOptions{}); err != nil {
+	if _, err := clientOf(
+		t,
+		registrar,
+	).CoreV1().
+		Nodes().
+		Create(t.Context(), fakeNode("fake-1"), metav1.CreateOptions{}); err != nil {
 		t.Fatalf("creating a node as %s: %v", cluster.RegistrarUser, err)
 	}
 	client := clientOf(t, c.Kubeconfig())
@@ -175,8 +180,18 @@ func TestDeadPartIsRestarted(t *testing.T) {
 				}
 			}
 		}
-		eventually(t, 10*time.Second, victim+" is noticed dead", func() bool { return events.saw(victim, cluster.Died) })
-		eventually(t, 30*time.Second, victim+" is started again", func() bool { return events.saw(victim, cluster.Restarted) })
+		eventually(
+			t,
+			10*time.Second,
+			victim+" is noticed dead",
+			func() bool { return events.saw(victim, cluster.Died) },
+		)
+		eventually(
+			t,
+			30*time.Second,
+			victim+" is started again",
+			func() bool { return events.saw(victim, cluster.Restarted) },
+		)
 		eventually(t, 60*time.Second, "the API server answers without "+victim+"'s first process", func() bool {
 			_, err := client.CoreV1().Namespaces().Get(t.Context(), metav1.NamespaceDefault, metav1.GetOptions{})
 			return err == nil
@@ -195,7 +210,12 @@ func TestKeptClusterContinues(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "kept")
 	first, _ := start(t, cluster.Options{Dir: dir, Keep: true, Parts: cluster.APIOnly})
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "remembered"}}
-	if _, err := clientOf(t, first.Kubeconfig()).CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
+	if _, err := clientOf(
+		t,
+		first.Kubeconfig(),
+	).CoreV1().
+		Namespaces().
+		Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := cluster.Start(t.Context(), cluster.Options{Dir: dir, Binary: devplane.Binary(t)}); err == nil {
@@ -208,7 +228,12 @@ func TestKeptClusterContinues(t *testing.T) {
 		t.Errorf("looking for a stopped cluster: %v, want ErrNotUp", err)
 	}
 	second, _ := start(t, cluster.Options{Dir: dir, Parts: cluster.APIOnly})
-	if _, err := clientOf(t, second.Kubeconfig()).CoreV1().Namespaces().Get(t.Context(), "remembered", metav1.GetOptions{}); err != nil {
+	if _, err := clientOf(
+		t,
+		second.Kubeconfig(),
+	).CoreV1().
+		Namespaces().
+		Get(t.Context(), "remembered", metav1.GetOptions{}); err != nil {
 		t.Errorf("looking for what the first cluster stored: %v", err)
 	}
 }
@@ -238,7 +263,11 @@ func TestMintedUserHasNoRights(t *testing.T) {
 
 func fakeNode(name string) *corev1.Node {
 	room := corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourceMemory: resource.MustParse("16Gi"), corev1.ResourcePods: resource.MustParse("58"),
+		corev1.ResourceCPU: resource.MustParse(
+			"4",
+		),
+		corev1.ResourceMemory: resource.MustParse("16Gi"),
+		corev1.ResourcePods:   resource.MustParse("58"),
 	}
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{cluster.FakeNodeAnnotation: "fake"}},

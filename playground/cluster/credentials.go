@@ -31,7 +31,10 @@ func mintKubeconfig(a *authority, endpoint, user string, groups ...string) ([]by
 	}
 	config := clientcmdapi.NewConfig()
 	config.Clusters[Name] = &clientcmdapi.Cluster{Server: endpoint, CertificateAuthorityData: a.pem}
-	config.AuthInfos[user] = &clientcmdapi.AuthInfo{ClientCertificateData: client.certificate, ClientKeyData: client.key}
+	config.AuthInfos[user] = &clientcmdapi.AuthInfo{
+		ClientCertificateData: client.certificate,
+		ClientKeyData:         client.key,
+	}
 	config.Contexts[Name] = &clientcmdapi.Context{Cluster: Name, AuthInfo: user}
 	config.CurrentContext = Name
 	data, err := clientcmd.Write(*config)

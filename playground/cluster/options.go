@@ -56,8 +56,10 @@ type Options struct {
 type Program struct {
 	// Name is unique in the cluster and names the log file.
 	Name string
+	// Binary is what is run. Empty means Options.Binary, whose first argument is the part's name.
+	Binary string
 	// Args is called once, when the parts and the programs before this one are healthy,
-	// and returns the arguments for Options.Binary, beginning with the part's name.
+	// and returns the arguments.
 	// It may also prepare what the program needs, in the cluster or in its directory.
 	Args func(context.Context, *Cluster) ([]string, error)
 	// Env returns additional environment variables, as "NAME=value"; nil means none.
@@ -65,6 +67,14 @@ type Program struct {
 	// Healthy is an address that answers 200 when the program is ready.
 	// nil means that a program which runs is ready.
 	Healthy func(*Cluster) string
+	// ServingNames are what else than loopback the program is reached by over TLS. If there are any, certificate and
+	// key are in pki/NAME.crt and pki/NAME.key of the cluster's directory before Args is called.
+	ServingNames []string
+	// Pod is how kubectl logs and port-forward reach the program, once there is a pod of that name. nil means not at
+	// all.
+	Pod *PodOfProgram
+	// Page is the address of a web page for people; nil for none.
+	Page func(*Cluster) string
 }
 
 // parts returns the chosen parts by their full names, in the order of starting.
@@ -106,7 +116,10 @@ func (o Options) complete() (Options, error) {
 		}
 	}
 	if _, err := os.Stat(o.Binary); err != nil {
-		errs = append(errs, fmt.Errorf("finding the playground's binary: %w; build it with `make playground-binary`", err))
+		errs = append(
+			errs,
+			fmt.Errorf("finding the playground's binary: %w; build it with `make playground-binary`", err),
+		)
 	}
 	if o.Report == nil {
 		o.Report = func(Event) {}

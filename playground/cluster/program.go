@@ -34,10 +34,11 @@ func (l layout) file(elements ...string) string {
 	return filepath.Join(append([]string{l.dir}, elements...)...)
 }
 
-func (l layout) log(part string) string     { return l.file("logs", part+".log") }
-func (l layout) pki(name string) string     { return l.file("pki", name) }
-func (l layout) address(part string) string { return fmt.Sprintf("127.0.0.1:%d", l.ports[part]) }
-func (l layout) url(part string) string     { return "https://" + l.address(part) }
+func (l layout) log(part string) string       { return l.file("logs", part+".log") }
+func (l layout) podLog(program string) string { return l.file("logs", program+".pod.log") }
+func (l layout) pki(name string) string       { return l.file("pki", name) }
+func (l layout) address(part string) string   { return fmt.Sprintf("127.0.0.1:%d", l.ports[part]) }
+func (l layout) url(part string) string       { return "https://" + l.address(part) }
 
 // kubeconfig is where a user's credentials are. Colons, of which Kubernetes'
 // user names are full, separate files in the KUBECONFIG variable.
@@ -108,6 +109,8 @@ func (l layout) apiServer(withControllers bool) []string {
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
 		"--allow-privileged=true",
+		"--egress-selector-config-file=" + l.file("egress.yaml"),
+		"--kubelet-preferred-address-types=InternalIP,Hostname",
 		"--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000",
 		"--profiling=false",
 	}
@@ -174,7 +177,9 @@ func (l layout) kwok() []string {
 		"--manage-nodes-with-annotation-selector=" + FakeNodeAnnotation + "=fake",
 		// The kubelet's own lease duration.
 		"--node-lease-duration-seconds=40",
-		"--server-address=" + l.address(Kwok),
+		"--server-address=" + l.address(Kwok), fmt.Sprintf("--node-port=%d", l.ports[Kwok]),
+		// Of nodes that come without an address: one for documentation, which only the egress proxy knows.
+		"--node-ip=192.0.2.10",
 		// kwok's own default has room for 254 pods.
 		"--cidr=10.244.0.1/16",
 	}

@@ -23,7 +23,9 @@ func (c *Cluster) awaitNamespace(ctx context.Context, client kubernetes.Interfac
 		if controllers == nil {
 			return nil
 		}
-		if _, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{}); err != nil {
+		if _, err := client.CoreV1().
+			ServiceAccounts(metav1.NamespaceDefault).
+			Get(ctx, "default", metav1.GetOptions{}); err != nil {
 			return fmt.Errorf("looking for the service account of namespace default: %w", err)
 		}
 		return nil

@@ -43,6 +43,7 @@ type State struct {
 	Ready      bool        `json:"ready"` // true once every part was healthy
 	StartedAt  time.Time   `json:"startedAt"`
 	ReadyAfter string      `json:"readyAfter,omitempty"` // a Go duration, from Start to ready
+	Page       string      `json:"page,omitempty"`       // address of a web page for people
 	Parts      []PartState `json:"parts"`
 }
 
@@ -71,7 +72,11 @@ func Read(dir string) (s State, running bool, err error) {
 		return State{}, false, fmt.Errorf("reading the playground's state: %w", err)
 	}
 	if err := json.Unmarshal(data, &s); err != nil {
-		return State{}, false, fmt.Errorf("reading %s: %w; remove the directory and start again", filepath.Join(dir, stateFile), err)
+		return State{}, false, fmt.Errorf(
+			"reading %s: %w; remove the directory and start again",
+			filepath.Join(dir, stateFile),
+			err,
+		)
 	}
 	return s, locked(dir), nil
 }
@@ -161,7 +166,10 @@ func claim(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("locking %s: %w", dir, err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("a playground is already up in %s; stop it with `playground down --dir %s`", dir, dir), lock.Close())
+		return nil, errors.Join(
+			fmt.Errorf("a playground is already up in %s; stop it with `playground down --dir %s`", dir, dir),
+			lock.Close(),
+		)
 	}
 	return lock, nil
 }

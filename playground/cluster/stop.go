@@ -14,6 +14,9 @@ import (
 func (c *Cluster) Stop() error {
 	c.stopOnce.Do(func() {
 		c.stopAll()
+		if c.Egress != nil {
+			c.Egress.close()
+		}
 		if !c.options.Keep {
 			// The state goes first: a directory without it is one that is being removed.
 			c.stopErr = errors.Join(os.RemoveAll(c.layout.file(stateFile)), os.RemoveAll(c.layout.dir))

@@ -20,7 +20,10 @@ func parameter(ctx context.Context, aws, name string) (string, error) {
 	}
 	request.Header.Set("X-Amz-Target", "AmazonSSM.GetParameter")
 	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDPLAYGROUND00000A/20260101/us-east-1/ssm/aws4_request, SignedHeaders=host, Signature=00")
+	request.Header.Set(
+		"Authorization",
+		"AWS4-HMAC-SHA256 Credential=AKIDPLAYGROUND00000A/20260101/us-east-1/ssm/aws4_request, SignedHeaders=host, Signature=00",
+	)
 	var answer struct{ Parameter struct{ Value string } }
 	if err := ask(request, &answer); err != nil {
 		return "", fmt.Errorf("asking for parameter %s: %w", name, err)

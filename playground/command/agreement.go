@@ -29,7 +29,7 @@ type agreementFlags struct {
 	trace     string
 	at        float64
 	cpu       float64
-	nominate  []string
+	placement []string
 	patience  time.Duration
 	keep      bool
 	dovetails []string // further flags for dovetail
@@ -39,7 +39,7 @@ func newAgreement() *cobra.Command {
 	var f agreementFlags
 	cmd := &cobra.Command{
 		Use:   "agreement",
-		Short: "Measure whether kube-scheduler puts pods where Dovetail planned them, with and without nominations",
+		Short: "Measure whether pods come to be where Dovetail planned them, however that is brought about",
 		Example: "  playground agreement                             # 3,000 pods of four Deployments on kwok\n" +
 			"  playground agreement --aws --trace day.csv.gz --at 600000 --cpu-multiplier 2 --pods 500",
 		Args: cobra.NoArgs,
@@ -53,12 +53,22 @@ func newAgreement() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&f.aws, "aws", false, "buy c, m and r types on demand from the simulated AWS (default the kwok cloud's types)")
+	flags.BoolVar(
+		&f.aws,
+		"aws",
+		false,
+		"buy c, m and r types on demand from the simulated AWS (default the kwok cloud's types)",
+	)
 	flags.IntVar(&f.pods, "pods", 3000, "how many pods")
 	flags.StringVar(&f.trace, "trace", "", "CSV trace to take the pods from (default four Deployments)")
 	flags.Float64Var(&f.at, "at", 0, "second of the trace")
 	flags.Float64Var(&f.cpu, "cpu-multiplier", 1, "what a core of the trace is in cores of the cluster")
-	flags.StringSliceVar(&f.nominate, "nominate", []string{"true", "false"}, "values of Dovetail's --nominate-pods to compare")
+	flags.StringSliceVar(
+		&f.placement,
+		"placement",
+		[]string{"bind", "nominate", "off"},
+		"values of Dovetail's --placement to compare",
+	)
 	flags.DurationVar(&f.patience, "patience", 10*time.Minute, "how long all pods may take to run")
 	flags.BoolVar(&f.keep, "keep", false, "leave the clusters' directories with their logs in place")
 	flags.StringArrayVar(&f.dovetails, "dovetail", nil, "a further flag for dovetail; may be repeated")
@@ -74,16 +84,34 @@ func compareAgreement(ctx context.Context, out io.Writer, f agreementFlags) erro
 	say := demo.NewNarrator(out, false)
 	say.Chapter("Agreement with kube-scheduler: " + workload.Name)
 	var rows [][]string
-	for _, nominate := range f.nominate {
-		say.Step("nominations: %s", nominate)
-		result, err := f.measure(ctx, say, workload, nominate)
+	for _, placement := range f.placement {
+		say.Step("placement: %s", placement)
+		result, err := f.measure(ctx, say, workload, placement)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, agreementRow(nominate, result))
+		rows = append(rows, agreementRow(placement, result))
 	}
 	say.Say("")
-	say.Table([]string{"NOMINATIONS", "PODS", "AS PLANNED", "PLANNED $/H", "BOUND", "BOUGHT", "RUNNING", "RUNNING/PLANNED", "NODES", "PLANS", "ALL RUN AFTER", "CPU", "MEMORY"}, rows)
+	say.Table(
+		[]string{
+			"PLACEMENT",
+			"PODS",
+			"AS PLANNED",
+			"REFUSED",
+			"PLANNED $/H",
+			"BOUND",
+			"BOUGHT",
+			"RUNNING",
+			"RUNNING/PLANNED",
+			"NODES",
+			"PLANS",
+			"ALL RUN AFTER",
+			"CPU",
+			"MEMORY",
+		},
+		rows,
+	)
 	return nil
 }
 
@@ -98,7 +126,12 @@ func (f agreementFlags) workload() (agreement.Workload, error) {
 	return agreement.OfPods(fmt.Sprintf("%s at second %g", filepath.Base(f.trace), f.at), pods), nil
 }
 
-func (f agreementFlags) measure(ctx context.Context, say *demo.Narrator, workload agreement.Workload, nominate string) (result agreement.Result, err error) {
+func (f agreementFlags) measure(
+	ctx context.Context,
+	say *demo.Narrator,
+	workload agreement.Workload,
+	placement string,
+) (result agreement.Result, err error) {
 	pool, class := agreement.KwokPool()
 	names := []string{withDovetail}
 	if f.aws {
@@ -106,15 +139,29 @@ func (f agreementFlags) measure(ctx context.Context, say *demo.Narrator, workloa
 		names = programNames
 	}
 	setting := agreement.Setting{Pool: pool, Class: class, Patience: f.patience, Say: say.Say}
-	err = stage(ctx, setting, names, append([]string{"--nominate-pods=" + nominate}, f.dovetails...), f.keep, func(s agreement.Setting) error {
-		result, err = agreement.Run(ctx, s, workload)
-		return err
-	})
+	err = stage(
+		ctx,
+		setting,
+		names,
+		append([]string{"--placement=" + placement}, f.dovetails...),
+		f.keep,
+		func(s agreement.Setting) error {
+			result, err = agreement.Run(ctx, s, workload)
+			return err
+		},
+	)
 	return result, err
 }
 
-// stage runs a play on a cluster of its own: with these programs, these further flags for dovetail, and the setting completed.
-func stage(ctx context.Context, setting agreement.Setting, names, dovetails []string, keep bool, play func(agreement.Setting) error) (err error) {
+// stage runs a play on a cluster of its own: with these programs, these further flags for dovetail, and the setting
+// completed.
+func stage(
+	ctx context.Context,
+	setting agreement.Setting,
+	names, dovetails []string,
+	keep bool,
+	play func(agreement.Setting) error,
+) (err error) {
 	logf.SetLogger(logr.Discard()) // the watching client would warn that nobody hears it
 	programs, err := programsNamed(names, func(c *cluster.Cluster) []string {
 		setting.Journal = filepath.Join(c.Dir(), "journal")
@@ -144,15 +191,31 @@ func stage(ctx context.Context, setting agreement.Setting, names, dovetails []st
 	return play(setting)
 }
 
-func agreementRow(nominate string, r agreement.Result) []string {
+func agreementRow(placement string, r agreement.Result) []string {
 	share := 100.0
 	if all := r.AsPlanned + r.Elsewhere; all > 0 {
 		share = 100 * float64(r.AsPlanned) / float64(all)
 	}
 	return []string{
-		nominate, fmt.Sprint(r.Pods), fmt.Sprintf("%.1f %%", share),
-		fmt.Sprintf("%.4f", r.Planned), fmt.Sprintf("%.4f", r.Bound), fmt.Sprintf("%.4f", r.Bought), fmt.Sprintf("%.4f", r.Running),
-		fmt.Sprintf("%.3f", r.Running/r.Planned), fmt.Sprint(r.Nodes), fmt.Sprint(r.Plans),
-		fmt.Sprintf("%.1f s", r.Took.Seconds()), fmt.Sprintf("%.1f s", r.CPU.Seconds()), fmt.Sprintf("%d MiB", r.Memory>>20),
+		placement,
+		fmt.Sprint(r.Pods),
+		fmt.Sprintf("%.1f %%", share),
+		fmt.Sprint(r.Refused),
+		fmt.Sprintf(
+			"%.4f",
+			r.Planned,
+		),
+		fmt.Sprintf("%.4f", r.Bound),
+		fmt.Sprintf("%.4f", r.Bought),
+		fmt.Sprintf("%.4f", r.Running),
+		fmt.Sprintf("%.3f", r.Running/r.Planned),
+		fmt.Sprint(r.Nodes),
+		fmt.Sprint(r.Plans),
+		fmt.Sprintf(
+			"%.1f s",
+			r.Took.Seconds(),
+		),
+		fmt.Sprintf("%.1f s", r.CPU.Seconds()),
+		fmt.Sprintf("%d MiB", r.Memory>>20),
 	}
 }

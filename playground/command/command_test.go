@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -19,7 +20,8 @@ import (
 func run(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errOut strings.Builder
-	cmd := exec.CommandContext(t.Context(), devplane.Binary(t), args...)
+	// Clean-ups run commands too, when the test's own context has ended.
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), devplane.Binary(t), args...)
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err = cmd.Run()
 	return out.String(), errOut.String(), err
@@ -58,7 +60,12 @@ func TestUpAndDown(t *testing.T) {
 			t.Errorf("up printed %q, want %q in it", said, want)
 		}
 	}
-	if minted := strings.TrimSpace(mustRun(t, "kubeconfig", "--dir", dir, "--user", "jane:doe", "--group", "a", "--group", "b")); strings.Contains(minted, ":") {
+	if minted := strings.TrimSpace(
+		mustRun(t, "kubeconfig", "--dir", dir, "--user", "jane:doe", "--group", "a", "--group", "b"),
+	); strings.Contains(
+		minted,
+		":",
+	) {
 		t.Errorf("the kubeconfig's path is %q: a colon separates files in KUBECONFIG", minted)
 	}
 	s := status(t, dir)
@@ -105,7 +112,13 @@ func TestPartsEndWithKilledSupervisor(t *testing.T) {
 			}
 		}
 	}
-	if _, stderr, err := run(t, "status", "--dir", dir); err == nil || !strings.Contains(stderr, "no playground is up") {
+	if _, stderr, err := run(
+		t,
+		"status",
+		"--dir",
+		dir,
+	); err == nil ||
+		!strings.Contains(stderr, "no playground is up") {
 		t.Errorf("status of a dead cluster: %v, %q; want that none is up", err, stderr)
 	}
 }
@@ -117,11 +130,20 @@ func TestComplaints(t *testing.T) {
 		args []string
 		want string
 	}{
-		"UnknownPart":      {args: []string{"up", "--parts", "kubelet"}, want: `there is no part "kubelet"; choose from etcd`},
-		"UnknownProgram":   {args: []string{"up", "--with", "gcpsim"}, want: `--with: there is no program "gcpsim"`},
-		"UnknownOutput":    {args: []string{"up", "--output", "yaml"}, want: `--output is "yaml", must be text or json`},
+		"UnknownPart": {
+			args: []string{"up", "--parts", "kubelet"},
+			want: `there is no part "kubelet"; choose from etcd`,
+		},
+		"UnknownProgram": {args: []string{"up", "--with", "gcpsim"}, want: `--with: there is no program "gcpsim"`},
+		"UnknownOutput": {
+			args: []string{"up", "--output", "yaml"},
+			want: `--output is "yaml", must be text or json`,
+		},
 		"GroupWithoutUser": {args: []string{"kubeconfig", "--group", "a"}, want: "--group needs --user"},
-		"NothingThere":     {args: []string{"down", "--dir", filepath.Join(t.TempDir(), "none")}, want: "no playground is up; start one with `playground up`"},
+		"NothingThere": {
+			args: []string{"down", "--dir", filepath.Join(t.TempDir(), "none")},
+			want: "no playground is up; start one with `playground up`",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +152,11 @@ func TestComplaints(t *testing.T) {
 			if err == nil {
 				t.Fatalf("playground %s succeeded", strings.Join(tc.args, " "))
 			}
-			if lines := strings.Split(strings.TrimSpace(stderr), "\n"); len(lines) != 1 || !strings.Contains(lines[0], tc.want) {
+			if lines := strings.Split(
+				strings.TrimSpace(stderr),
+				"\n",
+			); len(lines) != 1 ||
+				!strings.Contains(lines[0], tc.want) {
 				t.Errorf("playground %s said %q, want one line with %q", strings.Join(tc.args, " "), stderr, tc.want)
 			}
 		})

@@ -79,8 +79,13 @@ func tell(ctx context.Context, out io.Writer, keep bool, goal time.Duration, sto
 	say := demo.NewNarrator(out, isFile && term.IsTerminal(int(file.Fd())))
 
 	say.Chapter("A cluster on loopback")
-	say.Say("starting etcd, kube-apiserver, kube-scheduler, kube-controller-manager, kwok, a simulated AWS and Dovetail")
-	programs, err := programsNamed(programNames, func(*cluster.Cluster) []string { return []string{"--feature-gates=NodeOverlay=true"} })
+	say.Say(
+		"starting etcd, kube-apiserver, kube-scheduler, kube-controller-manager, kwok, a simulated AWS and Dovetail",
+	)
+	programs, err := programsNamed(
+		programNames,
+		func(*cluster.Cluster) []string { return []string{"--feature-gates=NodeOverlay=true"} },
+	)
 	if err != nil {
 		return err
 	}
@@ -97,7 +102,11 @@ func tell(ctx context.Context, out io.Writer, keep bool, goal time.Duration, sto
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Stop()) }()
-	say.Came("control plane ready after %.1f s, everything after %.1f s", c.ControlPlaneAfter().Seconds(), time.Since(began).Seconds())
+	say.Came(
+		"control plane ready after %.1f s, everything after %.1f s",
+		c.ControlPlaneAfter().Seconds(),
+		time.Since(began).Seconds(),
+	)
 
 	setting, err := demoSetting(ctx, c)
 	if err != nil {
@@ -105,7 +114,11 @@ func tell(ctx context.Context, out io.Writer, keep bool, goal time.Duration, sto
 	}
 	setting.Goal = goal
 	if err := demo.Run(ctx, setting, say, stories...); err != nil {
-		return fmt.Errorf("the stories did not come true: %w; play them again with --keep and look at %s", err, c.Dir())
+		return fmt.Errorf(
+			"the stories did not come true: %w; play them again with --keep and look at %s",
+			err,
+			c.Dir(),
+		)
 	}
 	return denied(c.State())
 }
@@ -123,7 +136,10 @@ func denied(s cluster.State) error {
 		for line := range strings.Lines(string(text)) {
 			// Whether a namespace that is going takes an event has to do with the moment, not with rights.
 			if strings.Contains(line, "is forbidden") && !strings.Contains(line, "is being terminated") {
-				return fmt.Errorf("the roles of the chart do not allow what Dovetail does: %s", strings.TrimSpace(line))
+				return fmt.Errorf(
+					"the roles of the chart do not allow what Dovetail does: %s",
+					strings.TrimSpace(line),
+				)
 			}
 		}
 	}
@@ -145,6 +161,6 @@ func demoSetting(ctx context.Context, c *cluster.Cluster) (demo.Setting, error) 
 	}
 	return demo.Setting{
 		Config: config, Variables: variables, BatchIdle: batchIdle, ControlPlane: c.ControlPlaneAfter(),
-		Account: control.New(awsEndpoint(c)),
+		Account: control.New(awsEndpoint(c)), Page: c.State().Page,
 	}, nil
 }

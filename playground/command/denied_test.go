@@ -16,9 +16,15 @@ func TestDeniedCallsAreFound(t *testing.T) {
 		log  string
 		want string // contained in the error; empty for none
 	}{
-		"Quiet":     {"INFO launched\n", ""},
-		"Denied":    {"INFO launched\nERROR patching nodes \"a\" is forbidden: User \"x\" cannot patch resource\n", "cannot patch resource"},
-		"Namespace": {"ERROR events \"a\" is forbidden: unable to create new content in namespace b because it is being terminated\n", ""},
+		"Quiet": {"INFO launched\n", ""},
+		"Denied": {
+			"INFO launched\nERROR patching nodes \"a\" is forbidden: User \"x\" cannot patch resource\n",
+			"cannot patch resource",
+		},
+		"Namespace": {
+			"ERROR events \"a\" is forbidden: unable to create new content in namespace b because it is being terminated\n",
+			"",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

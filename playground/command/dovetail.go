@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -21,10 +22,14 @@ import (
 	"github.com/dovetail-sh/dovetail/playground/cluster"
 )
 
+// serviceAccount is the controller's, as the chart calls it.
+const serviceAccount = "karpenter"
+
 // What dovetail listens on, by the names under which the cluster keeps addresses.
 const (
 	metricsOfDovetail = withDovetail
 	healthOfDovetail  = "dovetail-health"
+	webOfDovetail     = "dovetail-web"
 )
 
 // dovetailArgs is dovetail's command line. It also installs the CRDs.
@@ -39,7 +44,7 @@ func dovetailArgs(ctx context.Context, c *cluster.Cluster, aws bool) ([]string, 
 	if err := grant(ctx, c.Kubeconfig(), cloud); err != nil {
 		return nil, err
 	}
-	kubeconfig, err := c.KubeconfigOf(rights.User(metav1.NamespaceSystem, withDovetail))
+	kubeconfig, err := c.KubeconfigOf(rights.User(metav1.NamespaceSystem, serviceAccount))
 	if err != nil {
 		return nil, err
 	}
@@ -51,9 +56,14 @@ func dovetailArgs(ctx context.Context, c *cluster.Cluster, aws bool) ([]string, 
 	if err != nil {
 		return nil, err
 	}
+	page, err := c.Address(webOfDovetail)
+	if err != nil {
+		return nil, err
+	}
 	args := []string{
 		withDovetail, "controller", "--kubeconfig=" + kubeconfig,
-		"--metrics-port=" + metrics, "--health-probe-port=" + health,
+		"--listen-address=127.0.0.1", "--metrics-port=" + metrics, "--health-probe-port=" + health,
+		"--web-address=" + page, "--journal-dir=" + filepath.Join(c.Dir(), "journal"),
 		// There is only this one, and after a crash it is not to wait for its own lease.
 		"--disable-leader-election",
 		"--kube-client-qps=1000", "--kube-client-burst=2000",
@@ -87,7 +97,7 @@ func grant(ctx context.Context, kubeconfig, cloud string) error {
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
-	return rights.Grant(ctx, kube, cloud, metav1.NamespaceSystem, withDovetail)
+	return rights.Grant(ctx, kube, cloud, metav1.NamespaceSystem, serviceAccount)
 }
 
 // installCRDs creates or updates Dovetail's CRDs and waits until they are served.
@@ -115,13 +125,19 @@ func installCRDs(ctx context.Context, kubeconfig string) error {
 		}
 	}
 	for _, definition := range crd.All() {
-		err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
-			now, err := crds.Get(ctx, definition.Name, metav1.GetOptions{})
-			if err != nil {
-				return false, err
-			}
-			return established(now), nil
-		})
+		err := wait.PollUntilContextTimeout(
+			ctx,
+			50*time.Millisecond,
+			30*time.Second,
+			true,
+			func(ctx context.Context) (bool, error) {
+				now, err := crds.Get(ctx, definition.Name, metav1.GetOptions{})
+				if err != nil {
+					return false, err
+				}
+				return established(now), nil
+			},
+		)
 		if errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("waiting for CRD %s: it is not served; its conditions say why", definition.Name)
 		}

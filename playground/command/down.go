@@ -53,7 +53,13 @@ func down(ctx context.Context, dir string, out io.Writer) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the playground in %s is not down after %s; its process is %d, its logs are in %s/logs", s.Dir, downLimit, s.PID, s.Dir)
+			return fmt.Errorf(
+				"the playground in %s is not down after %s; its process is %d, its logs are in %s/logs",
+				s.Dir,
+				downLimit,
+				s.PID,
+				s.Dir,
+			)
 		case <-tick.C:
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/playground/part"
 )
 
@@ -24,12 +25,26 @@ func New() *cobra.Command {
 		Long: "Playground runs the real etcd, kube-apiserver, kube-scheduler and kube-controller-manager,\n" +
 			"with kwok in place of kubelets. It listens on loopback only and keeps everything in one directory.",
 		Example:       "  playground up --detach\n  export KUBECONFIG=$(playground kubeconfig)\n  kubectl get nodes\n  playground down",
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	// Kubernetes registers a flag of that name for all, which is no boolean; cobra takes ours if it is there first.
+	root.Flags().Bool("version", false, "print the version")
 	root.AddGroup(&cobra.Group{ID: "part", Title: "Programs inside this binary:"})
-	root.AddCommand(newUp(), newDown(), newStatus(), newKubeconfig(), newDemo(), newE2E(), newAgreement(), newScale(), newSoak())
+	root.AddCommand(
+		newUp(),
+		newDown(),
+		newStatus(),
+		newKubeconfig(),
+		newDemo(),
+		newE2E(),
+		newAgreement(),
+		newScale(),
+		newSoak(),
+		newWorld(),
+	)
 	for _, p := range part.Table {
 		root.AddCommand(&cobra.Command{
 			Use:                p.Name,
@@ -40,6 +55,12 @@ func New() *cobra.Command {
 		})
 	}
 	return root
+}
+
+// version is Dovetail's: the playground is released with it.
+func version() string {
+	release, commit := observe.Version()
+	return release + ", commit " + commit
 }
 
 // Run runs the command line and returns the exit status.

@@ -76,7 +76,22 @@ func upAndDown(ctx context.Context, out io.Writer, f scaleFlags) error {
 		rows[i] = scaleRow(s, i == 0)
 	}
 	say.Say("")
-	say.Table([]string{"", "AFTER", "PODS RUN", "NODES", "$/H", "BOUND", "PRICE/BOUND", "DISRUPTED", "EVICTIONS", "CPU", "MEMORY"}, rows)
+	say.Table(
+		[]string{
+			"",
+			"AFTER",
+			"PODS RUN",
+			"NODES",
+			"$/H",
+			"BOUND",
+			"PRICE/BOUND",
+			"DISRUPTED",
+			"EVICTIONS",
+			"CPU",
+			"MEMORY",
+		},
+		rows,
+	)
 	return err
 }
 
@@ -86,8 +101,18 @@ func scaleRow(s agreement.Sample, up bool) []string {
 		what = "all run"
 	}
 	return []string{
-		what, fmt.Sprintf("%.1f s", s.At.Seconds()), fmt.Sprint(s.Running), fmt.Sprint(s.Nodes),
-		fmt.Sprintf("%.2f", s.Price), fmt.Sprintf("%.2f", s.Bound), fmt.Sprintf("%.3f", s.Price/s.Bound),
-		fmt.Sprint(s.Disrupted), fmt.Sprint(s.Evictions), fmt.Sprintf("%.1f s", s.CPU.Seconds()), fmt.Sprintf("%d MiB", s.Memory>>20),
+		what,
+		fmt.Sprintf("%.1f s", s.At.Seconds()),
+		fmt.Sprint(s.Running),
+		fmt.Sprint(s.Nodes),
+		fmt.Sprintf("%.2f", s.Price),
+		fmt.Sprintf("%.2f", s.Bound),
+		fmt.Sprintf("%.3f", s.Price/s.Bound),
+		fmt.Sprint(
+			s.Disrupted,
+		),
+		fmt.Sprint(s.Evictions),
+		fmt.Sprintf("%.1f s", s.CPU.Seconds()),
+		fmt.Sprintf("%d MiB", s.Memory>>20),
 	}
 }

@@ -52,7 +52,12 @@ func newSoak() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.trace, "trace", "../shared/traces/azure-vm-2020-batched.csv.gz", "CSV trace, gzip, whose groups become Deployments")
+	flags.StringVar(
+		&f.trace,
+		"trace",
+		"../shared/traces/azure-vm-2020-batched.csv.gz",
+		"CSV trace, gzip, whose groups become Deployments",
+	)
 	flags.IntVar(&f.day, "day", 2, "day of the trace, from 0")
 	flags.IntVar(&f.oneIn, "one-in", 16, "take one in so many groups")
 	flags.DurationVar(&f.length, "for", 5*time.Minute, "how long the day takes")
@@ -70,7 +75,8 @@ func runSoak(ctx context.Context, out io.Writer, f soakFlags) (err error) {
 		return err
 	}
 	programs, err := programsNamed(programNames, func(*cluster.Cluster) []string {
-		// Machines boot no faster in a compressed day, and are paid meanwhile: what a move costs has to come back in it all the same.
+		// Machines boot no faster in a compressed day, and are paid meanwhile: what a move costs has to come back in it
+		// all the same.
 		return []string{"--consolidation-payback=" + (f.length / paybacksInADay).String()}
 	})
 	if err != nil {
@@ -114,7 +120,11 @@ func soakClient(ctx context.Context, c *cluster.Cluster) (client.Client, error) 
 	}
 	config.QPS, config.Burst = 200, 400
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), karpenterv1.AddToScheme(scheme), awsv1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(
+		clientgoscheme.AddToScheme(scheme),
+		karpenterv1.AddToScheme(scheme),
+		awsv1.AddToScheme(scheme),
+	); err != nil {
 		return nil, fmt.Errorf("building the scheme: %w", err)
 	}
 	user, err := client.New(config, client.Options{Scheme: scheme})

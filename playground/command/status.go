@@ -43,7 +43,14 @@ func printStatus(out io.Writer, s cluster.State) error {
 		ready = "ready after " + s.ReadyAfter
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "directory\t%s\nendpoint\t%s\nkubeconfig\t%s\nstate\t%s\n\n", s.Dir, s.Endpoint, s.Kubeconfig, ready)
+	fmt.Fprintf(
+		table,
+		"directory\t%s\nendpoint\t%s\nkubeconfig\t%s\nstate\t%s\n\n",
+		s.Dir,
+		s.Endpoint,
+		s.Kubeconfig,
+		ready,
+	)
 	fmt.Fprintln(table, "PART\tSTATE\tPROCESS\tRESTARTS\tADDRESS\tLOG")
 	for _, p := range s.Parts {
 		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\n", p.Name, p.Status, p.PID, p.Restarts, p.Address, p.Log)

@@ -10,12 +10,15 @@ import (
 
 	"github.com/dovetail-sh/dovetail/awssim"
 	"github.com/dovetail-sh/dovetail/playground/cluster"
+	"github.com/dovetail-sh/dovetail/playground/example"
 )
 
 // The programs that `--with` can add.
 const (
 	withAWS      = "awssim"
 	withDovetail = "dovetail"
+	withMetrics  = "metrics-server"
+	withSample   = "sample" // no program: objects, once all programs run
 )
 
 // clusterName is what the cluster is called in AWS: the tutorials' CLUSTER_NAME.
@@ -25,13 +28,17 @@ const clusterName = "dovetail"
 const region = "us-east-1"
 
 // programNames are in the order of starting.
-var programNames = []string{withAWS, withDovetail}
+var programNames = []string{withAWS, withDovetail, withMetrics, withSample}
 
 // programsNamed returns the named programs, in the order of starting. Dovetail is given more flags, if there are any.
 func programsNamed(names []string, more ...func(*cluster.Cluster) []string) ([]cluster.Program, error) {
 	for _, name := range names {
 		if !slices.Contains(programNames, name) {
-			return nil, fmt.Errorf("--with: there is no program %q; choose from %s", name, strings.Join(programNames, ", "))
+			return nil, fmt.Errorf(
+				"--with: there is no program %q; choose from %s",
+				name,
+				strings.Join(programNames, ", "),
+			)
 		}
 	}
 	var chosen []cluster.Program
@@ -53,11 +60,22 @@ func programsNamed(names []string, more ...func(*cluster.Cluster) []string) ([]c
 				return args, err
 			},
 			Healthy: func(c *cluster.Cluster) string { return "http://" + addressOf(c, healthOfDovetail) + "/readyz" },
+			Page:    func(c *cluster.Cluster) string { return "http://" + addressOf(c, webOfDovetail) + "/" },
+			Pod: &cluster.PodOfProgram{
+				Pod: example.Pod, Container: example.Container,
+				Ports: map[int]string{8080: metricsOfDovetail, 8081: healthOfDovetail},
+			},
 		}
 		if aws {
 			program.Env = awsEnv
 		}
 		chosen = append(chosen, program)
+	}
+	if slices.Contains(names, withMetrics) {
+		chosen = append(chosen, metricsServer())
+	}
+	if slices.Contains(names, withSample) && !(aws && slices.Contains(names, withDovetail)) {
+		return nil, fmt.Errorf("--with: %s needs %s and %s", withSample, withAWS, withDovetail)
 	}
 	return chosen, nil
 }
@@ -100,7 +118,8 @@ func awsEnvFile(dir string) string { return filepath.Join(dir, "aws.env") }
 func awsEnv(c *cluster.Cluster) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + awsEndpoint(c),
-		"AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region, // the second is what version 1 of the AWS command line reads
+		"AWS_REGION=" + region,
+		"AWS_DEFAULT_REGION=" + region, // the second is what version 1 of the AWS command line reads
 		"AWS_ACCESS_KEY_ID=playground", // the simulator takes any
 		"AWS_SECRET_ACCESS_KEY=playground",
 		"AWS_EC2_METADATA_DISABLED=true",

@@ -34,6 +34,9 @@ type Setting struct {
 	// Goal is how long all stories should take at most; 0 for no goal.
 	Goal time.Duration
 
+	// Page is the address of Dovetail's web page.
+	Page string
+
 	// BatchIdle is Dovetail's batch window: it waits that long for more pods before it plans.
 	BatchIdle time.Duration
 }
@@ -75,7 +78,10 @@ func Run(ctx context.Context, setting Setting, say *Narrator, names ...string) e
 	if err != nil {
 		return fmt.Errorf("reaching the cluster: %w", err)
 	}
-	s := &stage{client: cluster, say: say, variables: setting.Variables, account: setting.Account, patience: patience, began: time.Now()}
+	s := &stage{
+		client: cluster, config: config, say: say, variables: setting.Variables, account: setting.Account,
+		patience: patience, began: time.Now(),
+	}
 
 	for _, story := range stories {
 		say.Chapter(story.Title)
@@ -119,13 +125,38 @@ func (s *stage) summary(setting Setting) {
 	}
 	rows := [][]string{
 		{"control plane ready", seconds(setting.ControlPlane), "5 s or less"},
-		{fmt.Sprintf("pending pod to launched machine, median of %d", len(s.reaction)), seconds(median - setting.BatchIdle), "1.5 s or less, on top of the batch window of " + seconds(setting.BatchIdle)},
+		{
+			fmt.Sprintf("pending pod to launched machine, median of %d", len(s.reaction)),
+			seconds(median - setting.BatchIdle),
+			"1.5 s or less, on top of the batch window of " + seconds(setting.BatchIdle),
+		},
 		{"  the slowest", seconds(worst - setting.BatchIdle), ""},
 		{"all stories", seconds(time.Since(s.began)), goal},
+		s.asPlanned(),
 		{"dearest moment", fmt.Sprintf("$%.4f an hour", s.peak), ""},
 		{"at the end", "$0.0000 an hour", "no machine is left"},
 	}
+	if s.dearest != "" {
+		price, rule, _ := strings.Cut(s.dearest, ": ")
+		rows = append(rows, []string{"dearest rule, by dovetail costs", price, rule})
+	}
+	if setting.Page != "" {
+		rows = append(rows, []string{"web page, while it ran", setting.Page, "make playground has one that stays"})
+	}
 	s.say.Table([]string{"MEASURED", "", "GOAL"}, rows)
+}
+
+// asPlanned says how far what was bought is what was planned.
+func (s *stage) asPlanned() []string {
+	var sum purchase
+	for _, p := range s.bought {
+		sum.planned, sum.launched = sum.planned+p.planned, sum.launched+p.launched
+	}
+	what := fmt.Sprintf("planned over launched price of %s", number(len(s.bought), "machine"))
+	if sum.launched == 0 {
+		return []string{what, "nothing was bought", ""}
+	}
+	return []string{what, fmt.Sprintf("%.4f", sum.planned/sum.launched), "1 unless the market moves"}
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
@@ -136,9 +167,19 @@ func (s *stage) complaints(ctx context.Context) {
 	if err := s.client.List(ctx, &events); err != nil {
 		return
 	}
-	warnings := slices.DeleteFunc(events.Items, func(e corev1.Event) bool { return e.Type != corev1.EventTypeWarning })
+	warnings := slices.DeleteFunc(
+		events.Items,
+		func(e corev1.Event) bool { return e.Type != corev1.EventTypeWarning },
+	)
 	slices.SortFunc(warnings, func(a, b corev1.Event) int { return b.LastTimestamp.Compare(a.LastTimestamp.Time) })
 	for _, e := range warnings[:min(len(warnings), 8)] {
-		s.say.Say("%s %s/%s: %s: %s", e.LastTimestamp.Format(time.TimeOnly), e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, e.Message)
+		s.say.Say(
+			"%s %s/%s: %s: %s",
+			e.LastTimestamp.Format(time.TimeOnly),
+			e.InvolvedObject.Kind,
+			e.InvolvedObject.Name,
+			e.Reason,
+			e.Message,
+		)
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/dovetail-sh/dovetail/awssim/control"
 )
 
-// fallback plays "Karpenter Spot/On-Demand Mix": one pool for both, spot while there is any, on demand when there is none.
+// fallback plays "Karpenter Spot/On-Demand Mix": one pool for both, spot while there is any, on demand when there is
+// none.
 func (s *stage) fallback(ctx context.Context) error {
 	s.say.Step("kubectl apply a NodePool for spot and on-demand, and 10 replicas")
 	for _, manifest := range []string{"nodeclass.yaml", "mixed-nodepool.yaml", "mixed-workload.yaml"} {
@@ -28,7 +29,10 @@ func (s *stage) fallback(ctx context.Context) error {
 
 	s.say.Step("AWS runs out of spot capacity of every type in every zone; 10 → 30 replicas")
 	none := 0
-	if err := s.account.SetCapacity(ctx, control.Capacity{Type: "*", Zone: "*", Capacity: "spot", Available: &none}); err != nil {
+	if err := s.account.SetCapacity(
+		ctx,
+		control.Capacity{Type: "*", Zone: "*", Capacity: "spot", Available: &none},
+	); err != nil {
 		return err
 	}
 	if err := s.scale(ctx, types.NamespacedName{Namespace: "default", Name: "inflate"}, 30); err != nil {

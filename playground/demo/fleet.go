@@ -75,6 +75,7 @@ func (s *stage) look(ctx context.Context) (fleet, error) {
 	for i := range claims.Items {
 		m := describe(&claims.Items[i], nodes.Items)
 		m.price = prices[claims.Items[i].Status.ProviderID]
+		s.note(&claims.Items[i], m)
 		f.machines = append(f.machines, m)
 	}
 	slices.SortFunc(f.machines, func(a, b machine) int { return cmp.Compare(a.claim, b.claim) })

@@ -1,19 +1,16 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"embed"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/dovetail-sh/dovetail/playground/bundle"
 )
 
 // manifests are the tutorials' own, with their shell variables still in them.
@@ -21,38 +18,8 @@ import (
 //go:embed manifests/*.yaml
 var manifests embed.FS
 
-// load reads a manifest and fills in the shell variables, as the tutorials' here-documents do.
-// A variable that is not given is an error: an empty name would fail later and elsewhere.
 func load(name string, variables map[string]string) ([]*unstructured.Unstructured, error) {
-	text, err := manifests.ReadFile("manifests/" + name)
-	if err != nil {
-		return nil, fmt.Errorf("reading manifest %s: %w", name, err)
-	}
-	var missing error
-	filled := os.Expand(string(text), func(variable string) string {
-		value, ok := variables[variable]
-		if !ok {
-			missing = errors.Join(missing, fmt.Errorf("manifest %s wants the variable %s", name, variable))
-		}
-		return value
-	})
-	if missing != nil {
-		return nil, missing
-	}
-
-	var objects []*unstructured.Unstructured
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(filled)), 4096)
-	for {
-		object := &unstructured.Unstructured{}
-		if err := decoder.Decode(object); errors.Is(err, io.EOF) {
-			return objects, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("parsing manifest %s: %w", name, err)
-		}
-		if len(object.Object) > 0 {
-			objects = append(objects, object)
-		}
-	}
+	return bundle.Load(manifests, "manifests/"+name, variables)
 }
 
 // apply does what kubectl apply --server-side does.
@@ -61,12 +28,7 @@ func (s *stage) apply(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, object := range objects {
-		if err := s.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("demo"), client.ForceOwnership); err != nil {
-			return fmt.Errorf("applying %s %s: %w", object.GetKind(), object.GetName(), err)
-		}
-	}
-	return nil
+	return bundle.Apply(ctx, s.client, "demo", objects)
 }
 
 // remove deletes what a manifest made, in the order of the file, and does not wait.

@@ -24,7 +24,17 @@ func (s *stage) profiles(ctx context.Context) error {
 	}
 	s.show(two)
 	if two.count(onDemand) != 1 || two.count(spot) != 1 {
-		return fmt.Errorf("want one machine on demand and one spot, have %d and %d", two.count(onDemand), two.count(spot))
+		return fmt.Errorf(
+			"want one machine on demand and one spot, have %d and %d",
+			two.count(onDemand),
+			two.count(spot),
+		)
 	}
-	return s.cleanUp(ctx, "openfaas-profiles.yaml", "openfaas-spotpool.yaml", "openfaas-nodepool.yaml", "openfaas-nodeclass.yaml")
+	return s.cleanUp(
+		ctx,
+		"openfaas-profiles.yaml",
+		"openfaas-spotpool.yaml",
+		"openfaas-nodepool.yaml",
+		"openfaas-nodeclass.yaml",
+	)
 }

@@ -41,7 +41,10 @@ func (s *stage) openfaas(ctx context.Context) error {
 	}
 	s.show(five)
 	if five.perHour() <= one.perHour() {
-		return fmt.Errorf("five replicas should need a bigger or a second node, but the fleet costs $%.4f an hour as before", five.perHour())
+		return fmt.Errorf(
+			"five replicas should need a bigger or a second node, but the fleet costs $%.4f an hour as before",
+			five.perHour(),
+		)
 	}
 
 	s.say.Step("load goes: 5 → 1 replica")
@@ -105,6 +108,9 @@ func (s *stage) spot(ctx context.Context) error {
 		return err
 	}
 	s.say.Came("pods by zone: %s", byZone(spread.zones))
+	if err := costs(ctx, s); err != nil {
+		return err
+	}
 
 	return s.cleanUp(ctx, "spot-workload-spread.yaml", "spot-pool.yaml")
 }

@@ -74,7 +74,10 @@ func (s *stage) prepared(ctx context.Context) error {
 	for i := range nodes.Items {
 		architectures[nodes.Items[i].Labels[corev1.LabelArchStable]] = true
 		if nodes.Items[i].Labels["tools"] != "installed" {
-			return fmt.Errorf("node %s lacks the label tools=installed that the class's user data has the kubelet set", nodes.Items[i].Name)
+			return fmt.Errorf(
+				"node %s lacks the label tools=installed that the class's user data has the kubelet set",
+				nodes.Items[i].Name,
+			)
 		}
 	}
 	if !architectures["arm64"] || !architectures["amd64"] {
@@ -90,14 +93,25 @@ func (s *stage) undisturbed(ctx context.Context) error {
 	since := time.Now()
 	_, err := s.await(ctx, "the empty nodes to go from beside the job", func(f fleet) (bool, string) {
 		var pods corev1.PodList
-		if err := s.client.List(ctx, &pods, client.InNamespace("default"), client.MatchingLabels{"app": "nightly"}); err != nil || len(pods.Items) == 0 {
+		if err := s.client.List(
+			ctx,
+			&pods,
+			client.InNamespace("default"),
+			client.MatchingLabels{"app": "nightly"},
+		); err != nil ||
+			len(pods.Items) == 0 {
 			return false, "the job's pod is not there"
 		}
 		if first.Name == "" {
 			first = pods.Items[0]
 		}
 		stays := len(pods.Items) == 1 && pods.Items[0].UID == first.UID && pods.Items[0].DeletionTimestamp == nil
-		return stays && len(f.machines) == 1 && time.Since(since) > 10*time.Second, fmt.Sprintf("%d machines; the job's pod is the first one: %t", len(f.machines), stays)
+		return stays && len(f.machines) == 1 &&
+				time.Since(since) > 10*time.Second, fmt.Sprintf(
+				"%d machines; the job's pod is the first one: %t",
+				len(f.machines),
+				stays,
+			)
 	})
 	if err == nil {
 		s.say.Came("the job was not disturbed")
@@ -114,8 +128,10 @@ func (s *stage) limited(ctx context.Context, cpus int64) error {
 		}
 		for i := range events.Items {
 			e := &events.Items[i]
-			if e.Reason == "FailedScheduling" && e.Source.Component == "karpenter" && strings.Contains(e.Message, "limit") {
-				return f.running > 4 && f.count(func(m machine) bool { return !m.ready }) == 0, "machines are starting"
+			if e.Reason == "FailedScheduling" && e.Source.Component == "karpenter" &&
+				strings.Contains(e.Message, "limit") {
+				return f.running > 4 &&
+					f.count(func(m machine) bool { return !m.ready }) == 0, "machines are starting"
 			}
 		}
 		return false, "no event speaks of the limit yet"
@@ -142,7 +158,9 @@ func (s *stage) limited(ctx context.Context, cpus int64) error {
 // gpus plays whole and time-sliced GPUs. The story is the device plugin of the sliced nodes: there is none in a
 // simulated machine.
 func (s *stage) gpus(ctx context.Context) error {
-	s.say.Step("kubectl apply pools for whole GPUs and for slices; a NodeOverlay says what the device plugin will offer")
+	s.say.Step(
+		"kubectl apply pools for whole GPUs and for slices; a NodeOverlay says what the device plugin will offer",
+	)
 	for _, manifest := range []string{"nodeclass.yaml", "gpu.yaml", "gpu-workload.yaml"} {
 		if err := s.apply(ctx, manifest); err != nil {
 			return err
@@ -152,7 +170,13 @@ func (s *stage) gpus(ctx context.Context) error {
 		if err := s.slice(ctx); err != nil {
 			return false, err.Error()
 		}
-		return f.running == 5 && f.pending == 0, fmt.Sprintf("%d pods run, %d wait on %d machines", f.running, f.pending, len(f.machines))
+		return f.running == 5 &&
+				f.pending == 0, fmt.Sprintf(
+				"%d pods run, %d wait on %d machines",
+				f.running,
+				f.pending,
+				len(f.machines),
+			)
 	})
 	if err != nil {
 		return err

@@ -11,7 +11,9 @@ import (
 // zonal plays what "Karpenter — Simplify Autoscaling for Amazon EKS" lists: volumes that pin pods to a zone, pod
 // affinity, and nodes that expire.
 func (s *stage) zonal(ctx context.Context) error {
-	s.say.Step("kubectl apply a StatefulSet whose volume is in us-east-1b, and three pods that want to be in its zone")
+	s.say.Step(
+		"kubectl apply a StatefulSet whose volume is in us-east-1b, and three pods that want to be in its zone",
+	)
 	for _, manifest := range []string{"nodeclass.yaml", "zonal-pool.yaml", "zonal-workload.yaml"} {
 		if err := s.apply(ctx, manifest); err != nil {
 			return err
@@ -64,7 +66,13 @@ func (s *stage) expired(ctx context.Context, before fleet) error {
 			return false, err.Error()
 		}
 		left := f.count(func(m machine) bool { return old[m.claim] })
-		return left == 0 && f.running == 4 && f.pending == 0, fmt.Sprintf("%d of the old nodes are left; %d pods run, %d wait", left, f.running, f.pending)
+		return left == 0 && f.running == 4 &&
+				f.pending == 0, fmt.Sprintf(
+				"%d of the old nodes are left; %d pods run, %d wait",
+				left,
+				f.running,
+				f.pending,
+			)
 	})
 	if err == nil {
 		s.say.Came("every node was replaced, and the pods run in %s", byZone(f.zones))

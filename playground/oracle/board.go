@@ -13,9 +13,10 @@ import (
 
 // board is what the scheduler believes is where: its cache, without the cluster.
 type board struct {
-	list   []fwk.NodeInfo
-	byName map[string]*framework.NodeInfo
-	csi    map[string]*storagev1.CSINode
+	list    []fwk.NodeInfo
+	byName  map[string]*framework.NodeInfo
+	csi     map[string]*storagev1.CSINode
+	volumes *bindings
 }
 
 // machine is a node with what runs on it and what it can attach.
@@ -32,7 +33,7 @@ type machine struct {
 }
 
 func newBoard(machines []machine) *board {
-	b := &board{byName: map[string]*framework.NodeInfo{}, csi: map[string]*storagev1.CSINode{}}
+	b := &board{byName: map[string]*framework.NodeInfo{}, csi: map[string]*storagev1.CSINode{}, volumes: newBindings()}
 	for _, m := range machines {
 		if !m.leaving {
 			b.add(m)
@@ -44,12 +45,21 @@ func newBoard(machines []machine) *board {
 func (b *board) add(m machine) *framework.NodeInfo {
 	info := framework.NewNodeInfo(m.pods...)
 	info.SetNode(m.node)
+	for _, pod := range m.pods {
+		b.volumes.seat(pod, m.node)
+	}
 	b.list = append(b.list, info)
 	b.byName[m.node.Name] = info
 	if m.csi != nil {
 		b.csi[m.node.Name] = m.csi
 	}
 	return info
+}
+
+// seat puts a pod on a node.
+func (b *board) seat(pod *corev1.Pod, node *framework.NodeInfo) {
+	node.AddPod(pod)
+	b.volumes.seat(pod, node.Node())
 }
 
 // machines are the nodes of the board with all that is on them.

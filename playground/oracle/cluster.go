@@ -3,11 +3,11 @@ package oracle
 import (
 	"context"
 	"fmt"
+	"github.com/dovetail-sh/dovetail/internal/sample"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
@@ -31,70 +31,73 @@ type cluster struct {
 // newCluster draws a cluster. Its running pods got there through the scheduler, but for a few that
 // broke a rule about neighbours, as when labels changed after they had started.
 func newCluster(ctx context.Context, s *scheduler, seed uint64) *cluster {
-	d := newDice(seed)
+	d := sample.NewDice(seed)
 	c := &cluster{seed: seed}
-	for i := range d.between(2, 6) {
-		c.types = append(c.types, d.instanceType(i))
+	for i := range d.Between(2, 6) {
+		c.types = append(c.types, d.InstanceType(i))
 	}
-	for i := range d.between(1, 3) {
-		c.pools = append(c.pools, d.pool(i))
+	for i := range d.Between(1, 3) {
+		c.pools = append(c.pools, d.Pool(i))
 	}
 	for i := range d.IntN(3) {
-		c.daemons = append(c.daemons, d.daemonSet(i))
+		c.daemons = append(c.daemons, d.DaemonSet(i))
 	}
 	for i := range d.IntN(7) {
-		t := pick(d, c.types...)
-		c.machines = append(c.machines, c.withDaemons(d.node(fmt.Sprintf("node-%d", i), t), t))
+		t := sample.Pick(d, c.types...)
+		c.machines = append(c.machines, c.withDaemons(randomNode(d, fmt.Sprintf("node-%d", i), t), t))
 	}
 	var templates []*corev1.Pod
-	for range d.between(2, 7) {
-		templates = append(templates, d.template())
+	for range d.Between(2, 7) {
+		templates = append(templates, d.Template())
 	}
 	c.run(ctx, s, d, templates)
 	for i, t := range templates {
 		for j := range d.IntN(8) {
-			c.pending = append(c.pending, replica(t, fmt.Sprintf("new-%d-%d", i, j)))
+			c.pending = append(c.pending, sample.Replica(t, fmt.Sprintf("new-%d-%d", i, j)))
 		}
 	}
-	c.complicate(ctx, s, newDice(seed^complications))
+	c.complicate(ctx, s, sample.NewDice(seed^complications))
 	return c
 }
 
 // run starts pods on the nodes that exist.
-func (c *cluster) run(ctx context.Context, s *scheduler, d dice, templates []*corev1.Pod) {
+func (c *cluster) run(ctx context.Context, s *scheduler, d sample.Dice, templates []*corev1.Pod) {
 	if len(c.machines) == 0 {
 		return
 	}
 	s.board = newBoard(c.machines)
 	for i := range d.IntN(3 * len(c.machines)) {
-		pod := replica(pick(d, templates...), fmt.Sprintf("old-%d", i))
+		pod := sample.Replica(sample.Pick(d, templates...), fmt.Sprintf("old-%d", i))
 		at := d.IntN(len(c.machines))
 		node := s.board.byName[c.machines[at].node.Name]
 		plugin, _ := s.attempt(ctx, pod).refusal(node)
-		if plugin != "" && (d.percent(80) || plugin != "PodTopologySpread" && plugin != "InterPodAffinity") {
+		if plugin != "" && (d.Percent(80) || plugin != "PodTopologySpread" && plugin != "InterPodAffinity") {
 			continue
 		}
 		pod.Spec.NodeName, pod.Status.Phase = node.Node().Name, corev1.PodRunning
-		node.AddPod(pod)
+		s.board.seat(pod, node)
 		c.machines[at].pods = append(c.machines[at].pods, pod)
 	}
 }
 
-func (d dice) node(name string, t *shape.InstanceType) *corev1.Node {
-	offering := pick(d, t.Offerings...)
+func randomNode(d sample.Dice, name string, t *shape.InstanceType) *corev1.Node {
+	offering := sample.Pick(d, t.Offerings...)
 	n := newNode(name, t, provider.Candidate{Type: t, Offering: &offering})
-	if d.percent(5) {
+	if d.Percent(5) {
 		delete(n.Labels, shape.LabelZone)
 	}
-	if d.percent(30) {
-		n.Labels[teamLabel] = pick(d, teams...)
+	if d.Percent(30) {
+		n.Labels[sample.TeamLabel] = sample.Pick(d, sample.Teams...)
 	}
-	if d.percent(25) {
-		n.Spec.Taints = append(n.Spec.Taints, d.taint())
+	if d.Percent(25) {
+		n.Spec.Taints = append(n.Spec.Taints, d.Taint())
 	}
-	if d.percent(6) {
+	if d.Percent(6) {
 		n.Spec.Unschedulable = true
-		n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule})
+		n.Spec.Taints = append(
+			n.Spec.Taints,
+			corev1.Taint{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule},
+		)
 	}
 	return n
 }
@@ -108,26 +111,6 @@ func newNode(name string, t *shape.InstanceType, from provider.Candidate) *corev
 	return n
 }
 
-func (d dice) daemonSet(i int) *appsv1.DaemonSet {
-	ds := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: fmt.Sprintf("agent-%d", i)}}
-	template := &ds.Spec.Template
-	template.Labels = map[string]string{"agent": ds.Name}
-	template.Spec.Containers = []corev1.Container{{Name: "agent", Image: "pause", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
-		corev1.ResourceCPU: *resource.NewMilliQuantity(pick[int64](d, 50, 100, 300), resource.DecimalSI),
-	}}}}
-	if d.percent(40) {
-		key, values := d.nodeLabel()
-		template.Spec.NodeSelector = map[string]string{key: pick(d, values...)}
-	}
-	if d.percent(50) {
-		template.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
-	}
-	if d.percent(20) {
-		template.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8080, HostPort: 8080, Protocol: corev1.ProtocolTCP}}
-	}
-	return ds
-}
-
 // withDaemons puts on a node what the DaemonSet controller would.
 func (c *cluster) withDaemons(n *corev1.Node, t *shape.InstanceType) machine {
 	m := machine{node: n, csi: csiNode(n.Name, t)}
@@ -139,7 +122,9 @@ func (c *cluster) withDaemons(n *corev1.Node, t *shape.InstanceType) machine {
 		pod.Name = ds.Name + "-" + n.Name
 		pod.UID = types.UID(pod.Name)
 		controller := true
-		pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "DaemonSet", Name: ds.Name, Controller: &controller}}
+		pod.OwnerReferences = []metav1.OwnerReference{
+			{APIVersion: "apps/v1", Kind: "DaemonSet", Name: ds.Name, Controller: &controller},
+		}
 		pod.Status.Phase = corev1.PodRunning
 		m.pods = append(m.pods, pod)
 	}

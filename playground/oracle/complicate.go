@@ -6,12 +6,12 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/sample"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -19,79 +19,47 @@ import (
 // complications makes another seed of a cluster's, for what comes on top.
 const complications = 0x5EED << 32
 
-// complicate adds to some clusters what happens while things are under way: machines that are coming or going, pods that
-// have a node in view or are ending, and pools that may not grow as they like.
-func (c *cluster) complicate(ctx context.Context, s *scheduler, d dice) {
-	if !d.percent(50) {
+// complicate adds to some clusters what happens while things are under way: machines that are coming or going, pods
+// that have a node in view or are ending, and pools that may not grow as they like.
+func (c *cluster) complicate(ctx context.Context, s *scheduler, d sample.Dice) {
+	if !d.Percent(50) {
 		return
 	}
-	if d.percent(30) {
-		d.limit(pick(d, c.pools...))
+	if d.Percent(30) {
+		d.Limit(sample.Pick(d, c.pools...))
 	}
-	if d.percent(25) {
-		d.reserve(pick(d, c.types...))
+	if d.Percent(25) {
+		d.Reserve(sample.Pick(d, c.types...))
 	}
-	if d.percent(20) {
-		d.breadth(pick(d, c.pools...))
+	if d.Percent(20) {
+		d.Breadth(sample.Pick(d, c.pools...))
 	}
-	if d.percent(50) {
+	if d.Percent(50) {
 		c.underWay(d)
 	}
-	if len(c.machines) > 0 && d.percent(40) {
+	if len(c.machines) > 0 && d.Percent(40) {
 		c.nominate(ctx, s, d)
 	}
 	for i := range c.machines {
 		m := &c.machines[i]
-		if m.claim == nil && d.percent(15) {
+		if m.claim == nil && d.Percent(15) {
 			m.leaving = true
 			continue
 		}
 		for k := daemonsOf(*m); k < len(m.pods); k++ {
-			if m.claim == nil && m.pods[k].Status.NominatedNodeName == "" && d.percent(10) {
+			if m.claim == nil && m.pods[k].Status.NominatedNodeName == "" && d.Percent(10) {
 				m.pods[k].DeletionTimestamp = &metav1.Time{Time: noon}
 			}
 		}
 	}
 }
 
-// limit lets a pool grow by a few machines or cores only.
-func (d dice) limit(p *karpenterv1.NodePool) {
-	p.Spec.Limits = corev1.ResourceList{}
-	if d.percent(60) {
-		p.Spec.Limits[corev1.ResourceCPU] = *resource.NewQuantity(int64(d.between(1, 24)), resource.DecimalSI)
-	}
-	if d.percent(60) {
-		p.Spec.Limits[shape.LimitNodes] = *resource.NewQuantity(int64(d.between(0, 4)), resource.DecimalSI)
-	}
-}
-
-// reserve adds a reservation of one or two machines to a type.
-func (d dice) reserve(t *shape.InstanceType) {
-	t.Offerings = append(t.Offerings, shape.Offering{
-		Zone: pick(d, t.Offerings...).Zone, CapacityType: shape.Reserved, Price: shape.Dollars(0.0001), Available: true,
-		Reservation: "reservation-" + t.Name, Remaining: int32(d.between(1, 2)),
-	})
-	for i := range t.Requirements {
-		if t.Requirements[i].Key == shape.LabelCapacityType {
-			t.Requirements[i].Values = offered(t, func(o *shape.Offering) string { return o.CapacityType })
-		}
-	}
-}
-
-// breadth makes a pool keep several instance types for each launch.
-func (d dice) breadth(p *karpenterv1.NodePool) {
-	n := d.between(1, 3)
-	p.Spec.Template.Spec.Requirements = append(p.Spec.Template.Spec.Requirements, karpenterv1.Requirement{
-		Key: shape.LabelInstanceType, Operator: corev1.NodeSelectorOpExists, MinValues: &n,
-	})
-}
-
 // underWay plans for some of the pods, and has launched some of that plan's nodes.
-func (c *cluster) underWay(d dice) {
+func (c *cluster) underWay(d sample.Dice) {
 	wave := *c
 	wave.pending = nil
 	for _, pod := range slices.Clone(c.pending) {
-		if d.percent(30) {
+		if d.Percent(30) {
 			wave.pending = append(wave.pending, pod)
 		}
 	}
@@ -101,17 +69,17 @@ func (c *cluster) underWay(d dice) {
 		byID[translate.IDOf(pod)] = pod
 	}
 	for _, n := range engine.Plan(snapshot, engine.DefaultPolicy()).Open {
-		if !d.percent(70) {
+		if !d.Percent(70) {
 			continue
 		}
-		option := pick(d, n.Options...)
+		option := sample.Pick(d, n.Options...)
 		if !c.take(option) {
 			continue
 		}
 		m := c.launched(n, option)
 		m.node.Name = "claim-" + n.ID
 		m.node.Labels[shape.LabelHostname] = m.node.Name
-		m.claim, m.joined = c.claim(m, n), d.percent(40)
+		m.claim, m.joined = c.claim(m, n), d.Percent(40)
 		m.node.Spec.ProviderID = m.claim.Status.ProviderID
 		if m.csi != nil {
 			m.csi.Name = m.node.Name
@@ -166,11 +134,11 @@ func (c *cluster) claim(m machine, n engine.NewNode) *karpenterv1.NodeClaim {
 }
 
 // nominate gives some pods that wait a node in view, as when they have made others leave it.
-func (c *cluster) nominate(ctx context.Context, s *scheduler, d dice) {
+func (c *cluster) nominate(ctx context.Context, s *scheduler, d sample.Dice) {
 	s.board = newBoard(c.machines)
 	for _, pod := range slices.Clone(c.pending) {
 		m := &c.machines[d.IntN(len(c.machines))]
-		if !d.percent(15) || m.claim != nil {
+		if !d.Percent(15) || m.claim != nil {
 			continue
 		}
 		if plugin, _ := s.attempt(ctx, pod).refusal(s.board.byName[m.node.Name]); plugin != "" {
@@ -178,7 +146,7 @@ func (c *cluster) nominate(ctx context.Context, s *scheduler, d dice) {
 		}
 		c.pending = slices.DeleteFunc(c.pending, func(p *corev1.Pod) bool { return p == pod })
 		pod.Spec.NodeName, pod.Status.NominatedNodeName = m.node.Name, m.node.Name
-		s.board.byName[m.node.Name].AddPod(pod)
+		s.board.seat(pod, s.board.byName[m.node.Name])
 		m.pods = append(m.pods, pod)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/require"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/sample"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -17,7 +18,8 @@ func (c *cluster) launched(n engine.NewNode, option engine.Option) machine {
 	for _, t := range c.types {
 		for i := range t.Offerings {
 			o := &t.Offerings[i]
-			if t.Name != option.Type || o.Zone != option.Zone || o.CapacityType != option.CapacityType || o.Reservation != option.Reservation {
+			if t.Name != option.Type || o.Zone != option.Zone || o.CapacityType != option.CapacityType ||
+				o.Reservation != option.Reservation {
 				continue
 			}
 			return c.joined("new-"+n.ID, pool, provider.Candidate{Type: t, Offering: o}, onlyValues(n.Requirements))
@@ -38,7 +40,12 @@ func onlyValues(reqs []shape.Requirement) map[string]string {
 }
 
 // joined is a candidate's node after it has registered, with a pool's labels and taints and all its daemons.
-func (c *cluster) joined(name string, pool *karpenterv1.NodePool, from provider.Candidate, labels map[string]string) machine {
+func (c *cluster) joined(
+	name string,
+	pool *karpenterv1.NodePool,
+	from provider.Candidate,
+	labels map[string]string,
+) machine {
 	n := newNode(name, from.Type, from)
 	for key, value := range labels {
 		if _, taken := n.Labels[key]; !taken {
@@ -70,7 +77,7 @@ func (c *cluster) pool(name string) *karpenterv1.NodePool {
 func (c *cluster) fresh(d engine.Decision) []machine {
 	var out []machine
 	for _, p := range c.pools {
-		pool, err := translate.Pool(p)
+		pool, err := translate.Pool(p, nil)
 		if err != nil {
 			continue
 		}
@@ -87,14 +94,14 @@ func (c *cluster) fresh(d engine.Decision) []machine {
 }
 
 func openLabels(reqs []shape.Requirement) []map[string]string {
-	wanted := require.New(reqs).Get(teamLabel)
-	if !wants(reqs, teamLabel) {
+	wanted := require.New(reqs).Get(sample.TeamLabel)
+	if !wants(reqs, sample.TeamLabel) {
 		return []map[string]string{nil}
 	}
 	var out []map[string]string
-	for _, value := range teams {
+	for _, value := range sample.Teams {
 		if wanted.Has(value) {
-			out = append(out, map[string]string{teamLabel: value})
+			out = append(out, map[string]string{sample.TeamLabel: value})
 		}
 	}
 	return out

@@ -26,7 +26,10 @@ func minimise(ctx context.Context, s *scheduler, c *cluster, want Disagreement) 
 				continue
 			}
 			_, found := judge(ctx, s, smaller)
-			if slices.ContainsFunc(found, func(d Disagreement) bool { return d.Kind == want.Kind && d.Plugin == want.Plugin }) {
+			if slices.ContainsFunc(
+				found,
+				func(d Disagreement) bool { return d.Kind == want.Kind && d.Plugin == want.Plugin },
+			) {
 				c, again = smaller, true
 				i--
 			}
@@ -145,7 +148,15 @@ func planOf(c *cluster) string {
 		fmt.Fprintf(&b, "plan: %s on %s\n", p.Pod, p.Node)
 	}
 	for _, n := range d.Open {
-		fmt.Fprintf(&b, "plan: %v on new %s of %s, one of %v, requires %v\n", n.Pods, n.ID, n.Pool, n.Options, n.Requirements)
+		fmt.Fprintf(
+			&b,
+			"plan: %v on new %s of %s, one of %v, requires %v\n",
+			n.Pods,
+			n.ID,
+			n.Pool,
+			n.Options,
+			n.Requirements,
+		)
 	}
 	for _, u := range d.Unplaced {
 		fmt.Fprintf(&b, "plan: no place for %s: %s\n", u.Pod, u.Why.Sentence())
@@ -180,7 +191,15 @@ func (c *cluster) String() string {
 		fmt.Fprintf(&b, "daemonset %s %s\n", ds.Name, text(ds.Spec.Template.Spec))
 	}
 	for _, m := range c.machines {
-		fmt.Fprintf(&b, "%s %s %s taints %s allocatable %s", m.kind(), m.node.Name, text(m.node.Labels), text(m.node.Spec.Taints), text(m.node.Status.Allocatable))
+		fmt.Fprintf(
+			&b,
+			"%s %s %s taints %s allocatable %s",
+			m.kind(),
+			m.node.Name,
+			text(m.node.Labels),
+			text(m.node.Spec.Taints),
+			text(m.node.Status.Allocatable),
+		)
 		if m.csi != nil {
 			fmt.Fprintf(&b, " attach %s", text(m.csi.Spec.Drivers))
 		}

@@ -6,12 +6,13 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/sample"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // objects is the cluster as the API server would hand it out.
 func (c *cluster) objects() translate.Objects {
-	o := storage()
+	o := sample.Storage()
 	o.NodePools, o.DaemonSets, o.TrustPools = c.pools, c.daemons, true
 	o.Offers, o.Nominated = map[string]*translate.Offer{}, map[shape.PodID]string{}
 	offer := translate.NewOffer(c.types, "")
@@ -76,7 +77,10 @@ func (m *machine) newborn() *corev1.Node {
 			delete(out.Labels, key)
 		}
 	}
-	out.Spec.Taints = []corev1.Taint{karpenterv1.UnregisteredTaint(), {Key: corev1.TaintNodeNotReady, Effect: corev1.TaintEffectNoSchedule}}
+	out.Spec.Taints = []corev1.Taint{
+		karpenterv1.UnregisteredTaint(),
+		{Key: corev1.TaintNodeNotReady, Effect: corev1.TaintEffectNoSchedule},
+	}
 	return out
 }
 

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"context"
+	"github.com/dovetail-sh/dovetail/internal/sample"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,7 +12,7 @@ import (
 )
 
 // otherOptions replays the placements on new nodes that come up as any of their options.
-func (t *trial) otherOptions(ctx context.Context, d dice) []Disagreement {
+func (t *trial) otherOptions(ctx context.Context, d sample.Dice) []Disagreement {
 	picks := map[string]int{}
 	for _, n := range t.decision.Open {
 		picks[n.ID] = d.IntN(len(n.Options))
@@ -33,8 +34,8 @@ func (t *trial) otherOptions(ctx context.Context, d dice) []Disagreement {
 	return out
 }
 
-// held reports whether a launch keeps options in other domains than planned only because there would be too few instance
-// types without them. The domains are those over which pending pods spread.
+// held reports whether a launch keeps options in other domains than planned only because there would be too few
+// instance types without them. The domains are those over which pending pods spread.
 func (t *trial) held(n engine.NewNode) bool {
 	planned := t.cluster.launched(n, n.Options[0]).node.Labels
 	types := map[string]bool{}
@@ -52,7 +53,8 @@ func (t *trial) spreadKeys() []string {
 	var out []string
 	for _, pod := range t.pods {
 		for _, c := range pod.Spec.TopologySpreadConstraints {
-			if c.WhenUnsatisfiable == corev1.DoNotSchedule && c.TopologyKey != shape.LabelHostname && !slices.Contains(out, c.TopologyKey) {
+			if c.WhenUnsatisfiable == corev1.DoNotSchedule && c.TopologyKey != shape.LabelHostname &&
+				!slices.Contains(out, c.TopologyKey) {
 				out = append(out, c.TopologyKey)
 			}
 		}

@@ -52,6 +52,12 @@ func (s *scheduler) separate(ctx context.Context, configs []schedulerapi.PluginC
 
 // refuses reports whether one plugin refuses a node.
 func (s *scheduler) refuses(ctx context.Context, plugin string, pod *corev1.Pod, node *framework.NodeInfo) bool {
+	if plugin == names.VolumeBinding && s.board.volumes.refuses(pod, node.Node()) != "" {
+		return true
+	}
+	if plugin == names.NodeVolumeLimits && s.board.full(pod, node) != "" {
+		return true
+	}
 	state := framework.NewCycleState()
 	if before, ok := s.alone[plugin].(fwk.PreFilterPlugin); ok {
 		only, status := before.PreFilter(ctx, state, pod, s.board.list)
@@ -86,6 +92,9 @@ func (t *trial) untrue(ctx context.Context, pod *corev1.Pod, why explain.Tree) s
 		}
 	}
 	for plugin, n := range claimed {
+		if plugin == names.VolumeBinding && len(claimsOf(pod)) > 0 {
+			continue // which volume a pod without a place would have got is the plan's choice
+		}
 		if n > refused[plugin] {
 			return fmt.Sprintf("%d nodes are said to be refused by %s, it refuses %d", n, plugin, refused[plugin])
 		}

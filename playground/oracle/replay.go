@@ -14,6 +14,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/sample"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
@@ -31,11 +32,16 @@ const (
 	Possible Kind = "the scheduler places an unplaceable pod"
 	// Late pods are Possible ones that the planner places itself once the others are where it put them.
 	Late Kind = "the planner gives a pod up which it places in its next pass"
-	// Narrow pods are Late ones that fit a new node as it is planned, but on too few of its instance types for minValues.
+	// Withheld pods would go on a new node that has room, but a domain over which they are spread is emptier, and had
+	// no more nodes only because others took what was scarce.
+	Withheld Kind = "the planner keeps a pod off a domain while another one is empty for want of machines"
+	// Narrow pods are Late ones that fit a new node as it is planned, but on too few of its instance types for
+	// minValues.
 	Narrow Kind = "the planner gives a pod up which would leave a new node's launch too few instance types"
 	// NearDaemon pods would go on a new node only because a daemon there is a neighbour that they want.
 	NearDaemon Kind = "the scheduler places an unplaceable pod beside a new node's daemon"
-	// DaemonByLabel pods would go on a new node only under a value of an open label with which one of its daemons does not run.
+	// DaemonByLabel pods would go on a new node only under a value of an open label with which one of its daemons does
+	// not run.
 	DaemonByLabel Kind = "the scheduler places an unplaceable pod where a daemon's label is chosen against it"
 	// Untrue reasons are given for pods that have no place indeed.
 	Untrue Kind = "a reason is not true"
@@ -85,7 +91,7 @@ func judge(ctx context.Context, s *scheduler, c *cluster) (counts, []Disagreemen
 	}
 	n.placements = n.onNew + len(decision.Place)
 
-	d := newDice(c.seed)
+	d := sample.NewDice(c.seed)
 	out := t.replay(ctx, d, Refused, func(engine.NewNode) int { return 0 })
 	if len(out) == 0 {
 		out = t.impossible(ctx)
@@ -131,20 +137,33 @@ func (t *trial) moves() []move {
 
 // replay looks for an order in which all placements pass, on new nodes made from the options that choose picks.
 // The board shows the end of it.
-func (t *trial) replay(ctx context.Context, d dice, kind Kind, choose func(engine.NewNode) int) []Disagreement {
-	machines := slices.Clone(t.cluster.machines)
+func (t *trial) replay(
+	ctx context.Context,
+	d sample.Dice,
+	kind Kind,
+	choose func(engine.NewNode) int,
+) []Disagreement {
+	var fresh []machine
 	for _, n := range t.decision.Open {
-		machines = append(machines, t.cluster.launched(n, n.Options[choose(n)]))
+		fresh = append(fresh, t.cluster.launched(n, n.Options[choose(n)]))
 	}
 	moves := t.moves()
 	var stuck []Disagreement
 	for i := range orders {
-		t.scheduler.board = newBoard(machines)
+		t.scheduler.board = newBoard(t.cluster.machines)
+		var made []move
+		if i%2 == 0 {
+			made = t.early(ctx, moves, i%4 == 0 || i%16 == leads)
+		}
+		for _, m := range fresh {
+			t.scheduler.board.add(m)
+		}
+		later := slices.DeleteFunc(slices.Clone(moves), func(m move) bool { return slices.Contains(made, m) })
 		var left []move
 		if i%16 == leads {
-			left = t.lead(ctx, moves)
+			left = t.lead(ctx, later)
 		} else {
-			left = t.place(ctx, moves, i > 0)
+			left = t.place(ctx, later, i > 0)
 		}
 		if len(left) == 0 {
 			return nil
@@ -173,12 +192,36 @@ func (t *trial) replay(ctx context.Context, d dice, kind Kind, choose func(engin
 	return stuck
 }
 
+// early makes those moves to nodes that are there which pass before any new node is: the scheduler does not wait for
+// nodes. It returns them. Picky leaves pods out that no rule restrains: they can wait for those that count their
+// neighbours.
+func (t *trial) early(ctx context.Context, moves []move, picky bool) []move {
+	var here []move
+	for _, m := range moves {
+		if t.scheduler.board.byName[m.node] != nil && !(picky && restraint(m.pod) == 0) {
+			here = append(here, m)
+		}
+	}
+	left := t.place(ctx, here, true)
+	return slices.DeleteFunc(here, func(m move) bool { return slices.Contains(left, m) })
+}
+
 // refusals says for moves that do not pass why not.
 func (t *trial) refusals(ctx context.Context, kind Kind, left []move) []Disagreement {
 	var out []Disagreement
 	for _, m := range left {
 		plugin, why := t.scheduler.attempt(ctx, m.pod).refusal(t.scheduler.board.byName[m.node])
-		out = append(out, Disagreement{Seed: t.cluster.seed, Kind: kind, Pod: string(translate.IDOf(m.pod)), Node: "node " + m.node, Plugin: plugin, Why: why})
+		out = append(
+			out,
+			Disagreement{
+				Seed:   t.cluster.seed,
+				Kind:   kind,
+				Pod:    string(translate.IDOf(m.pod)),
+				Node:   "node " + m.node,
+				Plugin: plugin,
+				Why:    why,
+			},
+		)
 	}
 	return out
 }
@@ -229,6 +272,7 @@ func (t *trial) helps(ctx context.Context, first move, then []move) bool {
 	if err := node.RemovePod(klog.FromContext(ctx), first.pod); err != nil {
 		panic(fmt.Sprintf("taking %s off %s again: %v", first.pod.Name, first.node, err))
 	}
+	t.scheduler.board.volumes.rise(first.pod)
 	return helped
 }
 
@@ -252,7 +296,7 @@ func (t *trial) place(ctx context.Context, moves []move, again bool) []move {
 		}
 		bound := m.pod.DeepCopy()
 		bound.Spec.NodeName = m.node
-		node.AddPod(bound)
+		t.scheduler.board.seat(bound, node)
 		moves, passed = slices.Delete(moves, at, at+1), true
 		if again {
 			at = 0
@@ -269,9 +313,21 @@ func (t *trial) impossible(ctx context.Context) []Disagreement {
 		where, kind := t.room(ctx, pod, fresh)
 		if where == "" {
 			if lie := t.untrue(ctx, pod, u.Why); lie != "" {
-				out = append(out, Disagreement{Seed: t.cluster.seed, Kind: Untrue, Pod: string(u.Pod), Node: lie, Why: u.Why.Sentence()})
+				out = append(
+					out,
+					Disagreement{
+						Seed: t.cluster.seed,
+						Kind: Untrue,
+						Pod:  string(u.Pod),
+						Node: lie,
+						Why:  u.Why.Sentence(),
+					},
+				)
 			}
 			continue
+		}
+		if kind == Possible && t.withheld(ctx, pod, where) {
+			kind = Withheld
 		}
 		if kind == Possible && t.nextPass(pod) {
 			kind = Late
@@ -279,7 +335,10 @@ func (t *trial) impossible(ctx context.Context) []Disagreement {
 				kind = Narrow
 			}
 		}
-		out = append(out, Disagreement{Seed: t.cluster.seed, Kind: kind, Pod: string(u.Pod), Node: where, Why: u.Why.Sentence()})
+		out = append(
+			out,
+			Disagreement{Seed: t.cluster.seed, Kind: kind, Pod: string(u.Pod), Node: where, Why: u.Why.Sentence()},
+		)
 	}
 	return out
 }
@@ -298,7 +357,13 @@ func (t *trial) room(ctx context.Context, pod *corev1.Pod, fresh []machine) (whe
 			continue
 		}
 		l := m.node.Labels
-		where = fmt.Sprintf("a fresh %s of %s in %s (%s)", l[shape.LabelInstanceType], l[shape.LabelNodePool], l[shape.LabelZone], l[shape.LabelCapacityType])
+		where = fmt.Sprintf(
+			"a fresh %s of %s in %s (%s)",
+			l[shape.LabelInstanceType],
+			l[shape.LabelNodePool],
+			l[shape.LabelZone],
+			l[shape.LabelCapacityType],
+		)
 		if !t.passes(ctx, pod, withAllDaemons(m, fresh)) {
 			kind = DaemonByLabel
 			continue
@@ -312,7 +377,39 @@ func (t *trial) room(ctx context.Context, pod *corev1.Pod, fresh []machine) (whe
 	return where, kind
 }
 
-// withAllDaemons is a fresh machine with the daemons that it would have under any value of the labels that its pool leaves open.
+// withheld reports whether the node that would take a pod is in a domain that has more pods than another in which a
+// node could have been opened for it before the plan, by more than a constraint of the pod allows. Where says which
+// node, as room does.
+func (t *trial) withheld(ctx context.Context, pod *corev1.Pod, where string) bool {
+	node := t.scheduler.board.byName[strings.TrimPrefix(where, "node ")]
+	if node == nil && !strings.HasPrefix(where, "a fresh ") ||
+		node != nil && !strings.HasPrefix(node.Node().Name, "new-") {
+		return false
+	}
+	for _, c := range pod.Spec.TopologySpreadConstraints {
+		if c.WhenUnsatisfiable != corev1.DoNotSchedule || c.TopologyKey == shape.LabelHostname {
+			continue
+		}
+		there, before := map[string]bool{}, t.scheduler.board
+		for _, n := range before.list {
+			there[n.Node().Labels[c.TopologyKey]] = true
+		}
+		t.scheduler.board = newBoard(t.cluster.machines)
+		lost := false
+		for _, m := range t.cluster.fresh(engine.Decision{}) {
+			lost = lost ||
+				m.node.Labels[c.TopologyKey] != "" && !there[m.node.Labels[c.TopologyKey]] && t.passes(ctx, pod, m)
+		}
+		t.scheduler.board = before
+		if lost {
+			return true
+		}
+	}
+	return false
+}
+
+// withAllDaemons is a fresh machine with the daemons that it would have under any value of the labels that its pool
+// leaves open.
 func withAllDaemons(m machine, fresh []machine) machine {
 	m.pods = slices.Clone(m.pods)
 	for _, o := range fresh {
@@ -330,7 +427,8 @@ func withAllDaemons(m machine, fresh []machine) machine {
 	return m
 }
 
-// domainKeys are the labels by which a pod's rules look for neighbours, apart from the hostname: a launch settles each of them.
+// domainKeys are the labels by which a pod's rules look for neighbours, apart from the hostname: a launch settles each
+// of them.
 func domainKeys(pod *corev1.Pod) []string {
 	var out []string
 	for _, c := range pod.Spec.TopologySpreadConstraints {
@@ -349,7 +447,8 @@ func domainKeys(pod *corev1.Pod) []string {
 	return slices.DeleteFunc(out, func(key string) bool { return key == shape.LabelHostname })
 }
 
-// broad reports whether the pod may go on as many instance types, in the place of m, as m's pool wants a launch to keep.
+// broad reports whether the pod may go on as many instance types, in the place of m, as m's pool wants a launch to
+// keep.
 func (t *trial) broad(ctx context.Context, pod *corev1.Pod, m machine, fresh []machine) bool {
 	want := t.cluster.minValues(m.node.Labels[shape.LabelNodePool])
 	if want < 2 {
@@ -358,7 +457,7 @@ func (t *trial) broad(ctx context.Context, pod *corev1.Pod, m machine, fresh []m
 	types := map[string]bool{}
 	for _, o := range fresh {
 		same := true
-		for _, key := range append(domainKeys(pod), shape.LabelNodePool, shape.LabelZone, shape.LabelCapacityType, teamLabel) {
+		for _, key := range append(domainKeys(pod), shape.LabelNodePool, shape.LabelZone, shape.LabelCapacityType, sample.TeamLabel) {
 			same = same && o.node.Labels[key] == m.node.Labels[key]
 		}
 		if same && t.passes(ctx, pod, o) {

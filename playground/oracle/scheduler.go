@@ -18,9 +18,12 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/dynamicresources"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
 	"k8s.io/kubernetes/pkg/scheduler/util/assumecache"
+
+	"github.com/dovetail-sh/dovetail/internal/sample"
 )
 
 // scheduler is kube-scheduler's default profile over a board of ours in place of its cache. Namespaces,
@@ -38,9 +41,15 @@ func newScheduler(ctx context.Context) (*scheduler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the scheduler's default configuration: %w", err)
 	}
-	client := fake.NewClientset(landscape()...)
+	client := fake.NewClientset(sample.Landscape()...)
 	factory := informers.NewSharedInformerFactory(client, 0)
-	claims := assumecache.NewAssumeCache(klog.FromContext(ctx), factory.Resource().V1().ResourceClaims().Informer(), "ResourceClaim", "", nil)
+	claims := assumecache.NewAssumeCache(
+		klog.FromContext(ctx),
+		factory.Resource().V1().ResourceClaims().Informer(),
+		"ResourceClaim",
+		"",
+		nil,
+	)
 	slices, err := resourceslicetracker.StartTracker(ctx, resourceslicetracker.Options{
 		SliceInformer: factory.Resource().V1().ResourceSlices(),
 		KubeClient:    client,
@@ -103,6 +112,12 @@ func (a *attempt) refusal(node *framework.NodeInfo) (plugin, why string) {
 		status = a.scheduler.framework.RunFilterPlugins(a.ctx, a.state, a.pod, node)
 	}
 	if status.IsSuccess() {
+		if why := a.scheduler.board.volumes.refuses(a.pod, node.Node()); why != "" {
+			return names.VolumeBinding, why
+		}
+		if why := a.scheduler.board.full(a.pod, node); why != "" {
+			return names.NodeVolumeLimits, why
+		}
 		return "", ""
 	}
 	return status.Plugin(), status.Message()

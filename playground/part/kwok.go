@@ -1,17 +1,22 @@
 package part
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/kwok/pkg/config"
 	kwokcmd "sigs.k8s.io/kwok/pkg/kwok/cmd"
 	"sigs.k8s.io/kwok/pkg/log"
 	"sigs.k8s.io/kwok/pkg/utils/signals"
+
+	"github.com/dovetail-sh/dovetail/playground/podadmission"
 )
 
-// kwok runs the pretend kubelets.
+// kwok runs the pretend kubelets, and with them the admission that kwok's do without.
 func kwok(args []string) int {
 	// Kubernetes registers its version flag in the global set, where kwok's
 	// own would clash with it; each part has its own process, so replacing
@@ -31,6 +36,11 @@ func kwok(args []string) int {
 		return 1
 	}
 
+	if err := admit(ctx, args); err != nil {
+		fmt.Fprintf(os.Stderr, "admitting pods: %v\n", err)
+		return 1
+	}
+
 	cmd := kwokcmd.NewCommand(ctx)
 	cmd.PersistentFlags().AddFlagSet(global)
 	cmd.SetArgs(args)
@@ -39,4 +49,20 @@ func kwok(args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// admit refuses pods beside kwok, with its kubeconfig.
+func admit(ctx context.Context, args []string) error {
+	for _, arg := range args {
+		path, ok := strings.CutPrefix(arg, "--kubeconfig=")
+		if !ok {
+			continue
+		}
+		kube, err := clientcmd.BuildConfigFromFlags("", path)
+		if err != nil {
+			return fmt.Errorf("reading the kubeconfig: %w", err)
+		}
+		return podadmission.Run(ctx, kube)
+	}
+	return nil // kwok says what it thinks of that
 }

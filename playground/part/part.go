@@ -24,7 +24,9 @@ var Table = []Part{
 	{Name: "kube-scheduler", About: "binds pods to nodes", Run: kubeScheduler},
 	{Name: "kube-controller-manager", About: "Kubernetes' own controllers", Run: kubeControllerManager},
 	{Name: "kwok", About: "pretend kubelets", Run: kwok},
+	{Name: "metrics-server", About: "what pods and nodes use, for kubectl top and autoscalers", Run: metricsServer},
 	{Name: "awssim", About: "a simulated AWS", Run: simulatedAWS},
+	{Name: "kubectl", About: "Kubernetes' own command line", Run: kubectl},
 	{Name: "dovetail", About: "Dovetail's own command line", Run: dovetail},
 }
 

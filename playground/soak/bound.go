@@ -27,9 +27,9 @@ var market = sync.OnceValue(func() []machine {
 })
 
 // bound is the least price in dollars an hour of so much CPU and memory if machines could be bought in fractions, with
-// nothing kept by the system: no fleet can cost less. By duality it is the most that the amounts can be worth when
-// no machine is worth more than its price; that is so where two machines' prices are met exactly, or one's with the
-// other amount worth nothing.
+// nothing kept by the system: no fleet can cost less. By duality it is the most that the amounts can be worth when no
+// machine is worth more than its price; that is so where two machines' prices are met exactly, or one's with the other
+// amount worth nothing.
 func bound(milli, mib int64) float64 {
 	cores, gib := float64(milli)/1000, float64(mib)/1024
 	best := 0.0
@@ -67,7 +67,11 @@ var corners = sync.OnceValue(func() [][2]float64 {
 				continue
 			}
 			perCore, perGiB := (a.price*b.gib-b.price*a.gib)/det, (a.cores*b.price-b.cores*a.price)/det
-			if perCore < 0 || perGiB < 0 || slices.ContainsFunc(list, func(m machine) bool { return perCore*m.cores+perGiB*m.gib > m.price*(1+1e-9) }) {
+			if perCore < 0 || perGiB < 0 ||
+				slices.ContainsFunc(
+					list,
+					func(m machine) bool { return perCore*m.cores+perGiB*m.gib > m.price*(1+1e-9) },
+				) {
 				continue
 			}
 			out = append(out, [2]float64{perCore, perGiB})

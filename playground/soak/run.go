@@ -104,10 +104,12 @@ func scale(ctx context.Context, c client.Client, name string, s size, replicas i
 	d.Spec.Replicas, d.Spec.Selector = &n, &metav1.LabelSelector{MatchLabels: labels}
 	d.Spec.Template.Labels = labels
 	d.Spec.Template.Spec.TerminationGracePeriodSeconds = &grace
-	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "main", Image: "main", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
-		corev1.ResourceCPU:    *resource.NewMilliQuantity(s.milli, resource.DecimalSI),
-		corev1.ResourceMemory: *resource.NewQuantity(s.mib<<20, resource.BinarySI),
-	}}}}
+	d.Spec.Template.Spec.Containers = []corev1.Container{
+		{Name: "main", Image: "main", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+			corev1.ResourceCPU:    *resource.NewMilliQuantity(s.milli, resource.DecimalSI),
+			corev1.ResourceMemory: *resource.NewQuantity(s.mib<<20, resource.BinarySI),
+		}}},
+	}
 	if err := c.Create(ctx, d); err != nil {
 		return fmt.Errorf("creating deployment %s: %w", name, err)
 	}

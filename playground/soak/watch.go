@@ -59,7 +59,15 @@ type watch struct {
 }
 
 func newWatch(s Setting) *watch {
-	return &watch{Setting: s, began: time.Now(), last: time.Now(), report: Report{Created: map[string]int{}}, claims: map[string]time.Time{}, orphans: map[string]time.Time{}, waiting: map[string]time.Time{}}
+	return &watch{
+		Setting: s,
+		began:   time.Now(),
+		last:    time.Now(),
+		report:  Report{Created: map[string]int{}},
+		claims:  map[string]time.Time{},
+		orphans: map[string]time.Time{},
+		waiting: map[string]time.Time{},
+	}
 }
 
 // broken tells of an invariant once.
@@ -81,7 +89,11 @@ func (w *watch) look(ctx context.Context) error {
 	var claims karpenterv1.NodeClaimList
 	var nodes corev1.NodeList
 	var pods corev1.PodList
-	if err := errors.Join(w.Client.List(ctx, &claims), w.Client.List(ctx, &nodes), w.Client.List(ctx, &pods)); err != nil {
+	if err := errors.Join(
+		w.Client.List(ctx, &claims),
+		w.Client.List(ctx, &nodes),
+		w.Client.List(ctx, &pods),
+	); err != nil {
 		return fmt.Errorf("looking at the cluster: %w", err)
 	}
 	machines, err := w.Machines(ctx)
@@ -187,7 +199,10 @@ const BudgetPercent = 20
 func (w *watch) budget(nodes []corev1.Node) {
 	going := 0
 	for i := range nodes {
-		disrupted := slices.ContainsFunc(nodes[i].Spec.Taints, func(t corev1.Taint) bool { return t.Key == karpenterv1.DisruptedTaintKey })
+		disrupted := slices.ContainsFunc(
+			nodes[i].Spec.Taints,
+			func(t corev1.Taint) bool { return t.Key == karpenterv1.DisruptedTaintKey },
+		)
 		if disrupted || nodes[i].DeletionTimestamp != nil {
 			going++
 		}
@@ -199,7 +214,18 @@ func (w *watch) budget(nodes []corev1.Node) {
 
 func (w *watch) tell(step int) {
 	s := w.report.Samples[len(w.report.Samples)-1]
-	w.Say("%02d:%02d  %4d pods run, %3d wait, %3d nodes, $%7.3f an hour ($%6.3f starting, $%6.3f going), bound $%7.3f", step*24/steps, step*24*60/steps%60, s.Running, s.Pending, s.Nodes, s.Price, s.Starting, s.Going, s.Bound)
+	w.Say(
+		"%02d:%02d  %4d pods run, %3d wait, %3d nodes, $%7.3f an hour ($%6.3f starting, $%6.3f going), bound $%7.3f",
+		step*24/steps,
+		step*24*60/steps%60,
+		s.Running,
+		s.Pending,
+		s.Nodes,
+		s.Price,
+		s.Starting,
+		s.Going,
+		s.Bound,
+	)
 }
 
 // settle waits until all pods run, and reads Dovetail's metrics.

@@ -58,10 +58,23 @@ func (r *register) take() []*corev1.Node {
 }
 
 // open starts an account and connects the real provider to it.
-func open(ctx context.Context, s scenario, clock *clocktesting.FakeClock, nodes *register) (*awssim.Server, *aws.Cloud, error) {
+func open(
+	ctx context.Context,
+	s scenario,
+	clock *clocktesting.FakeClock,
+	nodes *register,
+) (*awssim.Server, *aws.Cloud, error) {
 	server, err := awssim.New(awssim.Options{
-		Seed: s.seed, Clock: clock, ClusterName: clusterName, ClusterEndpoint: endpoint, ClusterCA: []byte(authority), KubernetesVersion: "1.36",
-		Moving: true, Unrest: s.unrest, BootDelay: bootDelay, Nodes: nodes,
+		Seed:              s.seed,
+		Clock:             clock,
+		ClusterName:       clusterName,
+		ClusterEndpoint:   endpoint,
+		ClusterCA:         []byte(authority),
+		KubernetesVersion: "1.36",
+		Moving:            true,
+		Unrest:            s.unrest,
+		BootDelay:         bootDelay,
+		Nodes:             nodes,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -99,15 +112,27 @@ func connect(ctx context.Context, clock *clocktesting.FakeClock) (*aws.Cloud, er
 			AMISelectorTerms:           []awsv1.AMISelectorTerm{{Alias: "al2023@latest"}},
 		},
 	}
-	dns := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-dns"}, Spec: corev1.ServiceSpec{ClusterIP: "10.100.0.10"}}
+	dns := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-dns"},
+		Spec:       corev1.ServiceSpec{ClusterIP: "10.100.0.10"},
+	}
 	config, err := aws.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	cloud, err := aws.New(ctx, aws.Deps{
-		Config: config, Clock: clock,
-		Client:   fake.NewClientBuilder().WithScheme(scheme).WithObjects(class, dns).WithStatusSubresource(class).Build(),
-		Settings: aws.Settings{ClusterName: clusterName, VMMemoryOverheadPercent: 0.075, InterruptionQueue: clusterName},
+		Config: config,
+		Clock:  clock,
+		Client: fake.NewClientBuilder().
+			WithScheme(scheme).
+			WithObjects(class, dns).
+			WithStatusSubresource(class).
+			Build(),
+		Settings: aws.Settings{
+			ClusterName:             clusterName,
+			VMMemoryOverheadPercent: 0.075,
+			InterruptionQueue:       clusterName,
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -120,15 +145,19 @@ func classRef() karpenterv1.NodeClassReference {
 	return karpenterv1.NodeClassReference{Group: awsv1.Group, Kind: "EC2NodeClass", Name: className}
 }
 
-// newPool makes the one NodePool: everything of the c, m and r families that is not too small, of the scenario's capacity
-// types.
+// newPool makes the one NodePool: everything of the c, m and r families that is not too small, of the scenario's
+// capacity types.
 func newPool(s scenario) *karpenterv1.NodePool {
 	ref := classRef()
 	pool := &karpenterv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: "default", UID: "spot-week-pool"}}
 	pool.Spec.Template.Spec.NodeClassRef = &ref
 	pool.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{
 		{Key: karpenterv1.CapacityTypeLabelKey, Operator: corev1.NodeSelectorOpIn, Values: s.capacityTypes},
-		{Key: "karpenter.k8s.aws/instance-category", Operator: corev1.NodeSelectorOpIn, Values: []string{"c", "m", "r"}},
+		{
+			Key:      "karpenter.k8s.aws/instance-category",
+			Operator: corev1.NodeSelectorOpIn,
+			Values:   []string{"c", "m", "r"},
+		},
 		{Key: "karpenter.k8s.aws/instance-cpu", Operator: "Gt", Values: []string{"3"}},
 		{Key: "karpenter.k8s.aws/instance-cpu", Operator: "Lt", Values: []string{"33"}},
 		{Key: corev1.LabelArchStable, Operator: corev1.NodeSelectorOpIn, Values: []string{"amd64"}},

@@ -50,7 +50,7 @@ func (w *week) buy(ctx context.Context, n engine.NewNode, pods []*workload) (*ma
 	if err != nil {
 		return nil, fmt.Errorf("listing instance types: %w", err)
 	}
-	candidates, err := provider.CandidatesFor(claim, sold)
+	candidates, err := provider.CandidatesFor(claim, sold, nil)
 	if err != nil || len(candidates) == 0 {
 		return nil, err
 	}
@@ -75,7 +75,10 @@ func (w *week) buy(ctx context.Context, n engine.NewNode, pods []*workload) (*ma
 // join makes nodes of the machines that joined, and binds the pods planned for them.
 func (w *week) join() {
 	for _, node := range w.nodes.take() {
-		i := slices.IndexFunc(w.machines, func(m *machine) bool { return m.bought.ProviderID == node.Spec.ProviderID })
+		i := slices.IndexFunc(
+			w.machines,
+			func(m *machine) bool { return m.bought.ProviderID == node.Spec.ProviderID },
+		)
 		if i < 0 || w.machines[i].leaving {
 			continue
 		}

@@ -1,9 +1,9 @@
-// Command spotweek lives through a simulated week on awssim's spot market, and prints what it cost, what was interrupted and
-// how long pods were without a node.
+// Command spotweek lives through a simulated week on awssim's spot market, and prints what it cost, what was
+// interrupted and how long pods were without a node.
 //
-// The provider, the planner and the search for a cheaper fleet are Dovetail's own, against awssim over HTTP. Kubernetes is
-// not there: a loop over a clock that is stepped stands for the scheduler, the kubelets and the controllers, because a
-// control plane can not follow a week in a minute. What the loop takes for granted is said where it does.
+// The provider, the planner and the search for a cheaper fleet are Dovetail's own, against awssim over HTTP. Kubernetes
+// is not there: a loop over a clock that is stepped stands for the scheduler, the kubelets and the controllers, because
+// a control plane can not follow a week in a minute. What the loop takes for granted is said where it does.
 package main
 
 import (

@@ -43,7 +43,11 @@ func (w *week) snapshot(ctx context.Context, pending []*workload) (shape.Snapsho
 		return shape.Snapshot{}, fmt.Errorf("listing instance types: %w", err)
 	}
 	objects := translate.Objects{
-		NodePools: []*karpenterv1.NodePool{w.pool}, Offers: map[string]*translate.Offer{w.pool.Name: translate.NewOffer(sold, "")}, TrustPools: true,
+		NodePools: []*karpenterv1.NodePool{
+			w.pool,
+		},
+		Offers:     map[string]*translate.Offer{w.pool.Name: translate.NewOffer(sold, "")},
+		TrustPools: true,
 	}
 	stays := map[string]bool{}
 	for _, m := range w.machines {

@@ -44,14 +44,20 @@ func print(out io.Writer, days int, results []result) error {
 	row(fmt.Sprintf("%d days", days), func(r result) string { return r.name })
 	row("---", func(result) string { return "---" })
 	row("Paid", func(r result) string { return fmt.Sprintf("$%.2f", float64(r.paid)/1e6) })
-	row("Of all on demand", func(r result) string { return fmt.Sprintf("%.0f %%", 100*float64(r.paid)/float64(results[0].paid)) })
+	row(
+		"Of all on demand",
+		func(r result) string { return fmt.Sprintf("%.0f %%", 100*float64(r.paid)/float64(results[0].paid)) },
+	)
 	row("Machines launched", func(r result) string { return fmt.Sprint(r.launched) })
 	row("Launches that found no capacity", func(r result) string { return fmt.Sprint(r.soldOut) })
 	row("Spot interruptions", func(r result) string { return fmt.Sprint(r.interruptions) })
 	row("Machines gone before they were drained", func(r result) string { return fmt.Sprint(r.lost) })
 	row("Moves to a cheaper fleet", func(r result) string { return fmt.Sprint(r.moves) })
 	row("Pods evicted", func(r result) string { return fmt.Sprint(r.evicted) })
-	row("Seconds that pods were unavailable, all together", func(r result) string { return fmt.Sprintf("%.0f", r.unavailable.Seconds()) })
+	row(
+		"Seconds that pods were unavailable, all together",
+		func(r result) string { return fmt.Sprintf("%.0f", r.unavailable.Seconds()) },
+	)
 	row("The longest of one pod, seconds", func(r result) string { return fmt.Sprintf("%.0f", r.longest.Seconds()) })
 	row("Availability", func(r result) string {
 		return fmt.Sprintf("%.4f %%", 100*(1-r.unavailable.Seconds()/r.podSeconds.Seconds()))

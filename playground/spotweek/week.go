@@ -59,8 +59,14 @@ func live(ctx context.Context, s scenario) (result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w := &week{
-		scenario: s, clock: clocktesting.NewFakeClock(monday), nodes: &register{}, pool: newPool(s), notices: make(chan provider.Notice),
-		dice: rand.New(rand.NewPCG(s.seed, 7)), pods: map[string][]*workload{}, result: result{name: s.name},
+		scenario: s,
+		clock:    clocktesting.NewFakeClock(monday),
+		nodes:    &register{},
+		pool:     newPool(s),
+		notices:  make(chan provider.Notice),
+		dice:     rand.New(rand.NewPCG(s.seed, 7)),
+		pods:     map[string][]*workload{},
+		result:   result{name: s.name},
 	}
 	var err error
 	if w.server, w.cloud, err = open(ctx, s, w.clock, w.nodes); err != nil {
@@ -183,7 +189,13 @@ func (w *week) react(ctx context.Context, n provider.Notice) error {
 		}
 		switch m := w.machines[i]; n.Kind {
 		case provider.SpotInterrupted:
-			w.cloud.Scarce(map[string]string{shape.LabelCapacityType: m.bought.CapacityType, shape.LabelInstanceType: m.bought.InstanceType, shape.LabelZone: m.bought.Zone})
+			w.cloud.Scarce(
+				map[string]string{
+					shape.LabelCapacityType: m.bought.CapacityType,
+					shape.LabelInstanceType: m.bought.InstanceType,
+					shape.LabelZone:         m.bought.Zone,
+				},
+			)
 			w.drain(m)
 			m.endsAt = w.clock.Now().Add(gracePeriod)
 		case provider.InstanceStopped, provider.InstanceTerminated:

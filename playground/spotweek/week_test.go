@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// A restless hour: machines are taken away, every pod of theirs gets another within minutes, and it costs less than on demand.
+// A restless hour: machines are taken away, every pod of theirs gets another within minutes, and it costs less than on
+// demand.
 func TestPodsSurviveARestlessHour(t *testing.T) {
 	lived := func(s scenario) result {
 		s.seed, s.length = 3, time.Hour
@@ -18,7 +19,11 @@ func TestPodsSurviveARestlessHour(t *testing.T) {
 	full := lived(scenario{capacityTypes: []string{"on-demand"}, unrest: 1})
 	spot := lived(scenario{capacityTypes: []string{"on-demand", "spot"}, unrest: 20_000})
 	if spot.interruptions == 0 || spot.evicted == 0 {
-		t.Fatalf("%d interruptions and %d evictions at 20,000 times the unrest: nothing was put to the test", spot.interruptions, spot.evicted)
+		t.Fatalf(
+			"%d interruptions and %d evictions at 20,000 times the unrest: nothing was put to the test",
+			spot.interruptions,
+			spot.evicted,
+		)
 	}
 	if spot.lost > 0 {
 		t.Errorf("%d machines were gone before their pods had been drained", spot.lost)

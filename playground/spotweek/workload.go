@@ -60,8 +60,20 @@ func (d deployment) newPod(number int, now time.Time) *workload {
 	name := fmt.Sprintf("%s-%d", d.name, number)
 	return &workload{Pod: &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: "default", Name: name, UID: types.UID(name), Labels: map[string]string{"app": d.name}, CreationTimestamp: metav1.NewTime(now),
-			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: d.name, UID: types.UID(d.name), Controller: new(true)}},
+			Namespace:         "default",
+			Name:              name,
+			UID:               types.UID(name),
+			Labels:            map[string]string{"app": d.name},
+			CreationTimestamp: metav1.NewTime(now),
+			OwnerReferences: []metav1.OwnerReference{
+				{
+					APIVersion: "apps/v1",
+					Kind:       "ReplicaSet",
+					Name:       d.name,
+					UID:        types.UID(d.name),
+					Controller: new(true),
+				},
+			},
 		},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{
 			Name: "main",
