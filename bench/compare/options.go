@@ -23,10 +23,25 @@ func Parse(args []string) (Options, error) {
 	only := ""
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&o.Count, "count", 3, "how often each planner runs on each workload")
-	flags.DurationVar(&o.PeerBudget, "peer-budget", 30*time.Second, "give the peer no further run on a workload after this long; it gets at least one")
-	flags.IntVar(&o.PeerPods, "peer-pods", 5_000, "the largest workload the peer is run on; 20,000 pods take it minutes")
+	flags.DurationVar(
+		&o.PeerBudget,
+		"peer-budget",
+		30*time.Second,
+		"give the peer no further run on a workload after this long; it gets at least one",
+	)
+	flags.IntVar(
+		&o.PeerPods,
+		"peer-pods",
+		5_000,
+		"the largest workload the peer is run on; 20,000 pods take it minutes",
+	)
 	flags.StringVar(&only, "run", "", "only workloads whose name matches this regular expression")
-	flags.StringVar(&o.Trace, "trace", "../../shared/traces/azure-vm-2020-batched.csv.gz", "file with the trace of virtual machines")
+	flags.StringVar(
+		&o.Trace,
+		"trace",
+		"../../shared/traces/azure-vm-2020-batched.csv.gz",
+		"file with the trace of virtual machines",
+	)
 	flags.StringVar(&o.Results, "o", "results.json", "file for the rows; empty for none")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -17,7 +17,22 @@ func table(out io.Writer, o Options, rows []Row) {
 	fmt.Fprintln(out)
 	tw := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
 	line := func(cells ...string) { fmt.Fprintln(tw, "| "+strings.Join(cells, "\t| ")+"\t|") }
-	line("workload", "runs", "pods/s ours", "peer", "ratio", "MB ours", "peer", "nodes ours", "peer", "$/h ours", "peer", "ours/peer", "ours/bound", "peer/bound")
+	line(
+		"workload",
+		"runs",
+		"pods/s ours",
+		"peer",
+		"ratio",
+		"MB ours",
+		"peer",
+		"nodes ours",
+		"peer",
+		"$/h ours",
+		"peer",
+		"ours/peer",
+		"ours/bound",
+		"peer/bound",
+	)
 	line(strings.Split(strings.Repeat("---,", 13)+"---", ",")...)
 	notRun := false
 	for _, r := range rows {
@@ -31,11 +46,21 @@ func table(out io.Writer, o Options, rows []Row) {
 	}
 	tw.Flush()
 	if notRun {
-		fmt.Fprintf(out, "The peer was not run on workloads of more than %d pods: it takes minutes there. -peer-pods raises that.\n", o.PeerPods)
+		fmt.Fprintf(
+			out,
+			"The peer was not run on workloads of more than %d pods: it takes minutes there. -peer-pods raises that.\n",
+			o.PeerPods,
+		)
 	}
 	for _, r := range rows {
 		if r.OursUnplaced+r.PeerUnplaced > 0 {
-			fmt.Fprintf(out, "%s: pods left without a node: ours %d, peer %d. Such a row compares different work.\n", r.Workload, r.OursUnplaced, r.PeerUnplaced)
+			fmt.Fprintf(
+				out,
+				"%s: pods left without a node: ours %d, peer %d. Such a row compares different work.\n",
+				r.Workload,
+				r.OursUnplaced,
+				r.PeerUnplaced,
+			)
 		}
 	}
 }
@@ -56,7 +81,14 @@ func quotient(a, b float64) string {
 
 // machine says on what the figures were taken.
 func machine() string {
-	return fmt.Sprintf("%s/%s, %s, %d CPUs (%s)", runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.GOMAXPROCS(0), cpuModel())
+	return fmt.Sprintf(
+		"%s/%s, %s, %d CPUs (%s)",
+		runtime.GOOS,
+		runtime.GOARCH,
+		runtime.Version(),
+		runtime.GOMAXPROCS(0),
+		cpuModel(),
+	)
 }
 
 // cpuModel is the processor's name where the kernel tells it.

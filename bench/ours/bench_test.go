@@ -13,7 +13,11 @@ import (
 
 // BenchmarkPlan is for profiles of our side alone; make bench-peer compares.
 func BenchmarkPlan(b *testing.B) {
-	list := []workload.Workload{workload.Diverse(5_000), workload.Preferences(4_000, false), workload.Preferences(4_000, true)}
+	list := []workload.Workload{
+		workload.Diverse(5_000),
+		workload.Preferences(4_000, false),
+		workload.Preferences(4_000, true),
+	}
 	for _, pods := range []int{500, 2_000, 4_000} {
 		if w, err := workload.Trace(trace, workload.FirstCut(pods)); err == nil {
 			list = append(list, w)
@@ -46,7 +50,16 @@ func BenchmarkCuts(b *testing.B) {
 		if err != nil {
 			b.Skipf("no trace to plan for: %v", err)
 		}
-		b.Run(fmt.Sprintf("pods=%d/at=%.0f/cores=%d/types=%s", len(w.Pods), cut.At, cut.CoresToVCPU, strings.Join(cut.Categories, "")), func(b *testing.B) { plan(b, w) })
+		b.Run(
+			fmt.Sprintf(
+				"pods=%d/at=%.0f/cores=%d/types=%s",
+				len(w.Pods),
+				cut.At,
+				cut.CoresToVCPU,
+				strings.Join(cut.Categories, ""),
+			),
+			func(b *testing.B) { plan(b, w) },
+		)
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// check looks for pods that a decision lost, invented or gave out twice, and for nodes whose pods exceed the
-// option that the price is for. All other laws are the engine's own tests' and the oracle's: they take longer than planning.
+// check looks for pods that a decision lost, invented or gave out twice, and for nodes whose pods exceed the option
+// that the price is for. All other laws are the engine's own tests' and the oracle's: they take longer than planning.
 func check(s shape.Snapshot, d engine.Decision) error {
 	waiting := make(map[shape.PodID]*shape.Class, len(s.Pods))
 	for _, p := range s.Pods {

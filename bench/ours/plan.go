@@ -56,7 +56,11 @@ func cluster(w workload.Workload) translate.Objects {
 		corev1.ResourceCPU:    resource.MustParse("10000000"),
 		corev1.ResourceMemory: resource.MustParse("10000000Gi"),
 	}
-	pool.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{Group: "bench.dovetail.sh", Kind: "Class", Name: poolName}
+	pool.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+		Group: "bench.dovetail.sh",
+		Kind:  "Class",
+		Name:  poolName,
+	}
 	for _, r := range w.Requirements {
 		pool.Spec.Template.Spec.Requirements = append(pool.Spec.Template.Spec.Requirements, translate.Requirement(r))
 	}

@@ -16,7 +16,9 @@ func market(types []*shape.InstanceType) []*cloudprovider.InstanceType {
 	for _, t := range types {
 		requirements := scheduling.NewRequirements()
 		for _, r := range t.Requirements {
-			requirements.Add(scheduling.NewRequirement(r.Key, corev1.NodeSelectorOperator(r.Operator.String()), r.Values...))
+			requirements.Add(
+				scheduling.NewRequirement(r.Key, corev1.NodeSelectorOperator(r.Operator.String()), r.Values...),
+			)
 		}
 		it := &cloudprovider.InstanceType{
 			Name:         t.Name,
@@ -25,13 +27,18 @@ func market(types []*shape.InstanceType) []*cloudprovider.InstanceType {
 			Overhead:     &cloudprovider.InstanceTypeOverhead{KubeReserved: resources(t.Capacity.Sub(t.Allocatable))},
 		}
 		for _, o := range t.Offerings {
+			labels := map[string]string{
+				karpenterv1.CapacityTypeLabelKey: o.CapacityType,
+				corev1.LabelTopologyZone:         o.Zone,
+			}
+			if o.Reservation != "" {
+				labels[cloudprovider.ReservationIDLabel] = o.Reservation
+			}
 			it.Offerings = append(it.Offerings, &cloudprovider.Offering{
-				Requirements: scheduling.NewLabelRequirements(map[string]string{
-					karpenterv1.CapacityTypeLabelKey: o.CapacityType,
-					corev1.LabelTopologyZone:         o.Zone,
-				}),
-				Price:     o.Price.Float(),
-				Available: o.Available,
+				Requirements:        scheduling.NewLabelRequirements(labels),
+				Price:               o.Price.Float(),
+				Available:           o.Available,
+				ReservationCapacity: int(o.Remaining),
 			})
 		}
 		out = append(out, it)

@@ -64,9 +64,12 @@ func prepare(ctx context.Context, w workload.Workload) (*scheduling.Scheduler, e
 		corev1.ResourceMemory: resource.MustParse("10000000Gi"),
 	}}})
 	for _, r := range w.Requirements {
-		pool.Spec.Template.Spec.Requirements = append(pool.Spec.Template.Spec.Requirements, karpenterv1.NodeSelectorRequirementWithMinValues{
-			Key: r.Key, Operator: corev1.NodeSelectorOperator(r.Operator.String()), Values: r.Values,
-		})
+		pool.Spec.Template.Spec.Requirements = append(
+			pool.Spec.Template.Spec.Requirements,
+			karpenterv1.NodeSelectorRequirementWithMinValues{
+				Key: r.Key, Operator: corev1.NodeSelectorOperator(r.Operator.String()), Values: r.Values,
+			},
+		)
 	}
 	types := market(w.Types)
 	cloud := fakecloud.NewCloudProvider()

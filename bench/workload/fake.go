@@ -38,7 +38,10 @@ func fakeTypes(n int) []*shape.InstanceType {
 			{"test-zone-1", shape.Spot}, {"test-zone-2", shape.Spot},
 			{"test-zone-1", shape.OnDemand}, {"test-zone-2", shape.OnDemand}, {"test-zone-3", shape.OnDemand},
 		} {
-			t.Offerings = append(t.Offerings, shape.Offering{Zone: o.zone, CapacityType: o.kind, Price: price, Available: true})
+			t.Offerings = append(
+				t.Offerings,
+				shape.Offering{Zone: o.zone, CapacityType: o.kind, Price: price, Available: true},
+			)
 		}
 		types = append(types, t)
 	}

@@ -59,12 +59,16 @@ func diversePod(d dice, i, kind int) *corev1.Pod {
 	case 3:
 		pod.Labels = map[string]string{"my-affinity": d.label()}
 		pod.Spec.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{
-			RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{sameAs(pod, corev1.LabelTopologyZone)},
+			RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
+				sameAs(pod, corev1.LabelTopologyZone),
+			},
 		}}
 	case 4:
 		pod.Labels = map[string]string{"app": "nginx"}
 		pod.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
-			RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{sameAs(pod, corev1.LabelHostname)},
+			RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
+				sameAs(pod, corev1.LabelHostname),
+			},
 		}}
 	}
 	return pod
@@ -78,20 +82,32 @@ func Preferences(count int, ignore bool) Workload {
 	if ignore {
 		policy = "ignore"
 	}
-	w := Workload{Name: fmt.Sprintf("preferences-%s-%d", policy, count), Types: fakeTypes(400), IgnorePreferences: ignore}
+	w := Workload{
+		Name:              fmt.Sprintf("preferences-%s-%d", policy, count),
+		Types:             fakeTypes(400),
+		IgnorePreferences: ignore,
+	}
 	for i := range count {
 		pod := newPod(i, map[string]string{"app": "nginx"}, d.requests())
 		pod.Spec.Affinity = &corev1.Affinity{
-			NodeAffinity: &corev1.NodeAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{
-				Weight: 1,
-				Preference: corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{
-					{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"test-zone-1"}},
+			NodeAffinity: &corev1.NodeAffinity{
+				PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{
+					Weight: 1,
+					Preference: corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{
+						{
+							Key:      corev1.LabelTopologyZone,
+							Operator: corev1.NodeSelectorOpIn,
+							Values:   []string{"test-zone-1"},
+						},
+					}},
 				}},
-			}}},
-			PodAntiAffinity: &corev1.PodAntiAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{
-				{Weight: 10, PodAffinityTerm: sameAs(pod, corev1.LabelTopologyZone)},
-				{Weight: 1, PodAffinityTerm: sameAs(pod, corev1.LabelHostname)},
-			}},
+			},
+			PodAntiAffinity: &corev1.PodAntiAffinity{
+				PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{
+					{Weight: 10, PodAffinityTerm: sameAs(pod, corev1.LabelTopologyZone)},
+					{Weight: 1, PodAffinityTerm: sameAs(pod, corev1.LabelHostname)},
+				},
+			},
 		}
 		w.Pods = append(w.Pods, pod)
 	}

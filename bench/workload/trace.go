@@ -96,7 +96,8 @@ func (c *Cut) pod(i int, row []string) (pod *corev1.Pod, alive bool) {
 	}), true
 }
 
-// onDemand is the catalogue's market of some instance categories, without bare metal. 100m and 10Mi are kept for the system.
+// onDemand is the catalogue's market of some instance categories, without bare metal. 100m and 10Mi are kept for the
+// system.
 func onDemand(region string, categories ...string) []*shape.InstanceType {
 	var types []*shape.InstanceType
 	for _, t := range catalog.Types() {
@@ -119,7 +120,9 @@ func onDemand(region string, categories ...string) []*shape.InstanceType {
 				{Key: shape.LabelInstanceType, Values: []string{t.Name}},
 				{Key: shape.LabelZone, Values: []string{region + "a"}},
 			},
-			Offerings: []shape.Offering{{Zone: region + "a", CapacityType: shape.OnDemand, Price: shape.Money(price), Available: true}},
+			Offerings: []shape.Offering{
+				{Zone: region + "a", CapacityType: shape.OnDemand, Price: shape.Money(price), Available: true},
+			},
 		}
 		sortRequirements(it.Requirements)
 		types = append(types, it)
