@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
+	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
@@ -25,17 +27,19 @@ import (
 
 type values = map[string]any
 
-// render returns the documents that a chart comes to, by file.
+// render returns the documents that a chart comes to, by file, in a release called dovetail.
 func render(t *testing.T, name string, with values) (map[string][]string, error) {
 	t.Helper()
-	chart, err := loader.Load(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	release := chartutil.ReleaseOptions{Name: "dovetail", Namespace: "kube-system", IsInstall: true}
+	return renderAs(t, "dovetail", name, with)
+}
+
+func renderAs(t *testing.T, releaseName, name string, with values) (map[string][]string, error) {
+	t.Helper()
+	chart := load(t, name)
+	release := chartutil.ReleaseOptions{Name: releaseName, Namespace: "kube-system", IsInstall: true}
 	all, err := chartutil.ToRenderValues(chart, with, release, chartutil.DefaultCapabilities)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	files, err := engine.Render(chart, all)
 	out := map[string][]string{}
@@ -59,8 +63,29 @@ func read[T any](t *testing.T, text string) T {
 	return out
 }
 
+// demo are values that suffice. The kinds are left out where a test is not about them: they take most of the time.
 func demo(more values) values {
-	return chartutil.CoalesceTables(more, values{"settings": values{"clusterName": "demo"}})
+	return chartutil.CoalesceTables(
+		more,
+		values{"settings": values{"clusterName": "demo"}, "crds": values{"enabled": false}},
+	)
+}
+
+var charts sync.Map
+
+// load reads a chart once.
+func load(t *testing.T, name string) *chart.Chart {
+	t.Helper()
+	once, _ := charts.LoadOrStore(name, sync.OnceValues(func() (*chart.Chart, error) { return loader.Load(name) }))
+	read, ok := once.(func() (*chart.Chart, error))
+	if !ok {
+		t.Fatalf("%T is no loader", once)
+	}
+	chart, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chart
 }
 
 func deployment(t *testing.T, with values) appsv1.Deployment {
@@ -90,7 +115,10 @@ func settings(t *testing.T, d appsv1.Deployment) config.Config {
 			env[e.Name] = resourceField(t, d.Spec.Template.Spec.Containers[0], e.ValueFrom.ResourceFieldRef)
 		}
 	}
-	if err := c.Environment(flags, func(name string) (string, bool) { v, ok := env[name]; return v, ok }); err != nil {
+	if err := c.Environment(
+		flags,
+		func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Validate(); err != nil {
@@ -99,7 +127,8 @@ func settings(t *testing.T, d appsv1.Deployment) config.Config {
 	return c
 }
 
-// resourceField is what the kubelet puts into a variable: 0 where nothing is requested, and the node's memory where there is no limit.
+// resourceField is what the kubelet puts into a variable: 0 where nothing is requested, and the node's memory where
+// there is no limit.
 func resourceField(t *testing.T, c corev1.Container, ref *corev1.ResourceFieldSelector) string {
 	t.Helper()
 	switch ref.Resource {
@@ -122,6 +151,8 @@ func TestDefaultsAreTheControllersOwn(t *testing.T) {
 	want.AWS.ClusterName, want.Service = "demo", "dovetail"
 	// Fields of the pod and of its resources give these.
 	got.SystemNamespace, got.CPURequests, got.MemoryLimit = want.SystemNamespace, want.CPURequests, want.MemoryLimit
+	// The chart has a place for the journal, which a process that somebody starts by hand has not.
+	want.Planning.JournalDir = "/var/lib/dovetail/journal"
 	for what, pair := range map[string][2]any{
 		"AWS": {want.AWS, got.AWS}, "Gates": {want.Gates, got.Gates}, "Planning": {want.Planning, got.Planning}, "Log": {want.Log, got.Log},
 		"Serve": {want.Serve, got.Serve}, "Kube": {want.Kube, got.Kube},
@@ -131,10 +162,12 @@ func TestDefaultsAreTheControllersOwn(t *testing.T) {
 		}
 	}
 	pod := d.Spec.Template.Spec
-	if c := pod.Containers[0]; !*c.SecurityContext.RunAsNonRoot || !*c.SecurityContext.ReadOnlyRootFilesystem || *c.SecurityContext.AllowPrivilegeEscalation {
+	if c := pod.Containers[0]; !*c.SecurityContext.RunAsNonRoot || !*c.SecurityContext.ReadOnlyRootFilesystem ||
+		*c.SecurityContext.AllowPrivilegeEscalation {
 		t.Error("the container has more rights than it needs")
 	}
-	if l := pod.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].LabelSelector; l == nil || l.MatchLabels["app.kubernetes.io/name"] != "dovetail" {
+	if l := pod.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].LabelSelector; l == nil ||
+		l.MatchLabels["app.kubernetes.io/name"] != "karpenter" {
 		t.Error("two replicas may come onto one node")
 	}
 	if l := pod.TopologySpreadConstraints[0].LabelSelector; l == nil || len(l.MatchLabels) == 0 {
@@ -146,9 +179,19 @@ func TestDefaultsAreTheControllersOwn(t *testing.T) {
 func TestKarpentersValuesCountHere(t *testing.T) {
 	t.Parallel()
 	d := deployment(t, values{
-		"replicas": 1, "logLevel": "debug", "podLabels": values{"team": "red"}, "additionalAnnotations": values{"note": "x"},
-		"serviceAccount":    values{"create": true, "name": "karpenter", "annotations": values{"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/x"}},
-		"priorityClassName": "high", "terminationGracePeriodSeconds": 30, "hostNetwork": true, "dnsPolicy": "Default",
+		"replicas":              1,
+		"logLevel":              "debug",
+		"podLabels":             values{"team": "red"},
+		"additionalAnnotations": values{"note": "x"},
+		"serviceAccount": values{
+			"create":      true,
+			"name":        "karpenter",
+			"annotations": values{"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/x"},
+		},
+		"priorityClassName":             "high",
+		"terminationGracePeriodSeconds": 30,
+		"hostNetwork":                   true,
+		"dnsPolicy":                     "Default",
 		"controller": values{
 			"image":     values{"repository": "example.com/dovetail", "tag": "1.2.3", "digest": "sha256:0123"},
 			"env":       []any{values{"name": "LAUNCH_TIMEOUT", "value": "10m"}},
@@ -156,24 +199,58 @@ func TestKarpentersValuesCountHere(t *testing.T) {
 			"metrics":   values{"port": 9090},
 		},
 		"settings": values{
-			"clusterName": "demo", "clusterEndpoint": "https://10.1.2.3", "interruptionQueue": "demo", "isolatedVPC": true, "reservedENIs": "1",
-			"vmMemoryOverheadPercent": 0.05, "batchMaxDuration": "20s", "preferencePolicy": "Ignore", "enableZonalShift": true,
-			"featureGates": values{"nodeRepair": true, "staticCapacity": true},
+			"clusterName":                  "demo",
+			"clusterEndpoint":              "https://10.1.2.3",
+			"interruptionQueue":            "demo",
+			"isolatedVPC":                  true,
+			"reservedENIs":                 "1",
+			"vmMemoryOverheadPercent":      0.05,
+			"batchMaxDuration":             "20s",
+			"preferencePolicy":             "Ignore",
+			"enableZonalShift":             true,
+			"placement":                    "off",
+			"placementHold":                "3s",
+			"featureGates":                 values{"nodeRepair": true, "staticCapacity": true},
+			"awsFeatureGates":              values{"nodeClassCEL": true, "draEFA": nil},
+			"securityGroupRefreshInterval": "5m",
 		},
 	})
 	c := settings(t, d)
 	pod := d.Spec.Template.Spec
 	got := []any{
-		*d.Spec.Replicas, c.Log.Level, d.Spec.Template.Labels["team"], pod.ServiceAccountName, pod.PriorityClassName, *pod.TerminationGracePeriodSeconds, pod.HostNetwork,
-		pod.DNSPolicy, pod.Containers[0].Image, c.Lifecycle.Launch.String(), c.Serve.MetricsPort, c.AWS.ClusterEndpoint, c.AWS.InterruptionQueue, c.AWS.IsolatedVPC,
-		c.AWS.ReservedENIs, c.AWS.VMMemoryOverheadPercent, c.Planning.BatchMax.String(), c.Planning.Preferences, c.AWS.EnableZonalShift,
-		c.Gates.NodeRepair, c.Gates.ReservedCapacity, pod.Containers[0].Resources.Limits.Memory().String(),
+		*d.Spec.Replicas,
+		c.Log.Level,
+		d.Spec.Template.Labels["team"],
+		pod.ServiceAccountName,
+		pod.PriorityClassName,
+		*pod.TerminationGracePeriodSeconds,
+		pod.HostNetwork,
+		pod.DNSPolicy,
+		pod.Containers[0].Image,
+		c.Lifecycle.Launch.String(),
+		c.Serve.MetricsPort,
+		c.AWS.ClusterEndpoint,
+		c.AWS.InterruptionQueue,
+		c.AWS.IsolatedVPC,
+		c.AWS.ReservedENIs,
+		c.AWS.VMMemoryOverheadPercent,
+		c.Planning.BatchMax.String(),
+		c.Planning.Preferences,
+		c.AWS.EnableZonalShift,
+		c.Planning.Placement,
+		c.Planning.PlacementHold.String(),
+		c.Gates.NodeRepair,
+		c.Gates.ReservedCapacity,
+		c.AWS.Gates.NodeClassCEL,
+		c.AWS.SecurityGroupRefreshInterval.String(),
+		pod.Containers[0].Resources.Limits.Memory().String(),
 	}
 	want := []any{
 		int32(1), "debug", "red", "karpenter", "high", int64(30), true,
 		corev1.DNSDefault, "example.com/dovetail:1.2.3@sha256:0123", "10m0s", 9090, "https://10.1.2.3", "demo", true,
 		1, 0.05, "20s", "Ignore", true,
-		true, true, "1Gi",
+		"off", "3s", true, true, true,
+		"5m0s", "1Gi",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -194,8 +271,14 @@ func TestValuesAsPeopleWriteThem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := deployment(t, demo(values{
-				"settings":  values{"featureGates": tc.gates, "clusterEndpoint": nil, "reservedENIs": 1},
-				"logConfig": values{"enabled": false}, "webhook": values{"enabled": false}, "additionalLabels": nil, "logOutputPaths": nil, "affinity": nil,
+				"settings": values{"featureGates": tc.gates, "clusterEndpoint": nil, "reservedENIs": 1},
+				"logConfig": values{
+					"enabled": false,
+				},
+				"webhook":          values{"enabled": false},
+				"additionalLabels": nil,
+				"logOutputPaths":   nil,
+				"affinity":         nil,
 			}))
 			if diff := cmp.Diff(tc.want, settings(t, d).Gates); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
@@ -209,7 +292,9 @@ func TestSelectorsAreAddedWhereThereAreNone(t *testing.T) {
 	term := func() values { return values{"topologyKey": "kubernetes.io/hostname"} }
 	d := deployment(t, demo(values{"affinity": values{
 		"podAntiAffinity": values{
-			"requiredDuringSchedulingIgnoredDuringExecution":  []any{values{"topologyKey": "a", "labelSelector": values{"matchLabels": values{"own": "x"}}}},
+			"requiredDuringSchedulingIgnoredDuringExecution": []any{
+				values{"topologyKey": "a", "labelSelector": values{"matchLabels": values{"own": "x"}}},
+			},
 			"preferredDuringSchedulingIgnoredDuringExecution": []any{values{"weight": 1, "podAffinityTerm": term()}},
 		},
 		"podAffinity": values{"requiredDuringSchedulingIgnoredDuringExecution": []any{term()}},
@@ -233,7 +318,11 @@ func TestSidecarsMountWhatTheControllerMountsAndMore(t *testing.T) {
 	t.Parallel()
 	mount := func(name string) []any { return []any{values{"name": name, "mountPath": "/" + name}} }
 	d := deployment(t, demo(values{
-		"extraVolumes": []any{values{"name": "both", "emptyDir": values{}}, values{"name": "side", "emptyDir": values{}}, values{"name": "own", "emptyDir": values{}}},
+		"extraVolumes": []any{
+			values{"name": "both", "emptyDir": values{}},
+			values{"name": "side", "emptyDir": values{}},
+			values{"name": "own", "emptyDir": values{}},
+		},
 		"controller": values{
 			"extraVolumeMounts": mount("both"), "sidecarVolumeMounts": mount("side"),
 			"sidecarContainer": []any{values{"name": "proxy", "image": "proxy", "volumeMounts": mount("own")}},
@@ -245,14 +334,22 @@ func TestSidecarsMountWhatTheControllerMountsAndMore(t *testing.T) {
 			got[c.Name] = append(got[c.Name], m.Name)
 		}
 	}
-	if diff := cmp.Diff(map[string][]string{"controller": {"both"}, "proxy": {"own", "both", "side"}}, got); diff != "" {
+	if diff := cmp.Diff(
+		map[string][]string{"controller": {"dovetail-journal", "both"}, "proxy": {"own", "both", "side"}},
+		got,
+	); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
 
 func TestAClusterNameIsRequired(t *testing.T) {
 	t.Parallel()
-	if _, err := render(t, "dovetail", nil); err == nil || !strings.Contains(err.Error(), "settings.clusterName is required") {
+	if _, err := render(
+		t,
+		"dovetail",
+		nil,
+	); err == nil ||
+		!strings.Contains(err.Error(), "settings.clusterName is required") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -267,7 +364,8 @@ func TestTheRoleAllowsLittle(t *testing.T) {
 	role := read[rbacv1.ClusterRole](t, files["rbac.yaml"][0])
 	can := func(verb, group, resource string) bool {
 		return slices.ContainsFunc(role.Rules, func(r rbacv1.PolicyRule) bool {
-			return slices.Contains(r.Verbs, verb) && slices.Contains(r.APIGroups, group) && slices.Contains(r.Resources, resource)
+			return slices.Contains(r.Verbs, verb) && slices.Contains(r.APIGroups, group) &&
+				slices.Contains(r.Resources, resource)
 		})
 	}
 	for _, rule := range role.Rules {
@@ -278,7 +376,7 @@ func TestTheRoleAllowsLittle(t *testing.T) {
 		}
 	}
 	for _, want := range [][3]string{
-		{"create", "", "pods/eviction"}, {"patch", "", "pods/status"}, {"delete", "", "pods"}, {"patch", "", "nodes"}, {"delete", "", "nodes"},
+		{"create", "", "pods/eviction"}, {"create", "", "pods/binding"}, {"patch", "", "pods/status"}, {"delete", "", "pods"}, {"patch", "", "nodes"}, {"delete", "", "nodes"},
 		{"watch", "", "services"}, {"watch", "apps", "replicasets"}, {"watch", "apps", "daemonsets"}, {"list", "policy", "poddisruptionbudgets"},
 		{"create", "karpenter.sh", "nodeclaims"}, {"patch", "karpenter.sh", "nodeclaims"}, {"patch", "karpenter.sh", "nodeclaims/status"},
 		{"patch", "karpenter.k8s.aws", "ec2nodeclasses"}, {"patch", "karpenter.k8s.aws", "ec2nodeclasses/status"}, {"create", "", "events"},
@@ -329,7 +427,12 @@ func TestTheRolesAreTheTestedOnes(t *testing.T) {
 			t.Errorf("settings.cloud %s comes to %s", cloud, got)
 		}
 	}
-	if _, err := render(t, "dovetail", demo(values{"settings": values{"cloud": "gcp"}})); err == nil || !strings.Contains(err.Error(), "choose aws or kwok") {
+	if _, err := render(
+		t,
+		"dovetail",
+		demo(values{"settings": values{"cloud": "gcp"}}),
+	); err == nil ||
+		!strings.Contains(err.Error(), "choose aws or kwok") {
 		t.Errorf("a cloud that there is not: got %v", err)
 	}
 }
@@ -359,7 +462,8 @@ func TestEveryObjectHasTheAdditionalLabels(t *testing.T) {
 		if want == "" {
 			want = "all"
 		}
-		if labels["team"] != "red" || labels["release"] != want || labels["app.kubernetes.io/name"] != "dovetail" || labels["app.kubernetes.io/managed-by"] != "Helm" ||
+		if labels["team"] != "red" || labels["release"] != want || labels["app.kubernetes.io/name"] != "karpenter" ||
+			labels["app.kubernetes.io/managed-by"] != "Helm" ||
 			object.Metadata.Annotations["note"] != "x" {
 			t.Errorf("%s has labels %v and annotations %v", object.Kind, labels, object.Metadata.Annotations)
 		}

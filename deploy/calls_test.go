@@ -54,8 +54,8 @@ func (r *recorder) Do(req *http.Request) (*http.Response, error) {
 	return http.DefaultClient.Do(req)
 }
 
-// account works out what permissions the calls of one account take. IAM decides by the tags that a call gives to what it
-// makes, and by those that what it uses was given before.
+// account works out what permissions the calls of one account take. IAM decides by the tags that a call gives to what
+// it makes, and by those that what it uses was given before.
 type account struct {
 	templates map[string]template          // by name
 	profiles  map[string]map[string]string // tags by name
@@ -116,13 +116,23 @@ func (a *account) needs(c call) []need {
 		a.templates[c.form.Get("LaunchTemplateName")] = t
 		return a.making(c.name, t.own)
 	case action == "CreateFleet":
-		return a.launching(c, c.form.Get("LaunchTemplateConfigs.1.LaunchTemplateSpecification.LaunchTemplateName"), "fleet")
+		return a.launching(
+			c,
+			c.form.Get("LaunchTemplateConfigs.1.LaunchTemplateSpecification.LaunchTemplateName"),
+			"fleet",
+		)
 	case action == "RunInstances":
 		return a.launching(c, c.form.Get("LaunchTemplate.LaunchTemplateName"))
-	case action == "TerminateInstances":
+	case action == "TerminateInstances", action == "RebootInstances":
 		return []need{{c.name, arn("instance"), context(resourceTag, a.instances)}}
 	case action == "DeleteLaunchTemplate":
-		return []need{{c.name, arn("launch-template"), context(resourceTag, a.templates[c.form.Get("LaunchTemplateName")].own["launch-template"])}}
+		return []need{
+			{
+				c.name,
+				arn("launch-template"),
+				context(resourceTag, a.templates[c.form.Get("LaunchTemplateName")].own["launch-template"]),
+			},
+		}
 	case service == "iam":
 		return a.onProfile(c)
 	case service == "ssm":
@@ -133,7 +143,15 @@ func (a *account) needs(c call) []need {
 	case service == "eks":
 		return []need{{c.name, "arn:aws:eks:us-east-1:111122223333:cluster/demo", nil}}
 	case service == "arc-zonal-shift":
-		return []need{{c.name, "x", map[string]string{"arc-zonal-shift:ResourceIdentifier": "arn:aws:eks:us-east-1:111122223333:cluster/demo"}}}
+		return []need{
+			{
+				c.name,
+				"x",
+				map[string]string{
+					"arc-zonal-shift:ResourceIdentifier": "arn:aws:eks:us-east-1:111122223333:cluster/demo",
+				},
+			},
+		}
 	}
 	return []need{{c.name, "x", context("", nil)}}
 }
@@ -142,8 +160,15 @@ func (a *account) needs(c call) []need {
 func (a *account) making(action string, made map[string]map[string]string) []need {
 	var out []need
 	for _, kind := range slices.Sorted(maps.Keys(made)) {
-		out = append(out, need{action, arn(kind), context(requestTag, made[kind])},
-			need{"ec2:CreateTags", arn(kind), context(requestTag, made[kind], "ec2:CreateAction", strings.TrimPrefix(action, "ec2:"))})
+		out = append(
+			out,
+			need{action, arn(kind), context(requestTag, made[kind])},
+			need{
+				"ec2:CreateTags",
+				arn(kind),
+				context(requestTag, made[kind], "ec2:CreateAction", strings.TrimPrefix(action, "ec2:")),
+			},
+		)
 	}
 	return out
 }
@@ -191,14 +216,26 @@ func (a *account) onProfile(c call) []need {
 	case "iam:CreateInstanceProfile":
 		tags := map[string]string{}
 		for i := 1; c.form.Has(fmt.Sprintf("Tags.member.%d.Key", i)); i++ {
-			tags[c.form.Get(fmt.Sprintf("Tags.member.%d.Key", i))] = c.form.Get(fmt.Sprintf("Tags.member.%d.Value", i))
+			tags[c.form.Get(fmt.Sprintf("Tags.member.%d.Key", i))] = c.form.Get(
+				fmt.Sprintf("Tags.member.%d.Value", i),
+			)
 		}
 		a.profiles[name], a.paths[name] = tags, c.form.Get("Path")
-		return []need{{c.name, at(), context(requestTag, tags)}, {"iam:TagInstanceProfile", at(), context(requestTag, tags)}}
+		return []need{
+			{c.name, at(), context(requestTag, tags)},
+			{"iam:TagInstanceProfile", at(), context(requestTag, tags)},
+		}
 	}
 	out := []need{{c.name, at(), context(resourceTag, a.profiles[name])}}
 	if c.name == "iam:AddRoleToInstanceProfile" {
-		out = append(out, need{"iam:PassRole", "arn:aws:iam::111122223333:role/" + c.form.Get("RoleName"), map[string]string{"iam:PassedToService": "ec2.amazonaws.com"}})
+		out = append(
+			out,
+			need{
+				"iam:PassRole",
+				"arn:aws:iam::111122223333:role/" + c.form.Get("RoleName"),
+				map[string]string{"iam:PassedToService": "ec2.amazonaws.com"},
+			},
+		)
 	}
 	return out
 }
@@ -206,7 +243,11 @@ func (a *account) onProfile(c call) []need {
 func TestThePoliciesAllowWhatTheProviderDoesAndNothingElse(t *testing.T) {
 	t.Parallel()
 	all := policies(t)
-	a := &account{templates: map[string]template{}, profiles: map[string]map[string]string{}, paths: map[string]string{}}
+	a := &account{
+		templates: map[string]template{},
+		profiles:  map[string]map[string]string{},
+		paths:     map[string]string{},
+	}
 	used := map[string]bool{}
 	for _, c := range liveOnce(t) {
 		for _, n := range a.needs(c) {
@@ -231,10 +272,16 @@ func TestThePoliciesAllowWhatTheProviderDoesAndNothingElse(t *testing.T) {
 func TestThePoliciesDoNotReachWhatIsOthers(t *testing.T) {
 	t.Parallel()
 	all := policies(t)
-	others := map[string]string{"kubernetes.io/cluster/other": "owned", "karpenter.sh/nodepool": "x", "karpenter.k8s.aws/ec2nodeclass": "x"}
+	others := map[string]string{
+		"kubernetes.io/cluster/other":    "owned",
+		"karpenter.sh/nodepool":          "x",
+		"karpenter.k8s.aws/ec2nodeclass": "x",
+	}
 	for _, n := range []need{
 		{"ec2:TerminateInstances", arn("instance"), context(resourceTag, others)},
 		{"ec2:TerminateInstances", arn("instance"), context("", nil)},
+		{"ec2:RebootInstances", arn("instance"), context(resourceTag, others)},
+		{"ec2:RebootInstances", arn("instance"), context("", nil)},
 		{"ec2:DeleteLaunchTemplate", arn("launch-template"), context(resourceTag, others)},
 		{"ec2:RunInstances", arn("instance"), context("", nil)},
 		{"ec2:CreateTags", arn("instance"), context(requestTag, map[string]string{"kubernetes.io/cluster/demo": "owned", "eks:eks-cluster-name": "demo", "karpenter.sh/nodepool": "x"})},

@@ -88,7 +88,9 @@ func (n need) String() string {
 func allows(all map[string]document, n need) (sid string, ok bool) {
 	for _, d := range all {
 		for _, s := range d.Statement {
-			if s.Effect == "Allow" && slices.Contains(s.Action, n.action) && slices.ContainsFunc(s.Resource, func(r string) bool { return like(r, n.resource) }) && s.holds(n.context) {
+			if s.Effect == "Allow" && slices.Contains(s.Action, n.action) &&
+				slices.ContainsFunc(s.Resource, func(r string) bool { return like(r, n.resource) }) &&
+				s.holds(n.context) {
 				return s.Sid, true
 			}
 		}

@@ -50,6 +50,7 @@ func liveOnce(t *testing.T) []call {
 		must(t, s.Done(t.Context(), n))
 	}
 	for _, id := range ids {
+		must(t, s.Reboot(t.Context(), id, "again"))
 		must(t, s.Terminate(t.Context(), id))
 	}
 	class := &awsv1.EC2NodeClass{ObjectMeta: metav1.ObjectMeta{Name: s.class.Name}}
@@ -84,7 +85,15 @@ func newScenario(t *testing.T, r *recorder) *scenario {
 		class: karpenterv1.NodeClassReference{Group: awsv1.Group, Kind: "EC2NodeClass", Name: "default"},
 	}
 	var err error
-	s.sim, err = awssim.New(awssim.Options{Clock: s.clock, ClusterName: "demo", ClusterEndpoint: "https://10.1.2.3", ClusterCA: []byte("ca"), KubernetesVersion: "1.32"})
+	s.sim, err = awssim.New(
+		awssim.Options{
+			Clock:             s.clock,
+			ClusterName:       "demo",
+			ClusterEndpoint:   "https://10.1.2.3",
+			ClusterCA:         []byte("ca"),
+			KubernetesVersion: "1.32",
+		},
+	)
 	must(t, err)
 	t.Cleanup(func() { _ = s.sim.Close() })
 	scheme := runtime.NewScheme()
@@ -92,23 +101,34 @@ func newScenario(t *testing.T, r *recorder) *scenario {
 		must(t, add(scheme))
 	}
 	discovery := map[string]string{"karpenter.sh/discovery": "demo"}
-	s.kube = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&awsv1.EC2NodeClass{}).WithObjects(&awsv1.EC2NodeClass{
-		ObjectMeta: metav1.ObjectMeta{Name: "default", UID: "uid", Generation: 1},
-		Spec: awsv1.EC2NodeClassSpec{
-			Role:                             "KarpenterNodeRole-demo",
-			SubnetSelectorTerms:              []awsv1.SubnetSelectorTerm{{Tags: discovery}},
-			SecurityGroupSelectorTerms:       []awsv1.SecurityGroupSelectorTerm{{Tags: discovery}},
-			CapacityReservationSelectorTerms: []awsv1.CapacityReservationSelectorTerm{{Tags: discovery}},
-			AMISelectorTerms:                 []awsv1.AMISelectorTerm{{Alias: "al2023@latest"}},
-		},
-	}).Build()
+	s.kube = fake.NewClientBuilder().
+		WithScheme(scheme).
+		WithStatusSubresource(&awsv1.EC2NodeClass{}).
+		WithObjects(&awsv1.EC2NodeClass{
+			ObjectMeta: metav1.ObjectMeta{Name: "default", UID: "uid", Generation: 1},
+			Spec: awsv1.EC2NodeClassSpec{
+				Role:                             "KarpenterNodeRole-demo",
+				SubnetSelectorTerms:              []awsv1.SubnetSelectorTerm{{Tags: discovery}},
+				SecurityGroupSelectorTerms:       []awsv1.SecurityGroupSelectorTerm{{Tags: discovery}},
+				CapacityReservationSelectorTerms: []awsv1.CapacityReservationSelectorTerm{{Tags: discovery}},
+				AMISelectorTerms:                 []awsv1.AMISelectorTerm{{Alias: "al2023@latest"}},
+			},
+		}).
+		Build()
 	s.Cloud, err = aws.New(t.Context(), aws.Deps{
 		Config: awssdk.Config{
 			Region: "us-east-1", BaseEndpoint: awssdk.String(s.sim.URL()), HTTPClient: r,
 			Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
 		},
-		Client: s.kube, Clock: s.clock,
-		Settings: aws.Settings{ClusterName: "demo", InterruptionQueue: "demo", ReservedCapacity: true, ZonalShift: true, VMMemoryOverheadPercent: 0.075},
+		Client: s.kube,
+		Clock:  s.clock,
+		Settings: aws.Settings{
+			ClusterName:             "demo",
+			InterruptionQueue:       "demo",
+			ReservedCapacity:        true,
+			ZonalShift:              true,
+			VMMemoryOverheadPercent: 0.075,
+		},
 	})
 	must(t, err)
 	return s
@@ -117,7 +137,12 @@ func newScenario(t *testing.T, r *recorder) *scenario {
 // launch buys one machine and returns its provider ID.
 func (s *scenario) launch(t *testing.T, capacityType string) string {
 	t.Helper()
-	claim := &karpenterv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: capacityType, Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general"}}}
+	claim := &karpenterv1.NodeClaim{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:   capacityType,
+			Labels: map[string]string{karpenterv1.NodePoolLabelKey: "general"},
+		},
+	}
 	claim.Spec.NodeClassRef = &s.class
 	claim.Spec.Requirements = []karpenterv1.Requirement{
 		{Key: karpenterv1.CapacityTypeLabelKey, Operator: corev1.NodeSelectorOpIn, Values: []string{capacityType}},
@@ -125,7 +150,7 @@ func (s *scenario) launch(t *testing.T, capacityType string) string {
 	}
 	types, err := s.InstanceTypes(t.Context(), s.class)
 	must(t, err)
-	candidates, err := provider.CandidatesFor(claim, types)
+	candidates, err := provider.CandidatesFor(claim, types, nil)
 	must(t, err)
 	m, err := s.Launch(t.Context(), provider.Order{Claim: claim, Token: capacityType, Candidates: candidates})
 	must(t, err)

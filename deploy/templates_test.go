@@ -57,7 +57,10 @@ func events(t *testing.T) map[string]pattern {
 func TestCloudFormationHasThePoliciesOfTheFiles(t *testing.T) {
 	t.Parallel()
 	own := map[string]string{
-		"AWS::Partition": names["partition"], "AWS::Region": names["region"], "AWS::AccountId": names["account"], "ClusterName": names["cluster"],
+		"AWS::Partition": names["partition"],
+		"AWS::Region":    names["region"],
+		"AWS::AccountId": names["account"],
+		"ClusterName":    names["cluster"],
 	}
 	var got, attached []document
 	s := cloudFormation(t)
@@ -131,14 +134,24 @@ func TestEveryRuleIsUnderstood(t *testing.T) {
 	t.Parallel()
 	for name, p := range events(t) {
 		for _, detailType := range p.DetailType {
-			detail := map[string]any{"instance-id": "i-0abc", "affectedEntities": []map[string]string{{"entityValue": "i-0abc"}}}
+			detail := map[string]any{
+				"instance-id":      "i-0abc",
+				"affectedEntities": []map[string]string{{"entityValue": "i-0abc"}},
+			}
 			for key, values := range p.Detail {
 				detail[key] = values[0]
 			}
-			body, err := json.Marshal(map[string]any{"version": "0", "source": p.Source[0], "detail-type": detailType, "detail": detail})
+			body, err := json.Marshal(
+				map[string]any{"version": "0", "source": p.Source[0], "detail-type": detailType, "detail": detail},
+			)
 			must(t, err)
 			if n := notices.Parse(string(body)); n.Kind == provider.NoOp {
-				t.Errorf("rule %s lets %q through, and the controller makes nothing of it: %s", name, detailType, n.Problem)
+				t.Errorf(
+					"rule %s lets %q through, and the controller makes nothing of it: %s",
+					name,
+					detailType,
+					n.Problem,
+				)
 			}
 		}
 	}

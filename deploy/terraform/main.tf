@@ -23,7 +23,7 @@ locals {
     account   = data.aws_caller_identity.current.account_id
     cluster   = var.cluster_name
   }
-  policies = toset(["node-lifecycle", "iam-integration", "eks-integration", "interruption", "zonal-shift", "resource-discovery"])
+  policies = toset(["node-lifecycle", "iam-integration", "eks-integration", "interruption", "zonal-shift", "resource-discovery", "reboot"])
   events   = jsondecode(file("${path.module}/../events.json"))
 }
 

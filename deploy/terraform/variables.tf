@@ -12,5 +12,5 @@ variable "namespace" {
 variable "service_account" {
   description = "Service account of the controller"
   type        = string
-  default     = "dovetail"
+  default     = "karpenter"
 }

@@ -1,12 +1,13 @@
 {{- define "dovetail.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- default "karpenter" .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{- /* A release that is called after the application or the chart gives its name to the objects. */ -}}
 {{- define "dovetail.fullname" -}}
-{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- $name := include "dovetail.name" . -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
-{{- else if contains $name .Release.Name -}}
+{{- else if or (contains $name .Release.Name) (contains .Chart.Name .Release.Name) -}}
 {{- .Release.Name | trunc 63 | trimSuffix "-" -}}
 {{- else -}}
 {{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
@@ -44,14 +45,45 @@ annotations:
 {{- end -}}
 
 {{- define "dovetail.serviceAccount" -}}
-{{- if .Values.serviceAccount.create -}}
+{{- if include "dovetail.on" (list . .Values.serviceAccount.create) -}}
 {{- default (include "dovetail.fullname" .) .Values.serviceAccount.name -}}
 {{- else -}}
 {{- default "default" .Values.serviceAccount.name -}}
 {{- end -}}
 {{- end -}}
 
+{{- define "dovetail.container" -}}
+{{- default "controller" .Values.controller.containerName -}}
+{{- end -}}
+
 {{- define "dovetail.image" -}}
 {{- $image := .Values.controller.image -}}
 {{- $image.repository }}:{{ default .Chart.AppVersion $image.tag }}{{ with $image.digest }}@{{ . }}{{ end -}}
+{{- end -}}
+
+{{- /* What the size of the cluster comes to, unless resources are said. */ -}}
+{{- define "dovetail.resources" -}}
+{{- $sizes := dict "small" (list "250m" "512Mi") "medium" (list "1" "1Gi") "large" (list "2" "2Gi") "xlarge" (list "4" "4Gi") -}}
+{{- if .Values.controller.resources -}}
+{{- toYaml .Values.controller.resources -}}
+{{- else if .Values.size -}}
+{{- $size := get $sizes .Values.size -}}
+requests: {cpu: {{ index $size 0 | quote }}, memory: {{ index $size 1 }}}
+limits: {memory: {{ index $size 1 }}}
+{{- end -}}
+{{- end -}}
+
+{{- /* A value that may be a template, as a string: a list of the root and the value. Nothing comes to nothing. */ -}}
+{{- define "dovetail.text" -}}
+{{- $value := index . 1 -}}
+{{- if kindIs "string" $value -}}
+{{- tpl $value (index . 0) -}}
+{{- else if not (kindIs "invalid" $value) -}}
+{{- toString $value -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Something if a switch is on, quoted or not: a list of the root and the value. */ -}}
+{{- define "dovetail.on" -}}
+{{- if eq (include "dovetail.text" .) "true" }}yes{{ end -}}
 {{- end -}}
