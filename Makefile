@@ -13,8 +13,14 @@ BENCHFLAGS ?=
 SOAKFLAGS ?=
 AGREEMENTFLAGS ?=
 SCALEFLAGS ?=
+ARENAFLAGS ?=
 STORIES ?=
+CLIENTS ?=
+WORLDFLAGS ?=
 N ?= 20000
+MODULE ?= core
+FROM ?= v1.14.1
+TO ?= v1.15.0
 
 ##@ First steps
 
@@ -26,13 +32,21 @@ demo: playground-binary ## Run two tutorials on a whole cluster with a simulated
 e2e: playground-binary ## Play every tutorial on a whole cluster with a simulated AWS (6 minutes; STORIES="gpus zonal" plays some)
 	@bin/playground e2e $(STORIES)
 
+.PHONY: world
+world: playground-binary ## Play over forty stories of what people really run, and check pods, purchases and price at the end of each (WORLDFLAGS="kafka-zonal-volumes" plays one)
+	@bin/playground world $(WORLDFLAGS)
+
 .PHONY: test
 test: playground-binary ## Run every test, with the race detector, against a real control plane (15 minutes or less with a warm build cache)
 	@hack/test.sh $(TESTFLAGS)
 
 .PHONY: playground
-playground: playground-binary ## Start a whole cluster with a simulated AWS and leave it up
-	@bin/playground up --with awssim,dovetail --detach
+playground: playground-binary ## Start a whole cluster with a simulated AWS, pools and a workload, and leave it up
+	@bin/playground up --with awssim,dovetail,metrics-server,sample --detach
+
+.PHONY: quick
+quick: ## Run every test that needs no control plane, without the race detector (90 s or less with a warm build cache)
+	DOVETAIL_SKIP_CONTROL_PLANE=1 $(GO) test -short $(TESTFLAGS) ./...
 
 ##@ Building
 
@@ -42,15 +56,18 @@ build: ## Build the dovetail binary into bin/
 
 .PHONY: build-all
 build-all: ## Build every package of every module
-	@for module in $(MODULES); do echo "building module $$module"; (cd $$module && $(GO) build ./...); done
+	@for module in $(MODULES); do echo "building module $$module"; (cd $$module && $(GO) build -o /dev/null ./...); done
 
 .PHONY: playground-binary
 playground-binary: ## Build bin/playground: etcd, Kubernetes, kwok, awssim and dovetail in one binary
 	@hack/playground-binary.sh
 
 .PHONY: generate
-generate: ## Rewrite generated files: deep copies and CRDs
+generate: ## Rewrite generated files: deep copies, CRDs, what the charts take from them, docs/reference, and the page of simulated calls
 	@hack/generate.sh
+	$(GO) run ./hack/reference
+	$(GO) test ./awssim -run='^TestThePageOfCallsIsCurrent$$' -count=1 -args -rewrite-calls
+	cd charts && $(GO) test . -run='^(TestWhatIsMadeFromTheValuesIsCurrent|TestCopiesInChartsAreCurrent)$$' -count=1 -args -rewrite
 
 .PHONY: catalog
 catalog: ## Rewrite the EC2 catalogue from its sources
@@ -78,6 +95,10 @@ crash: playground-binary ## Kill the controller at every write of a scripted day
 soak: playground-binary ## Play a compressed day of a trace on a cluster, check what must hold all along, and report (SOAKFLAGS=-h lists flags)
 	@bin/playground soak $(SOAKFLAGS)
 
+.PHONY: arm64
+arm64: ## Compare plans made on this processor with those made on an emulated arm64 one (a minute; needs qemu-user)
+	hack/arm64.sh
+
 .PHONY: bench
 bench: ## Run the planner's own benchmarks
 	$(GO) test -run='^$$' -bench=. -benchmem ./engine/...
@@ -97,12 +118,20 @@ bench-memory: ## What the controller's caches take of memory on large clusters (
 		$(GO) test -run='^$$' -bench="Memory/$$size/$$kept$$" -benchtime=1x ./internal/mirror | grep '^Benchmark'; \
 	done; done
 
+.PHONY: bench-scale
+bench-scale: ## What the controller needs under a stream of pod changes, up to 15,000 nodes, and what one arrival takes (3 minutes)
+	$(GO) test -run='^$$' -bench='^Benchmark(Flood|Arrival)$$' -benchtime=1x ./internal/controller/provision | grep '^Benchmark'
+
 .PHONY: bench-peer
 bench-peer: ## Measure the planner beside Karpenter's on the same inputs, in one process (5 minutes; BENCHFLAGS=-h lists flags)
 	cd bench && $(GO) run . $(BENCHFLAGS)
 
+.PHONY: arena
+arena: playground-binary ## Play the same workloads to Dovetail and to Karpenter, and write docs/arena.md (40 minutes; ARENAFLAGS=--short 6; needs the Go proxy)
+	@hack/arena.sh $(ARENAFLAGS)
+
 .PHONY: agreement
-agreement: playground-binary ## Measure on whole clusters whether kube-scheduler puts pods where they were planned (2 minutes; AGREEMENTFLAGS=-h lists flags)
+agreement: playground-binary ## Measure on whole clusters whether pods come to where they were planned, for each --placement (6 minutes; AGREEMENTFLAGS=-h lists flags)
 	@bin/playground agreement $(AGREEMENTFLAGS)
 
 .PHONY: scale
@@ -113,13 +142,43 @@ scale: playground-binary ## Scale four Deployments to 3,000 pods and down again 
 oracle: ## Hold N placements (20,000 unless told, half a minute) of random plans against kube-scheduler's own filters
 	cd playground && $(GO) test ./oracle -count=1 -timeout=0 -v -args -strict -placements=$(N)
 
+.PHONY: admission-oracle
+admission-oracle: playground-binary ## Create N objects (20,000 unless told) on a real API server, and hold the pods that come of them against those of simulate
+	cd playground && $(GO) test ./admitted -count=1 -timeout=0 -v -args -pods=$(N)
+	$(GO) test ./internal/admissionoracle -count=1 -timeout=0 -v -args -objects=$(N)
+	$(GO) test ./internal/volumeoracle -count=1 -timeout=0 -v -args -scenes=$$(($(N) / 50))
+
+.PHONY: karpenter-oracle
+karpenter-oracle: ## Plan random clusters with N pods in all (20,000 unless told) with Karpenter's scheduler too, and sort every difference
+	cd bench && $(GO) test ./contest -count=1 -timeout=0 -v -args -strict -pods=$(N)
+
+.PHONY: karpenter-types
+karpenter-types: ## Hold every EC2 instance type's capacity, rest for pods, labels and launch against what Karpenter's AWS provider makes of it (a minute)
+	cd bench/awspeer && $(GO) test . -count=1 -timeout=0 -v -args -every=1
+
+.PHONY: upstream-specs
+upstream-specs: playground-binary ## Run Karpenter's own specs of its API on our definitions (10 minutes the first time; needs the Go proxy)
+	@hack/upstream-specs.sh
+
+.PHONY: upstream-diff
+upstream-diff: ## What differs between two versions of Karpenter for a user, as a Markdown table (MODULE=core or aws, FROM=v1.14.1 TO=v1.15.0)
+	@cd hack/upstream && $(GO) run . -module $(MODULE) -from $(FROM) -to $(TO)
+
 .PHONY: faults
 faults: ## Fail every call to AWS in every way on the simulated AWS, and print what becomes of it (docs/faults.md keeps the table)
 	@table=$$(mktemp) && FAULTS_TABLE=$$table $(GO) test -run=TestFaultMatrix -count=1 ./provider/aws >&2 && cat $$table && rm $$table
 
+.PHONY: clients
+clients: playground-binary ## Have AWS clients that nobody here wrote play a day each on the simulated AWS (CLIENTS="awscli1 moto" plays some; docs/clients.md)
+	@hack/clients.sh $(CLIENTS)
+
 .PHONY: spot-week
 spot-week: ## Live through a simulated week on the spot market, and print price, interruptions and unavailable seconds (some minutes)
 	@cd playground && $(GO) run ./spotweek
+
+.PHONY: release-check
+release-check: ## Build image, charts and command line twice, compare and look at them, and upload nothing (RELEASEFLAGS="-one-platform" is shorter)
+	@cd hack/release && $(GO) run . check $(RELEASEFLAGS)
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -11,7 +11,7 @@ if [ -n "$unformatted" ]; then
   exit 1
 fi
 
-for module in . hack/catalog bench charts; do
+for module in . hack/catalog bench bench/arena bench/awspeer browser charts monitoring; do
   [ -f "$module/go.mod" ] || continue
   echo "linting module $module"
   (cd "$module" && go vet ./... && go tool -modfile="$root/tools/go.mod" staticcheck ./...)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Looks, never edits: generated files are what hack/generate.sh makes of the types, and every module is tidy.
+# Looks, never edits: generated files are what make generate makes of the code, and every module is tidy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -17,6 +17,12 @@ if ! git --no-pager diff --no-index --stat -- api "$copy/fresh/api" ||
   echo "generated files are out of date: run make generate and commit the result" >&2
   exit 1
 fi
+
+echo "verifying the reference pages"
+go run ./hack/reference -check
+
+echo "checking for known vulnerabilities"
+hack/vulncheck.sh
 
 echo "verifying the catalogue"
 (cd hack/catalog && go run . -check -out ../../catalog)

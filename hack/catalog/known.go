@@ -50,8 +50,8 @@ var regions = []region{
 	{"us-west-2", "US West (Oregon)", ids("usw2", 1, 2, 3, 4), ""},
 }
 
-// localZones are the groups of Local Zones that the published prices cover; no spot price of theirs was published. Their
-// zones are named by the group with a letter. All have one but Los Angeles.
+// localZones are the groups of Local Zones that the published prices cover; no spot price of theirs was published.
+// Their zones are named by the group with a letter. All have one but Los Angeles.
 var localZones = []region{
 	{"af-south-1-los-1", "Nigeria (Lagos)", ids("afs1-los1", 1), "af-south-1"},
 	{"ap-northeast-1-tpe-1", "Taiwan (Taipei)", ids("apne1-tpe1", 1), "ap-northeast-1"},
