@@ -49,8 +49,7 @@ type search struct {
 }
 
 // Find is the smallest change that gives a pod a place, of those that are known here; false if the pod does not wait,
-// has
-// a place, or nothing known helps.
+// has a place, or nothing known helps.
 func Find(s shape.Snapshot, p engine.Policy, pod shape.PodID) (Remedy, bool) {
 	i := slices.IndexFunc(s.Pods, func(o shape.Pod) bool { return o.ID == pod })
 	if i < 0 || int(s.Pods[i].Class) >= len(s.Classes) || s.Pods[i].Class < 0 {
@@ -99,8 +98,11 @@ func (f *search) single(list []Change) (Remedy, bool) {
 		switch {
 		case !ok:
 		case out.Changes == nil:
-			if c.Kind == Limit {
+			switch c.Kind {
+			case Limit:
 				c, where = f.exact(c, where)
+			case Request:
+				c, where = f.grow(c, where)
 			}
 			out.Changes, out.Goes = []Change{c}, where
 		case len(out.Others) < mostOthers:
@@ -159,13 +161,41 @@ func (f *search) shrink(c Change) (Change, string, bool) {
 			}
 		})
 		class.Requests = half
-		c.What = asking(asked, half)
-		c.relax = func(c *shape.Class) { c.Requests = half }
+		c = ask(c, asked, half)
 		if where, ok := f.try(c); ok {
 			return c, where, true
 		}
 	}
 	return c, "", false
+}
+
+// grow asks for as much as still fits, one resource after the other, to a thousandth: a change that works may take away
+// more than it must, since what came closest to the pod was turned down for that resource alone, and others for others.
+func (f *search) grow(c Change, where string) (Change, string) {
+	class := *f.s.Classes[f.class]
+	asked := class.Requests
+	c.relax(&class)
+	fits := class.Requests
+	asked.Each(func(resource string, most int64) {
+		low, high := fits.Get(resource), most
+		for high-low > max(1, most/1000) {
+			middle := low + (high-low)/2
+			if at, ok := f.try(ask(c, asked, with(fits, resource, middle))); ok {
+				low, where = middle, at
+			} else {
+				high = middle
+			}
+		}
+		fits = with(fits, resource, low)
+	})
+	return ask(c, asked, fits), where
+}
+
+// ask is a change that asks for other amounts.
+func ask(c Change, before, after shape.Vector) Change {
+	c.What = asking(before, after)
+	c.relax = func(c *shape.Class) { c.Requests = after }
+	return c
 }
 
 // exact finds how far a limit has to be raised.

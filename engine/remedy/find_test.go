@@ -113,6 +113,54 @@ func one(cores int64, change func(*shape.Class, *shape.Pool)) shape.Snapshot {
 	}
 }
 
+// TestNoMoreIsTakenAwayThanMust has two types, of which the one that came closest in processors is too small in memory.
+func TestNoMoreIsTakenAwayThanMust(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		amounts := rapid.Int64Range(1, 64)
+		s := one(0, func(c *shape.Class, p *shape.Pool) {
+			c.Requests = shape.Vector{CPU: 1000 * amounts.Draw(rt, "cores"), Memory: amounts.Draw(rt, "memory") << 30, Pods: 1}
+			p.Types = []int32{0, 1, 2}
+		})
+		for i := range 3 {
+			it := *s.Types[0]
+			it.Name = string('a' + rune(i))
+			it.Allocatable.CPU, it.Allocatable.Memory = 1000*amounts.Draw(rt, "has cores"), amounts.Draw(rt, "has memory")<<30
+			it.Capacity = it.Allocatable
+			s.Types = append(s.Types, &it)
+		}
+		s.Types = s.Types[1:]
+		r, ok := remedy.Find(s, engine.DefaultPolicy(), "default/p")
+		if !ok || r.Changes[0].Kind != remedy.Request || len(r.Changes) > 1 {
+			return
+		}
+		asks := r.Apply(s)
+		got := asks.Classes[len(asks.Classes)-1].Requests
+		if !fits(s, got) {
+			rt.Fatalf("%s, and nothing has that much", r.Sentence())
+		}
+		want := s.Classes[0].Requests
+		for _, more := range []shape.Vector{
+			{CPU: want.CPU / 500, Pods: 0}, {Memory: want.Memory / 500},
+		} {
+			more = got.Add(more)
+			if more.CPU <= want.CPU && more.Memory <= want.Memory && fits(s, more) {
+				rt.Errorf("%s, and %v would fit", r.Sentence(), more)
+			}
+		}
+	})
+}
+
+// fits is whether a type has so much.
+func fits(s shape.Snapshot, v shape.Vector) bool {
+	for _, it := range s.Types {
+		if v.CPU <= it.Allocatable.CPU && v.Memory <= it.Allocatable.Memory {
+			return true
+		}
+	}
+	return false
+}
+
 func TestTheSmallestChangeIsNamedInNumbers(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
