@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/dovetail-sh/dovetail/browser"
 	"github.com/dovetail-sh/dovetail/internal/view"
@@ -142,13 +143,27 @@ func eval[T any](b *tab, expression string) (out T) {
 	return out
 }
 
-// until waits for an expression to be true, as it is drawn.
+// press types keys as a keyboard does: where the page takes a key for itself, no character comes of it. (What chromedp
+// types has the character sent in any case.)
+func (b *tab) press(keys string) {
+	b.t.Helper()
+	for _, key := range keys {
+		events := kb.Encode(key)
+		down, up := events[0], events[len(events)-1]
+		if len(events) == 3 {
+			down.Text, down.UnmodifiedText = events[1].Text, events[1].UnmodifiedText
+		}
+		b.do(down, up)
+	}
+}
+
+// until waits for an expression to be true, as it is drawn. One about what is not there yet is not true.
 func (b *tab) until(expression string) {
 	b.t.Helper()
 	if err := chromedp.Run(
 		b.Context,
 		chromedp.Poll(
-			expression,
+			"(() => { try { return "+expression+" } catch { return false } })()",
 			nil,
 			chromedp.WithPollingTimeout(patience),
 			chromedp.WithPollingInterval(30*time.Millisecond),
