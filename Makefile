@@ -69,6 +69,10 @@ generate: ## Rewrite generated files: deep copies, CRDs, what the charts take fr
 	$(GO) test ./awssim -run='^TestThePageOfCallsIsCurrent$$' -count=1 -args -rewrite-calls
 	cd charts && $(GO) test . -run='^(TestWhatIsMadeFromTheValuesIsCurrent|TestCopiesInChartsAreCurrent)$$' -count=1 -args -rewrite
 
+.PHONY: site
+site: ## Build the documentation as a site with search into bin/site (Hugo, which takes some minutes to build the first time)
+	@cd hack/site && $(GO) tool hugo build --noBuildLock --quiet --panicOnWarning --cleanDestinationDir --destination $(CURDIR)/bin/site
+
 .PHONY: catalog
 catalog: ## Rewrite the EC2 catalogue from its sources
 	cd hack/catalog && $(GO) run . -out ../../catalog

@@ -119,13 +119,15 @@ func TestNoMoreIsTakenAwayThanMust(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		amounts := rapid.Int64Range(1, 64)
 		s := one(0, func(c *shape.Class, p *shape.Pool) {
-			c.Requests = shape.Vector{CPU: 1000 * amounts.Draw(rt, "cores"), Memory: amounts.Draw(rt, "memory") << 30, Pods: 1}
+			c.Requests.CPU = 1000 * amounts.Draw(rt, "cores")
+			c.Requests.Memory = amounts.Draw(rt, "memory") << 30
 			p.Types = []int32{0, 1, 2}
 		})
 		for i := range 3 {
 			it := *s.Types[0]
 			it.Name = string('a' + rune(i))
-			it.Allocatable.CPU, it.Allocatable.Memory = 1000*amounts.Draw(rt, "has cores"), amounts.Draw(rt, "has memory")<<30
+			it.Allocatable.CPU = 1000 * amounts.Draw(rt, "has cores")
+			it.Allocatable.Memory = amounts.Draw(rt, "has memory") << 30
 			it.Capacity = it.Allocatable
 			s.Types = append(s.Types, &it)
 		}
