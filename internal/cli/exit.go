@@ -87,7 +87,7 @@ func codeOf(ctx context.Context, err error, stderr io.Writer) int {
 		return exitFound
 	}
 	var stopped Stopped
-	if errors.As(context.Cause(ctx), &stopped) {
+	if errors.As(context.Cause(ctx), &stopped) || errors.As(err, &stopped) {
 		fmt.Fprintf(stderr, "dovetail: %v\n", stopped)
 		if number, ok := stopped.Signal.(syscall.Signal); ok {
 			return exitSignal + int(number)

@@ -324,14 +324,7 @@ func TestNamesAreCompleted(t *testing.T) {
 // The binary itself is interrupted while it waits, and leaves nothing behind.
 func TestCtrlCLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it builds the binary")
-	}
-	bin := filepath.Join(t.TempDir(), "dovetail")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin,
-		"../../cmd/dovetail").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bin := built(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

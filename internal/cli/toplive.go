@@ -64,6 +64,9 @@ func topLive(cmd *cobra.Command, f *topFlags) error {
 	if errors.Is(err, tea.ErrProgramPanic) {
 		return errors.New("the screen failed; please report it with the output of: dovetail top --once -o json")
 	}
+	if errors.Is(err, tea.ErrInterrupted) {
+		return Stopped{os.Interrupt}
+	}
 	if err := cmd.Context().Err(); err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ var keys = func() keymap {
 		),
 		newer: bind("]", "a newer one, and last the present", "]"),
 		help:  bind("?", "these keys", "?"),
-		quit:  bind("q", "quit", "q", "ctrl+c"),
+		quit:  bind("q", "quit", "q"),
 		sort:  map[string]key.Binding{},
 	}
 	for column, letter := range sorts {

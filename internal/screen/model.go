@@ -142,6 +142,9 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case textMsg:
 		m.push(place{page: textPage, text: strings.Split(strings.TrimRight(string(msg), "\n"), "\n")})
 	case tea.KeyPressMsg:
+		if msg.String() == "ctrl+c" { // whatever is on, and with the exit code of an interrupt
+			return m, tea.Interrupt
+		}
 		if m.prompt != noPrompt {
 			return m, m.typeKey(msg)
 		}
@@ -398,8 +401,6 @@ func (m *Model) step(by int) tea.Cmd {
 // typeKey is a key while something is typed.
 func (m *Model) typeKey(k tea.KeyPressMsg) tea.Cmd {
 	switch k.String() {
-	case "ctrl+c":
-		return tea.Quit
 	case "esc":
 		m.prompt = noPrompt
 	case "backspace":

@@ -156,7 +156,7 @@ func press(t *testing.T, m *screen.Model, list ...string) (quit bool) {
 			t.Fatalf("no key %q", k)
 		}
 		if _, cmd := m.Update(msg); cmd != nil {
-			if out := cmd(); out == tea.Quit() {
+			if out := cmd(); out == tea.Quit() || out == tea.Interrupt() {
 				quit = true
 			} else {
 				m.Update(out)
