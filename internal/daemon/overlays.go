@@ -1,12 +1,9 @@
 package daemon
 
 import (
-	"context"
-
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
-	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/controller/overlay"
-	"github.com/dovetail-sh/dovetail/provider"
+	"github.com/dovetail-sh/dovetail/internal/market"
 )
 
 // addOverlays adds what puts NodeOverlays into force, if the gate is open.
@@ -14,7 +11,7 @@ func (k *kit) addOverlays() error {
 	if !k.config.Gates.NodeOverlay {
 		return nil
 	}
-	k.overlay = overlay.NewStore()
+	k.overlay = market.NewOverlays()
 	r, err := overlay.New(overlay.Deps{
 		Client:  k.client,
 		Cloud:   k.cloudFor("nodeoverlay.controller"),
@@ -29,19 +26,7 @@ func (k *kit) addOverlays() error {
 	return r.Register(k.manager, k.classes...)
 }
 
-// overlaid are types with the pool's overlays applied.
-func (k *kit) overlaid(pool *karpenterv1.NodePool, types []*shape.InstanceType) ([]*shape.InstanceType, error) {
-	out, err := k.overlay.Apply(pool, types)
-	return out.Types, err
-}
-
-// sold is what a cloud sells to a pool, with overlays applied.
-func (k *kit) sold(cloud provider.Cloud) func(context.Context, *karpenterv1.NodePool) ([]*shape.InstanceType, error) {
-	return func(ctx context.Context, pool *karpenterv1.NodePool) ([]*shape.InstanceType, error) {
-		types, err := cloud.InstanceTypes(ctx, *pool.Spec.Template.Spec.NodeClassRef)
-		if err != nil {
-			return nil, err
-		}
-		return k.overlaid(pool, types)
-	}
+// market is what can be bought, with the calls to the cloud counted for a controller.
+func (k *kit) market(controller string) *market.Market {
+	return market.New(k.cloudFor(controller), k.overlay)
 }

@@ -30,7 +30,6 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/controller/lifecycle"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodeclass"
 	"github.com/dovetail-sh/dovetail/internal/controller/nodepool"
-	"github.com/dovetail-sh/dovetail/internal/controller/overlay"
 	"github.com/dovetail-sh/dovetail/internal/controller/podevents"
 	"github.com/dovetail-sh/dovetail/internal/controller/provision"
 	"github.com/dovetail-sh/dovetail/internal/controller/reboot"
@@ -42,6 +41,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/history"
 	"github.com/dovetail-sh/dovetail/internal/journal"
 	"github.com/dovetail-sh/dovetail/internal/learned"
+	"github.com/dovetail-sh/dovetail/internal/market"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/nodehealth"
 	"github.com/dovetail-sh/dovetail/internal/observe"
@@ -69,7 +69,7 @@ type kit struct {
 	health  *nodehealth.Policies
 	apply   *apply.Applier
 	batch   *provision.Batch
-	overlay *overlay.Store     // overlay.Off without the gate
+	overlay *market.Overlays   // market.NoOverlays without the gate
 	buffers *buffer.Reconciler // nil without the gate
 	joining *health.Reconciler
 	times   *census.Times
@@ -112,7 +112,7 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 	k := &kit{
 		config: d.config, manager: d.manager, client: d.manager.GetClient(), clock: o.Clock,
 		metrics: d.metrics, log: o.Log, classes: classesOf(d.config), book: learned.NewBook(),
-		overlay: overlay.Off(),
+		overlay: market.NoOverlays(),
 	}
 	//lint:ignore SA1019 the new events API has no source component, which users filter by
 	k.events = observe.NewRecorder(d.manager.GetEventRecorderFor(observe.Component), o.Clock)
@@ -227,7 +227,7 @@ func (k *kit) addClaims() error {
 		Hold:    keeper.Hold,
 		Outcome: k.joining.Note,
 		Planned: mirror.Ledger{Mirror: k.mirror}.Expected,
-		Overlay: k.overlaid,
+		Market:  k.market("nodeclaim.lifecycle"),
 	})
 	if err != nil {
 		return err
@@ -284,7 +284,7 @@ func (k *kit) addPools() error {
 			Client:  k.client,
 			Clock:   k.clock,
 			Nodes:   k.mirror.Nodes,
-			Types:   k.sold(k.cloudFor("static.provisioning")),
+			Types:   k.market("static.provisioning").ForPool,
 			Open:    k.apply.Open,
 			Delete:  k.apply.Retire,
 		}).Register(k.manager)
@@ -311,7 +311,7 @@ func (k *kit) addPools() error {
 
 // addDisruption adds what gives nodes up by choice.
 func (k *kit) addDisruption() error {
-	cloud := k.cloudFor("disruption")
+	sold := k.market("disruption")
 	var surges func(context.Context, *corev1.Pod) bool
 	if k.surger != nil {
 		surges = k.surger.Able
@@ -323,7 +323,7 @@ func (k *kit) addDisruption() error {
 	empty, err := disrupt.New(disrupt.Deps{
 		Standings: costs,
 		Surges:    surges, Health: k.mends(), Live: k.manager.GetAPIReader(),
-		Refresh: func(ctx context.Context) { provision.Refresh(ctx, k.mirror, cloud, k.overlay) },
+		Refresh: func(ctx context.Context) { sold.Refresh(ctx, k.mirror) },
 		Client:  k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics, Delete: k.apply.Retire,
 		Mirror: k.mirror, Apply: k.apply, Policy: policyOf(k.config.Planning),
 		Record:   func(s journal.Search) { k.journal.Add(s) },
@@ -340,7 +340,7 @@ func (k *kit) addDisruption() error {
 	return errors.Join(
 		k.addRepair(),
 		empty.Register(k.manager),
-		(&drift.Reconciler{Aliases: k.cloud.LabelRules().Aliases, Client: k.client, Cloud: k.cloudFor("nodeclaim.disruption"), Clock: k.clock}).Register(
+		(&drift.Reconciler{Aliases: k.cloud.LabelRules().Aliases, Client: k.client, Cloud: k.cloudFor("nodeclaim.disruption"), Market: k.market("nodeclaim.disruption"), Clock: k.clock}).Register(
 			k.manager,
 			k.classes...),
 		(&consistency.Reconciler{Client: k.client, Clock: k.clock, Events: k.events}).Register(k.manager),

@@ -32,8 +32,7 @@ func (k *kit) addProvisioning() error {
 	advice := newAdviser(k, record)
 	deps := provision.Deps{
 		Mirror:  k.mirror,
-		Cloud:   k.cloudFor("provisioner"),
-		Overlay: k.overlay,
+		Market:  k.market("provisioner"),
 		Apply:   k.apply,
 		Journal: advice,
 		Tell:    &provision.Teller{Client: k.client, Events: k.events},

@@ -12,6 +12,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/controller/expire"
+	"github.com/dovetail-sh/dovetail/internal/market"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -236,7 +237,7 @@ func TestWhy(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := &Reconciler{Cloud: tc.cloud, Clock: clocktesting.NewFakePassiveClock(noon)}
+			r := &Reconciler{Cloud: tc.cloud, Market: market.New(tc.cloud, market.NoOverlays()), Clock: clocktesting.NewFakePassiveClock(noon)}
 			got, err := r.why(t.Context(), tc.claim, tc.pool)
 			if err != nil || got.reason != tc.want {
 				t.Errorf("%s\ngot %q (%s), %v; want %q", tc.why, got.reason, got.message, err, tc.want)

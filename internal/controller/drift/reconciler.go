@@ -20,9 +20,9 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
-	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/controller/expire"
+	"github.com/dovetail-sh/dovetail/internal/market"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -37,7 +37,6 @@ const (
 
 // cloud is the part of a provider.Cloud that drift needs.
 type cloud interface {
-	InstanceTypes(ctx context.Context, ref karpenterv1.NodeClassReference) ([]*shape.InstanceType, error)
 	Drift(ctx context.Context, claim *karpenterv1.NodeClaim) (reason string, err error)
 }
 
@@ -45,6 +44,7 @@ type cloud interface {
 type Reconciler struct {
 	Client client.Client
 	Cloud  cloud
+	Market *market.Market
 	Clock  clock.PassiveClock
 
 	// Aliases are the cloud's other names of well-known labels.
@@ -88,7 +88,7 @@ func (r *Reconciler) why(
 	if why := onPaper(claim, pool, r.Aliases, r.Clock.Now()); why.reason != "" {
 		return why, nil
 	}
-	offered, err := r.Cloud.InstanceTypes(ctx, *claim.Spec.NodeClassRef)
+	offered, err := r.Market.ForClaim(ctx, claim, pool)
 	if err != nil && !unready(err) {
 		return cause{}, fmt.Errorf("listing instance types for NodeClaim %s: %w", claim.Name, err)
 	}

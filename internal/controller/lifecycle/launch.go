@@ -73,12 +73,13 @@ func (r *Reconciler) buy(ctx context.Context, claim *karpenterv1.NodeClaim) (pro
 	if machine, ok := r.remembered(claim); ok {
 		return machine, nil
 	}
-	types, err := r.Cloud.InstanceTypes(ctx, *claim.Spec.NodeClassRef)
+	pool, err := r.poolOf(ctx, claim)
+	if err != nil {
+		return provider.Machine{}, err
+	}
+	types, err := r.Market.ForClaim(ctx, claim, pool)
 	if err != nil {
 		return provider.Machine{}, fmt.Errorf("listing instance types: %w", err)
-	}
-	if types, err = r.overlaid(ctx, claim, types); err != nil {
-		return provider.Machine{}, err
 	}
 	candidates, err := provider.CandidatesFor(claim, types, r.Aliases)
 	if err != nil {
@@ -127,24 +128,20 @@ func (r *Reconciler) meterPrice(
 		Add(candidates[i].Offering.Price.Float())
 }
 
-// overlaid are the types as the planner saw them when it chose the claim's.
-func (r *Reconciler) overlaid(
-	ctx context.Context,
-	claim *karpenterv1.NodeClaim,
-	types []*shape.InstanceType,
-) ([]*shape.InstanceType, error) {
+// poolOf reads a claim's NodePool; nil if it has none, or none any more.
+func (r *Reconciler) poolOf(ctx context.Context, claim *karpenterv1.NodeClaim) (*karpenterv1.NodePool, error) {
 	name := claim.Labels[karpenterv1.NodePoolLabelKey]
-	if r.Overlay == nil || name == "" {
-		return types, nil
+	if name == "" {
+		return nil, nil
 	}
 	pool := &karpenterv1.NodePool{}
 	if err := r.Client.Get(ctx, client.ObjectKey{Name: name}, pool); err != nil {
 		if apierrors.IsNotFound(err) {
-			return types, nil // a pool that is gone has no overlays
+			return nil, nil
 		}
 		return nil, fmt.Errorf("reading NodePool %s: %w", name, err)
 	}
-	return r.Overlay(pool, types)
+	return pool, nil
 }
 
 // record writes the machine on its claim: labels first, so that whoever sees the claim

@@ -22,9 +22,9 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
-	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
+	"github.com/dovetail-sh/dovetail/internal/market"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -32,17 +32,17 @@ import (
 // cloud is the part of a provider.Cloud that this controller needs.
 type cloud interface {
 	ClassKinds() []schema.GroupKind
-	InstanceTypes(ctx context.Context, ref karpenterv1.NodeClassReference) ([]*shape.InstanceType, error)
 	Launch(ctx context.Context, order provider.Order) (provider.Machine, error)
 	Terminate(ctx context.Context, providerID string) error
 }
 
-// Deps is what a Reconciler needs. All but Aliases, Hold, Outcome and Overlay are required.
+// Deps is what a Reconciler needs. All but Aliases, Hold, Outcome and Planned are required.
 type Deps struct {
 	Client client.Client
 	// Live reads what the API server has now, not what a cache remembers.
 	Live    client.Reader
 	Cloud   cloud
+	Market  *market.Market
 	Clock   clock.PassiveClock
 	Events  *observe.Recorder
 	Metrics *observe.Metrics
@@ -64,9 +64,6 @@ type Deps struct {
 	// Planned are the pods that were planned onto a claim; nil tells nobody of launches that failed but the claim
 	// itself.
 	Planned func(claim string) []*corev1.Pod
-
-	// Overlay is what NodeOverlays make of the types that the cloud sells to a pool.
-	Overlay func(pool *karpenterv1.NodePool, types []*shape.InstanceType) ([]*shape.InstanceType, error)
 }
 
 // Reconciler brings claims to life.
@@ -80,7 +77,7 @@ type Reconciler struct {
 
 // New checks that nothing is missing.
 func New(d Deps) (*Reconciler, error) {
-	if d.Client == nil || d.Live == nil || d.Cloud == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil ||
+	if d.Client == nil || d.Live == nil || d.Cloud == nil || d.Market == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil ||
 		d.Delete == nil {
 		return nil, errors.New("lifecycle controller: a dependency is missing")
 	}

@@ -26,6 +26,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
+	"github.com/dovetail-sh/dovetail/internal/market"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
 )
@@ -109,6 +110,7 @@ func newStage(t *testing.T, faults interceptor.Funcs, objects ...client.Object) 
 		Client:  c,
 		Live:    c,
 		Cloud:   s.shop,
+		Market:  market.New(s.shop, market.NoOverlays()),
 		Clock:   clock,
 		Events:  observe.NewRecorder(s.events, clock),
 		Metrics: observe.NewMetrics(),

@@ -20,6 +20,8 @@ import (
 	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
 	"github.com/dovetail-sh/dovetail/awssim"
 	"github.com/dovetail-sh/dovetail/engine"
+	"github.com/dovetail-sh/dovetail/internal/market"
+	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 	"github.com/dovetail-sh/dovetail/provider"
 	"github.com/dovetail-sh/dovetail/provider/aws"
@@ -108,7 +110,7 @@ func newAccount(t *testing.T, overlays ...client.Object) *account {
 // launch plans a node for a pod under the overlays and buys it from EC2, as the daemon's controllers do.
 func (a *account) launch(t *testing.T, requests corev1.ResourceList) (*karpenterv1.NodeClaim, provider.Machine) {
 	t.Helper()
-	store := NewStore()
+	store := market.NewOverlays()
 	r, err := New(
 		Deps{
 			Client:  a.kube,
@@ -125,15 +127,10 @@ func (a *account) launch(t *testing.T, requests corev1.ResourceList) (*karpenter
 	if _, err := r.Reconcile(t.Context(), reconcile.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	sold, err := a.cloud.InstanceTypes(t.Context(), *a.pool.Spec.Template.Spec.NodeClassRef)
-	if err != nil {
-		t.Fatal(err)
-	}
-	overlaid, err := store.Apply(a.pool, sold)
-	if err != nil {
-		t.Fatal(err)
-	}
-	offer := overlaid.Offer("")
+	m := mirror.New(mirror.Options{Clock: a.clock})
+	m.Put(a.pool)
+	market.New(a.cloud, store).Refresh(t.Context(), m)
+	offer := m.Offered(a.pool.Name)
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", UID: "web"}}
 	pod.Spec.Containers = []corev1.Container{
 		{Name: "main", Resources: corev1.ResourceRequirements{Requests: requests, Limits: requests}},
@@ -157,18 +154,18 @@ func (a *account) launch(t *testing.T, requests corev1.ResourceList) (*karpenter
 	claim := translate.NodeClaim(a.pool, decision.Open[0], nil)
 	claim.Name, claim.UID, claim.CreationTimestamp = "general-1", "claim", metav1.NewTime(a.clock.Now())
 	offer.Mark(claim, decision.Open[0])
-	candidates, err := provider.CandidatesFor(claim, overlaid.Types, awsv1.LabelAliases())
+	candidates, err := provider.CandidatesFor(claim, offer.Types, awsv1.LabelAliases())
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := a.cloud.Launch(
+	machine, err := a.cloud.Launch(
 		t.Context(),
 		provider.Order{Claim: claim, Token: string(claim.UID), Candidates: candidates},
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return claim, m
+	return claim, machine
 }
 
 func overlay(change func(*karpenterv1alpha1.NodeOverlaySpec)) client.Object {

@@ -23,6 +23,7 @@ import (
 	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
+	"github.com/dovetail-sh/dovetail/internal/market"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
@@ -40,7 +41,7 @@ type Deps struct {
 	Client client.Client
 	Cloud  seller
 	Clock  clock.PassiveClock
-	Store  *Store
+	Store  *market.Overlays
 
 	// Changed is called when other overlays hold than before: prices and sizes differ from then on.
 	Changed func()
@@ -80,7 +81,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 
 	// Act.
 	if now := fingerprint(hold, list.Items); now != r.last {
-		r.Store.set(hold)
+		r.Store.Set(hold)
 		r.last = now
 		r.Changed()
 	}
@@ -113,7 +114,7 @@ func (r *Reconciler) stocks(ctx context.Context) ([]translate.Stock, error) {
 		}
 		out = append(out, translate.Stock{Pool: pool, Types: sold})
 	}
-	r.Store.forget(alive)
+	r.Store.Forget(alive)
 	slices.SortFunc(out, func(a, b translate.Stock) int { return strings.Compare(a.Pool.Name, b.Pool.Name) })
 	return out, nil
 }

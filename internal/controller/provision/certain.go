@@ -32,7 +32,7 @@ func (p *Provisioner) Meanwhile(ctx context.Context) {
 	if p.Mirror.Buffered() {
 		return // stand-ins are planned last, and so after all pods
 	}
-	Refresh(ctx, p.Mirror, p.Cloud, p.Overlay)
+	p.Market.Refresh(ctx, p.Mirror)
 	snapshot := p.Mirror.Snapshot()
 	if len(snapshot.Pods) < certainPods {
 		return

@@ -15,6 +15,7 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/explain"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/journal"
+	"github.com/dovetail-sh/dovetail/internal/market"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 )
@@ -34,8 +35,7 @@ type opener interface {
 // Deps are what a Provisioner needs; all but Headroom, Rest and Decided are required.
 type Deps struct {
 	Mirror  *mirror.Mirror
-	Cloud   seller
-	Overlay overlays
+	Market  *market.Market
 	Apply   opener
 	Journal interface{ Add(journal.Kept) }
 	Tell    *Teller
@@ -88,7 +88,7 @@ func (p *Provisioner) tell(at time.Time, patience time.Duration, list []engine.U
 
 // New checks that nothing is missing.
 func New(d Deps) (*Provisioner, error) {
-	if d.Mirror == nil || d.Cloud == nil || d.Overlay == nil || d.Apply == nil || d.Journal == nil || d.Tell == nil ||
+	if d.Mirror == nil || d.Market == nil || d.Apply == nil || d.Journal == nil || d.Tell == nil ||
 		d.Batch == nil ||
 		d.Clock == nil ||
 		d.Metrics == nil {
@@ -141,7 +141,7 @@ func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err err
 	// See.
 	began := p.Clock.Now()
 	p.open.Store(true) // what comes while this pass looks and plans may be too late for it
-	Refresh(ctx, p.Mirror, p.Cloud, p.Overlay)
+	p.Market.Refresh(ctx, p.Mirror)
 	buffered := p.Mirror.Buffered()
 	p.buffered.Store(buffered)
 	snapshot := p.Mirror.Snapshot()

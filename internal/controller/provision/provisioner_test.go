@@ -25,9 +25,9 @@ import (
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/apply"
-	"github.com/dovetail-sh/dovetail/internal/controller/overlay"
 	"github.com/dovetail-sh/dovetail/internal/controller/provision"
 	"github.com/dovetail-sh/dovetail/internal/journal"
+	"github.com/dovetail-sh/dovetail/internal/market"
 	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 	"github.com/dovetail-sh/dovetail/provider"
@@ -113,8 +113,7 @@ func newRigOf(t testing.TB, now clock.Clock, created func(context.Context, clien
 	r.events = sink.Events
 	r.Provisioner, err = provision.New(provision.Deps{
 		Mirror:  r.mirror,
-		Cloud:   r.shop,
-		Overlay: overlay.Off(),
+		Market:  market.New(r.shop, market.NoOverlays()),
 		Apply:   applier,
 		Journal: plans,
 		Batch:   provision.NewBatch(time.Second, 10*time.Second, now),

@@ -18,8 +18,8 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// market is a cluster without a scheduler: what is planned is bought, and the test says whether nodes take pods.
-type market struct {
+// unscheduled is a cluster without a scheduler: what is planned is bought, and the test says whether nodes take pods.
+type unscheduled struct {
 	bought   purchases
 	reserved map[string]bool
 	now      time.Time
@@ -29,8 +29,8 @@ type market struct {
 	claims   int
 }
 
-func newMarket(pools ...string) *market {
-	m := &market{
+func newUnscheduled(pools ...string) *unscheduled {
+	m := &unscheduled{
 		reserved: map[string]bool{},
 		now:      time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC),
 		world:    enginetest.NewWorld(),
@@ -61,9 +61,9 @@ func newMarket(pools ...string) *market {
 	return m
 }
 
-func (m *market) podOf(id shape.PodID) *corev1.Pod { return m.pods[id] }
+func (m *unscheduled) podOf(id shape.PodID) *corev1.Pod { return m.pods[id] }
 
-func (m *market) pod(name string) {
+func (m *unscheduled) pod(name string) {
 	m.pods[shape.PodID("default/"+name)] = &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, UID: types.UID(name)},
 	}
@@ -74,7 +74,7 @@ func (m *market) pod(name string) {
 }
 
 // snapshot has those pods pending that are not bound and hold no room.
-func (m *market) snapshot() shape.Snapshot {
+func (m *unscheduled) snapshot() shape.Snapshot {
 	s := m.world.Snapshot()
 	s.Now, s.Nodes = m.now, m.nodes
 	s.Pods = slices.DeleteFunc(s.Pods, func(p shape.Pod) bool {
@@ -87,7 +87,7 @@ func (m *market) snapshot() shape.Snapshot {
 }
 
 // pass plans, buys, and returns what was bought, as "pool/type", and what rests.
-func (m *market) pass() (bought []string, resting []engine.Unplaced) {
+func (m *unscheduled) pass() (bought []string, resting []engine.Unplaced) {
 	m.bought.look(m.snapshot(), m.podOf)
 	s, resting, _ := m.bought.apply(m.snapshot())
 	d := engine.Plan(s, engine.DefaultPolicy())
@@ -128,7 +128,7 @@ func (m *market) pass() (bought []string, resting []engine.Unplaced) {
 }
 
 // join has the last node come, with or without the pods that were planned onto it.
-func (m *market) join(with bool) *shape.Node {
+func (m *unscheduled) join(with bool) *shape.Node {
 	n := m.nodes[len(m.nodes)-1]
 	n.Stage = shape.Ready
 	if !with {
@@ -137,11 +137,11 @@ func (m *market) join(with bool) *shape.Node {
 	return n
 }
 
-func (m *market) bind(name string, n *shape.Node) {
+func (m *unscheduled) bind(name string, n *shape.Node) {
 	m.pods[shape.PodID("default/"+name)].Spec.NodeName = n.Name
 }
 
-func (m *market) expect(t *testing.T, why string, want ...string) {
+func (m *unscheduled) expect(t *testing.T, why string, want ...string) {
 	t.Helper()
 	if got, _ := m.pass(); !slices.Equal(got, want) {
 		t.Fatalf("%s: bought %v, want %v (%+v)", why, got, want, m.bought)
@@ -152,7 +152,7 @@ func (m *market) expect(t *testing.T, why string, want ...string) {
 // not suit.
 func TestWhatDoesNotSuitIsNotBoughtAgain(t *testing.T) {
 	t.Parallel()
-	m := newMarket("general")
+	m := newUnscheduled("general")
 	m.pod("a")
 	m.expect(t, "at first", "general/2-cores")
 	m.join(false).Allocatable.Memory = 1 << 29
@@ -189,7 +189,7 @@ func TestWhatDoesNotSuitIsNotBoughtAgain(t *testing.T) {
 // A scheduler's plugin refuses what suits by all that can be seen.
 func TestWhatIsNotUsedIsNotBoughtAgain(t *testing.T) {
 	t.Parallel()
-	m := newMarket("general")
+	m := newUnscheduled("general")
 	m.pod("a")
 	m.expect(t, "at first", "general/2-cores")
 	n := m.join(true)
@@ -209,7 +209,7 @@ func TestWhatIsNotUsedIsNotBoughtAgain(t *testing.T) {
 // What is kept from a pod is no volume's doing, though the pod may have volumes.
 func TestWhatWasInVainIsCalledThat(t *testing.T) {
 	t.Parallel()
-	m := newMarket("general")
+	m := newUnscheduled("general")
 	m.pod("a")
 	for range 3 {
 		m.pass()
@@ -237,7 +237,7 @@ func TestWhatWasInVainIsCalledThat(t *testing.T) {
 
 func TestAnotherPoolMayStillHaveTheSame(t *testing.T) {
 	t.Parallel()
-	m := newMarket("tainted", "good")
+	m := newUnscheduled("tainted", "good")
 	m.pod("a")
 	m.expect(t, "the heavier pool first", "tainted/2-cores")
 	m.join(false)
@@ -249,7 +249,7 @@ func TestAnotherPoolMayStillHaveTheSame(t *testing.T) {
 
 func TestWhatHelpsIsForgotten(t *testing.T) {
 	t.Parallel()
-	m := newMarket("general")
+	m := newUnscheduled("general")
 	m.pod("a")
 	m.expect(t, "at first", "general/2-cores")
 	m.bind("a", m.join(true))
@@ -263,7 +263,7 @@ func TestWhatHelpsIsForgotten(t *testing.T) {
 // Others were faster: that says nothing against the machine.
 func TestRoomThatOthersTookWasNotInVain(t *testing.T) {
 	t.Parallel()
-	m := newMarket("general")
+	m := newUnscheduled("general")
 	m.pod("a")
 	m.expect(t, "at first", "general/2-cores")
 	n := m.join(false)
@@ -275,7 +275,7 @@ func TestRoomThatOthersTookWasNotInVain(t *testing.T) {
 
 func TestAPodOfTheSameNameBeginsAnew(t *testing.T) {
 	t.Parallel()
-	m := newMarket("general")
+	m := newUnscheduled("general")
 	m.pod("a")
 	m.expect(t, "at first", "general/2-cores")
 	m.join(false)
@@ -287,7 +287,7 @@ func TestAPodOfTheSameNameBeginsAnew(t *testing.T) {
 // Of many pods kube-scheduler binds one after the other: a node whose turn has not come was not bought in vain.
 func TestASchedulerThatIsBusyHasItsTime(t *testing.T) {
 	t.Parallel()
-	m := newMarket("general")
+	m := newUnscheduled("general")
 	for i := range 20 {
 		m.pod(fmt.Sprint("first-", i))
 	}
@@ -310,7 +310,7 @@ func TestASchedulerThatIsBusyHasItsTime(t *testing.T) {
 // No scheduler binds the stand-ins of a buffer: their nodes are never bought in vain.
 func TestStandInsWaitForEver(t *testing.T) {
 	t.Parallel()
-	m := newMarket("general")
+	m := newUnscheduled("general")
 	m.pod("spare")
 	stand := m.pods["default/spare"]
 	stand.UID, stand.Annotations = "", map[string]string{autoscalingv1beta1.FakePodAnnotationKey: "true"}
@@ -327,7 +327,7 @@ func TestStandInsWaitForEver(t *testing.T) {
 // A job may be over before anybody looks.
 func TestAPodThatHasFinishedWasHelped(t *testing.T) {
 	t.Parallel()
-	m := newMarket("general")
+	m := newUnscheduled("general")
 	m.pod("a")
 	m.pod("b")
 	m.expect(t, "at first", "general/2-cores")

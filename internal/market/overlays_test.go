@@ -1,4 +1,4 @@
-package overlay
+package market
 
 import (
 	"errors"
@@ -17,30 +17,30 @@ func TestStoreWaitsForTheFirstEvaluation(t *testing.T) {
 	types := []*shape.InstanceType{
 		{Name: "big", Offerings: []shape.Offering{{Zone: "a", CapacityType: "spot", Price: 100}}},
 	}
-	s := NewStore()
-	if _, err := s.Apply(pool, types); !errors.Is(err, ErrUnevaluated) {
+	s := NewOverlays()
+	if _, err := s.apply(pool, types); !errors.Is(err, ErrUnevaluated) {
 		t.Errorf("before: %v", err)
 	}
-	if out, err := s.Apply(nil, types); err != nil || out.Types[0] != types[0] {
+	if out, err := s.apply(nil, types); err != nil || out.Types[0] != types[0] {
 		t.Errorf("a claim without a pool: %v, %v", out, err)
 	}
 	price := "0.5"
-	o := karpenterv1alpha1.NodeOverlay{}
-	o.Name, o.Spec.Price = "half", &price
-	hold, problems := evaluate([]karpenterv1alpha1.NodeOverlay{o}, []translate.Stock{{Pool: pool, Types: types}}, nil)
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	half := &karpenterv1alpha1.NodeOverlay{}
+	half.Name, half.Spec.Price = "half", &price
+	read, err := translate.ReadOverlay(half)
+	if err != nil {
+		t.Fatal(err)
 	}
-	s.set(hold)
-	first, err := s.Apply(pool, types)
+	s.Set([]translate.Overlay{read})
+	first, err := s.apply(pool, types)
 	if err != nil || first.Types[0].Offerings[0].Price != 500_000 {
 		t.Fatalf("after: %v, %v", first, err)
 	}
-	if again, _ := s.Apply(pool, types); &again.Types[0] != &first.Types[0] {
+	if again, _ := s.apply(pool, types); &again.Types[0] != &first.Types[0] {
 		t.Error("equal types give another list: everything that was made of it is made anew")
 	}
-	s.set(nil)
-	if out, _ := s.Apply(pool, types); out.Types[0] != types[0] {
+	s.Set(nil)
+	if out, _ := s.apply(pool, types); out.Types[0] != types[0] {
 		t.Error("an overlay that is gone still holds")
 	}
 }
@@ -52,7 +52,7 @@ func TestAStoreThatIsOffChangesNothing(t *testing.T) {
 	pool := &karpenterv1.NodePool{}
 	pool.Name = "general"
 	types := []*shape.InstanceType{{Name: "big"}}
-	out, err := Off().Apply(pool, types)
+	out, err := NoOverlays().apply(pool, types)
 	if err != nil || len(out.Types) != 1 || out.Types[0] != types[0] {
 		t.Errorf("got %v, %v", out, err)
 	}

@@ -1,4 +1,4 @@
-package provision
+package market
 
 import (
 	"context"
@@ -10,52 +10,43 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
-	"github.com/dovetail-sh/dovetail/internal/mirror"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 	"github.com/dovetail-sh/dovetail/provider"
 )
-
-// seller is the part of a cloud that says what can be bought.
-type seller interface {
-	InstanceTypes(ctx context.Context, ref karpenterv1.NodeClassReference) ([]*shape.InstanceType, error)
-}
-
-// overlays are the NodeOverlays that hold.
-type overlays interface {
-	Apply(pool *karpenterv1.NodePool, types []*shape.InstanceType) (translate.Overlaid, error)
-}
 
 // askWithin is how long a cloud may take to say what it sells. A pool whose answer is late does
 // without for this pass; the others go on.
 const askWithin = 10 * time.Second
 
-// Refresh has the mirror know what the cloud offers to each NodePool now, with overlays applied.
-func Refresh(ctx context.Context, m *mirror.Mirror, cloud seller, o overlays) {
+// book is where offers are written down: the mirror.
+type book interface {
+	Pools() []*karpenterv1.NodePool
+	Offered(pool string) *translate.Offer
+	Offer(pool string, offer *translate.Offer)
+}
+
+// Refresh writes down what each NodePool can buy now. Why a pool can buy nothing is in its offer.
+func (m *Market) Refresh(ctx context.Context, b book) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	var group errgroup.Group
-	for _, pool := range m.Pools() {
+	for _, pool := range b.Pools() {
 		ref := pool.Spec.Template.Spec.NodeClassRef
 		if ref == nil {
 			continue // the API server requires one
 		}
 		group.Go(func() error {
-			types, err := cloud.InstanceTypes(ctx, *ref)
-			why := trouble(*ref, types, err)
-			overlaid, err := o.Apply(pool, types)
-			if err != nil {
-				why = err.Error()
-			}
-			offer(m, pool.Name, overlaid, why)
+			sold, err := m.ask(ctx, *ref, pool)
+			write(b, pool.Name, sold, trouble(*ref, sold.Types, err))
 			return nil
 		})
 	}
 	_ = group.Wait() // troubles are in the offers
 }
 
-// offer replaces what the mirror knows if it has changed.
-func offer(m *mirror.Mirror, pool string, now translate.Overlaid, why string) {
-	known := m.Offered(pool)
+// write replaces what is known of a pool if it has changed.
+func write(b book, pool string, now translate.Overlaid, why string) {
+	known := b.Offered(pool)
 	if known != nil && known.NotReady == why && sameTypes(known.Types, now.Types) {
 		return
 	}
@@ -66,18 +57,15 @@ func offer(m *mirror.Mirror, pool string, now translate.Overlaid, why string) {
 			Resized: known.Resized,
 		} // nodes that run still have their price
 	}
-	m.Offer(pool, now.Offer(why))
-}
-
-// sameTypes compares by identity: a cloud returns the same list until something changes.
-func sameTypes(a, b []*shape.InstanceType) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+	b.Offer(pool, now.Offer(why))
 }
 
 // trouble is why nothing can be launched, one sentence that holds still; empty if it can.
 func trouble(ref karpenterv1.NodeClassReference, types []*shape.InstanceType, err error) string {
 	class := ref.Kind + " " + ref.Name
 	switch {
+	case errors.Is(err, ErrUnevaluated):
+		return err.Error()
 	case errors.Is(err, provider.ErrClassNotFound):
 		return class + " does not exist"
 	case errors.Is(err, provider.ErrClassNotReady):
