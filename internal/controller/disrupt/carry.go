@@ -114,7 +114,7 @@ func maxOpens(reason karpenterv1.DisruptionReason) int {
 // remove gives up the move's nodes: all of them, or the next one when their pods stand in each other's way.
 func (p *planner) remove(g group) {
 	nodes := g.nodes
-	if g.inTurn {
+	if g.InTurn {
 		if p.draining(g) {
 			p.soon(time.Second)
 			return
@@ -224,7 +224,7 @@ func (p *planner) over(r backoff.Rest) bool {
 // heed notes where a plan has the move's pods go, but for those that need nodes which are yet to be opened, and whether
 // its nodes go one after the other: a restart forgets that.
 func (m *move) heed(o refit.Outlook) {
-	m.inTurn = m.inTurn || o.InTurn
+	m.InTurn = m.InTurn || o.InTurn
 	for pod, home := range o.Homes {
 		m.settle(pod, home)
 	}

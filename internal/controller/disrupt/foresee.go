@@ -83,7 +83,7 @@ func Foresee(c Cluster) Outlook {
 				k = len(out.Go)
 				out.Go = append(
 					out.Go,
-					Departure{Reason: choice.reason, Why: choice.why, Move: moveOf(of, choice.node.Name, next.found)},
+					Departure{Reason: choice.reason, Why: choice.why, Move: moveOf(of, choice.node.Name)},
 				)
 				if of != nil {
 					at[of] = k
@@ -99,19 +99,12 @@ func Foresee(c Cluster) Outlook {
 	return out
 }
 
-// moveOf is what is known of a move one of whose nodes is named.
-func moveOf(m *move, node string, found *refit.Result) refit.Move {
-	switch {
-	case m == nil:
+// moveOf is what was found for a node that goes: nothing but the node if it is empty, or goes before its replacement.
+func moveOf(m *move, node string) refit.Move {
+	if m == nil || len(m.Remove) == 0 {
 		return refit.Move{Remove: []string{node}}
-	case m.reason == karpenterv1.DisruptionReasonUnderutilized && found != nil:
-		for i := range found.Moves {
-			if slices.Contains(found.Moves[i].Remove, node) {
-				return found.Moves[i]
-			}
-		}
 	}
-	return refit.Move{Remove: []string{node}, Open: m.begun.Open, Place: m.begun.Place}
+	return m.Move
 }
 
 // wait adds the nodes of moves whose turn is still to come. A move none of whose nodes may go yet waits as a whole.
@@ -125,7 +118,7 @@ func (o *Outlook) wait(all []seen, moves map[types.UID]*move, at map[*move]int) 
 		if !begun {
 			k = len(o.Go)
 			at[of] = k
-			o.Go = append(o.Go, Departure{Reason: of.reason, Why: of.why, Move: moveOf(of, s.node.Name, o.Found)})
+			o.Go = append(o.Go, Departure{Reason: of.reason, Why: of.why, Move: moveOf(of, s.node.Name)})
 		}
 		if !slices.Contains(o.Go[k].Now, s.node.Name) {
 			o.Go[k].Later = append(o.Go[k].Later, s.node.Name)

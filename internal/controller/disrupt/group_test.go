@@ -216,7 +216,7 @@ func TestNodesInTurnWaitForEachOther(t *testing.T) {
 	f := newFleet().node("a", 4, []int{2}, marked("Underutilized", time.Minute)).
 		node("b", 4, []int{2}, marked("Underutilized", time.Minute)).
 		node("c", 8, []int{4})
-	both := &move{reason: karpenterv1.DisruptionReasonUnderutilized, inTurn: true}
+	both := &move{Move: refit.Move{InTurn: true}, reason: karpenterv1.DisruptionReasonUnderutilized}
 	for _, s := range f.all[:2] {
 		both.members = append(both.members, s.claim.UID)
 		m.moves[s.claim.UID] = both
@@ -289,9 +289,9 @@ func TestNodesInTurnWaitForPodsOfTheLast(t *testing.T) {
 	}
 	f.pdbs = nil
 	m.moves["b"] = &move{
+		Move:    refit.Move{InTurn: true},
 		reason:  karpenterv1.DisruptionReasonUnderutilized,
 		members: []types.UID{"a", "b"},
-		inTurn:  true,
 		drained: noon,
 	}
 	if diff := gocmp.Diff([]string{"remove b Underutilized"}, f.plan(&m, noon.Add(time.Minute))); diff != "" {

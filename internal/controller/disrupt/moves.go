@@ -80,13 +80,14 @@ func newMemory() memory {
 // retry is how long a node is left alone after moves of it failed.
 var retry = backoff.Schedule{First: time.Minute, Last: 10 * time.Minute}
 
-// move is nodes that were chosen to go together.
+// move is a move that is under way: what was found, and how far it has come.
 type move struct {
+	// Move is what was found. After a restart only InTurn is known of it.
+	refit.Move
+
 	reason   karpenterv1.DisruptionReason
-	why      string // it was begun, without a full stop
-	scores   []refit.Score
+	why      string      // it was begun, without a full stop
 	members  []types.UID // in the order in which they are drained
-	inTurn   bool        // one after the other
 	restored string      // its ID, if another controller began it
 	first    string      // the reservation in which its node goes before its replacement is there; empty for none
 	began    time.Time   // zero after a restart
@@ -94,8 +95,6 @@ type move struct {
 	opened   bool        // what replaces them was opened
 	opens    int         // how often
 	claims   []string    // that were opened
-
-	begun refit.Outlook // of a drifted node, as it was found; of others it is in the search's result
 
 	// homes is where its pods are to go, nodes or claims: plans of later passes keep to it.
 	homes map[shape.PodID]string

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/refit"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
@@ -45,7 +46,7 @@ func (m *move) noteOf(s seen) string {
 		Began:  m.began.UTC(),
 		Place:  slices.Index(m.members, s.claim.UID),
 		Of:     len(m.members),
-		InTurn: m.inTurn,
+		InTurn: m.InTurn,
 		First:  m.first,
 		Opens:  m.opens,
 		Opened: m.claims,
@@ -110,10 +111,10 @@ func (m *memory) restore(all []seen, now time.Time) {
 func restored(parts []part) *move {
 	first := parts[0].note
 	m := &move{
+		Move:     refit.Move{InTurn: first.InTurn},
 		reason:   first.Reason,
 		why:      first.Why,
 		began:    first.Began,
-		inTurn:   first.InTurn,
 		first:    first.First,
 		restored: first.ID,
 	}

@@ -75,7 +75,10 @@ func (p replacer) replace(s seen, reason karpenterv1.DisruptionReason) (more boo
 		return true
 	}
 	p.want(next.Place)
-	m := &move{reason: reason, why: s.because(reason), begun: next}
+	m := &move{
+		Move:   refit.Move{Remove: []string{s.node.Name}, Open: next.Open, Place: next.Place},
+		reason: reason, why: s.because(reason),
+	}
 	m.heed(next)
 	p.choose(m, []seen{s})
 	return true

@@ -21,7 +21,7 @@ func (p *planner) takeTurns(g group) {
 	for _, s := range g.later {
 		busy := g.reason == karpenterv1.DisruptionReasonUnderutilized && !candidate(s)
 		if busy || s.obstacle(g.reason, p.podOf, p.guards) != "" || !p.allowed(s, g.reason, false) {
-			if g.inTurn {
+			if g.InTurn {
 				return
 			}
 			continue
@@ -42,11 +42,11 @@ func (p *planner) takeTurns(g group) {
 
 // score is the move's for a pool, 0 if it has none.
 func (m *move) score(pool string) float64 {
-	k := slices.IndexFunc(m.scores, func(s refit.Score) bool { return s.Pool == pool })
+	k := slices.IndexFunc(m.Scores, func(s refit.Score) bool { return s.Pool == pool })
 	if k < 0 {
 		return 0
 	}
-	return m.scores[k].Value
+	return m.Scores[k].Value
 }
 
 // unbegun forgets a move none of whose nodes could be chosen.

@@ -206,10 +206,9 @@ func (p *planner) begin(m *refit.Move, byNode map[string]seen) {
 	}
 	p.want(m.Place)
 	chosen := &move{
+		Move:   *m,
 		reason: karpenterv1.DisruptionReasonUnderutilized,
 		why:    sentence(m),
-		scores: m.Scores,
-		inTurn: m.InTurn,
 		opened: len(m.Open) > 0,
 	}
 	for _, place := range m.Place {
