@@ -3,7 +3,6 @@ package feasible
 import (
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
@@ -20,28 +19,18 @@ type Volume struct {
 	Dim int32 // index into Table.Resources
 }
 
-// driver is the dimension of a CSI driver's slots, -1 if no pod to be placed takes any.
-func (t *Table) driver(name string) int {
-	for d := len(t.Resources) - 1; d >= 4; d-- {
-		if driver, ok := strings.CutPrefix(t.Resources[d], attachPrefix); ok && driver == name {
-			return d
-		}
-	}
-	return -1
-}
-
 // addAttach counts the slots that each pod of a class takes for itself, and lists the volumes that pods share.
-func (t *Table) addAttach(c *Class) {
+func (cp *compiler) addAttach(c *Class) {
 	for _, a := range c.Attach {
-		d := t.driver(a.Driver)
+		d := cp.t.driver(a.Driver)
 		if a.Volume == "" {
 			c.Need[d]++
 			continue
 		}
-		id, known := t.volumes[a]
+		id, known := cp.t.volumes[a]
 		if !known {
-			id = int32(len(t.volumes))
-			t.volumes[a] = id
+			id = int32(len(cp.t.volumes))
+			cp.t.volumes[a] = id
 		}
 		if v := (Volume{id, int32(d)}); !slices.Contains(c.Shared, v) {
 			c.Shared = append(c.Shared, v)
@@ -57,16 +46,16 @@ func (t *Table) addAttach(c *Class) {
 }
 
 // attach takes the volumes of the pods that run on a node off its slots.
-func (t *Table) attach(node int) {
-	n := &t.Nodes[node]
+func (cp *compiler) attach(node int) {
+	n := &cp.t.Nodes[node]
 	var seen []shape.Attach
 	for k := range n.Pods {
 		c := n.Pods[k].Class
-		if c < 0 || int(c) >= len(t.snapshot.Classes) {
+		if c < 0 || int(c) >= len(cp.t.snapshot.Classes) {
 			continue
 		}
-		for _, a := range t.snapshot.Classes[c].Attach {
-			d := t.driver(a.Driver)
+		for _, a := range cp.t.snapshot.Classes[c].Attach {
+			d := cp.t.driver(a.Driver)
 			if d < 0 {
 				continue
 			}
@@ -75,27 +64,11 @@ func (t *Table) attach(node int) {
 					continue
 				}
 				seen = append(seen, a)
-				if id, pending := t.volumes[a]; pending {
-					t.Attached[[2]int32{int32(node), id}] = true
+				if id, pending := cp.t.volumes[a]; pending {
+					cp.t.Attached[[2]int32{int32(node), id}] = true
 				}
 			}
 			n.Free[d]--
-		}
-	}
-}
-
-// slots writes how many volumes of each driver a machine can attach.
-func (t *Table) slots(room []int64, limits []shape.Amount) {
-	for d := len(t.Resources) - 1; d >= 4; d-- {
-		driver, ok := strings.CutPrefix(t.Resources[d], attachPrefix)
-		if !ok {
-			return
-		}
-		room[d] = unlimited
-		for _, l := range limits {
-			if l.Resource == driver {
-				room[d] = l.Value
-			}
 		}
 	}
 }

@@ -9,14 +9,6 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// keyIndex says which columns have which value of one label.
-type keyIndex struct {
-	values  []string     // ascending
-	columns []bitset.Set // by values: columns that have, or may have, the value
-	absent  bitset.Set   // columns whose nodes lack the label
-	defined bitset.Set   // columns that say anything about the key
-}
-
 // buildColumns lists all offerings that a pool names.
 func (cp *compiler) buildColumns() {
 	used := make([]bool, len(cp.t.snapshot.Types))
@@ -113,48 +105,6 @@ func (c *Column) value(key string) (value string, ok bool) {
 	return shape.LabelValue(c.Offering.Extra, key)
 }
 
-// key indexes one label, once.
-func (t *Table) key(key string) *keyIndex {
-	if k := t.keys[key]; k != nil {
-		return k
-	}
-	n := len(t.Columns)
-	k := &keyIndex{absent: bitset.New(n), defined: bitset.New(n)}
-	at := map[string]bitset.Set{}
-	note := func(value string, i int) {
-		if at[value] == nil {
-			at[value] = bitset.New(n)
-			k.values = append(k.values, value)
-		}
-		at[value].Add(i)
-	}
-	for i := range t.Columns {
-		if value, ok := t.Columns[i].value(key); ok { // by far the most
-			k.defined.Add(i)
-			note(value, i)
-			continue
-		}
-		v, ok := t.Columns[i].Label(key)
-		if ok {
-			k.defined.Add(i)
-		}
-		members, listed := v.List()
-		if !ok || !listed || len(members) == 0 {
-			k.absent.Add(i)
-			continue
-		}
-		for _, m := range members {
-			note(m, i)
-		}
-	}
-	slices.Sort(k.values)
-	for _, m := range k.values {
-		k.columns = append(k.columns, at[m])
-	}
-	t.keys[key] = k
-	return k
-}
-
 // indexWishes indexes the labels that pools name, before the pools are compiled: nothing but the columns is needed for
 // it.
 func (cp *compiler) indexWishes() {
@@ -167,21 +117,6 @@ func (cp *compiler) indexWishes() {
 		}
 		cp.t.key(shape.LabelNodePool)
 	}
-}
-
-// meeting is the set of columns that satisfy one wish.
-func (t *Table) meeting(v require.Values) bitset.Set {
-	k := t.key(v.Key())
-	out := bitset.New(len(t.Columns))
-	for i, value := range k.values {
-		if v.Has(value) {
-			out.Join(k.columns[i])
-		}
-	}
-	if v.HasAbsent() {
-		out.Join(k.absent)
-	}
-	return out
 }
 
 // Room is what a pool's node from a column has for pods, daemons taken off.

@@ -63,14 +63,14 @@ func (t *Table) withoutDaemon(alts []Alternative, p *Pool, s *repelledDaemon) []
 }
 
 // labelled narrows to nodes that have a label, whatever its value; false if there are none.
-func (t *Table) labelled(p *Pool, a *Alternative, key string) bool {
+func (off *Offerings) labelled(p *Pool, a *Alternative, key string) bool {
 	if f := p.free(key); f != nil {
 		if f.Absent {
 			a.Free.Remove(f.upto - 1)
 		}
 		return a.Free.AnyIn(f.from, f.upto)
 	}
-	a.Columns.Drop(t.key(key).absent)
+	a.Columns.Drop(off.key(key).absent)
 	return a.Columns.Any()
 }
 
@@ -107,19 +107,19 @@ func without(alts []Alternative, p *Pool, taken Alternative) []Alternative {
 }
 
 // expectDaemons leaves room for daemons that will start on a node but have not yet.
-func (t *Table) expectDaemons() {
-	t.expected = map[int][]int32{}
-	for i, ds := range t.snapshot.DaemonSets {
-		c := t.daemonClass(ds)
+func (cp *compiler) expectDaemons() {
+	cp.t.expected = map[int][]int32{}
+	for i, ds := range cp.t.snapshot.DaemonSets {
+		c := cp.t.daemonClass(ds)
 		if c == nil {
 			continue
 		}
-		w := t.where(c)
-		for k := range t.Nodes {
-			n := &t.Nodes[k]
+		w := cp.t.where(c)
+		for k := range cp.t.Nodes {
+			n := &cp.t.Nodes[k]
 			if _, running := slices.BinarySearch(n.Daemons, int32(i)); !running && w.AllowsNode(n) {
-				t.add(n.Free, &c.Requests, -1)
-				t.expected[k] = append(t.expected[k], ds.Class)
+				cp.t.add(n.Free, &c.Requests, -1)
+				cp.t.expected[k] = append(cp.t.expected[k], ds.Class)
 			}
 		}
 	}

@@ -19,12 +19,12 @@ type FreeLabel struct {
 }
 
 // addFree makes a free label of a wish that no offering of the pool can answer.
-func (p *Pool) addFree(t *Table, v require.Values) {
+func (p *Pool) addFree(cp *compiler, v require.Values) {
 	f := FreeLabel{Key: v.Key(), from: p.freeBits, Absent: v.HasAbsent()}
 	if members, ok := v.List(); ok {
 		f.Values, f.named = members, len(members)
 	} else {
-		f.Values, f.named = t.mentioned(v)
+		f.Values, f.named = cp.mentioned(v)
 		f.open = true
 	}
 	f.upto = f.from + len(f.Values)
@@ -39,7 +39,7 @@ func (p *Pool) addFree(t *Table, v require.Values) {
 // mentioned lists those values of an open set that are named: by classes, and by nodes if pods look for their
 // neighbours by the label. After these, of which it returns the number, come values that are not named, as many as
 // there may be use for.
-func (t *Table) mentioned(v require.Values) (out []string, named int) {
+func (cp *compiler) mentioned(v require.Values) (out []string, named int) {
 	rest := v
 	note := func(w require.Values) {
 		rest = rest.And(w.Spare())
@@ -49,7 +49,7 @@ func (t *Table) mentioned(v require.Values) (out []string, named int) {
 			}
 		}
 	}
-	for _, w := range t.wheres {
+	for _, w := range cp.t.wheres {
 		note(w.selector.Get(v.Key()))
 		for _, list := range w.lists() {
 			for _, tm := range list {
@@ -57,9 +57,9 @@ func (t *Table) mentioned(v require.Values) (out []string, named int) {
 			}
 		}
 	}
-	domains := t.domainsWanted(v.Key())
+	domains := cp.domainsWanted(v.Key())
 	if domains > 0 {
-		for _, p := range t.snapshot.Profiles {
+		for _, p := range cp.t.snapshot.Profiles {
 			if value, ok := shape.LabelValue(p.Labels, v.Key()); ok {
 				note(require.Only(v.Key(), value))
 			}
@@ -98,9 +98,9 @@ const maxNewDomains = 10
 
 // domainsWanted is how many pods have a rule about neighbours by the label: each of them may need a value
 // that no other node has. It is at least as many domains as any of them wants.
-func (t *Table) domainsWanted(key string) int {
+func (cp *compiler) domainsWanted(key string) int {
 	n, least := 0, 0
-	for _, c := range t.Classes {
+	for _, c := range cp.t.Classes {
 		looks := slices.ContainsFunc(c.Affinity, func(a shape.PodTerm) bool { return a.Key == key })
 		for i := range c.Spread {
 			if c.Spread[i].Key == key {

@@ -25,19 +25,19 @@ func (c *Column) Takes(resource string) int64 {
 }
 
 // Ladder sorts the pool's columns.
-func (t *Table) Ladder(p *Pool, resource string) Ladder {
+func (off *Offerings) Ladder(p *Pool, resource string) Ladder {
 	var uses []int64
 	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
-		uses = append(uses, t.Columns[i].Takes(resource))
+		uses = append(uses, off.Columns[i].Takes(resource))
 	}
 	slices.Sort(uses)
 	uses = slices.Compact(uses)
 	out := make(Ladder, len(uses))
 	for k, u := range uses {
-		out[k] = Rung{u, bitset.New(len(t.Columns))}
+		out[k] = Rung{u, bitset.New(len(off.Columns))}
 	}
 	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
-		k, _ := slices.BinarySearch(uses, t.Columns[i].Takes(resource))
+		k, _ := slices.BinarySearch(uses, off.Columns[i].Takes(resource))
 		out[k].Columns.Add(i)
 	}
 	for k := 1; k < len(out); k++ {

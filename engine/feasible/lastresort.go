@@ -3,10 +3,10 @@ package feasible
 import "github.com/dovetail-sh/dovetail/engine/bitset"
 
 // lastResort are the columns whose types a launch leaves out while it has others.
-func (t *Table) lastResort() bitset.Set {
-	out := bitset.New(len(t.Columns))
-	for i := range t.Columns {
-		if t.Columns[i].Type.LastResort {
+func (off *Offerings) lastResort() bitset.Set {
+	out := bitset.New(len(off.Columns))
+	for i := range off.Columns {
+		if off.Columns[i].Type.LastResort {
 			out.Add(i)
 		}
 	}

@@ -10,12 +10,12 @@ type TooFew struct {
 
 // Enough reports whether columns hold as many different values of each label as the pool wants a
 // launch to keep, and else the first label for which they do not.
-func (t *Table) Enough(p *Pool, columns bitset.Set) (TooFew, bool) {
+func (off *Offerings) Enough(p *Pool, columns bitset.Set) (TooFew, bool) {
 	for _, v := range p.Wishes.All() {
 		if v.MinValues() == 0 {
 			continue
 		}
-		if have := t.Variety(v.Key(), columns); have < v.MinValues() {
+		if have := off.Variety(v.Key(), columns); have < v.MinValues() {
 			return TooFew{v.Key(), v.MinValues(), have}, false
 		}
 	}
@@ -23,9 +23,9 @@ func (t *Table) Enough(p *Pool, columns bitset.Set) (TooFew, bool) {
 }
 
 // Variety is how many different values of a label the columns have.
-func (t *Table) Variety(key string, columns bitset.Set) int32 {
+func (off *Offerings) Variety(key string, columns bitset.Set) int32 {
 	n := int32(0)
-	for _, with := range t.key(key).columns {
+	for _, with := range off.key(key).columns {
 		if with.Meets(columns) {
 			n++
 		}

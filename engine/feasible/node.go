@@ -29,7 +29,7 @@ func (cp *compiler) buildNodes() {
 			}
 			cp.t.add(node.Free, &n.Allocatable, 1)
 			cp.t.slots(node.Free, n.Attachable)
-			cp.t.takeUp(node)
+			cp.takeUp(node)
 		}
 	})
 	if !slices.IsSortedFunc(cp.t.Nodes, compareNodes) { // mostly they are
@@ -37,22 +37,22 @@ func (cp *compiler) buildNodes() {
 	}
 	if cp.t.attaches {
 		for i := range cp.t.Nodes {
-			cp.t.attach(i)
+			cp.attach(i)
 		}
 	}
-	cp.t.expectDaemons()
+	cp.expectDaemons()
 }
 
 // takeUp takes what a node's pods ask for off its room.
-func (t *Table) takeUp(n *Node) {
+func (cp *compiler) takeUp(n *Node) {
 	if n.Requested != nil {
-		t.add(n.Free, n.Requested, -1)
+		cp.t.add(n.Free, n.Requested, -1)
 		return
 	}
-	classes := t.snapshot.Classes
+	classes := cp.t.snapshot.Classes
 	for k := range n.Pods {
 		if c := n.Pods[k].Class; c >= 0 && int(c) < len(classes) {
-			t.add(n.Free, &classes[c].Requests, -1)
+			cp.t.add(n.Free, &classes[c].Requests, -1)
 		}
 	}
 }
@@ -70,28 +70,4 @@ func readiness(n *shape.Node) int {
 		return 0
 	}
 	return 1
-}
-
-// Moving reports whether a pod that still sits on a node is among those to be placed.
-func (t *Table) Moving(id shape.PodID) bool { return t.moving[id] }
-
-// MovingFrom reports whether any pod to be placed still sits on a node.
-func (t *Table) MovingFrom(node string) bool { return t.from[node] }
-
-// Leaves reports whether some pod of a class still sits on a node.
-func (t *Table) Leaves(c *Class) bool {
-	return len(t.moving) > 0 && slices.ContainsFunc(t.Classes[c.Base].Pods, func(i int32) bool {
-		return t.snapshot.Pods[i].From != ""
-	})
-}
-
-func (cp *compiler) noteMoving() {
-	for i := range cp.t.snapshot.Pods {
-		if p := &cp.t.snapshot.Pods[i]; p.From != "" {
-			if cp.t.moving == nil {
-				cp.t.moving, cp.t.from = map[shape.PodID]bool{}, map[string]bool{}
-			}
-			cp.t.moving[p.ID], cp.t.from[p.From] = true, true
-		}
-	}
 }

@@ -48,10 +48,10 @@ func (cp *compiler) buildPools(last *Table) {
 	for _, sp := range cp.t.snapshot.Pools {
 		var p *Pool
 		if last != nil {
-			p = cp.t.takePool(last, sp)
+			p = cp.takePool(last, sp)
 		}
 		if p == nil {
-			p = cp.t.compilePool(sp)
+			p = cp.compilePool(sp)
 		}
 		cp.t.Pools = append(cp.t.Pools, p)
 	}
@@ -60,10 +60,10 @@ func (cp *compiler) buildPools(last *Table) {
 	})
 }
 
-func (t *Table) compilePool(sp *shape.Pool) *Pool {
+func (cp *compiler) compilePool(sp *shape.Pool) *Pool {
 	p := &Pool{
-		Pool: sp, Limits: t.withinReach(sp.Limits), dims: len(t.Resources), ladders: make([]ladder, len(t.Resources)),
-		Columns: bitset.New(len(t.Columns)),
+		Pool: sp, Limits: cp.withinReach(sp.Limits), dims: len(cp.t.Resources), ladders: make([]ladder, len(cp.t.Resources)),
+		Columns: bitset.New(len(cp.t.Columns)),
 	}
 	p.Wishes = require.New(sp.Requirements).And(require.OfLabels(sp.Labels)).
 		And(require.OfLabels([]shape.Label{{Key: shape.LabelNodePool, Value: sp.Name}}))
@@ -71,40 +71,40 @@ func (t *Table) compilePool(sp *shape.Pool) *Pool {
 	for _, i := range sp.Types {
 		in[i] = true
 	}
-	for i := range t.Columns {
-		if in[t.Columns[i].typeIndex] {
+	for i := range cp.t.Columns {
+		if in[cp.t.Columns[i].typeIndex] {
 			p.Columns.Add(i)
 		}
 	}
 	p.named = p.Columns.Clone()
 	for _, v := range p.Wishes.All() {
 		p.MinValues = p.MinValues || v.MinValues() > 0
-		if t.key(v.Key()).defined.Meets(p.named) {
-			p.Columns.Keep(t.meeting(v))
+		if cp.t.key(v.Key()).defined.Meets(p.named) {
+			p.Columns.Keep(cp.t.meeting(v))
 		} else {
-			p.addFree(t, v)
+			p.addFree(cp, v)
 		}
 	}
 	p.freeFull = bitset.Full(p.freeBits)
-	t.furnish(p)
+	cp.furnish(p)
 	return p
 }
 
 // furnish works out how much room each column has beside the daemons that will run there.
-func (t *Table) furnish(p *Pool) {
+func (cp *compiler) furnish(p *Pool) {
 	d := p.dims
-	p.room = make([]int64, len(t.Columns)*d)
-	for i := range t.Columns {
-		copy(p.room[i*d:], t.Columns[i].room)
+	p.room = make([]int64, len(cp.t.Columns)*d)
+	for i := range cp.t.Columns {
+		copy(p.room[i*d:], cp.t.Columns[i].room)
 	}
-	for _, ds := range t.snapshot.DaemonSets {
-		c := t.daemonClass(ds)
+	for _, ds := range cp.t.snapshot.DaemonSets {
+		c := cp.t.daemonClass(ds)
 		if c == nil {
 			continue
 		}
-		need := t.Flat(c.Requests)
-		runs := bitset.New(len(t.Columns))
-		for _, alt := range t.Alternatives(t.where(c), p) {
+		need := cp.t.Flat(c.Requests)
+		runs := bitset.New(len(cp.t.Columns))
+		for _, alt := range cp.t.Alternatives(cp.t.where(c), p) {
 			runs.Join(alt.Columns)
 		}
 		for i := runs.Next(0); i >= 0; i = runs.Next(i + 1) {
@@ -113,19 +113,19 @@ func (t *Table) furnish(p *Pool) {
 			}
 		}
 	}
-	p.Usable = bitset.New(len(t.Columns))
+	p.Usable = bitset.New(len(cp.t.Columns))
 	p.stock = p.Usable
 	if p.NotReady != "" {
 		return
 	}
-	p.Usable = p.Columns.And(t.Available)
+	p.Usable = p.Columns.And(cp.t.Available)
 	for i := p.Usable.Next(0); i >= 0; i = p.Usable.Next(i + 1) {
 		if slices.Min(p.Room(i)) < 0 {
 			p.Usable.Remove(i)
 		}
 	}
 	p.stock = p.Usable
-	if last := t.lastResort(); !p.MinValues && last.Meets(p.stock) {
+	if last := cp.t.lastResort(); !p.MinValues && last.Meets(p.stock) {
 		p.plain = p.stock.Clone()
 		p.plain.Drop(last)
 	}
@@ -153,7 +153,7 @@ func (t *Table) Alternatives(w *Where, p *Pool) []Alternative {
 }
 
 // narrow crosses alternatives with OR terms, and merges those that leave the same labels free.
-func (t *Table) narrow(alts []Alternative, p *Pool, list []term) []Alternative {
+func (off *Offerings) narrow(alts []Alternative, p *Pool, list []term) []Alternative {
 	if len(list) == 0 {
 		return alts
 	}
@@ -161,7 +161,7 @@ func (t *Table) narrow(alts []Alternative, p *Pool, list []term) []Alternative {
 	for _, a := range alts {
 		for i := range list {
 			b := Alternative{Columns: a.Columns.Clone(), Free: a.Free.Clone()}
-			if !t.apply(&b, p, &list[i]) {
+			if !off.apply(&b, p, &list[i]) {
 				continue
 			}
 			if k := slices.IndexFunc(out, func(o Alternative) bool { return o.Free.Equal(b.Free) }); k >= 0 {
@@ -175,7 +175,7 @@ func (t *Table) narrow(alts []Alternative, p *Pool, list []term) []Alternative {
 }
 
 // apply narrows an alternative by one term; false if nothing is left.
-func (t *Table) apply(a *Alternative, p *Pool, tm *term) bool {
+func (off *Offerings) apply(a *Alternative, p *Pool, tm *term) bool {
 	if tm.empty {
 		return false
 	}
@@ -198,7 +198,7 @@ func (t *Table) apply(a *Alternative, p *Pool, tm *term) bool {
 			}
 			continue
 		}
-		a.Columns.Keep(t.meeting(v))
+		a.Columns.Keep(off.meeting(v))
 	}
 	return a.Columns.Any()
 }
@@ -212,7 +212,7 @@ func newHost(v require.Values) bool {
 
 // Restrict narrows columns and free labels to nodes whose label has the value, or lacks it
 // when missing is set. It reports whether anything is left.
-func (t *Table) Restrict(p *Pool, columns, free bitset.Set, key, value string, missing bool) bool {
+func (off *Offerings) Restrict(p *Pool, columns, free bitset.Set, key, value string, missing bool) bool {
 	v := require.Only(key, value)
 	if missing {
 		v = require.Missing(key)
@@ -221,19 +221,19 @@ func (t *Table) Restrict(p *Pool, columns, free bitset.Set, key, value string, m
 		f.narrow(free, v)
 		return free.AnyIn(f.from, f.upto)
 	}
-	columns.Keep(t.meeting(v))
+	columns.Keep(off.meeting(v))
 	return columns.Any()
 }
 
 // withinReach leaves out limits that cannot bind: not even if every pod had a machine of its own, the largest there is.
-func (t *Table) withinReach(limits []shape.Limit) []shape.Limit {
-	machines := int64(len(t.snapshot.Pods))
+func (cp *compiler) withinReach(limits []shape.Limit) []shape.Limit {
+	machines := int64(len(cp.t.snapshot.Pods))
 	var out []shape.Limit
 	for _, l := range limits {
 		most := int64(1) // of LimitNodes, and so that a resource which no machine has never binds
 		if l.Resource != shape.LimitNodes {
-			for i := range t.Columns {
-				most = max(most, t.Columns[i].Type.Capacity.Get(l.Resource))
+			for i := range cp.t.Columns {
+				most = max(most, cp.t.Columns[i].Type.Capacity.Get(l.Resource))
 			}
 		}
 		if left := l.Max - l.Used; left < 0 || left/most < machines {

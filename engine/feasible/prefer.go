@@ -15,10 +15,10 @@ import (
 // affinity (of which only the heaviest counts at a time), soft topology spread, and last the wish
 // to stay off nodes with a PreferNoSchedule taint; within each, the heaviest first. That is the
 // order that Karpenter's users know.
-func (t *Table) addVariants() {
-	discouraged := t.discourages()
-	for base := range t.Classes {
-		c := t.Classes[base]
+func (cp *compiler) addVariants() {
+	discouraged := cp.discourages()
+	for base := range cp.t.Classes {
+		c := cp.t.Classes[base]
 		steps := preferences(c.Class, discouraged)
 		if len(steps) == 0 {
 			continue
@@ -36,24 +36,24 @@ func (t *Table) addVariants() {
 		c.Class, c.avoid = promote(c.Class, steps), discouraged
 		for i, v := range chain {
 			v.Base, v.Next = int32(base), -1
-			v.Where = t.whereOf(v.Class, v.avoid)
+			v.Where = cp.t.whereOf(v.Class, v.avoid)
 			if i > 0 {
-				chain[i-1].Next = int32(len(t.Classes))
-				t.Classes = append(t.Classes, v)
+				chain[i-1].Next = int32(len(cp.t.Classes))
+				cp.t.Classes = append(cp.t.Classes, v)
 			}
 		}
 	}
 }
 
 // discourages reports whether any node or pool has a PreferNoSchedule taint.
-func (t *Table) discourages() bool {
+func (cp *compiler) discourages() bool {
 	soft := func(x shape.Taint) bool { return x.Effect == shape.PreferNoSchedule }
-	for _, p := range t.snapshot.Pools {
+	for _, p := range cp.t.snapshot.Pools {
 		if slices.ContainsFunc(p.Taints, soft) {
 			return true
 		}
 	}
-	for _, p := range t.snapshot.Profiles {
+	for _, p := range cp.t.snapshot.Profiles {
 		if slices.ContainsFunc(p.Taints, soft) {
 			return true
 		}

@@ -14,25 +14,21 @@ func same[T any](a, b []T) bool {
 
 // takeColumns takes over the columns of a Table of before if they follow from the same types, with the indexes over
 // them; false if they do not.
-func (t *Table) takeColumns(last *Table) bool {
-	if last == nil || !same(last.snapshot.Types, t.snapshot.Types) || !slices.Equal(last.Resources, t.Resources) ||
-		!slices.EqualFunc(last.snapshot.Pools, t.snapshot.Pools, func(a, b *shape.Pool) bool {
+func (cp *compiler) takeColumns(last *Table) bool {
+	if last == nil || !same(last.snapshot.Types, cp.t.snapshot.Types) || !slices.Equal(last.Resources, cp.t.Resources) ||
+		!slices.EqualFunc(last.snapshot.Pools, cp.t.snapshot.Pools, func(a, b *shape.Pool) bool {
 			return same(a.Types, b.Types)
 		}) {
 		return false
 	}
-	t.Columns = last.Columns
-	t.Available = last.Available
-	t.Reserved = last.Reserved
-	t.keys = last.keys
-	t.traits = last.traits
+	cp.t.Offerings = last.Offerings
 	return true
 }
 
 // takePool takes over what a Table of before made of a pool with the same columns and daemons, but for its limits; nil
 // if it must be made anew.
-func (t *Table) takePool(last *Table, sp *shape.Pool) *Pool {
-	if !same(last.snapshot.Classes, t.snapshot.Classes) || !same(last.snapshot.DaemonSets, t.snapshot.DaemonSets) {
+func (cp *compiler) takePool(last *Table, sp *shape.Pool) *Pool {
+	if !same(last.snapshot.Classes, cp.t.snapshot.Classes) || !same(last.snapshot.DaemonSets, cp.t.snapshot.DaemonSets) {
 		return nil
 	}
 	i := slices.IndexFunc(last.Pools, func(p *Pool) bool { return p.Name == sp.Name })
@@ -51,6 +47,6 @@ func (t *Table) takePool(last *Table, sp *shape.Pool) *Pool {
 		}
 	}
 	p := *old
-	p.Pool, p.Limits = sp, t.withinReach(sp.Limits)
+	p.Pool, p.Limits = sp, cp.withinReach(sp.Limits)
 	return &p
 }

@@ -5,9 +5,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
-	"strings"
 
-	"github.com/dovetail-sh/dovetail/engine/bitset"
 	"github.com/dovetail-sh/dovetail/engine/fanout"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
@@ -15,16 +13,8 @@ import (
 // Table is a Snapshot compiled for planning. Its exported fields are written by
 // [Compile] only and never change.
 type Table struct {
-	// Resources names the dimensions of every flat vector: the four that shape.Vector has
-	// fields for, then those extended resources that a pod to be placed or a daemon wants,
-	// then slots of volume drivers that a pod to be placed takes.
-	Resources []string
-
-	// Columns are the offerings of all pools, cheapest first. Offerings that are not
-	// available are columns too: they matter for explanations.
-	Columns   []Column
-	Available bitset.Set // of Columns
-	Reserved  bool       // some column is a capacity reservation's
+	Offerings  // what can be bought
+	departures // what leaves the nodes that there are
 
 	Pools []*Pool // ascending by weight (highest first), then by name
 
@@ -38,16 +28,12 @@ type Table struct {
 	Attached map[[2]int32]bool
 
 	snapshot *shape.Snapshot
-	keys     map[string]*keyIndex
 	wheres   map[string]*Where
 	class    []int32 // from shape's index to Classes, -1 for those without pods
 	stray    []shape.PodID
-	attaches bool                 // some pod to be placed has volumes that take slots
-	moving   map[shape.PodID]bool // pods to be placed that still sit on a node
-	from     map[string]bool      // those nodes
+	attaches bool // some pod to be placed has volumes that take slots
 	volumes  map[shape.Attach]int32
 	expected map[int][]int32 // by node: daemons still to come, as indexes into Snapshot.Classes
-	traits   *Traits         // nil before it is asked for
 }
 
 // Column is one offering of one instance type.
@@ -112,13 +98,13 @@ func Compile(s *shape.Snapshot, respect bool) *Table { return CompileAfter(nil, 
 // same list is taken over. The result is the same. Neither Table may be used from another goroutine then.
 func CompileAfter(last *Table, s *shape.Snapshot, respect bool) *Table {
 	t := &Table{
-		snapshot: s, keys: map[string]*keyIndex{}, wheres: map[string]*Where{}, volumes: map[shape.Attach]int32{},
+		snapshot: s, Offerings: Offerings{keys: map[string]*keyIndex{}}, wheres: map[string]*Where{}, volumes: map[shape.Attach]int32{},
 		Attached: map[[2]int32]bool{},
 	}
 	cp := &compiler{t}
 	cp.collectClasses()
 	cp.nameResources()
-	if t.takeColumns(last) {
+	if cp.takeColumns(last) {
 		cp.compileClasses(respect)
 	} else {
 		last = nil
@@ -162,7 +148,7 @@ func (cp *compiler) compileClasses(respect bool) {
 		c.Base = int32(i)
 	}
 	if respect {
-		cp.t.addVariants()
+		cp.addVariants()
 	}
 }
 
@@ -175,7 +161,7 @@ func (cp *compiler) sizeClasses() {
 		clear(scratch)
 		cp.t.add(scratch, &c.Requests, 1)
 		c.Need = scratch
-		cp.t.addAttach(c)
+		cp.addAttach(c)
 		text = appendNumbers(text[:0], c.Need)
 		for _, v := range c.Shared {
 			text = binary.LittleEndian.AppendUint32(text, uint32(v.ID))
@@ -321,38 +307,6 @@ func (t *Table) daemonClass(d shape.DaemonSet) *shape.Class {
 		return nil
 	}
 	return t.snapshot.Classes[d.Class]
-}
-
-// Flat is a vector by Table.Resources. What has no dimension is left out.
-func (t *Table) Flat(v shape.Vector) []int64 {
-	out := make([]int64, len(t.Resources))
-	t.add(out, &v, 1)
-	return out
-}
-
-// add adds n times v to sum.
-func (t *Table) add(sum []int64, v *shape.Vector, n int64) {
-	sum[0] += n * v.CPU
-	sum[1] += n * v.Memory
-	sum[2] += n * v.Ephemeral
-	sum[3] += n * v.Pods
-	if len(v.Extended) == 0 {
-		return
-	}
-	for i, name := range t.Resources[4:] {
-		sum[4+i] += n * v.Get(name)
-	}
-}
-
-// Vector is Flat's inverse.
-func (t *Table) Vector(flat []int64) shape.Vector {
-	v := shape.Vector{CPU: flat[0], Memory: flat[1], Ephemeral: flat[2], Pods: flat[3]}
-	for i, name := range t.Resources[4:] {
-		if flat[4+i] != 0 && !strings.HasPrefix(name, attachPrefix) {
-			v.Extended = append(v.Extended, shape.Amount{Resource: name, Value: flat[4+i]})
-		}
-	}
-	return v
 }
 
 // Fits is how many copies of need room holds, at most limit. Only what need asks for counts.

@@ -21,20 +21,20 @@ type Traits struct {
 
 // Traits are those of the Table's columns. Neither it nor the methods of what it returns are safe for
 // concurrent use.
-func (t *Table) Traits() *Traits {
-	if t.traits == nil {
-		t.traits = newTraits(t)
+func (off *Offerings) Traits() *Traits {
+	if off.traits == nil {
+		off.traits = newTraits(off)
 	}
-	return t.traits
+	return off.traits
 }
 
-func newTraits(t *Table) *Traits {
-	tr := &Traits{Of: make([][3]int32, len(t.Columns))}
+func newTraits(off *Offerings) *Traits {
+	tr := &Traits{Of: make([][3]int32, len(off.Columns))}
 	number := map[*shape.InstanceType]int32{} // in the order of the columns, several of one name apart
 	var types []string
 	var zones, capacity []string
-	for i := range t.Columns {
-		c := &t.Columns[i]
+	for i := range off.Columns {
+		c := &off.Columns[i]
 		n, known := number[c.Type]
 		if !known {
 			n = int32(len(types))
@@ -43,7 +43,7 @@ func newTraits(t *Table) *Traits {
 		}
 		tr.Of[i] = [3]int32{n, note(&zones, c.Offering.Zone), note(&capacity, c.Offering.CapacityType)}
 	}
-	tr.twins = t.twins(tr.Of, len(types), len(zones), len(capacity))
+	tr.twins = off.twins(tr.Of, len(types), len(zones), len(capacity))
 	var rank [3][]int32
 	for k, list := range [3][]string{types, zones, capacity} {
 		sorted := slices.Clone(list)
@@ -110,15 +110,15 @@ func (t *Traits) Closed(usable, columns bitset.Set) bool {
 
 // Settle narrows a pool's columns until they are closed, to some of those that share their zone, their capacity type
 // and their type, in this order, with one of them.
-func (t *Table) Settle(p *Pool, columns, free bitset.Set, like int) {
+func (off *Offerings) Settle(p *Pool, columns, free bitset.Set, like int) {
 	for _, key := range []string{"", shape.LabelZone, shape.LabelCapacityType, shape.LabelInstanceType} {
 		if key != "" {
-			v, _ := t.Columns[like].Label(key)
+			v, _ := off.Columns[like].Label(key)
 			if value, ok := v.Some(); ok {
-				t.Restrict(p, columns, free.Clone(), key, value, false)
+				off.Restrict(p, columns, free.Clone(), key, value, false)
 			}
 		}
-		if t.Traits().Closed(t.combined(p, columns), columns) {
+		if off.Traits().Closed(off.combined(p, columns), columns) {
 			return
 		}
 	}

@@ -12,11 +12,11 @@ import (
 // twins are the labels in which columns differ that are alike in type, zone and capacity type, ascending. of numbers
 // these three, each from 0 up. Reservations are not among them: which one a machine is launched into is the cloud's to
 // choose. It builds no index of labels: others may be doing that meanwhile.
-func (t *Table) twins(of [][3]int32, types, zones, capacity int) []string {
+func (off *Offerings) twins(of [][3]int32, types, zones, capacity int) []string {
 	first := make([]int32, types*zones*capacity) // the first column with these, counted from 1
 	keys := map[string]bool{}
 	for i := range of {
-		o := t.Columns[i].Offering
+		o := off.Columns[i].Offering
 		if o.Reservation != "" {
 			continue
 		}
@@ -25,7 +25,7 @@ func (t *Table) twins(of [][3]int32, types, zones, capacity int) []string {
 			*at = int32(i + 1)
 			continue
 		}
-		differing(t.Columns[*at-1].Offering.Extra, o.Extra, keys)
+		differing(off.Columns[*at-1].Offering.Extra, o.Extra, keys)
 	}
 	return slices.Sorted(maps.Keys(keys))
 }
@@ -44,10 +44,10 @@ func differing(a, b []shape.Label, keys map[string]bool) {
 // Ruling is what a claim has to require, beside types, zones and capacity types, to be launched from none but some
 // columns of a pool: of each label in which offerings differ that are alike otherwise the values that those columns
 // have. It says nothing of labels that rule nothing out, or that some of the columns lack.
-func (t *Table) Ruling(p *Pool, columns bitset.Set) []shape.Requirement {
+func (off *Offerings) Ruling(p *Pool, columns bitset.Set) []shape.Requirement {
 	var out []shape.Requirement
-	for _, key := range t.Traits().twins {
-		k := t.key(key)
+	for _, key := range off.Traits().twins {
+		k := off.key(key)
 		if k.absent.Meets(columns) {
 			continue
 		}
@@ -58,7 +58,7 @@ func (t *Table) Ruling(p *Pool, columns bitset.Set) []shape.Requirement {
 			}
 		}
 		r := shape.Requirement{Key: key, Values: values}
-		if p.stock.MeetsBeyond(t.meeting(require.Of(r))) {
+		if p.stock.MeetsBeyond(off.meeting(require.Of(r))) {
 			out = append(out, r)
 		}
 	}
@@ -67,10 +67,10 @@ func (t *Table) Ruling(p *Pool, columns bitset.Set) []shape.Requirement {
 
 // combined are the columns of a pool, those of last resort included, that a claim for some columns may be launched from
 // as far as other labels than type, zone and capacity type say.
-func (t *Table) combined(p *Pool, columns bitset.Set) bitset.Set {
+func (off *Offerings) combined(p *Pool, columns bitset.Set) bitset.Set {
 	usable := p.stock
-	for _, r := range t.Ruling(p, columns) {
-		usable = usable.And(t.meeting(require.Of(r)))
+	for _, r := range off.Ruling(p, columns) {
+		usable = usable.And(off.meeting(require.Of(r)))
 	}
 	return usable
 }

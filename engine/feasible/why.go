@@ -1,8 +1,6 @@
 package feasible
 
 import (
-	"strings"
-
 	"github.com/dovetail-sh/dovetail/engine/require"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
@@ -21,24 +19,11 @@ func TaintReason(taint shape.Taint) Reason {
 	return Reason{Kind: Tainted, Key: taint.Key, Want: want}
 }
 
-// Short is the first resource that room has too little of.
-func (t *Table) Short(need, room []int64, kind Kind) (Reason, bool) {
-	for d, n := range need {
-		if n > 0 && n > room[d] {
-			if driver, ok := strings.CutPrefix(t.Resources[d], attachPrefix); ok {
-				return Reason{Kind: NoAttach, Key: driver, Need: n, Have: max(room[d], 0)}, false
-			}
-			return Reason{Kind: kind, Resource: t.Resources[d], Need: n, Have: max(room[d], 0)}, false
-		}
-	}
-	return Reason{}, true
-}
-
 // Overfull is the first resource of which the daemons alone want more than a pool's node from a column has.
-func (t *Table) Overfull(p *Pool, column int) (Reason, bool) {
+func (off *Offerings) Overfull(p *Pool, column int) (Reason, bool) {
 	for d, left := range p.Room(column) {
-		if have := t.Columns[column].room[d]; left < 0 {
-			return Reason{Kind: TooSmall, Resource: t.Resources[d], Need: have - left, Have: have}, false
+		if have := off.Columns[column].room[d]; left < 0 {
+			return Reason{Kind: TooSmall, Resource: off.Resources[d], Need: have - left, Have: have}, false
 		}
 	}
 	return Reason{}, true
@@ -145,7 +130,7 @@ func wanted(kind Kind, v require.Values) Reason {
 }
 
 // objects is the first wish of a term that a column does not meet.
-func (t *Table) objects(tm *term, p *Pool, column int) (require.Values, bool) {
+func (off *Offerings) objects(tm *term, p *Pool, column int) (require.Values, bool) {
 	for _, v := range tm.labels.All() {
 		if v.Key() == shape.LabelHostname {
 			if !newHost(v) {
@@ -160,7 +145,7 @@ func (t *Table) objects(tm *term, p *Pool, column int) (require.Values, bool) {
 			}
 			continue
 		}
-		if !t.Columns[column].meets(v) {
+		if !off.Columns[column].meets(v) {
 			return v, false
 		}
 	}
