@@ -5,67 +5,6 @@ import (
 	"slices"
 )
 
-// Allows reports whether one more pod may go to the domain, -1 for a node without the label.
-// Hostname rules are asked through HostRoom instead.
-func (s *State) Allows(r *Rule, domain int32) bool {
-	t := &s.Tallies[r.Tally]
-	switch r.Kind {
-	case Skew:
-		return domain >= 0 && s.Skew(r, domain) <= r.MaxSkew
-	case Near:
-		return domain >= 0 && (t.Count[domain] > 0 || s.First(r))
-	default:
-		return domain < 0 || t.Count[domain] == 0
-	}
-}
-
-// First reports whether a pod may go where it has no pod to be near: it would be the first of its kind anywhere.
-func (s *State) First(r *Rule) bool {
-	return r.Self && !slices.ContainsFunc(r.all, func(k int32) bool { return s.Tallies[k].Total != 0 })
-}
-
-// FirstHere is First by the pods on existing nodes, and on new ones that are closed.
-func (s *State) FirstHere(r *Rule) bool {
-	return r.Self && !slices.ContainsFunc(r.all, func(k int32) bool { return s.Tallies[k].Here != 0 })
-}
-
-// Skew is by how much the domain would exceed the emptiest one with one more pod in it.
-func (s *State) Skew(r *Rule, domain int32) int32 {
-	t := &s.Tallies[r.Tally]
-	after := t.Count[domain]
-	if r.Self {
-		after++
-	}
-	return after - s.least(r)
-}
-
-// least is the smallest count over the rule's domains, 0 if there are fewer than MinDomains.
-func (s *State) least(r *Rule) int32 {
-	t := &s.Tallies[r.Tally]
-	least, domains := int32(math.MaxInt32), int32(0)
-	for d, n := range t.Count {
-		narrowed := r.Wish && r.universe != nil && !s.Keys[r.Key].made[d]
-		if r.universe != nil && r.universe[d] || t.Nodes[d] > 0 && !narrowed {
-			domains++
-			least = min(least, n)
-		}
-	}
-	if domains == 0 || domains < r.MinDomains {
-		return 0
-	}
-	return least
-}
-
-// SetUniverse adds a domain in which a node could be opened for the class.
-func (s *State) SetUniverse(r *Rule, domain int32) {
-	if r.universe == nil {
-		r.universe = make([]bool, len(s.Tallies[r.Tally].Count))
-	}
-	if domain >= 0 {
-		r.universe[domain] = true
-	}
-}
-
 // Narrow leaves a wish only those domains that still take pods. It does nothing to rules that must hold.
 func (s *State) Narrow(class int, takes func(key, domain int32) bool) {
 	for i := range s.Classes[class].Rules {
@@ -130,23 +69,6 @@ func (s *State) HostRoom(class, node, limit int) int {
 	return int(n)
 }
 
-// hostLeast is the smallest count of an existing node that a hostname rule looks at, 0 if there are fewer than
-// MinDomains. The node in question counts in any case.
-func (s *State) hostLeast(r *Rule, node int) int32 {
-	t := &s.Tallies[r.Tally]
-	if t.atLeast == 0 {
-		t.survey()
-	}
-	least, hosts := t.least, t.hosts
-	if t.Nodes[node] == 0 {
-		least, hosts = min(least, t.Count[node]), hosts+1
-	}
-	if hosts < r.MinDomains {
-		return 0
-	}
-	return least
-}
-
 // survey looks for the smallest count of a domain that has nodes.
 func (t *Tally) survey() {
 	t.least, t.atLeast, t.hosts = math.MaxInt32, 0, 0
@@ -185,14 +107,6 @@ func (s *State) Level(class int) (sum int64) {
 		}
 	}
 	return sum
-}
-
-// AddDomain counts n more pods in a domain where a node is going to be; n may be negative.
-func (s *State) AddDomain(tally, domain, n int32) {
-	if domain >= 0 {
-		s.Tallies[tally].Count[domain] += n
-		s.Tallies[tally].Total += int64(n)
-	}
 }
 
 // Clings reports whether all pods of a class must share one node that is still to be chosen.
