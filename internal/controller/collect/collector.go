@@ -49,6 +49,9 @@ type Deps struct {
 
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
+
+	// NeverJoined is told of a pool's machine that ended before its node joined.
+	NeverJoined func(pool string)
 }
 
 // Collector finds orphans at regular intervals.
@@ -108,6 +111,10 @@ func (c *Collector) Round(ctx context.Context) error {
 		)
 		if err := c.Delete(ctx, claim, Reason); err != nil {
 			errs = append(errs, fmt.Errorf("deleting NodeClaim %s, whose machine is gone: %w", claim.Name, err))
+			continue
+		}
+		if claim.Status.NodeName == "" {
+			c.NeverJoined(claim.Labels[karpenterv1.NodePoolLabelKey])
 		}
 	}
 	return errors.Join(errs...)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -13,6 +14,10 @@ import (
 
 // minAge is how old a machine must be before its claim should have been seen, and a claim before its machine should.
 const minAge = 30 * time.Second
+
+// listedWithin is how long a cloud may take to list a machine that it sold. A machine that is not there after that has
+// ended before its node joined: for want of a key or a quota for its disks, or because it was taken back.
+const listedWithin = 2 * time.Minute
 
 // lost is what has no other half.
 type lost struct {
@@ -48,16 +53,24 @@ func orphans(machines []provider.Machine, claims []karpenterv1.NodeClaim, nodes 
 	for i := range claims {
 		claim := &claims[i]
 		id := claim.Status.ProviderID
-		registered := condition.Get(claim, karpenterv1.ConditionRegistered)
-		switch {
-		case id == "" || exists[id] || ready[id] || !claim.DeletionTimestamp.IsZero():
-		case !condition.IsTrue(claim, karpenterv1.ConditionRegistered) && !translate.Gone(claim):
-			// A machine that dies before its node joins is the registration timeout's business:
-			// the cloud may list a new machine late.
-		case now.Sub(registered.LastTransitionTime.Time) < minAge:
-		default:
+		if id == "" || exists[id] || ready[id] || !claim.DeletionTimestamp.IsZero() {
+			continue
+		}
+		if settled(claim, now) {
 			out.claims = append(out.claims, claim)
 		}
 	}
 	return out
+}
+
+// settled reports whether a claim's machine would be listed by now if it were there.
+func settled(claim *karpenterv1.NodeClaim, now time.Time) bool {
+	if c := condition.Get(claim, karpenterv1.ConditionRegistered); condition.IsTrue(
+		claim,
+		karpenterv1.ConditionRegistered,
+	) || translate.Gone(claim) {
+		return now.Sub(c.LastTransitionTime.Time) >= minAge
+	}
+	c := condition.Get(claim, karpenterv1.ConditionLaunched)
+	return c != nil && c.Status == metav1.ConditionTrue && now.Sub(c.LastTransitionTime.Time) >= listedWithin
 }

@@ -33,6 +33,13 @@ func claim(name, id string, registeredFor time.Duration) karpenterv1.NodeClaim {
 	return c
 }
 
+// launched is a claim whose node has not joined.
+func launched(name, id string, ago time.Duration) karpenterv1.NodeClaim {
+	c := claim(name, id, ago)
+	c.Status.Conditions[0].Type = karpenterv1.ConditionLaunched
+	return c
+}
+
 func node(id string, ready corev1.ConditionStatus) corev1.Node {
 	n := corev1.Node{Spec: corev1.NodeSpec{ProviderID: id}}
 	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
@@ -86,9 +93,19 @@ func TestOrphans(t *testing.T) {
 			claims: []karpenterv1.NodeClaim{claim("a", "i-1", time.Hour)},
 			nodes:  []corev1.Node{node("i-1", corev1.ConditionTrue)},
 		},
+		"ListedLate": {
+			why:    "The cloud may list a new machine late.",
+			claims: []karpenterv1.NodeClaim{launched("a", "i-1", listedWithin-time.Second)},
+		},
 		"NeverJoined": {
-			why:    "Before registration the registration timeout decides.",
-			claims: []karpenterv1.NodeClaim{claim("a", "i-1", 0)},
+			why:     "A machine that ended before its node joined is not waited for until the registration timeout.",
+			claims:  []karpenterv1.NodeClaim{launched("a", "i-1", listedWithin)},
+			claimed: []string{"a"},
+		},
+		"Boots": {
+			why:      "A machine that is there may take its time to join.",
+			machines: []provider.Machine{machine("i-1", "a", time.Hour)},
+			claims:   []karpenterv1.NodeClaim{launched("a", "i-1", time.Hour)},
 		},
 		"GoingAlready": {
 			why:    "A claim that is being deleted needs no second deletion.",

@@ -2,6 +2,7 @@ package interrupt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,6 +29,10 @@ const (
 	fullAnswer  = 10
 	mostReaders = 8
 
+	// seenWithin is how long the cache may take to show the machine of a claim that was launched just now. A notice for
+	// a machine of which no claim is known is not done with before: a queue gives it again after some seconds.
+	seenWithin = 10 * time.Second
+
 	// Pauses after a queue that does not answer: doubling from the first to the last.
 	firstPause = time.Second
 	lastPause  = time.Minute
@@ -48,6 +53,9 @@ type Deps struct {
 
 	// Delete begins the deletion of a claim. It is idempotent.
 	Delete func(ctx context.Context, claim *karpenterv1.NodeClaim, reason string) error
+
+	// Outcome of a launch: it is told that a pool's machine ended before its node joined.
+	NeverJoined func(pool string)
 
 	// ReplaceOnRebalance has nodes replaced that the cloud recommends to rebalance, a new one first. Else an event
 	// tells.
@@ -131,7 +139,7 @@ func (l *Listener) take(ctx context.Context, n provider.Notice) {
 	}
 	for _, machine := range n.Machines {
 		if err := l.actOn(ctx, machine, n); err != nil {
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !errors.Is(err, errUnseen) {
 				l.Log.Error(
 					err,
 					"acting upon an interruption message; it will come again",
@@ -169,7 +177,7 @@ func (l *Listener) actOn(ctx context.Context, machine string, n provider.Notice)
 		return err
 	}
 	if claim == nil {
-		return nil
+		return l.unknown(n)
 	}
 	if n.Kind == provider.SpotInterrupted || n.Kind == provider.CapacityReservationInterrupted {
 		l.Cloud.Scarce(claim.Labels) // before anything is planned again
@@ -190,7 +198,33 @@ func (l *Listener) actOn(ctx context.Context, machine string, n provider.Notice)
 		return nil
 	}
 	l.tell(ctx, claim, said.reason, said.text)
-	return l.retire(ctx, claim, n.Kind)
+	if err := l.retire(ctx, claim, n.Kind); err != nil {
+		return err
+	}
+	l.judge(claim, n.Kind)
+	return nil
+}
+
+// judge tells of a machine that ended by itself before its node joined: the next of its pool would end the same way,
+// for want of a key or a quota for its disks. A machine that is taken back says nothing of its pool.
+func (l *Listener) judge(claim *karpenterv1.NodeClaim, kind provider.NoticeKind) {
+	ended := kind == provider.InstanceTerminated || kind == provider.InstanceStopped
+	if ended && claim.Status.NodeName == "" {
+		l.NeverJoined(claim.Labels[karpenterv1.NodePoolLabelKey])
+	}
+}
+
+// errUnseen is why a notice is left in the queue for another time.
+var errUnseen = errors.New("its claim may not have been seen yet")
+
+// unknown is what becomes of a notice for a machine that no claim is known to have. Most are not ours. One that ends
+// soon may be, bought a moment ago: the cache is behind, and nothing else would tell its pods in time.
+func (l *Listener) unknown(n provider.Notice) error {
+	urgent := n.Kind == provider.SpotInterrupted || n.Kind == provider.CapacityReservationInterrupted
+	if urgent && l.Clock.Since(n.Sent) < seenWithin {
+		return errUnseen
+	}
+	return nil
 }
 
 // rebalance tells of a recommendation and, if so set, marks the claim for the drift controller to replace it.

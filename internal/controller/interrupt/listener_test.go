@@ -90,6 +90,8 @@ type bench struct {
 	deleted []string
 	refuse  error // of the next deletion
 
+	neverJoined []string // pools that were said to
+
 	failed, everFailed []string // work whose last outcome, or any, was an error
 }
 
@@ -112,6 +114,7 @@ func newBench(t testing.TB, objects ...client.Object) *bench {
 	b.Listener = &Listener{Deps{
 		Client: kube.Build(), Cloud: b.queue, Clock: b.clock, Events: observe.NewRecorder(b.events, b.clock),
 		Metrics: b.metrics.Notices, Log: logr.Discard(), Outcome: b.outcome, Delete: b.retire,
+		NeverJoined: func(pool string) { b.neverJoined = append(b.neverJoined, pool) },
 	}}
 	return b
 }
@@ -290,7 +293,7 @@ func TestWhatBecomesOfAMachine(t *testing.T) {
 			b := newBench(t, spot("a", tc.change)...)
 			b.take(
 				t.Context(),
-				provider.Notice{ID: "1", Kind: tc.kind, Machines: []string{tc.machine}, Sent: noon.Add(-time.Second)},
+				provider.Notice{ID: "1", Kind: tc.kind, Machines: []string{tc.machine}, Sent: noon.Add(-seenWithin)},
 			)
 			for what, diff := range map[string]string{
 				"deleted": cmp.Diff(tc.deleted, b.deleted), "events": cmp.Diff(tc.told, b.told()),
@@ -302,6 +305,56 @@ func TestWhatBecomesOfAMachine(t *testing.T) {
 			}
 			if got := testutil.ToFloat64(b.metrics.Notices.Received.WithLabelValues(string(tc.kind))); got != 1 {
 				t.Errorf("%v messages of kind %s counted, want 1", got, tc.kind)
+			}
+		})
+	}
+}
+
+// A machine may be taken back before the cache shows whose it is. Its notice is the only word that comes in time.
+func TestANoticeForAMachineThatTheCacheDoesNotShowComesAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	n := provider.Notice{ID: "1", Kind: provider.SpotInterrupted, Machines: []string{"i-a"}, Sent: noon}
+	b.take(t.Context(), n)
+	if b.queue.done != nil {
+		t.Fatalf("the notice was thrown away: %v", b.queue.done)
+	}
+	for _, o := range spot("a") {
+		if err := b.Client.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.clock.Step(20 * time.Second) // SQS shows it again
+	b.take(t.Context(), n)
+	if diff := cmp.Diff([]string{"a spot_interrupted"}, b.deleted); diff != "" || len(b.queue.done) != 1 {
+		t.Errorf("the second time: done %v, deleted -want +got\n%s", b.queue.done, diff)
+	}
+}
+
+// EC2 sells machines that end within seconds: the key of their disks may not be used, a quota is full. The next one
+// would too, so the pool hears of it.
+func TestAMachineThatEndsBeforeItsNodeJoinsIsToldOfItsPool(t *testing.T) {
+	t.Parallel()
+	ofPool := func(c *karpenterv1.NodeClaim) { c.Labels[karpenterv1.NodePoolLabelKey] = "general" }
+	young := func(c *karpenterv1.NodeClaim) { ofPool(c); c.Status.NodeName = "" }
+	cases := map[string]struct {
+		why    string
+		kind   provider.NoticeKind
+		change func(*karpenterv1.NodeClaim)
+		want   []string
+	}{
+		"Terminated": {"It never joined.", provider.InstanceTerminated, young, []string{"general"}},
+		"Stopped":    {"Nor did it.", provider.InstanceStopped, young, []string{"general"}},
+		"TakenBack":  {"The market says nothing of the pool.", provider.SpotInterrupted, young, nil},
+		"Joined":     {"What ends a node later is another matter.", provider.InstanceTerminated, ofPool, nil},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, spot("a", tc.change)[0])
+			b.take(t.Context(), provider.Notice{ID: "1", Kind: tc.kind, Machines: []string{"i-a"}, Sent: noon})
+			if diff := cmp.Diff(tc.want, b.neverJoined); diff != "" || len(b.deleted) != 1 {
+				t.Errorf("%s\ndeleted %v; pools that were told: -want +got\n%s", tc.why, b.deleted, diff)
 			}
 		})
 	}
