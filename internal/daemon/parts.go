@@ -276,17 +276,17 @@ func (k *kit) addPools() error {
 	var fixed error
 	if k.config.Gates.StaticCapacity {
 		fixed = static.New(static.Deps{
-			Events:  k.events,
-			Metrics: k.metrics,
-			Health:  k.mends(),
-			First:   first(k),
-			Aliases: k.cloud.LabelRules().Aliases,
-			Client:  k.client,
-			Clock:   k.clock,
-			Nodes:   k.mirror.Nodes,
-			Types:   k.market("static.provisioning").ForPool,
-			Open:    k.apply.Open,
-			Delete:  k.apply.Retire,
+			Events:   k.events,
+			Metrics:  k.metrics,
+			Health:   k.mends(),
+			First:    first(k),
+			Aliases:  k.cloud.LabelRules().Aliases,
+			Client:   k.client,
+			Clock:    k.clock,
+			Snapshot: k.mirror.Snapshot,
+			Types:    k.market("static.provisioning").ForPool,
+			Open:     k.apply.Open,
+			Delete:   k.apply.Retire,
 		}).Register(k.manager)
 	}
 	pools, err := nodepool.New(

@@ -253,9 +253,6 @@ func (m *Mirror) Snapshot() shape.Snapshot {
 	}
 }
 
-// Nodes are the nodes of a Snapshot, ascending by name.
-func (m *Mirror) Nodes() []*shape.Node { return m.Snapshot().Nodes }
-
 // Revision grows with every change.
 func (m *Mirror) Revision() uint64 {
 	m.mu.Lock()

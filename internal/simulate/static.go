@@ -26,6 +26,7 @@ func (p *Prepared) addStatic() {
 		return // a running controller has opened what it may
 	}
 	names, told := map[string]bool{}, false
+	var around shape.Snapshot
 	for _, n := range p.objects.Nodes {
 		names[n.Name] = true
 	}
@@ -38,6 +39,7 @@ func (p *Prepared) addStatic() {
 		}
 		if !told {
 			p.note("NodePools with spec.replicas count; the controller needs feature gate StaticCapacity for that")
+			around = p.daemons()
 		}
 		told = true
 		lacks := p.lacks(np)
@@ -46,7 +48,7 @@ func (p *Prepared) addStatic() {
 			if names[name] {
 				continue
 			}
-			if !p.openStatic(np, name) {
+			if !p.openStatic(np, name, around) {
 				p.note(
 					fmt.Sprintf(
 						"NodePool %s keeps %d nodes (spec.replicas), and nothing is sold for %d of them: no offering satisfies its requirements",
@@ -108,18 +110,27 @@ func (p *Prepared) countOf(pool string) (have, leaving int) {
 	return have, leaving
 }
 
-// openStatic buys one node of the cheapest offering, and reports whether there is any.
-func (p *Prepared) openStatic(np *karpenterv1.NodePool, name string) bool {
+// daemons is the part of the cluster that takes room on nodes without pods.
+func (p *Prepared) daemons() shape.Snapshot {
+	objects := p.objects
+	objects.Pods, objects.Nodes, objects.NodeClaims, objects.NodePools = nil, nil, nil, nil
+	snapshot, _ := translate.Snapshot(objects, p.input.Now) // planning tells of what cannot be read
+	return snapshot
+}
+
+// openStatic buys one node of the cheapest offering that has room for the daemons around, and reports whether there is
+// any.
+func (p *Prepared) openStatic(np *karpenterv1.NodePool, name string, around shape.Snapshot) bool {
 	template, err := translate.Pool(np, labelRules().Aliases)
 	if err != nil {
 		return false // planning says so
 	}
-	candidates := provider.Candidates(p.objects.Offers[np.Name].Types, template.Requirements, shape.Vector{})
+	types := p.objects.Offers[np.Name].Types
+	candidates := provider.Candidates(types, template.Requirements, shape.Vector{})
 	if len(candidates) == 0 {
 		return false
 	}
-	first := candidates[0]
-	node := engine.NewNode{ID: name, Pool: np.Name, Requirements: template.Requirements, Price: first.Offering.Price}
+	node := engine.NewNode{ID: name, Pool: np.Name, Requirements: template.Requirements}
 	for _, c := range candidates {
 		node.Options = append(node.Options, engine.Option{
 			Type:         c.Type.Name,
@@ -129,6 +140,13 @@ func (p *Prepared) openStatic(np *karpenterv1.NodePool, name string) bool {
 			Price:        c.Offering.Price,
 		})
 	}
+	node.Options = engine.Roomy(around, template, types, node.Options)
+	node.Price = node.Options[0].Price
+	first := candidates[slices.IndexFunc(candidates, func(c provider.Candidate) bool {
+		o := node.Options[0]
+		return c.Type.Name == o.Type && c.Offering.Zone == o.Zone && c.Offering.CapacityType == o.CapacityType &&
+			c.Offering.Reservation == o.Reservation
+	})]
 	claim := translate.NodeClaim(np, node, nil)
 	claim.Name, claim.GenerateName = name, ""
 	for key, value := range first.Labels() {

@@ -31,7 +31,7 @@ func words() []word {
 			-1,
 			(*stage).doApply,
 		},
-		{"delete", "FILE…", "delete what manifests made", 1, -1, (*stage).doDelete},
+		{"delete", "FILE…", "delete what manifests made; no pod is protected any more", 1, -1, (*stage).doDelete},
 		{
 			"scale",
 			"KIND [NAMESPACE/]NAME REPLICAS",
@@ -209,6 +209,7 @@ func (s *stage) doApply(ctx context.Context, args []string) error {
 }
 
 func (s *stage) doDelete(ctx context.Context, args []string) error {
+	s.ledger.unprotect()
 	for _, file := range args {
 		if err := s.remove(ctx, file); err != nil {
 			return err

@@ -70,6 +70,13 @@ func (l *ledger) protect(p *corev1.Pod) {
 	l.watched[p.UID] = p.Namespace + "/" + p.Name
 }
 
+// unprotect lets pods be ended from now on: the story itself deletes them. What ended before stays noted.
+func (l *ledger) unprotect() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.watched)
+}
+
 // disturbed are protected pods that were ended.
 func (l *ledger) disturbed() []string {
 	l.mu.Lock()

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 )
 
@@ -78,6 +80,25 @@ func TestLedgerTellsWhatWasBoughtInVain(t *testing.T) {
 	got := strings.Join(l.inVain(), ", ")
 	if want := "empty (node-2), unjoined ()"; got != want {
 		t.Errorf("bought in vain: %s, want %s", got, want)
+	}
+}
+
+func TestWhatTheStoryItselfDeletesIsNotDisturbed(t *testing.T) {
+	t.Parallel()
+	l := newLedger()
+	ended := func(name string) *corev1.Pod {
+		p := pod(name, "node-1", "StatefulSet")
+		p.UID, p.Namespace = types.UID(name), "default"
+		l.protect(p)
+		p.DeletionTimestamp = &metav1.Time{}
+		return p
+	}
+	before, after := ended("db-0"), ended("db-1")
+	l.sawPod(before)
+	l.unprotect()
+	l.sawPod(after)
+	if got, want := strings.Join(l.disturbed(), ", "), "default/db-0"; got != want {
+		t.Errorf("disturbed: %s, want %s", got, want)
 	}
 }
 

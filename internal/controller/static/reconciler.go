@@ -54,8 +54,8 @@ type Deps struct {
 	// Aliases are the cloud's other names of well-known labels.
 	Aliases karpenterv1.LabelAliases
 
-	// Nodes is the planner's view of all nodes, claims that were just made included.
-	Nodes func() []*shape.Node
+	// Snapshot is the planner's view of the cluster, claims that were just made included.
+	Snapshot func() shape.Snapshot
 	// Types is what the cloud sells to a pool, with overlays applied.
 	Types func(ctx context.Context, pool *karpenterv1.NodePool) ([]*shape.InstanceType, error)
 	// Open creates claims within the pools' limits.
@@ -197,6 +197,7 @@ func (r *Reconciler) open(ctx context.Context, pool *karpenterv1.NodePool, n int
 			"The cloud has none of what spec.template.spec.requirements allow just now; one claim tries again when its last answer has aged",
 		}, nil
 	}
+	options = engine.Roomy(r.Snapshot(), template, types, options)
 	nodes := make([]engine.NewNode, n)
 	for i := range nodes {
 		nodes[i] = engine.NewNode{

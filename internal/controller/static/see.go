@@ -36,7 +36,7 @@ func (r *Reconciler) see(ctx context.Context, pool *karpenterv1.NodePool) (sight
 		byName[nodes.Items[i].Name] = &nodes.Items[i]
 	}
 	views := map[string]*shape.Node{}
-	for _, n := range r.Nodes() {
+	for _, n := range r.Snapshot().Nodes {
 		if n.Pool == pool.Name && n.Stage != shape.Leaving {
 			views[n.Claim] = n
 		}

@@ -47,9 +47,9 @@ func TestANodeThatFailsUsesTheBudgetUp(t *testing.T) {
 			WithScheme(scheme).
 			WithObjects(objects...).
 			Build(),
-		Clock: clocktesting.NewFakePassiveClock(noon),
-		Nodes: func() []*shape.Node { return nil },
-		Types: func(context.Context, *karpenterv1.NodePool) ([]*shape.InstanceType, error) { return nil, nil },
+		Clock:    clocktesting.NewFakePassiveClock(noon),
+		Snapshot: func() shape.Snapshot { return shape.Snapshot{} },
+		Types:    func(context.Context, *karpenterv1.NodePool) ([]*shape.InstanceType, error) { return nil, nil },
 	})
 	s, err := r.see(t.Context(), pool)
 	if err != nil {

@@ -88,9 +88,9 @@ func TestAPoolSaysWhyItLacksNodes(t *testing.T) {
 			opened := 0
 			room := shape.Vector{CPU: 2000, Memory: 4 << 30, Pods: 10}
 			r := New(Deps{
-				Client: c,
-				Clock:  clocktesting.NewFakePassiveClock(noon),
-				Nodes:  func() []*shape.Node { return nil },
+				Client:   c,
+				Clock:    clocktesting.NewFakePassiveClock(noon),
+				Snapshot: func() shape.Snapshot { return shape.Snapshot{} },
 				Types: func(context.Context, *karpenterv1.NodePool) ([]*shape.InstanceType, error) {
 					return []*shape.InstanceType{
 						{Name: "m", Capacity: room, Allocatable: room, Offerings: []shape.Offering{
