@@ -176,14 +176,17 @@ func (s *stage) cheap(ctx context.Context, out *Outcome) error {
 		ctx,
 		settleWithin,
 		fmt.Sprintf("the fleet to cost %.2f times what it could at most", s.premium),
-		func(ctx context.Context) (_ bool, seen string, err error) {
-			if out.Price, err = s.spending(ctx); err != nil {
+		func(ctx context.Context) (bool, string, error) {
+			price, err := s.spending(ctx)
+			if err != nil {
 				return false, "", err
 			}
-			if out.Bound, out.Best, err = s.bound(ctx); err != nil {
-				return false, "", err
+			bound, best, err := s.bound(ctx)
+			if err != nil {
+				return false, "", err // what was seen last stays in the outcome
 			}
-			seen = fmt.Sprintf(
+			out.Price, out.Bound, out.Best = price, bound, best
+			seen := fmt.Sprintf(
 				"$%.4f an hour, bound $%.4f; a plan from nothing costs $%.4f",
 				out.Price,
 				out.Bound,
