@@ -33,6 +33,7 @@ var commonTypes = []string{"m5.large", "m6g.large"}
 // trial is a launch that is tried without being made.
 type trial struct {
 	instanceType, zone, subnet string
+	capacityType               string // shape.OnDemand or shape.Spot
 	content                    launchtemplate.Content
 }
 
@@ -48,7 +49,7 @@ func validationKey(class *awsv1.EC2NodeClass, trials tryOut) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		parts = append(parts, strings.Join([]string{t.zone, t.instanceType, name}, "/"))
+		parts = append(parts, strings.Join([]string{t.zone, t.instanceType, t.capacityType, name}, "/"))
 	}
 	slices.Sort(parts)
 	return class.Name + "/" + strings.Join(parts, ","), nil
@@ -61,11 +62,12 @@ type tryOut struct {
 	// such a type.
 	zones []trial
 
-	// others are launches of further types in the first of these zones, for accounts whose policies forbid some types.
+	// others are launches in the first of these zones of the other capacity type and of further types, for accounts
+	// whose policies forbid some.
 	others []trial
 }
 
-// maxOthers is how many further types are tried before a class is refused: each is a call a minute while it stays
+// maxOthers is how many further launches are tried before a class is refused: each is a call a minute while it stays
 // refused.
 const maxOthers = 5
 
@@ -88,13 +90,14 @@ func (c *validator) trials(
 		return tryOut{}, err
 	}
 	var out tryOut
+	markets := marketsOf(wishes)
 	seen := map[string]bool{}
 	for _, where := range class.Status.Subnets { // that with the most free addresses first
 		if seen[where.Zone] {
 			continue
 		}
 		seen[where.Zone] = true
-		samples := unlike(c.examples(class, sold, where.Zone, wishes), 1+maxOthers)
+		samples := unlike(c.examples(class, sold, where.Zone, wishes), 1+maxOthers-len(markets[1:]))
 		for i, s := range samples {
 			v := variant{imageID: s.ami.ID, maxPods: typicalPods, dedicated: onlyDedicated(wishes)}
 			if v.kubelet, err = kubelets.of(s.name); err != nil {
@@ -104,18 +107,40 @@ func (c *validator) trials(
 			if err != nil {
 				return tryOut{}, err
 			}
-			t := trial{instanceType: s.name, zone: where.Zone, subnet: where.ID, content: content}
-			if i == 0 {
-				out.zones = append(out.zones, t)
-			} else {
+			t := trial{s.name, where.Zone, where.ID, markets[0], content}
+			if i > 0 {
 				out.others = append(out.others, t)
+				continue
 			}
-			if len(out.zones) > 1 {
+			if out.zones = append(out.zones, t); len(out.zones) > 1 {
 				break // the others were those of the first zone
+			}
+			for _, other := range markets[1:] {
+				t.capacityType = other
+				out.others = append(out.others, t)
 			}
 		}
 	}
 	return out, nil
+}
+
+// marketsOf are the capacity types to be tried by what NodePools require, those that they may buy first, on demand before
+// spot. What is reserved is launched as on demand is. Where only spot may be bought, on demand is tried last: fewer
+// policies are written for dry runs on spot than for launches.
+func marketsOf(wishes []require.Set) []string {
+	var out []string
+	for _, market := range []string{shape.OnDemand, shape.Spot} {
+		if len(wishes) == 0 || slices.ContainsFunc(wishes, func(w require.Set) bool {
+			asked := w.Get(shape.LabelCapacityType)
+			return asked.Has(market) || market == shape.OnDemand && asked.Has(shape.Reserved)
+		}) {
+			out = append(out, market)
+		}
+	}
+	if !slices.Contains(out, shape.OnDemand) {
+		out = append(out, shape.OnDemand)
+	}
+	return out
 }
 
 // wishes are what each NodePool of the class requires of its nodes. Policies may forbid everything else.
@@ -261,7 +286,7 @@ type rehearsal struct {
 	class     *awsv1.EC2NodeClass
 	first     *verdict // the first refusal
 	refused   []trial  // those that were refused
-	passed    string   // the type that was let through
+	passed    trial    // what was let through
 	given     *verdict // what is certain whatever other trials would say
 }
 
@@ -322,7 +347,7 @@ func (r *rehearsal) instance(ctx context.Context, t trial) (bool, error) {
 func (r *rehearsal) read(t trial, template string, err error, action, reason string) (passed bool, _ error) {
 	switch {
 	case err == nil || awserror.IsDryRunPassed(err):
-		r.passed = t.instanceType
+		r.passed = t
 		return true, nil
 	case awserror.IsNoCapacity(awserror.Code(err)):
 		return false, nil // no fault of the class
@@ -349,11 +374,16 @@ func (r *rehearsal) leaveOut() string {
 	var names []string
 	for _, t := range r.refused {
 		name, zones := t.instanceType, slices.Collect(maps.Keys(zoneIDs(r.class)))
-		if name == r.passed { // so it is the zone's matter
+		markets := []string{shape.OnDemand, shape.Spot}
+		switch {
+		case t.instanceType != r.passed.instanceType:
+		case t.capacityType != r.passed.capacityType: // so it is the capacity type's matter
+			name, markets = name+" "+t.capacityType, []string{t.capacityType}
+		default: // it is the zone's
 			name, zones = name+" in "+t.zone, []string{t.zone}
 		}
 		for _, zone := range zones {
-			for _, capacityType := range []string{shape.OnDemand, shape.Spot} {
+			for _, capacityType := range markets {
 				pools = append(
 					pools,
 					offering.Pool{CapacityType: capacityType, InstanceType: t.instanceType, Zone: zone},
@@ -371,7 +401,7 @@ func (r *rehearsal) leaveOut() string {
 func (c *validator) tryFleet(class *awsv1.EC2NodeClass, t trial, template string) *ec2.CreateFleetInput {
 	in := fleet.Input(
 		fleet.Request{
-			CapacityType: shape.OnDemand,
+			CapacityType: t.capacityType,
 			Tags:         c.contents.tags(class, validationPool),
 			Offers: []fleet.Offer{
 				{
@@ -390,7 +420,7 @@ func (c *validator) tryFleet(class *awsv1.EC2NodeClass, t trial, template string
 
 func (c *validator) tryInstance(class *awsv1.EC2NodeClass, t trial, template string) *ec2.RunInstancesInput {
 	tags := launchtemplate.Tags(c.contents.tags(class, validationPool))
-	return &ec2.RunInstancesInput{
+	in := &ec2.RunInstancesInput{
 		DryRun:       awssdk.Bool(true),
 		MinCount:     awssdk.Int32(1),
 		MaxCount:     awssdk.Int32(1),
@@ -412,6 +442,14 @@ func (c *validator) tryInstance(class *awsv1.EC2NodeClass, t trial, template str
 			{ResourceType: ec2types.ResourceTypeVolume, Tags: tags},
 		},
 	}
+	if t.capacityType == shape.Spot {
+		in.InstanceMarketOptions = &ec2types.InstanceMarketOptionsRequest{MarketType: ec2types.MarketTypeSpot}
+		in.TagSpecifications = append(
+			in.TagSpecifications,
+			ec2types.TagSpecification{ResourceType: ec2types.ResourceTypeSpotInstancesRequest, Tags: tags},
+		)
+	}
+	return in
 }
 
 // noTemplate is for a launch template that EC2 does not know: it was just made, or somebody has deleted it. That is no

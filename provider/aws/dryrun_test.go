@@ -187,6 +187,55 @@ func TestTheDryRunGoesFromTypeToType(t *testing.T) {
 	}
 }
 
+// Policies may forbid machines on demand, to save, or on spot, to be safe.
+func TestTheDryRunIsOfACapacityTypeThatNodePoolsMayBuy(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		why     string
+		asks    []string // capacity types of the NodePool
+		allowed string
+		want    metav1.ConditionStatus
+	}{
+		"SpotAlone":      {"Nothing else would be bought.", []string{"spot"}, "spot", metav1.ConditionTrue},
+		"EitherSpot":     {"Launches go to spot.", []string{"spot", "on-demand"}, "spot", metav1.ConditionTrue},
+		"EitherDemand":   {"Launches go to what is left.", []string{"spot", "on-demand"}, "on-demand", metav1.ConditionTrue},
+		"ReservedDemand": {"It is launched as on demand is.", []string{"reserved"}, "on-demand", metav1.ConditionTrue},
+		"Forbidden":      {"Nothing could be launched.", []string{"on-demand"}, "spot", metav1.ConditionFalse},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			pool := &karpenterv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: "general"}}
+			r := ref("strict")
+			pool.Spec.Template.Spec.NodeClassRef = &r
+			pool.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{
+				oneOf(karpenterv1.CapacityTypeLabelKey, tc.asks...),
+			}
+			if err := b.kube.Create(t.Context(), pool); err != nil {
+				t.Fatal(err)
+			}
+			b.create(t, nodeClass("strict"))
+			tr := b.withTrouble(t)
+			tr.on("RunInstances", only(tc.allowed, "InstanceMarketOptions.MarketType", "", "on-demand"))
+			tr.on("CreateFleet", only(tc.allowed, "TargetCapacitySpecification.DefaultTargetCapacityType", "on-demand"))
+			if got := b.validation(t, "strict"); got.Status != tc.want {
+				t.Errorf("%s\nValidationSucceeded is %s: %s; want %s", tc.why, got.Status, got.Message, tc.want)
+			}
+		})
+	}
+}
+
+// only lets calls through whose field names the allowed capacity type; onDemand are the field's values for on demand.
+func only(allowed, field string, onDemand ...string) mischief {
+	return func(r request) (*http.Response, error) {
+		if slices.Contains(onDemand, r.form.Get(field)) == (allowed == karpenterv1.CapacityTypeOnDemand) {
+			return r.pass()
+		}
+		return refusal(403, "UnauthorizedOperation")(r)
+	}
+}
+
 // What is no permission must not read as one.
 func TestARootVolumeThatIsTooSmallIsNoLackOfAPermission(t *testing.T) {
 	t.Parallel()
