@@ -126,3 +126,41 @@ func TestAPoolSaysWhyItLacksNodes(t *testing.T) {
 		})
 	}
 }
+
+// The cheapest machine may be too small for what runs on every node.
+func TestNodesHaveRoomForTheDaemonsOfTheCluster(t *testing.T) {
+	t.Parallel()
+	machine := func(name string, gib int64) *shape.InstanceType {
+		room := shape.Vector{CPU: 2000, Memory: gib << 30, Pods: 10}
+		return &shape.InstanceType{Name: name, Capacity: room, Allocatable: room, Offerings: []shape.Offering{
+			{Zone: "a", CapacityType: shape.OnDemand, Price: shape.Money(gib), Available: true},
+		}}
+	}
+	pool := &karpenterv1.NodePool{}
+	pool.Name = "fixed"
+	condition.True(pool, noon, condition.Ready)
+	var bought []string
+	r := New(Deps{
+		Snapshot: func() shape.Snapshot {
+			return shape.Snapshot{
+				Classes:    []*shape.Class{{Requests: shape.Vector{Memory: 2 << 30, Pods: 1}}},
+				DaemonSets: []shape.DaemonSet{{Name: "kube-system/agent", Class: 0}},
+			}
+		},
+		Types: func(context.Context, *karpenterv1.NodePool) ([]*shape.InstanceType, error) {
+			return []*shape.InstanceType{machine("small", 1), machine("large", 4)}, nil
+		},
+		Open: func(_ context.Context, nodes []engine.NewNode, _ string) (map[string]*karpenterv1.NodeClaim, error) {
+			for _, o := range nodes[0].Options {
+				bought = append(bought, o.Type)
+			}
+			return nil, nil
+		},
+	})
+	if why, err := r.open(t.Context(), pool, 1); err != nil || why.reason != "" {
+		t.Fatalf("%+v, %v", why, err)
+	}
+	if len(bought) != 1 || bought[0] != "large" {
+		t.Errorf("opened with %v, want the machine on which the daemon has room", bought)
+	}
+}
