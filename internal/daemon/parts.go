@@ -266,7 +266,8 @@ func (k *kit) addClaims() error {
 		(&learn.Reconciler{Client: k.client, Book: k.book}).Register(k.manager),
 		k.manager.Add(&collect.Collector{Deps: collect.Deps{
 			Client: k.manager.GetAPIReader(), Writer: k.client, Cloud: k.cloudFor("nodeclaim.garbagecollection"),
-			Clock: k.clock, Log: k.log, Outcome: k.regular.Outcome, Delete: k.apply.Retire, NeverJoined: k.neverJoined,
+			Clock: k.clock, Log: k.log, Outcome: k.regular.Outcome, Delete: k.apply.Retire,
+			NeverJoined: k.joining.NeverJoined,
 		}}),
 	)
 }
@@ -406,15 +407,12 @@ func policiesOf(cloud provider.Cloud, legacy bool) (*nodehealth.Policies, error)
 	return policies, nil
 }
 
-// neverJoined notes that a machine of a pool ended before its node joined.
-func (k *kit) neverJoined(pool string) { k.joining.Note(pool, false) }
-
 // addInterruption adds what acts when the cloud takes machines away, or says that they are broken.
 func (k *kit) addInterruption() error {
 	deps := interrupt.Deps{
 		Client: k.client, Clock: k.clock, Events: k.events, Metrics: k.metrics.Notices,
 		Log: k.log.WithName("interruption"), Outcome: k.regular.Outcome, Delete: k.apply.Retire,
-		NeverJoined:        k.neverJoined,
+		NeverJoined:        k.joining.NeverJoined,
 		ReplaceOnRebalance: k.config.AWS.RebalanceAction == config.RebalanceReplace,
 	}
 	listener := &interrupt.Listener{Deps: deps}

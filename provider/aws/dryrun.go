@@ -124,9 +124,9 @@ func (c *validator) trials(
 	return out, nil
 }
 
-// marketsOf are the capacity types to be tried by what NodePools require, those that they may buy first, on demand before
-// spot. What is reserved is launched as on demand is. Where only spot may be bought, on demand is tried last: fewer
-// policies are written for dry runs on spot than for launches.
+// marketsOf are the capacity types to be tried by what NodePools require, those that they may buy first, on demand
+// before spot. What is reserved is launched as on demand is. Where only spot may be bought, on demand is tried last:
+// fewer policies are written for dry runs on spot than for launches.
 func marketsOf(wishes []require.Set) []string {
 	var out []string
 	for _, market := range []string{shape.OnDemand, shape.Spot} {

@@ -196,11 +196,11 @@ func TestTheDryRunIsOfACapacityTypeThatNodePoolsMayBuy(t *testing.T) {
 		allowed string
 		want    metav1.ConditionStatus
 	}{
-		"SpotAlone":      {"Nothing else would be bought.", []string{"spot"}, "spot", metav1.ConditionTrue},
-		"EitherSpot":     {"Launches go to spot.", []string{"spot", "on-demand"}, "spot", metav1.ConditionTrue},
-		"EitherDemand":   {"Launches go to what is left.", []string{"spot", "on-demand"}, "on-demand", metav1.ConditionTrue},
-		"ReservedDemand": {"It is launched as on demand is.", []string{"reserved"}, "on-demand", metav1.ConditionTrue},
-		"Forbidden":      {"Nothing could be launched.", []string{"on-demand"}, "spot", metav1.ConditionFalse},
+		"SpotAlone":    {"Nothing else would be bought.", []string{"spot"}, "spot", metav1.ConditionTrue},
+		"EitherSpot":   {"Launches go to spot.", []string{"spot", "on-demand"}, "spot", metav1.ConditionTrue},
+		"EitherDemand": {"Spot is not.", []string{"spot", "on-demand"}, "on-demand", metav1.ConditionTrue},
+		"Reserved":     {"It is launched as on demand is.", []string{"reserved"}, "on-demand", metav1.ConditionTrue},
+		"Forbidden":    {"Nothing could be launched.", []string{"on-demand"}, "spot", metav1.ConditionFalse},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -218,7 +218,8 @@ func TestTheDryRunIsOfACapacityTypeThatNodePoolsMayBuy(t *testing.T) {
 			b.create(t, nodeClass("strict"))
 			tr := b.withTrouble(t)
 			tr.on("RunInstances", only(tc.allowed, "InstanceMarketOptions.MarketType", "", "on-demand"))
-			tr.on("CreateFleet", only(tc.allowed, "TargetCapacitySpecification.DefaultTargetCapacityType", "on-demand"))
+			const fleets = "TargetCapacitySpecification.DefaultTargetCapacityType"
+			tr.on("CreateFleet", only(tc.allowed, fleets, "on-demand"))
 			if got := b.validation(t, "strict"); got.Status != tc.want {
 				t.Errorf("%s\nValidationSucceeded is %s: %s; want %s", tc.why, got.Status, got.Message, tc.want)
 			}

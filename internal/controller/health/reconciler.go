@@ -78,6 +78,9 @@ func (r *Reconciler) Note(pool string, joined bool) {
 	}
 }
 
+// NeverJoined notes that a pool's machine ended before its node joined.
+func (r *Reconciler) NeverJoined(pool string) { r.Note(pool, false) }
+
 // of is the history of a pool. r.mu is held.
 func (r *Reconciler) of(pool string) *history {
 	if r.pools[pool] == nil {
