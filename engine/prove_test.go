@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/enginetest"
 	"github.com/dovetail-sh/dovetail/engine/shape"
@@ -36,5 +38,65 @@ func TestTheBoundOfPodsThatSpreadIsClose(t *testing.T) {
 	t.Logf("price %s, bound %s", d.Price, d.Bound)
 	if d.Price*100 > d.Bound*103 {
 		t.Errorf("price %s is more than 3 %% above the bound %s", d.Price, d.Bound)
+	}
+}
+
+// A plan that took machines of pools of several weights has a bound too: what the pods would cost at least if weights
+// counted for nothing. No plan for the same pods is below it, however the pools are weighted.
+func TestThereIsABoundAcrossWeights(t *testing.T) {
+	t.Parallel()
+	proven := 0
+	rapid.Check(t, func(t *rapid.T) {
+		w := enginetest.NewWorld()
+		for i, price := range []int64{100, 190, 260, 380} {
+			v := shape.Vector{CPU: 2000 << i, Memory: int64(4+4*(i%2)) << (30 + i), Pods: 50}
+			it := shape.InstanceType{Name: fmt.Sprintf("size-%d", i), Capacity: v, Allocatable: v}
+			for z, zone := range []string{"us-east-1a", "us-east-1b"} {
+				it.Offerings = append(it.Offerings, shape.Offering{
+					Zone: zone, CapacityType: shape.OnDemand, Available: true, Price: shape.Money(price + int64(20-20*z)),
+				})
+			}
+			w.Type(it)
+		}
+		first := shape.Pool{Name: "first", Weight: 10, Requirements: []shape.Requirement{{
+			Key: shape.LabelZone, Values: []string{"us-east-1a"},
+		}}}
+		first.Limits = []shape.Limit{{
+			Resource: shape.CPU, Max: rapid.Int64Range(0, 200).Draw(t, "cores of the first pool") * 1000,
+		}}
+		w.Pool(first)
+		w.Pool(shape.Pool{Name: "second"})
+		for i := range rapid.IntRange(1, 60).Draw(t, "pods") {
+			w.Pod(shape.PodID(fmt.Sprintf("default/%03d", i)), shape.Class{Namespace: "default", Requests: shape.Vector{
+				CPU:    rapid.SampledFrom([]int64{300, 1000, 2500, 7000}).Draw(t, "cpu"),
+				Memory: rapid.SampledFrom([]int64{1, 3, 6, 20}).Draw(t, "memory") << 30, Pods: 1,
+			}})
+		}
+		weighted := w.Snapshot()
+		even := weighted
+		even.Pools = nil
+		for _, p := range weighted.Pools {
+			free := *p
+			free.Weight, free.Limits = 0, nil
+			even.Pools = append(even.Pools, &free)
+		}
+		d, best := engine.Plan(weighted, engine.DefaultPolicy()), engine.Plan(even, engine.DefaultPolicy())
+		pools := map[string]bool{}
+		for _, n := range d.Open {
+			pools[n.Pool] = true
+		}
+		switch {
+		case len(d.Unplaced) > 0:
+			t.Fatalf("%d pods have no place", len(d.Unplaced))
+		case d.Bound <= 0:
+			t.Fatalf("nothing is known of a plan of %s", d.Price)
+		case len(pools) > 1 && d.Bound > best.Price:
+			t.Fatalf("bound %s, but without weights the pods cost %s", d.Bound, best.Price)
+		case len(pools) > 1:
+			proven++
+		}
+	})
+	if proven == 0 {
+		t.Error("no plan took machines of both pools")
 	}
 }

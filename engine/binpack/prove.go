@@ -3,6 +3,7 @@ package binpack
 import (
 	"github.com/dovetail-sh/dovetail/engine/board"
 	"github.com/dovetail-sh/dovetail/engine/colgen"
+	"github.com/dovetail-sh/dovetail/engine/limits"
 )
 
 // What column generation proves of pods that were settled in domains holds for those domains only: another plan may
@@ -15,27 +16,52 @@ func (s *solver) prove(pools []int, kinds []kind, st checkpoint) {
 		spent(s, st) <= s.floor*(1+colgen.Gap) || !s.canGenerate(kinds, st) {
 		return
 	}
+	free := s.unsettled(st.limits)
+	s.floor = max(s.floor, free.generated(free.kinds(pools)))
+	s.steps += free.steps
+}
+
+// anyTier is a price that no packing of the items is below, out of whatever pools: what is proved of the pods that one
+// tier got says nothing of another plan, in which the tiers get others. Limits are those from before anything was
+// opened.
+func (s *solver) anyTier(pools []int, before *limits.Budgets) float64 {
+	free := s.unsettled(before)
+	kinds, p := free.kinds(pools), &greedy{free}
+	floor := p.relax(kinds, p.demand(), p.hostGroups()).price
+	if free.effort > 0 && spent(s, checkpoint{}) > floor*(1+colgen.Gap) {
+		floor = max(floor, free.generated(kinds))
+		s.steps += free.steps
+	}
+	return floor
+}
+
+// unsettled is a solver for the same pods as if none had been settled in a domain, with the effort that is left.
+func (s *solver) unsettled(l *limits.Budgets) *solver {
 	free := &solver{
-		table: s.table, spread: s.spread, items: withoutCells(s), nodePrice: s.nodePrice, limits: st.limits.Clone(),
+		table: s.table, spread: s.spread, items: withoutCells(s), nodePrice: s.nodePrice, limits: l.Clone(),
 		effort: s.effort - s.steps,
 	}
 	free.prepare()
 	free.buildRows()
-	anywhere := free.kinds(pools)
-	from := free.save()
-	if !free.canGenerate(anywhere, from) {
-		return
+	return free
+}
+
+// generated is what column generation proves of the price of all pods in machines of these kinds; 0 if it cannot.
+func (s *solver) generated(kinds []kind) float64 {
+	from := s.save()
+	if !s.canGenerate(kinds, from) {
+		return 0
 	}
-	free.greedy(anywhere)
-	if free.leftOver() > 0 {
-		return
+	s.greedy(kinds)
+	if s.leftOver() > 0 {
+		return 0
 	}
-	opened := free.opened
-	free.restore(from)
-	g, _ := free.generator(anywhere, min(free.effort, fewSteps+stepsEach*free.leftOver()), opened)
+	opened := s.opened
+	s.restore(from)
+	g, _ := s.generator(kinds, min(s.effort, fewSteps+stepsEach*s.leftOver()), opened)
 	g.Prove()
 	s.steps += g.Steps
-	s.floor = max(s.floor, g.Bound)
+	return g.Bound
 }
 
 // spent is what the nodes cost that were opened since.

@@ -58,6 +58,10 @@ func (s *solver) pack() {
 			kinds[0] = s.kinds(tiers[0]) // there are rarely others
 		}
 	})
+	before := s.limits
+	if len(tiers) > 1 {
+		before = s.limits.Clone()
+	}
 	for i, pools := range tiers {
 		if i > 0 && s.leftOver() > 0 {
 			kinds[i] = s.kinds(pools)
@@ -66,8 +70,11 @@ func (s *solver) pack() {
 			s.turns(pools, tiers[i:], kinds[i])
 		}
 	}
-	if s.leftOver() > 0 || len(s.floors) != 1 || s.nodePrice > 0 {
+	switch {
+	case s.leftOver() > 0 || len(s.floors) == 0 || s.nodePrice > 0:
 		s.floor = 0
+	case len(s.floors) > 1:
+		s.floor = s.anyTier(slices.Concat(tiers...), before)
 	}
 	s.handOut()
 }
