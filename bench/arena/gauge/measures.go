@@ -39,6 +39,9 @@ type Measures struct {
 	PlaneCPU   float64 `json:"controlPlaneCPUSeconds"` // of etcd, API server, scheduler, controller-manager and kwok
 	Requests   int     `json:"controllerRequests"`     // to the API server
 
+	// Parts are the CPU seconds of each process of the cluster, the controller's too.
+	Parts map[string]float64 `json:"cpuSecondsByPart"`
+
 	// Writes are what the API server was asked to change over the whole life of the cluster, by everybody.
 	Writes map[string]int `json:"writes"`
 
@@ -49,6 +52,7 @@ type Measures struct {
 type Point struct {
 	At      float64 `json:"at"` // seconds since the watch began
 	Wanted  int     `json:"wanted"`
+	Placed  int     `json:"placed"` // pods that have a node
 	Running int     `json:"running"`
 	Nodes   int     `json:"nodes"`
 	Rate    float64 `json:"dollarsAnHour"`
@@ -80,7 +84,7 @@ func (w *Watcher) Look() Point {
 	p := Point{
 		At: round(
 			now.Sub(w.began).Seconds(),
-		), Wanted: w.now.wanted.pods, Running: w.now.running.pods, Nodes: len(w.nodes),
+		), Wanted: w.now.wanted.pods, Placed: w.now.placed, Running: w.now.running.pods, Nodes: len(w.nodes),
 		Bound: round(w.rates.bound(w.now.wanted)),
 	}
 	for _, n := range w.nodes {

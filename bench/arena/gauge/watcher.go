@@ -47,6 +47,7 @@ type pod struct {
 	born     time.Time // as it was seen here, since the API server's own time is in whole seconds
 	milli    int64
 	bytes    int64
+	placed   bool // it has a node
 	running  bool
 	waited   bool // its wait has been noted
 	leaving  bool
@@ -61,6 +62,7 @@ func (p *pod) wanted() bool { return !p.leaving && !p.finished }
 // their events would take a core from those who are measured.
 type totals struct {
 	wanted, running load
+	placed          int // pods that have a node
 }
 
 // load is pods with what they ask for.
@@ -80,6 +82,9 @@ func (t *totals) count(p *pod, times int) {
 		return
 	}
 	t.wanted.count(p, times)
+	if p.placed {
+		t.placed += times
+	}
 	if p.running {
 		t.running.count(p, times)
 	}
@@ -185,6 +190,7 @@ func (w *Watcher) seePod(o *corev1.Pod) {
 	}
 	p.leaving = o.DeletionTimestamp != nil
 	p.finished = o.Status.Phase == corev1.PodSucceeded || o.Status.Phase == corev1.PodFailed
+	p.placed = o.Spec.NodeName != ""
 	p.running = o.Status.Phase == corev1.PodRunning
 	w.now.count(p, 1)
 	if o.Status.Phase == corev1.PodFailed && !p.refused {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -116,6 +117,10 @@ func perform(
 	after, err := use(c)
 	m := watcher.Measures(lines())
 	m.CPU, m.PeakMemory, m.PlaneCPU = after.own.CPU-before.own.CPU, after.own.PeakMemory, after.plane-before.plane
+	m.Parts = map[string]float64{}
+	for name, cpu := range after.parts {
+		m.Parts[name] = math.Round(100*(cpu-before.parts[name])) / 100
+	}
 	counted, other := gauge.Count(ctx, kube, contestant.FlowSchema)
 	m.Evictions, m.Requests, m.Writes = counted.Evictions, counted.Requests, counted.Writes
 	if strange := watcher.Strange(); len(strange) > 0 {
@@ -200,16 +205,18 @@ func sample(ctx context.Context, w *gauge.Watcher) func() []gauge.Point {
 type used struct {
 	own   gauge.Process
 	plane float64 // seconds of CPU, of all parts of the control plane
+	parts map[string]float64
 }
 
 // use asks about every process of a cluster.
 func use(c *cluster.Cluster) (used, error) {
-	var out used
+	out := used{parts: map[string]float64{}}
 	for _, p := range c.State().Parts {
 		process, err := gauge.OfProcess(p.PID)
 		if err != nil {
 			return used{}, fmt.Errorf("looking at %s: %w", p.Name, err)
 		}
+		out.parts[p.Name] = process.CPU
 		if p.Name == contestant.Dovetail || p.Name == contestant.Karpenter {
 			out.own = process
 		} else {

@@ -161,6 +161,9 @@ func (r *Reconciler) record(ctx context.Context, claim *karpenterv1.NodeClaim, m
 	claim.Status.Capacity = machine.Capacity
 	claim.Status.Allocatable = machine.Allocatable
 	condition.True(claim, r.Clock.Now(), karpenterv1.ConditionLaunched)
+	if after := next(sight{claim: claim, now: r.Clock.Now(), limits: r.Limits}); after.kind == rest {
+		condition.Set(claim, r.Clock.Now(), after.open) // what the next look would write
+	}
 	return r.returnIfGone(ctx, claim, machine, r.write(ctx, before, claim))
 }
 

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -170,6 +171,7 @@ func (r *Reconciler) take(
 		}
 		claim.Status.NodeName = nodes[0].Name
 		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionRegistered)
+		r.foretell(ctx, claim, &nodes[0])
 		if !rejoined {
 			r.decided(claim, true)
 		}
@@ -179,11 +181,28 @@ func (r *Reconciler) take(
 		}
 		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionInitialized)
 	case rest:
+		if wait := settling(claim, todo.open, r.Clock.Now()); wait > 0 {
+			return reconcile.Result{RequeueAfter: sooner(wait, todo.again)}, nil
+		}
 		if todo.open.Type != "" {
 			condition.Set(claim, r.Clock.Now(), todo.open)
 		}
 	}
 	return again, r.write(ctx, before, claim)
+}
+
+// settlesWithin is how long what a claim waits for may change without a word: a node that starts has one obstacle after
+// the other, for moments.
+const settlesWithin = 2 * time.Second
+
+// settling is how long it is still kept back that a claim waits for something else than it said before. That it waits
+// at all is always said at once.
+func settling(claim *karpenterv1.NodeClaim, open metav1.Condition, now time.Time) time.Duration {
+	said := condition.Get(claim, open.Type)
+	if said == nil || said.Status != open.Status || said.Reason == open.Reason {
+		return 0
+	}
+	return said.LastTransitionTime.Add(settlesWithin).Sub(now)
 }
 
 // hereAgain is how soon a claim is looked at again whose node the API server has and the cache does not show.

@@ -40,6 +40,9 @@ func (r *Reconciler) register(ctx context.Context, claim *karpenterv1.NodeClaim,
 		node.Spec.Taints = withTaints(node.Spec.Taints, []corev1.Taint{translate.PlannedTaint()})
 	}
 	adopt(claim, node, adopted)
+	if reason, _ := obstacle(claim, node); reason == "" {
+		node.Labels[karpenterv1.NodeInitializedLabelKey] = "true" // it was ready before it was seen
+	}
 	if equality.Semantic.DeepEqual(before, node) {
 		return nil // this was done before a restart; a write that changes nothing would only put the next one off
 	}
@@ -116,6 +119,19 @@ func withTaints(have, add []corev1.Taint) []corev1.Taint {
 	return have
 }
 
+// foretell puts onto a claim whose node was just registered what the next look at both would write, so that one write
+// says it all.
+func (r *Reconciler) foretell(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) {
+	now := r.Clock.Now()
+	switch todo := next(sight{claim: claim, nodes: []corev1.Node{*node}, now: now, limits: r.Limits}); {
+	case todo.kind == rest && todo.open.Type != "":
+		condition.Set(claim, now, todo.open)
+	case todo.kind == initialize && node.Labels[karpenterv1.NodeInitializedLabelKey] == "true":
+		condition.True(claim, now, karpenterv1.ConditionInitialized)
+		sayInitialized(ctx, claim, node)
+	}
+}
+
 // initialize marks the node as ready for pods.
 func (r *Reconciler) initialize(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) error {
 	if node.Labels[karpenterv1.NodeInitializedLabelKey] == "true" {
@@ -129,8 +145,12 @@ func (r *Reconciler) initialize(ctx context.Context, claim *karpenterv1.NodeClai
 	if err := r.Client.Patch(ctx, node, client.MergeFrom(before)); err != nil {
 		return fmt.Errorf("marking node %s of NodeClaim %s as initialized: %w", node.Name, claim.Name, err)
 	}
+	sayInitialized(ctx, claim, node)
+	return nil
+}
+
+func sayInitialized(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) {
 	logf.FromContext(ctx).
 		Info(observe.SaidInitialized, observe.LogNode, node.Name, observe.LogProviderID, claim.Status.ProviderID,
 			observe.LogAllocatable, node.Status.Allocatable)
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -33,6 +34,7 @@ type Reconciler struct {
 	Deps
 	answered  map[string]answer    // by pool
 	published map[string]published // by pool
+	written   map[string]time.Time // by pool: when its status was written last
 }
 
 // published is what a pool's gauges show.
@@ -43,7 +45,8 @@ func New(d Deps) (*Reconciler, error) {
 	if d.Client == nil || d.Cloud == nil || d.Clock == nil || d.Metrics == nil {
 		return nil, errors.New("nodepool controller: a dependency is missing")
 	}
-	return &Reconciler{Deps: d, answered: map[string]answer{}, published: map[string]published{}}, nil
+	return &Reconciler{Deps: d, answered: map[string]answer{}, published: map[string]published{},
+		written: map[string]time.Time{}}, nil
 }
 
 // Reconcile brings one NodePool's annotations and status up to date.
@@ -53,6 +56,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		if client.IgnoreNotFound(err) == nil {
 			r.forget(req.Name)
 			delete(r.answered, req.Name)
+			delete(r.written, req.Name)
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
@@ -94,11 +98,29 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if equality.Semantic.DeepEqual(before.Status, pool.Status) {
 		return again, nil
 	}
+	if wait := r.counting(before, pool); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	r.written[pool.Name] = r.Clock.Now()
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := r.Client.Status().Patch(ctx, pool, patch); client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, fmt.Errorf("writing status of NodePool %s: %w", pool.Name, err)
 	}
 	return again, nil
+}
+
+// countsEvery is how far apart two writes of a pool's status are at least that say no more than how much the pool has:
+// while nodes come by the dozen that changes with each step of each of them.
+const countsEvery = time.Second
+
+// counting is how long a status is still kept back; 0 if more of it has changed than what is counted.
+func (r *Reconciler) counting(before, pool *karpenterv1.NodePool) time.Duration {
+	now := pool.Status.DeepCopy()
+	now.Resources, now.Nodes = before.Status.Resources, before.Status.Nodes
+	if !equality.Semantic.DeepEqual(before.Status, *now) {
+		return 0
+	}
+	return r.written[pool.Name].Add(countsEvery).Sub(r.Clock.Now())
 }
 
 // fleet lists a pool's claims and nodes.
