@@ -30,6 +30,9 @@ func TestWhatIsCertainIsBoughtMeanwhile(t *testing.T) {
 			for i := range tc.pods {
 				r.pod(fmt.Sprintf("web-%03d", i), tc.cpu)
 			}
+			if r.Meanwhile(t.Context()); len(r.claims()) > 0 {
+				t.Errorf("%v are bought at the first look, before it is known what is best", r.claims())
+			}
 			for range 2 {
 				r.Meanwhile(t.Context())
 				if got := r.claims()["q"]; got != tc.meanwhile {

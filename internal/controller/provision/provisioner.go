@@ -61,6 +61,7 @@ type Provisioner struct {
 
 	rests    rests          // of the one goroutine that makes passes
 	bought   purchases      // of the same
+	certain  certainty      // of the same
 	planner  engine.Planner // of the same; what the mirror has not changed since the last pass is not compiled again
 	open     atomic.Bool    // some pods have found no place, so far
 	began    atomic.Int64   // when the running plan began, in nanoseconds since 1970; 0 for none
@@ -118,6 +119,7 @@ func (p *Provisioner) Start(ctx context.Context) error {
 			return nil
 		}
 		var err error
+		p.certain.forget()
 		if patience, err = p.Pass(ctx); err != nil && ctx.Err() == nil {
 			p.Log.Error(err, "carrying out the plan; what is left is planned again")
 		}
