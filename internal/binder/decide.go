@@ -21,6 +21,10 @@ const (
 	settleFor         = time.Second
 	nominationsSettle = 200 * time.Millisecond
 	settleAtMost      = 3 * time.Second
+
+	// holdTimes is how many times its limit a node that is ready stays kept at most while pods are being bound all along:
+	// thousands of them take longer than the limit, and who opens among them has its room filled with pods of others.
+	holdTimes = 6
 )
 
 // sight is what is seen of a node that is kept for a plan.
@@ -43,6 +47,7 @@ type sight struct {
 	told  time.Time     // since when nominations are written; zero before
 	bound bool          // anything was promised here
 	quiet time.Time     // since when nothing was bound or nominated any more
+	moved time.Time     // when a pod was last bound to any node that is kept
 	took  time.Duration // from the first binding or nomination until then
 }
 
@@ -67,7 +72,7 @@ func decide(s sight) verdict {
 			limit = startsWithin
 		}
 		return openIf(s.now.Sub(s.since) >= limit)
-	case (s.toBind > 0 || s.coming > 0) && s.now.Sub(s.ready) < s.holdAtMost:
+	case (s.toBind > 0 || s.coming > 0) && s.patient():
 		return hold
 	case s.untold > 0 && (s.told.IsZero() || s.now.Sub(s.told) < writesWithin):
 		return tell
@@ -75,6 +80,16 @@ func decide(s sight) verdict {
 		return hold
 	}
 	return openIf(s.now.Sub(s.quiet) >= s.settles())
+}
+
+// patient reports whether a node that is ready still waits for pods that are to come: for as long as the limit says,
+// and longer while pods are being bound. A DaemonSet that is kept off waits no longer than the limit.
+func (s sight) patient() bool {
+	waited := s.now.Sub(s.ready)
+	if s.keeps || waited >= holdTimes*s.holdAtMost {
+		return waited < s.holdAtMost
+	}
+	return min(waited, s.now.Sub(s.moved)) < s.holdAtMost
 }
 
 func openIf(yes bool) verdict {

@@ -83,6 +83,7 @@ type Keeper struct {
 
 	// Of the one goroutine that looks:
 	rooms map[types.UID]*room // of nodes
+	moved time.Time           // when a binding was last seen; zero before
 	last  asked
 }
 

@@ -101,6 +101,9 @@ func (k *Keeper) look(now time.Time) (out []node, coming, pending int) {
 		n.wake(now)
 		k.sort(&n, now)
 		n.note(now)
+		if n.bound && n.quiet.After(k.moved) {
+			k.moved = n.quiet
+		}
 		out = append(out, n)
 	}
 	k.forget(kept, claims, now)
@@ -109,7 +112,7 @@ func (k *Keeper) look(now time.Time) (out []node, coming, pending int) {
 
 // sort says what is to become of a node's planned pods.
 func (k *Keeper) sort(n *node, now time.Time) {
-	binds := k.Bind && n.own && !n.closed && !n.stale(now, k.HoldAtMost) && !now.Before(k.sent.pausedUntil())
+	binds := k.Bind && n.own && !n.closed && !n.stale(now, k.moved, k.HoldAtMost) && !now.Before(k.sent.pausedUntil())
 	for _, p := range n.Planned {
 		switch {
 		case binds && !left(p, n.CSI):
@@ -138,9 +141,12 @@ func (n *node) note(now time.Time) {
 	n.room.promised, n.untold = n.Promised, len(n.untell)
 }
 
-// stale nodes have been ready for so long that what is not there yet is left to kube-scheduler.
-func (r *room) stale(now time.Time, patience time.Duration) bool {
-	return !r.ready.IsZero() && now.Sub(r.ready) > max(patience, bindsFor)
+// stale nodes have been ready for so long, and no pod was bound for so long, that what is not there yet is left to
+// kube-scheduler.
+func (r *room) stale(now, moved time.Time, patience time.Duration) bool {
+	patience = max(patience, bindsFor)
+	waited := now.Sub(r.ready)
+	return !r.ready.IsZero() && waited > patience && (now.Sub(moved) > patience || waited > holdTimes*patience)
 }
 
 // bindsFor is for how long pods are bound to a node that is ready, however short the patience.
@@ -242,6 +248,7 @@ func (k *Keeper) sights(nodes []node, coming, pending int, now time.Time) []sigh
 			own: n.own, leaving: n.Node.DeletionTimestamp != nil, keeps: n.Keeps, since: n.since, ready: n.ready,
 			toBind: len(n.bind), promised: n.Promised, coming: coming - n.wanted(),
 			untold: len(n.untell), telling: telling - n.tells(), told: n.told, bound: n.bound, quiet: n.quiet,
+			moved: k.moved,
 		}
 		if n.Keeps {
 			out[i].coming += pending
