@@ -22,9 +22,9 @@ import (
 func newExplain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain",
-		Short: "Say why a pod has no node, why a node is still here, or what a pool leaves unused, and what would help",
-		Long: `Say why a pod has no node, why a node is still here, or what a pool leaves unused, and the smallest
-change that would place the pod or free the node. What is offered is proven: a plan with it was made.
+		Short: "Say why a pod has no node, why a node is still here, or what a pool may buy and give up, and what would help",
+		Long: `Say why a pod has no node, why a node is still here, or what a pool may buy and give up, and the
+smallest change that would place the pod or free the node. What is offered is proven: a plan with it was made.
 
 Without -f or --trace the cluster of KUBECONFIG is read, once and without changing it: what objects
 say of launches that fail and nodes that go is told as they say it. What would be bought is planned

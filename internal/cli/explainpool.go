@@ -11,59 +11,36 @@ import (
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
-	"github.com/dovetail-sh/dovetail/internal/capture"
-	"github.com/dovetail-sh/dovetail/internal/manifest"
+	"github.com/dovetail-sh/dovetail/internal/roster"
 	"github.com/dovetail-sh/dovetail/internal/view"
 )
 
 func newExplainPool() *cobra.Command {
-	var from cluster
-	var files []string
-	var output string
+	var f planFlags
 	cmd := &cobra.Command{
 		Use:   "pool NAME",
-		Short: "Say which capacity reservations a NodePool may use, and which of the account's are paid for and idle",
+		Short: "Say what a NodePool may buy and give up now, what keeps its nodes, and which reservations stand idle",
 		Args:  oneName("pool"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := oneOf("-o", output, []string{"text", "json"}); err != nil {
-				return err
-			}
-			set, err := poolObjects(cmd, &from, files)
+			in, err := f.standing(cmd)
 			if err != nil {
 				return err
 			}
-			answer, err := explainPool(set, args[0])
+			answer, err := explainPool(in, args[0])
 			if err != nil {
 				return asUsage(err)
 			}
-			return write(cmd.OutOrStdout(), output, answer, answer.Text)
+			return write(cmd.OutOrStdout(), f.output, answer, answer.Text)
 		},
 	}
-	from.add(cmd)
-	cmd.Flags().StringSliceVarP(&files, "filename", "f", nil,
-		"manifests: a file, a directory with all below it, or - for standard input; may be repeated (default the cluster)")
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
-	cmd.ValidArgsFunction = candidates(from.nodePools).first
+	f.watch(cmd, "text", "json")
+	cmd.ValidArgsFunction = candidates(f.cluster.nodePools).first
 	return cmd
 }
 
-func poolObjects(cmd *cobra.Command, from *cluster, files []string) (*manifest.Set, error) {
-	if len(files) > 0 {
-		set, err := manifest.Read(files, cmd.InOrStdin())
-		return set, asUsage(err)
-	}
-	reader, kube, err := from.connect()
-	if err != nil {
-		return nil, err
-	}
-	ctx, stop := from.within(cmd.Context())
-	defer stop()
-	set, err := capture.Read(ctx, reader)
-	return set, from.unanswered(kube, err)
-}
-
-// explainPool reads the pool and the status of its class.
-func explainPool(set *manifest.Set, name string) (*view.PoolReservations, error) {
+// explainPool looks at the cluster, and at the status of the pool's class.
+func explainPool(in roster.Input, name string) (*view.PoolDetails, error) {
+	set := in.Set
 	i := slices.IndexFunc(set.NodePools, func(p *karpenterv1.NodePool) bool { return p.Name == name })
 	if i < 0 {
 		var names []string
@@ -77,16 +54,27 @@ func explainPool(set *manifest.Set, name string) (*view.PoolReservations, error)
 	if ref == nil {
 		return nil, fmt.Errorf("NodePool %s names no node class: set spec.template.spec.nodeClassRef", name)
 	}
-	out := &view.PoolReservations{
-		Header: view.HeaderOf("PoolReservations"), Name: name, Class: ref.Kind + " " + ref.Name,
+	out := &view.PoolDetails{
+		Header: view.HeaderOf("PoolDetails"), Class: ref.Kind + " " + ref.Name,
 		Ready: "unknown", Unwanted: !reservedWanted(pool),
 	}
+	seen, err := roster.Look(in)
+	if err != nil {
+		return nil, err
+	}
+	thoughts, err := seen.Think()
+	if err != nil {
+		return nil, err
+	}
+	fleet := seen.Fleet(thoughts)
+	k := slices.IndexFunc(fleet.Pools, func(p view.Pool) bool { return p.Name == name })
+	out.Pool, out.Offers, out.Keeps = fleet.Pools[k], seen.Offers(name), view.KeepsOf(fleet.Nodes, name)
 	if c := condition.Get(pool, karpenterv1.ConditionReady); c != nil {
 		if out.Ready = string(c.Status); c.Message != "" {
 			out.Ready += " (" + c.Message + ")"
 		}
 	}
-	k := slices.IndexFunc(
+	k = slices.IndexFunc(
 		set.EC2NodeClasses,
 		func(c *awsv1.EC2NodeClass) bool { return ref.Group == awsv1.Group && c.Name == ref.Name },
 	)

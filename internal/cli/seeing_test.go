@@ -303,7 +303,7 @@ func TestAssistantsGetTheCommandsAnswers(t *testing.T) {
 	}{
 		"fleet": {nil, `"kind": "Fleet"`}, "explain_pod": {map[string]any{"name": "default/shy"},
 			"drop disk In fast"}, "explain_node": {map[string]any{"name": "kept"}, "do-not-disrupt"},
-		"explain_pool": {map[string]any{"name": "p"}, `"kind": "PoolReservations"`},
+		"explain_pool": {map[string]any{"name": "p"}, `"kind": "PoolDetails"`},
 		"check":        {nil, `"kind": "Checkup"`}, "costs": {nil,
 			`"kind": "Costs"`},
 	} {
