@@ -123,28 +123,42 @@ func (r Reason) savesTooLittle() string {
 	switch {
 	case r.Left == 0 && r.Instead == 0:
 		return fmt.Sprintf(
-			"giving it up saves %s an hour and moves %d pods, which is worth it from %s on%s", r.Price, r.Pods, r.Need,
-			young,
+			"giving it up saves $%s an hour and moves %s, which is worth it from $%s on%s",
+			r.Price, podsOf(r.Pods), r.Need, young,
 		)
 	case r.Instead == 0:
 		return fmt.Sprintf(
-			"%s have no room elsewhere, and no machine for less holds them: it costs %s an hour", r.homeless(), r.Price,
+			"%s no room elsewhere, and no machine for less holds them: it costs $%s an hour",
+			r.homeless(), r.Price,
 		)
 	}
 	return fmt.Sprintf(
-		"%s have no room elsewhere; it costs %s an hour, what replaces it %s, and %s must be saved%s", r.homeless(),
-		r.Price, r.Instead, r.Need, young,
+		"%s no room elsewhere; it costs $%s an hour, what replaces it $%s, and $%s must be saved%s",
+		r.homeless(), r.Price, r.Instead, r.Need, young,
 	)
 }
 
-// homeless are the pods that need a new machine. What stands in for a CapacityBuffer needs one too, and is no pod that
-// would be evicted.
+// homeless are the pods that need a new machine, with their verb. What stands in for a CapacityBuffer needs one too, and
+// is no pod that would be evicted.
 func (r Reason) homeless() string {
 	switch {
+	case r.Pods == 1 && r.Left == 1:
+		return "its pod has"
+	case r.Left == 1 && r.Pods > 1:
+		return fmt.Sprintf("1 of its %d pods has", r.Pods)
 	case r.Left <= r.Pods:
-		return fmt.Sprintf("%d of its %d pods", r.Left, r.Pods)
+		return fmt.Sprintf("%d of its %d pods have", r.Left, r.Pods)
+	case r.Pods == 0 && r.Left == 1:
+		return "the place that it keeps for a CapacityBuffer has"
 	case r.Pods == 0:
-		return fmt.Sprintf("the %d places that it keeps for CapacityBuffers", r.Left)
+		return fmt.Sprintf("the %d places that it keeps for CapacityBuffers have", r.Left)
 	}
-	return fmt.Sprintf("%d pods of its own and of CapacityBuffers", r.Left)
+	return fmt.Sprintf("%d pods of its own and of CapacityBuffers have", r.Left)
+}
+
+func podsOf(n int) string {
+	if n == 1 {
+		return "1 pod"
+	}
+	return fmt.Sprintf("%d pods", n)
 }

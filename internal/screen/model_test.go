@@ -112,7 +112,7 @@ func fleet(nodes int) *view.Fleet {
 		{
 			State:   "next",
 			Reason:  "Underutilized",
-			Why:     "it costs 0.3840 an hour and the pods fit elsewhere",
+			Why:     "it costs $0.3840 an hour and the pods fit elsewhere",
 			GiveUp:  []string{"ip-10-0-0-4.ec2.internal"},
 			Evicted: 2,
 			Saving:  384_000,

@@ -229,5 +229,5 @@ func sentence(m *refit.Move) string {
 	if n := len(m.Remove); n > 1 {
 		what = fmt.Sprintf("it and %d more cost", n-1)
 	}
-	return fmt.Sprintf("%s %s an hour and %s", what, m.Price, with)
+	return fmt.Sprintf("%s $%s an hour and %s", what, m.Price, with)
 }
