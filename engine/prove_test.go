@@ -53,7 +53,8 @@ func TestThereIsABoundAcrossWeights(t *testing.T) {
 			it := shape.InstanceType{Name: fmt.Sprintf("size-%d", i), Capacity: v, Allocatable: v}
 			for z, zone := range []string{"us-east-1a", "us-east-1b"} {
 				it.Offerings = append(it.Offerings, shape.Offering{
-					Zone: zone, CapacityType: shape.OnDemand, Available: true, Price: shape.Money(price + int64(20-20*z)),
+					Zone: zone, CapacityType: shape.OnDemand, Available: true,
+					Price: shape.Money(price + int64(20-20*z)),
 				})
 			}
 			w.Type(it)

@@ -138,8 +138,8 @@ func (r Reason) savesTooLittle() string {
 	)
 }
 
-// homeless are the pods that need a new machine, with their verb. What stands in for a CapacityBuffer needs one too, and
-// is no pod that would be evicted.
+// homeless are the pods that need a new machine, with their verb. What stands in for a CapacityBuffer needs one too,
+// and is no pod that would be evicted.
 func (r Reason) homeless() string {
 	switch {
 	case r.Pods == 1 && r.Left == 1:
