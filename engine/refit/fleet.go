@@ -2,7 +2,6 @@ package refit
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,21 +11,16 @@ import (
 
 // fleet is the cluster while moves are being found: a Snapshot in which those that were found are made already.
 type fleet struct {
-	snapshot shape.Snapshot // no pending pods; nodes ascend by name
-	policy   *Policy
-	at       map[string]int // by node name
-	nodes    []nodeState    // by node
-	pools    map[string]*poolState
-	homes    map[string]int // by node name and by claim: where pods of moves that are under way were planned to go
+	cluster
+	policy *Policy
+	nodes  []nodeState // by node
+	pools  map[string]*poolState
+	homes  map[string]int // by node name and by claim: where pods of moves that are under way were planned to go
 
-	planner         engine.Planner
-	around          []*shape.Node    // scratch of look
-	plannedProfiles map[string]int32 // profiles of nodes that are to be bought, by their labels and taints
+	planner engine.Planner
+	around  []*shape.Node // scratch of look
 
 	retryIn time.Duration // until the first move that was refused for its age alone would be made; 0 for none
-
-	rules []watch            // of all classes; made when first asked
-	keys  map[int32][]string // by class: see watched
 }
 
 // nodeState is what a node means for moves.
@@ -66,8 +60,8 @@ const ordinary = 1000
 // never.
 func newFleet(s shape.Snapshot, p *Policy, since time.Time, courses []Course) *fleet {
 	f := &fleet{
-		snapshot: s, policy: p, at: make(map[string]int, len(s.Nodes)), nodes: make([]nodeState, len(s.Nodes)),
-		pools: map[string]*poolState{}, homes: map[string]int{}, plannedProfiles: map[string]int32{},
+		cluster: cluster{snapshot: s, at: make(map[string]int, len(s.Nodes)), plannedProfiles: map[string]int32{}},
+		policy:  p, nodes: make([]nodeState, len(s.Nodes)), pools: map[string]*poolState{}, homes: map[string]int{},
 	}
 	wanted, going := map[string]bool{}, map[string]bool{}
 	for _, c := range courses {
@@ -149,24 +143,6 @@ func (f *fleet) judge(n *shape.Node) (role, Reason) {
 		return kept, Reason{Kind: NoPrice}
 	}
 	return candidate, Reason{}
-}
-
-// class is what a pod needs; nothing if its class does not exist, which no correct Snapshot has.
-func (f *fleet) class(i int32) *shape.Class {
-	if i < 0 || int(i) >= len(f.snapshot.Classes) {
-		return &shape.Class{}
-	}
-	return f.snapshot.Classes[i]
-}
-
-// unbound reports whether any pod that moves with a node has a volume claim without a volume, as those have that exist
-// in the plan only: where it may go depends on the other pods of the claim and on the volumes that are left.
-func (f *fleet) unbound(i int) bool {
-	return slices.ContainsFunc(f.snapshot.Nodes[i].Pods, func(p shape.Pod) bool {
-		return p.Role == shape.Movable && slices.ContainsFunc(f.class(p.Class).Bindings, func(b shape.Binding) bool {
-			return b.Made || len(b.Slots) > 0
-		})
-	})
 }
 
 func empty(n *shape.Node) bool {
@@ -304,142 +280,3 @@ func (f *fleet) settle(m *Move) {
 		f.buy(&m.Open[i], aboard)
 	}
 }
-
-// joined is a node with more pods on it.
-func (f *fleet) joined(n *shape.Node, more []shape.Pod) *shape.Node {
-	var sum shape.Vector
-	for _, pod := range more {
-		sum = sum.Add(f.class(pod.Class).Requests)
-	}
-	out := f.loaded(n, sum)
-	out.Pods = slices.Concat(n.Pods, more)
-	slices.SortFunc(out.Pods, func(a, b shape.Pod) int { return cmp.Compare(a.ID, b.ID) })
-	return out
-}
-
-// buy counts a new node against its pool's limits and its reservation, and its pods where they will be. No other move
-// may count on its room.
-func (f *fleet) buy(n *engine.NewNode, pods []shape.Pod) {
-	f.snapshot.Pools = slices.Clone(f.snapshot.Pools)
-	for i, p := range f.snapshot.Pools {
-		if p.Name != n.Pool || len(p.Limits) == 0 {
-			continue
-		}
-		grown := *p
-		grown.Limits = slices.Clone(p.Limits)
-		for k := range grown.Limits {
-			grown.Limits[k].Used += f.most(n, grown.Limits[k].Resource)
-		}
-		f.snapshot.Pools[i] = &grown
-	}
-	f.addPlannedNode(n, pods)
-	if name := n.Options[0].Reservation; name != "" {
-		f.snapshot.Types = slices.Clone(f.snapshot.Types)
-		for i, it := range f.snapshot.Types {
-			f.snapshot.Types[i] = withoutOne(it, name)
-		}
-	}
-}
-
-// addPlannedNode adds a node that is to be bought, so that topology rules count its pods.
-func (f *fleet) addPlannedNode(n *engine.NewNode, pods []shape.Pod) {
-	p := f.profile(n)
-	key := fmt.Sprint(p.Labels, p.Taints)
-	at, known := f.plannedProfiles[key]
-	if !known {
-		at = int32(len(f.snapshot.Profiles))
-		f.snapshot.Profiles = append(slices.Clip(f.snapshot.Profiles), p)
-		f.plannedProfiles[key] = at
-	}
-	node := closed(f.ready(n, at))
-	node.Name = fmt.Sprintf("bought %06d", len(f.snapshot.Nodes)) // ascending
-	node.Hostname = node.Name
-	f.snapshot.Nodes = append(f.snapshot.Nodes, f.joined(node, pods))
-}
-
-// profile is what a new node will look like if it is launched from its first option.
-func (f *fleet) profile(n *engine.NewNode) *shape.Profile {
-	labels := map[string]string{}
-	for _, r := range n.Requirements {
-		if r.Operator == shape.In && len(r.Values) == 1 {
-			labels[r.Key] = r.Values[0]
-		}
-	}
-	first := n.Options[0]
-	if it := f.typeOf(n); it != nil {
-		for _, r := range it.Requirements {
-			if r.Operator == shape.In && len(r.Values) == 1 {
-				labels[r.Key] = r.Values[0]
-			}
-		}
-	}
-	labels[shape.LabelZone] = first.Zone
-	labels[shape.LabelCapacityType] = first.CapacityType
-	labels[shape.LabelInstanceType] = first.Type
-	labels[shape.LabelNodePool] = n.Pool
-	p := &shape.Profile{}
-	if i := slices.IndexFunc(f.snapshot.Pools, func(p *shape.Pool) bool { return p.Name == n.Pool }); i >= 0 {
-		p.Taints = f.snapshot.Pools[i].Taints
-		for _, l := range f.snapshot.Pools[i].Labels {
-			labels[l.Key] = l.Value
-		}
-	}
-	p.Labels = shape.LabelsOf(labels)
-	return p
-}
-
-// ready is a new node as it will be when it is there, without pods.
-func (f *fleet) ready(n *engine.NewNode, profile int32) *shape.Node {
-	name := "bought:" + n.ID // no node can be called so
-	out := &shape.Node{Name: name, Hostname: name, Pool: n.Pool, Profile: profile, Stage: shape.Ready, Price: n.Price}
-	if it := f.typeOf(n); it != nil {
-		out.Allocatable, out.Attachable = it.Allocatable, it.Attachable
-	}
-	return out
-}
-
-// typeOf is the type of a new node's first option.
-func (f *fleet) typeOf(n *engine.NewNode) *shape.InstanceType {
-	first := n.Options[0]
-	for _, it := range f.snapshot.Types {
-		if it.Name == first.Type && slices.ContainsFunc(it.Offerings, func(o shape.Offering) bool {
-			return o.Zone == first.Zone && o.CapacityType == first.CapacityType && o.Reservation == first.Reservation
-		}) {
-			return it
-		}
-	}
-	return nil
-}
-
-// most is the largest amount of a resource that any of a new node's options has.
-func (f *fleet) most(n *engine.NewNode, resource string) int64 {
-	if resource == shape.LimitNodes {
-		return 1
-	}
-	most := int64(0)
-	for _, it := range f.snapshot.Types {
-		if slices.ContainsFunc(n.Options, func(o engine.Option) bool { return o.Type == it.Name }) {
-			most = max(most, it.Capacity.Get(resource))
-		}
-	}
-	return most
-}
-
-// withoutOne is a type of whose reservation one machine is used.
-func withoutOne(it *shape.InstanceType, reservation string) *shape.InstanceType {
-	if !slices.ContainsFunc(it.Offerings, func(o shape.Offering) bool { return o.Reservation == reservation }) {
-		return it
-	}
-	out := *it
-	out.Offerings = slices.Clone(it.Offerings)
-	for i := range out.Offerings {
-		if o := &out.Offerings[i]; o.Reservation == reservation {
-			o.Remaining--
-			o.Available = o.Available && o.Remaining > 0
-		}
-	}
-	return &out
-}
-
-// price is what a node costs.
-func (f *fleet) price(i int) shape.Money { return f.snapshot.Nodes[i].Price }

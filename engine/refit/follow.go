@@ -90,31 +90,6 @@ func (f *fleet) reserve(c Course, n int64) {
 	}
 }
 
-// loaded is a node of which more is asked.
-func (f *fleet) loaded(n *shape.Node, more shape.Vector) *shape.Node {
-	out := *n
-	var sum shape.Vector
-	if n.Requested != nil {
-		sum = *n.Requested
-	} else {
-		for _, pod := range n.Pods {
-			sum = sum.Add(f.class(pod.Class).Requests)
-		}
-	}
-	sum = sum.Add(more)
-	out.Requested = &sum
-	return &out
-}
-
-// cheaper is accept for a move that was found worth its while before: now it must only save anything at all.
-func (f *fleet) cheaper(m *Move) Reason {
-	policy := *f.policy
-	defer func(before *Policy) { f.policy = before }(f.policy)
-	policy.MinSaving, policy.Payback = 0, 0
-	f.policy = &policy
-	return f.accept(m)
-}
-
 func noPlace(u *engine.Unplaced) Reason {
 	return Reason{Kind: NoPlace, Want: "pod " + string(u.Pod) + " has no other place: " + u.Why.Sentence()}
 }

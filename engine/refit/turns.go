@@ -32,12 +32,3 @@ func (f *fleet) turns(set []int) int {
 	}
 	return turns
 }
-
-// set is the nodes that a move gives up.
-func (f *fleet) set(m *Move) []int {
-	out := make([]int, len(m.Remove))
-	for k, name := range m.Remove {
-		out[k] = f.at[name]
-	}
-	return out
-}

@@ -48,47 +48,47 @@ func (w watch) same(o watch) bool {
 }
 
 // watched lists the keys whose domains of a class's pods matter to some rule.
-func (f *fleet) watched(class int32) []string {
-	if f.keys == nil {
-		f.keys = map[int32][]string{}
-		f.rules = watches(f.snapshot.Classes)
+func (c *cluster) watched(class int32) []string {
+	if c.keys == nil {
+		c.keys = map[int32][]string{}
+		c.rules = watches(c.snapshot.Classes)
 	}
-	if keys, known := f.keys[class]; known {
+	if keys, known := c.keys[class]; known {
 		return keys
 	}
-	c := f.class(class)
+	own := c.class(class)
 	keys := []string{}
-	for _, w := range f.rules {
-		if (w.all || slices.Contains(w.namespaces, c.Namespace)) && require.Selects(w.selector, c.Labels) &&
+	for _, w := range c.rules {
+		if (w.all || slices.Contains(w.namespaces, own.Namespace)) && require.Selects(w.selector, own.Labels) &&
 			!slices.Contains(keys, w.key) {
 			keys = append(keys, w.key)
 		}
 	}
-	f.keys[class] = keys
+	c.keys[class] = keys
 	return keys
 }
 
 // pinDown leaves a new node only options of one domain where the domain of its pods matters to some rule: what is
 // planned next for others must hold whichever option the cloud picks.
-func (f *fleet) pinDown(n *engine.NewNode, class func(shape.PodID) int32) {
+func (c *cluster) pinDown(n *engine.NewNode, class func(shape.PodID) int32) {
 	first := n.Options[0]
 	for _, id := range n.Pods {
-		for _, key := range f.watched(class(id)) {
+		for _, key := range c.watched(class(id)) {
 			if key == shape.LabelHostname {
 				continue
 			}
-			want := f.domain(first, key)
-			n.Options = slices.DeleteFunc(n.Options, func(o engine.Option) bool { return f.domain(o, key) != want })
+			want := c.domain(first, key)
+			n.Options = slices.DeleteFunc(n.Options, func(o engine.Option) bool { return c.domain(o, key) != want })
 		}
 	}
 }
 
 // domain is an option's value of a label, empty if it leaves it open.
-func (f *fleet) domain(o engine.Option, key string) string {
+func (c *cluster) domain(o engine.Option, key string) string {
 	if of := optionValue(key); of != nil {
 		return of(o)
 	}
-	for _, it := range f.snapshot.Types {
+	for _, it := range c.snapshot.Types {
 		if it.Name != o.Type {
 			continue
 		}

@@ -9,18 +9,34 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
+// appraiser judges moves of a fleet by a policy: the fleet's own, or one that asks for less.
+type appraiser struct {
+	*fleet
+	policy *Policy
+}
+
+// accept is the appraiser's, by the fleet's own policy.
+func (f *fleet) accept(m *Move) Reason { return appraiser{f, f.policy}.accept(m) }
+
+// cheaper is accept for a move that was found worth its while before: now it must only save anything at all.
+func (f *fleet) cheaper(m *Move) Reason {
+	policy := *f.policy
+	policy.MinSaving, policy.Payback = 0, 0
+	return appraiser{f, &policy}.accept(m)
+}
+
 // appraise fills in what a move costs, saves and must save, and says why it is not worth it; a zero Reason if it is.
-func (f *fleet) appraise(m *Move) Reason {
+func (a appraiser) appraise(m *Move) Reason {
 	m.Price, m.Instead, m.Need, m.Disturbance, m.Pods, m.Scores = 0, 0, 1, 0, 0, nil
-	m.Turns = f.turns(f.set(m))
+	m.Turns = a.turns(a.set(m))
 	price, disturbance := map[string]shape.Money{}, map[string]int64{}
-	for _, i := range f.set(m) {
-		n := f.snapshot.Nodes[i]
+	for _, i := range a.set(m) {
+		n := a.snapshot.Nodes[i]
 		m.Price += n.Price
-		m.Disturbance += f.nodes[i].disturbance
-		m.Pods += f.nodes[i].podsToMove
+		m.Disturbance += a.nodes[i].disturbance
+		m.Pods += a.nodes[i].podsToMove
 		price[n.Pool] += n.Price
-		disturbance[n.Pool] += f.nodes[i].disturbance
+		disturbance[n.Pool] += a.nodes[i].disturbance
 	}
 	for i := range m.Open {
 		m.Instead += m.Open[i].Price
@@ -29,17 +45,17 @@ func (f *fleet) appraise(m *Move) Reason {
 		m.Need = 0 // nothing is disturbed, not even when the price is not known
 		return Reason{}
 	}
-	age := f.age(f.set(m))
-	m.Need = max(m.Need, f.need(m, age))
+	age := a.age(a.set(m))
+	m.Need = max(m.Need, a.policy.need(m, age))
 	if len(m.Open) > 0 {
-		m.Need = max(m.Need, shape.Money(f.policy.MinSaving*float64(m.Price)))
+		m.Need = max(m.Need, shape.Money(a.policy.MinSaving*float64(m.Price)))
 	}
 	if m.Saving() < m.Need {
-		f.noteRetry(m, age)
-		return f.tooLittle(m, age)
+		a.noteRetry(m, age)
+		return a.tooLittle(m, age)
 	}
 	for _, pool := range slices.Sorted(maps.Keys(price)) {
-		l := f.pools[pool]
+		l := a.pools[pool]
 		score := Score{Pool: pool, Value: score(m.Saving(), m.Price, price[pool], l, disturbance[pool])}
 		m.Scores = append(m.Scores, score)
 		if l.Mode == Balanced && score.Value < minBalance {
@@ -63,7 +79,7 @@ func score(saving, all, own shape.Money, l *poolState, disturbance int64) float6
 }
 
 // left is how many of a move's pods need new nodes.
-func (f *fleet) left(m *Move) int {
+func (m *Move) left() int {
 	n := 0
 	for i := range m.Open {
 		n += len(m.Open[i].Pods)
@@ -76,12 +92,12 @@ func (f *fleet) worth(m *Move) float64 {
 	if f.policy.Payback <= 0 {
 		return float64(m.Saving())
 	}
-	return float64(m.Saving() - f.need(m, f.age(f.set(m))))
+	return float64(m.Saving() - f.policy.need(m, f.age(f.set(m))))
 }
 
 // need is what a move must save an hour to earn what it costs.
-func (f *fleet) need(m *Move, age time.Duration) shape.Money {
-	return f.policy.due(f.policy.evictions(m.Disturbance)+f.policy.overlapCost(m.Price, m.Instead, m.Turns), age)
+func (p *Policy) need(m *Move, age time.Duration) shape.Money {
+	return p.due(p.evictions(m.Disturbance)+p.overlapCost(m.Price, m.Instead, m.Turns), age)
 }
 
 // age is how long the youngest of some nodes and of the pods that they would evict has lived; negative if that is not
@@ -109,33 +125,33 @@ func (f *fleet) noteRetry(m *Move, age time.Duration) {
 }
 
 // tooLittle is why a move of that age is not worth it.
-func (f *fleet) tooLittle(m *Move, age time.Duration) Reason {
-	out := Reason{Kind: SavesTooLittle, Pods: m.Pods, Left: f.left(m), Price: m.Price, Instead: m.Instead, Need: m.Need}
-	if age >= 0 && f.policy.lasts(age) < f.policy.Payback {
-		out.Lasts = f.policy.lasts(age)
+func (a appraiser) tooLittle(m *Move, age time.Duration) Reason {
+	out := Reason{Kind: SavesTooLittle, Pods: m.Pods, Left: m.left(), Price: m.Price, Instead: m.Instead, Need: m.Need}
+	if age >= 0 && a.policy.lasts(age) < a.policy.Payback {
+		out.Lasts = a.policy.lasts(age)
 	}
 	return out
 }
 
 // accept narrows what a move opens to options with which it still saves enough, whichever the cloud picks, and says why
 // the move cannot be made; a zero Reason if it can.
-func (f *fleet) accept(m *Move) Reason {
-	if why := f.appraise(m); why.Kind != "" {
+func (a appraiser) accept(m *Move) Reason {
+	if why := a.appraise(m); why.Kind != "" {
 		return why
 	}
 	if len(m.Open) == 0 {
 		return Reason{}
 	}
-	spot := f.allSpot(m)
-	class := f.classes(m)
+	spot := a.allSpot(m)
+	class := a.classes(m)
 	slack := (m.Saving() - m.Need) / shape.Money(len(m.Open))
 	m.Open = slices.Clone(m.Open)
 	for i := range m.Open {
 		n := &m.Open[i]
 		ceiling := n.Price + slack
 		n.Options = slices.Clone(n.Options)
-		f.pinDown(n, func(id shape.PodID) int32 { return class[id] })
-		if spot && !f.policy.SpotToSpot {
+		a.pinDown(n, func(id shape.PodID) int32 { return class[id] })
+		if spot && !a.policy.SpotToSpot {
 			n.Options = slices.DeleteFunc(n.Options, func(o engine.Option) bool { return o.CapacityType == shape.Spot })
 		} else if spot && len(m.Remove) == 1 && len(m.Open) == 1 && n.Options[0].CapacityType == shape.Spot {
 			if have := narrowSpot(n, m.Price); have < minSpotTypes {
@@ -143,34 +159,16 @@ func (f *fleet) accept(m *Move) Reason {
 			}
 		}
 		if !narrow(n, ceiling) {
-			if spot && !f.policy.SpotToSpot {
+			if spot && !a.policy.SpotToSpot {
 				return Reason{Kind: SpotToSpotOff}
 			}
-			return f.tooLittle(m, f.age(f.set(m)))
+			return a.tooLittle(m, a.age(a.set(m)))
 		}
-		if label := f.require(n); label != "" {
+		if label := a.require(n); label != "" {
 			return Reason{Kind: TooFewOptions, Want: label}
 		}
 	}
-	return f.appraise(m)
-}
-
-// classes is the class of each pod that a move evicts.
-func (f *fleet) classes(m *Move) map[shape.PodID]int32 {
-	out := map[shape.PodID]int32{}
-	for _, name := range m.Remove {
-		for _, pod := range f.snapshot.Nodes[f.at[name]].Pods {
-			out[pod.ID] = pod.Class
-		}
-	}
-	return out
-}
-
-// allSpot reports whether everything that a move gives up is spot.
-func (f *fleet) allSpot(m *Move) bool {
-	return !slices.ContainsFunc(m.Remove, func(name string) bool {
-		return f.snapshot.Nodes[f.at[name]].CapacityType != shape.Spot
-	})
+	return a.appraise(m)
 }
 
 // narrowSpot keeps the cheapest spot types, as many as it takes to be flexible but no more: with more, one pool after
@@ -236,7 +234,7 @@ func narrow(n *engine.NewNode, ceiling shape.Money) bool {
 
 // require rewrites a new node's requirements after its options were narrowed. It returns the label of which too few
 // values are left for the pool's minValues, or nothing.
-func (f *fleet) require(n *engine.NewNode) (short string) {
+func (a appraiser) require(n *engine.NewNode) (short string) {
 	n.Requirements = slices.Clone(n.Requirements)
 	for i := range n.Requirements {
 		r := &n.Requirements[i]
@@ -244,8 +242,8 @@ func (f *fleet) require(n *engine.NewNode) (short string) {
 		if value == nil && r.MinValues == 0 {
 			continue
 		}
-		values := f.values(n, r.Key, value)
-		if len(values) < int(r.MinValues) && f.policy.Plan.MinValues == engine.MinValuesStrict {
+		values := a.values(n, r.Key, value)
+		if len(values) < int(r.MinValues) && a.policy.Plan.MinValues == engine.MinValuesStrict {
 			return r.Key
 		}
 		if value != nil && len(values) > 0 {
@@ -256,29 +254,6 @@ func (f *fleet) require(n *engine.NewNode) (short string) {
 		}
 	}
 	return ""
-}
-
-// values lists, ascending, which values of a label a new node's options have: by option, or else by their types.
-func (f *fleet) values(n *engine.NewNode, key string, of func(engine.Option) string) []string {
-	var out []string
-	for _, o := range n.Options {
-		if of != nil {
-			out = append(out, of(o))
-			continue
-		}
-		for _, it := range f.snapshot.Types {
-			if it.Name != o.Type {
-				continue
-			}
-			for _, r := range it.Requirements {
-				if r.Key == key && r.Operator == shape.In {
-					out = append(out, r.Values...)
-				}
-			}
-		}
-	}
-	slices.Sort(out)
-	return slices.DeleteFunc(slices.Compact(out), func(v string) bool { return v == "" })
 }
 
 // optionValue is how an option's value of one of the labels that options list is read, nil for all others.
