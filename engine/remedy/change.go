@@ -40,6 +40,29 @@ type Change struct {
 	limit *[2]int // of one limit: index of the pool, and of the limit
 }
 
+// What changes cost: the order in which they are tried and told. Nothing was measured; what counts is who has to act and
+// what is lost. One line in a NodePool comes first, then what a workload asks for, then where it may run, and last what
+// takes work: volumes, and pods that no node is bought for.
+const (
+	costRequest   = 60 // and up to 1000 for a request that goes to nothing
+	costLimit     = 100
+	costReady     = 120 // a NodePool that is not ready
+	costLimits    = 150 // all limits of a pool
+	costTaint     = 200
+	costSpread    = 250
+	costZone      = 300
+	costSelector  = 320
+	costNeighbour = 330
+	costAllTaints = 350
+	costPort      = 360
+	costAllTerms  = 480
+	costRefusal   = 500
+	costVolume    = 600
+
+	costTerm = 10 // more for a term of node affinity than for a node selector: it is longer to rewrite
+	costPool = 80 // more for a NodePool's requirement than for the pod's: others use the pool too
+)
+
 // Apply is a Snapshot with the change made: for all waiting pods of a class, since nobody can change one of a
 // Deployment's alone. What was handed in is not changed.
 func (c *Change) Apply(s shape.Snapshot, class int32) shape.Snapshot {
@@ -81,6 +104,19 @@ func changes(s *shape.Snapshot, class *shape.Class, why *explain.Tree) []Change 
 	})
 }
 
+// relaxing is a change of the pods.
+func relaxing(kind Kind, cost int, what string, relax func(*shape.Class)) Change {
+	return Change{Kind: kind, What: what, cost: cost, relax: relax}
+}
+
+// changing is a change of the i-th pool.
+func changing(kind Kind, cost int, what string, i int, change func(*shape.Pool)) Change {
+	return Change{
+		Kind: kind, What: what, cost: cost,
+		pools: func(s *shape.Snapshot) { changePool(s, i, change) },
+	}
+}
+
 // changePool has f change a copy of the i-th pool.
 func changePool(s *shape.Snapshot, i int, f func(*shape.Pool)) {
 	p := *s.Pools[i]
@@ -98,24 +134,16 @@ func limits(s *shape.Snapshot) (out []Change) {
 				out,
 				Change{
 					Kind:  Limit,
-					cost:  100,
+					cost:  costLimit,
 					What:  fmt.Sprintf("raise the limit of NodePool %s on %s", p.Name, l.Resource),
 					pools: raise(i, j, noLimit), limit: &[2]int{i, j},
 				},
 			)
 		}
 		if len(p.Limits) > 1 {
-			out = append(
-				out,
-				Change{
-					Kind: Limit,
-					cost: 150,
-					What: "raise the limits of NodePool " + p.Name,
-					pools: func(s *shape.Snapshot) {
-						changePool(s, i, func(p *shape.Pool) { p.Limits = nil })
-					},
-				},
-			)
+			out = append(out, changing(Limit, costLimits, "raise the limits of NodePool "+p.Name, i, func(p *shape.Pool) {
+				p.Limits = nil
+			}))
 		}
 	}
 	return out
@@ -156,12 +184,7 @@ func request(class *shape.Class, most map[string]int64, resources ...string) Cha
 		need, have := class.Requests.Get(r), max(most[r], 0)
 		to, share = with(to, r, have), share+1000*(need-have)/need
 	}
-	return Change{
-		Kind:  Request,
-		cost:  60 + int(share),
-		What:  asking(class.Requests, to),
-		relax: func(c *shape.Class) { c.Requests = to },
-	}
+	return relaxing(Request, costRequest+int(share), asking(class.Requests, to), func(c *shape.Class) { c.Requests = to })
 }
 
 // asking says how much less is asked for.
@@ -176,8 +199,7 @@ func asking(before, after shape.Vector) string {
 					explain.Amount(resource, less),
 					resource,
 					explain.Amount(resource, n),
-				),
-			)
+				))
 		}
 	})
 	return "ask for at most " + strings.Join(words, " and ")
@@ -226,17 +248,9 @@ func taints(s *shape.Snapshot, class *shape.Class) (out []Change) {
 			seen[t] = true
 			tolerate := shape.Toleration{Key: t.Key, Value: t.Value, Effect: t.Effect}
 			all = append(all, tolerate)
-			out = append(
-				out,
-				Change{
-					Kind: Taint,
-					cost: 200,
-					What: "tolerate taint " + taintText(t) + " of " + where,
-					relax: func(c *shape.Class) {
-						c.Tolerations = append(slices.Clip(c.Tolerations), tolerate)
-					},
-				},
-			)
+			out = append(out, relaxing(Taint, costTaint, "tolerate taint "+taintText(t)+" of "+where, func(c *shape.Class) {
+				c.Tolerations = append(slices.Clip(c.Tolerations), tolerate)
+			}))
 		}
 	}
 	for _, p := range s.Pools {
@@ -246,15 +260,9 @@ func taints(s *shape.Snapshot, class *shape.Class) (out []Change) {
 		add(s.Profiles[n.Profile].Taints, "node "+n.Name)
 	}
 	if len(all) > 1 && len(class.Tolerations) == 0 {
-		out = append(
-			out,
-			Change{
-				Kind:  Taint,
-				cost:  350,
-				What:  "tolerate every taint",
-				relax: func(c *shape.Class) { c.Tolerations = append(slices.Clip(c.Tolerations), all...) },
-			},
-		)
+		out = append(out, relaxing(Taint, costAllTaints, "tolerate every taint", func(c *shape.Class) {
+			c.Tolerations = append(slices.Clip(c.Tolerations), all...)
+		}))
 	}
 	return out
 }
@@ -275,20 +283,13 @@ func taintText(t shape.Taint) string {
 func spreads(class *shape.Class) (out []Change) {
 	for _, sp := range class.Spread {
 		if sp.Hard {
-			out = append(
-				out,
-				Change{
-					Kind: Spread,
-					cost: 250,
-					What: "let the spread over " + sp.Key + " be a wish (whenUnsatisfiable: ScheduleAnyway)",
-					relax: func(c *shape.Class) {
-						c.Spread = slices.DeleteFunc(
-							slices.Clone(c.Spread),
-							func(o shape.Spread) bool { return o.Hard && o.Key == sp.Key },
-						)
-					},
-				},
-			)
+			what := "let the spread over " + sp.Key + " be a wish (whenUnsatisfiable: ScheduleAnyway)"
+			out = append(out, relaxing(Spread, costSpread, what, func(c *shape.Class) {
+				c.Spread = slices.DeleteFunc(
+					slices.Clone(c.Spread),
+					func(o shape.Spread) bool { return o.Hard && o.Key == sp.Key },
+				)
+			}))
 		}
 	}
 	return out
@@ -298,40 +299,21 @@ func spreads(class *shape.Class) (out []Change) {
 func selectors(class *shape.Class) (out []Change) {
 	for _, r := range class.NodeSelector {
 		kind, cost := kindOf(r.Key)
-		out = append(
-			out,
-			Change{
-				Kind: kind,
-				cost: cost,
-				What: "drop " + Words(r) + " from the nodeSelector",
-				relax: func(c *shape.Class) {
-					c.NodeSelector = slices.DeleteFunc(slices.Clone(c.NodeSelector), same(r))
-				},
-			},
-		)
+		out = append(out, relaxing(kind, cost, "drop "+Words(r)+" from the nodeSelector", func(c *shape.Class) {
+			c.NodeSelector = slices.DeleteFunc(slices.Clone(c.NodeSelector), same(r))
+		}))
 	}
 	for _, key := range keysOf(class.NodeTerms) {
 		kind, cost := kindOf(key)
-		out = append(
-			out,
-			Change{
-				Kind:  kind,
-				cost:  cost + 10,
-				What:  "drop " + key + " from the required node affinity",
-				relax: func(c *shape.Class) { c.NodeTerms = without(c.NodeTerms, key) },
-			},
-		)
+		what := "drop " + key + " from the required node affinity"
+		out = append(out, relaxing(kind, cost+costTerm, what, func(c *shape.Class) {
+			c.NodeTerms = without(c.NodeTerms, key)
+		}))
 	}
 	if len(class.NodeTerms) > 0 || class.NoNode {
-		out = append(
-			out,
-			Change{
-				Kind:  Selector,
-				cost:  480,
-				What:  "drop the required node affinity",
-				relax: func(c *shape.Class) { c.NodeTerms, c.NoNode = nil, false },
-			},
-		)
+		out = append(out, relaxing(Selector, costAllTerms, "drop the required node affinity", func(c *shape.Class) {
+			c.NodeTerms, c.NoNode = nil, false
+		}))
 	}
 	return out
 }
@@ -343,9 +325,9 @@ func same(r shape.Requirement) func(shape.Requirement) bool {
 
 func kindOf(key string) (Kind, int) {
 	if key == shape.LabelZone {
-		return Zone, 300
+		return Zone, costZone
 	}
-	return Selector, 320
+	return Selector, costSelector
 }
 
 func keysOf(terms []shape.NodeTerm) (out []string) {
@@ -386,12 +368,12 @@ func neighbours(class *shape.Class) (out []Change) {
 		if a.Anti {
 			what = "drop the required pod anti-affinity over " + a.Key
 		}
-		out = append(out, Change{Kind: Affinity, cost: 330, What: what, relax: func(c *shape.Class) {
+		out = append(out, relaxing(Affinity, costNeighbour, what, func(c *shape.Class) {
 			c.Affinity = slices.DeleteFunc(
 				slices.Clone(c.Affinity),
 				func(o shape.PodTerm) bool { return o.Weight == 0 && o.Key == a.Key && o.Anti == a.Anti },
 			)
-		}})
+		}))
 	}
 	return out
 }
@@ -399,53 +381,21 @@ func neighbours(class *shape.Class) (out []Change) {
 // others are ports, volumes, what pools exclude and wait for, and what nobody buys nodes for.
 func others(s *shape.Snapshot, class *shape.Class) (out []Change) {
 	if len(class.HostPorts) > 0 {
-		out = append(
-			out,
-			Change{
-				Kind:  Port,
-				cost:  360,
-				What:  "drop the host ports",
-				relax: func(c *shape.Class) { c.HostPorts = nil },
-			},
-		)
+		out = append(out, relaxing(Port, costPort, "drop the host ports", func(c *shape.Class) { c.HostPorts = nil }))
 	}
 	if len(class.VolumeTerms)+len(class.Bindings)+len(class.Attach) > 0 {
-		out = append(
-			out,
-			Change{
-				Kind: Volume,
-				cost: 600,
-				What: "use volumes that can be reached from more nodes",
-				relax: func(c *shape.Class) {
-					c.VolumeTerms, c.Bindings, c.Attach = nil, nil, nil
-				},
-			},
-		)
+		out = append(out, relaxing(Volume, costVolume, "use volumes that can be reached from more nodes", func(c *shape.Class) {
+			c.VolumeTerms, c.Bindings, c.Attach = nil, nil, nil
+		}))
 	}
 	if class.Refused != "" {
-		out = append(
-			out,
-			Change{
-				Kind:  Refusal,
-				cost:  500,
-				What:  "mend what no node is bought for: " + class.Refused,
-				relax: func(c *shape.Class) { c.Refused = "" },
-			},
-		)
+		what := "mend what no node is bought for: " + class.Refused
+		out = append(out, relaxing(Refusal, costRefusal, what, func(c *shape.Class) { c.Refused = "" }))
 	}
 	for i, p := range s.Pools {
 		if p.NotReady != "" {
-			out = append(
-				out,
-				Change{
-					Kind: Pool,
-					cost: 120,
-					What: "get NodePool " + p.Name + " ready: " + p.NotReady,
-					pools: func(s *shape.Snapshot) {
-						changePool(s, i, func(p *shape.Pool) { p.NotReady = "" })
-					},
-				},
-			)
+			what := "get NodePool " + p.Name + " ready: " + p.NotReady
+			out = append(out, changing(Pool, costReady, what, i, func(p *shape.Pool) { p.NotReady = "" }))
 		}
 		for _, r := range p.Requirements {
 			kind, cost := kindOf(r.Key)
@@ -453,13 +403,9 @@ func others(s *shape.Snapshot, class *shape.Class) (out []Change) {
 				kind = Pool
 			}
 			what := "let NodePool " + p.Name + " buy beyond " + Words(r)
-			out = append(out, Change{Kind: kind, cost: cost + 80, What: what, pools: func(s *shape.Snapshot) {
-				changePool(
-					s,
-					i,
-					func(p *shape.Pool) { p.Requirements = slices.DeleteFunc(slices.Clone(p.Requirements), same(r)) },
-				)
-			}})
+			out = append(out, changing(kind, cost+costPool, what, i, func(p *shape.Pool) {
+				p.Requirements = slices.DeleteFunc(slices.Clone(p.Requirements), same(r))
+			}))
 		}
 	}
 	return out
