@@ -73,7 +73,7 @@ func Run(in Input) (*view.Checkup, error) {
 		in.Set = &manifest.Set{}
 	}
 	in.Lenient = true
-	out := &view.Checkup{APIVersion: view.APIVersion, Kind: "Checkup", Units: view.UnitsOf(), At: in.Now,
+	out := &view.Checkup{Header: view.HeaderOf("Checkup"), At: in.Now,
 		Findings: []view.Finding{}}
 	for _, c := range checks {
 		if in.Before && !c.before || !in.Before && c.code == "DT602" || in.Server == nil && c.code >= ofServers {

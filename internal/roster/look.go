@@ -82,12 +82,10 @@ func Look(in Input) (*Seen, error) {
 func (s *Seen) Fleet(t *Thoughts) view.Fleet {
 	now := s.in.Now
 	out := view.Fleet{
-		APIVersion: view.APIVersion,
-		Kind:       "Fleet",
-		Units:      view.UnitsOf(),
-		At:         now,
-		Source:     s.in.Source,
-		Missing:    slices.Clone(s.in.Missing),
+		Header:  view.HeaderOf("Fleet"),
+		At:      now,
+		Source:  s.in.Source,
+		Missing: slices.Clone(s.in.Missing),
 		Nodes: make(
 			[]view.Machine,
 			0,

@@ -46,7 +46,7 @@ func OfSearch(s journal.Search, source string) view.Fleet {
 
 // remembered is what a snapshot holds of a fleet.
 func remembered(s *shape.Snapshot, at time.Time, source string) view.Fleet {
-	out := view.Fleet{APIVersion: view.APIVersion, Kind: "Fleet", Units: view.UnitsOf(), At: at, Source: source,
+	out := view.Fleet{Header: view.HeaderOf("Fleet"), At: at, Source: source,
 		Nodes: []view.Machine{}, Pending: []view.Waiting{}, Moves: []view.Course{}}
 	pools := map[string]*view.Pool{}
 	for _, p := range s.Pools {

@@ -8,12 +8,10 @@ import (
 
 // Checkup is what a look for faults has found.
 type Checkup struct {
-	APIVersion string    `json:"apiVersion"`
-	Kind       string    `json:"kind"` // Checkup
-	Units      Units     `json:"units"`
-	At         time.Time `json:"at"`
-	Checked    int       `json:"checked"` // how many checks were made
-	Findings   []Finding `json:"findings"`
+	Header
+	At       time.Time `json:"at"`
+	Checked  int       `json:"checked"` // how many checks were made
+	Findings []Finding `json:"findings"`
 }
 
 // Finding is one fault.

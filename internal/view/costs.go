@@ -8,18 +8,16 @@ import (
 
 // Costs are what the rules of a cluster cost, dearest first.
 type Costs struct {
-	APIVersion string    `json:"apiVersion"`
-	Kind       string    `json:"kind"` // Costs
-	Units      Units     `json:"units"`
-	At         time.Time `json:"at"`
-	Source     string    `json:"source"`
-	PerHour    PerHour   `json:"perHour"`      // of the NodePools' nodes as they are
-	Anew       PerHour   `json:"anewPerHour"`  // of the whole workload bought anew
-	Moved      PerHour   `json:"movedPerHour"` // of the nodes once no move is left
-	Rules      []Cost    `json:"rules"`
-	Untried    int       `json:"untried"` // rules for which there was no time
-	Missing    []string  `json:"missing,omitempty"`
-	Notes      []string  `json:"notes"`
+	Header
+	At      time.Time `json:"at"`
+	Source  string    `json:"source"`
+	PerHour PerHour   `json:"perHour"`      // of the NodePools' nodes as they are
+	Anew    PerHour   `json:"anewPerHour"`  // of the whole workload bought anew
+	Moved   PerHour   `json:"movedPerHour"` // of the nodes once no move is left
+	Rules   []Cost    `json:"rules"`
+	Untried int       `json:"untried"` // rules for which there was no time
+	Missing []string  `json:"missing,omitempty"`
+	Notes   []string  `json:"notes"`
 }
 
 // Cost is what one rule costs: With less Without, and never less than nothing.

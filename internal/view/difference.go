@@ -99,8 +99,8 @@ func MovesDifference(then, now refit.Result, change []string) *Forecast {
 // noDifference is a forecast in which nothing happens; change says what was changed for it.
 func noDifference(change []string) *Forecast {
 	return &Forecast{
-		APIVersion: APIVersion, Kind: "Plan", Units: UnitsOf(),
-		Change: change, Steps: []Step{}, Unplaced: []Unplaced{}, Waits: []Stay{}, Notes: []string{},
+		Header: HeaderOf("Plan"), Change: change,
+		Steps: []Step{}, Unplaced: []Unplaced{}, Waits: []Stay{}, Notes: []string{},
 	}
 }
 

@@ -13,16 +13,14 @@ const APIVersion = "dovetail.sh/v1alpha1"
 
 // Fleet is a cluster at one moment, as terminal, page and commands show it.
 type Fleet struct {
-	APIVersion string    `json:"apiVersion"`
-	Kind       string    `json:"kind"` // Fleet
-	Units      Units     `json:"units"`
-	At         time.Time `json:"at"`
-	Source     string    `json:"source"` // where it was read
-	Money      Money     `json:"money"`
-	Nodes      []Machine `json:"nodes"` // ascending by name, claims without a node among them
-	Pending    []Waiting `json:"pending"`
-	Pools      []Pool    `json:"pools"`
-	Moves      []Course  `json:"moves"`
+	Header
+	At      time.Time `json:"at"`
+	Source  string    `json:"source"` // where it was read
+	Money   Money     `json:"money"`
+	Nodes   []Machine `json:"nodes"` // ascending by name, claims without a node among them
+	Pending []Waiting `json:"pending"`
+	Pools   []Pool    `json:"pools"`
+	Moves   []Course  `json:"moves"`
 
 	// Missing says what could not be read, or is not known, and so is not shown; one clause each.
 	Missing []string `json:"missing,omitempty"`

@@ -11,12 +11,10 @@ import (
 
 // Forecast is what a controller would do to a cluster, as it is printed, saved and held against what came.
 type Forecast struct {
-	APIVersion string    `json:"apiVersion"`
-	Kind       string    `json:"kind"` // Plan
-	Units      Units     `json:"units"`
-	At         time.Time `json:"at"`
-	Source     string    `json:"source"`
-	Change     []string  `json:"change"` // what is tried, one clause each; empty for nothing
+	Header
+	At     time.Time `json:"at"`
+	Source string    `json:"source"`
+	Change []string  `json:"change"` // what is tried, one clause each; empty for nothing
 
 	Totals Totals `json:"totals"`
 	// Anyway is what would happen without the change; nil if there is none.

@@ -9,11 +9,9 @@ import (
 
 // Outcome is how close reality came to a saved plan.
 type Outcome struct {
-	APIVersion string    `json:"apiVersion"`
-	Kind       string    `json:"kind"` // PlanCheck
-	Units      Units     `json:"units"`
-	Planned    time.Time `json:"planned"`
-	At         time.Time `json:"at"`
+	Header
+	Planned time.Time `json:"planned"`
+	At      time.Time `json:"at"`
 
 	Price   PerHour `json:"plannedPerHour"`
 	Actual  PerHour `json:"actualPerHour"`

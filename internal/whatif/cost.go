@@ -20,15 +20,13 @@ func Costs(in roster.Input, more func() bool) (*view.Costs, error) {
 	}
 	fleet := seen.Fleet(nil)
 	out := &view.Costs{
-		APIVersion: view.APIVersion,
-		Kind:       "Costs",
-		Units:      view.UnitsOf(),
-		At:         in.Now,
-		Source:     in.Source,
-		PerHour:    fleet.Money.Pools,
-		Rules:      []view.Cost{},
-		Missing:    fleet.Missing,
-		Notes:      []string{},
+		Header:  view.HeaderOf("Costs"),
+		At:      in.Now,
+		Source:  in.Source,
+		PerHour: fleet.Money.Pools,
+		Rules:   []view.Cost{},
+		Missing: fleet.Missing,
+		Notes:   []string{},
 	}
 	anew, err := boughtAnew(in.Input)
 	if err != nil {

@@ -33,18 +33,16 @@ func Foresee(before roster.Input, after *manifest.Set, c Scenario, rounds int) (
 		return nil, err
 	}
 	out := &view.Forecast{
-		APIVersion: view.APIVersion,
-		Kind:       "Plan",
-		Units:      view.UnitsOf(),
-		At:         before.Now,
-		Source:     before.Source,
-		Change:     []string{},
-		Steps:      []view.Step{},
-		Unplaced:   []view.Unplaced{},
-		Waits:      []view.Stay{},
-		Notes:      notes,
-		Missing:    before.Missing,
-		Base:       baseOf(before.Set, &fleet),
+		Header:   view.HeaderOf("Plan"),
+		At:       before.Now,
+		Source:   before.Source,
+		Change:   []string{},
+		Steps:    []view.Step{},
+		Unplaced: []view.Unplaced{},
+		Waits:    []view.Stay{},
+		Notes:    notes,
+		Missing:  before.Missing,
+		Base:     baseOf(before.Set, &fleet),
 	}
 	out.Change = append(out.Change, c.Words()...)
 	f := &foretelling{out: out, machines: map[string]*view.Machine{}, opened: map[string]view.Node{}}

@@ -17,7 +17,7 @@ func Compare(plan *view.Forecast, now roster.Input) (*view.Outcome, error) {
 		return nil, err
 	}
 	fleet := seen.Fleet(nil)
-	out := &view.Outcome{APIVersion: view.APIVersion, Kind: "PlanCheck", Units: view.UnitsOf(), Planned: plan.At,
+	out := &view.Outcome{Header: view.HeaderOf("PlanCheck"), Planned: plan.At,
 		At: now.Now, Price: plan.Totals.After, Meanwhile: []string{}, Left: []string{}}
 	nodes := map[string]bool{}
 	for i := range fleet.Nodes {
