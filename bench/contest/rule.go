@@ -8,7 +8,6 @@ import (
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/enginetest"
 	"github.com/dovetail-sh/dovetail/engine/shape"
-	"github.com/dovetail-sh/dovetail/internal/sample"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
@@ -28,7 +27,7 @@ const (
 	Wishes   Rule = "wishes: kept where they can be"
 	Variety  Rule = "minValues: a launch keeps them within limits"
 	Daemons  Rule = "daemons: their pods are neighbours"
-	Unbound  Rule = "volumes: a claim gets the one that is kept for it"
+	Unbound  Rule = "volumes: no node reaches one for each claim"
 	Hurried  Rule = "spread: the peer's plan needs pods to come in a lucky order"
 	Weights  Rule = "weights: a pool is tried by the pod, not by the node"
 )
@@ -81,7 +80,7 @@ func (m *match) instead() Rule {
 	switch {
 	case len(m.fewer) > 0 && m.emptyTerm():
 		return NoTerm
-	case len(m.fewer) > 0 && m.outOfReach():
+	case len(m.fewer) > 0 && (m.outOfReach() || enginetest.CheckClaims(m.snapshot, m.theirs.Decision) != nil):
 		return Unbound
 	case len(m.more) > len(m.fewer) && m.asUrgent():
 		return Others
@@ -249,45 +248,6 @@ func (m *match) emptyTerm() bool {
 func (m *match) hurried() bool {
 	lucky := func(d engine.Decision) bool { return enginetest.CheckSettled(m.snapshot, d) != nil }
 	return lucky(m.theirs.Decision) && !lucky(m.ours)
-}
-
-// outOfReach reports whether each pod that only the peer places has a claim for which a volume is kept that nobody can
-// reach from the zone of its node: the peer looks at the claim's storage class instead.
-func (m *match) outOfReach() bool {
-	zones := map[shape.PodID]string{}
-	for _, n := range m.theirs.Decision.Open {
-		for _, id := range n.Pods {
-			zones[id] = n.Options[0].Zone
-		}
-	}
-	kept := map[string]*corev1.PersistentVolume{}
-	for _, o := range sample.Landscape() {
-		if v, ok := o.(*corev1.PersistentVolume); ok && v.Spec.ClaimRef != nil {
-			kept[v.Spec.ClaimRef.Namespace+"/"+v.Spec.ClaimRef.Name] = v
-		}
-	}
-	far := map[shape.PodID]bool{}
-	for _, pod := range m.cluster.Pods {
-		id := translate.IDOf(pod)
-		far[id] = slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
-			claim := v.PersistentVolumeClaim
-			return claim != nil && !reachable(kept[pod.Namespace+"/"+claim.ClaimName], zones[id])
-		})
-	}
-	return !slices.ContainsFunc(m.fewer, func(id shape.PodID) bool { return !far[id] })
-}
-
-// reachable reports whether a volume can be used in a zone; nil can.
-func reachable(v *corev1.PersistentVolume, zone string) bool {
-	if v == nil || v.Spec.NodeAffinity == nil || v.Spec.NodeAffinity.Required == nil {
-		return true
-	}
-	return slices.ContainsFunc(v.Spec.NodeAffinity.Required.NodeSelectorTerms, func(t corev1.NodeSelectorTerm) bool {
-		return !slices.ContainsFunc(t.MatchExpressions, func(r corev1.NodeSelectorRequirement) bool {
-			return r.Key == shape.LabelZone && r.Operator == corev1.NodeSelectorOpIn &&
-				!slices.Contains(r.Values, zone)
-		})
-	})
 }
 
 // varied reports whether a pool has minValues.

@@ -13,10 +13,8 @@ import (
 // and taints respected on every option, no limit exceeded, minValues kept or said to be relaxed, options ascending by
 // price, the bound not above the price. It shares no code with the planner but label algebra and vectors.
 func Check(s shape.Snapshot, p engine.Policy, d engine.Decision) error {
-	c := &checker{s: s, policy: p, d: d, pods: map[shape.PodID]*shape.Class{}, seen: map[shape.PodID]string{}}
-	for i := range s.Pods {
-		c.pods[s.Pods[i].ID] = s.Classes[s.Pods[i].Class]
-	}
+	c := newChecker(s, d)
+	c.policy = p
 	for _, law := range []func() error{
 		c.everyPodOnce, c.existingNodes, c.newNodes, c.limits, c.minValues, c.prices, c.claims,
 	} {
@@ -30,16 +28,25 @@ func Check(s shape.Snapshot, p engine.Policy, d engine.Decision) error {
 // CheckPlaces is Check for a plan of which only the places and one option of each new node are known, by whomever it
 // was made.
 func CheckPlaces(s shape.Snapshot, d engine.Decision) error {
-	c := &checker{s: s, d: d, pods: map[shape.PodID]*shape.Class{}, seen: map[shape.PodID]string{}}
-	for i := range s.Pods {
-		c.pods[s.Pods[i].ID] = s.Classes[s.Pods[i].Class]
-	}
+	c := newChecker(s, d)
 	for _, law := range []func() error{c.existingNodes, c.newNodes, c.limits} {
 		if err := law(); err != nil {
 			return err
 		}
 	}
 	return c.neighbours()
+}
+
+// CheckClaims holds a plan of which only the places are known against what volume claims allow: each has a volume
+// that its pods reach, and no two of them the same one.
+func CheckClaims(s shape.Snapshot, d engine.Decision) error { return newChecker(s, d).claims() }
+
+func newChecker(s shape.Snapshot, d engine.Decision) *checker {
+	c := &checker{s: s, d: d, pods: map[shape.PodID]*shape.Class{}, seen: map[shape.PodID]string{}}
+	for i := range s.Pods {
+		c.pods[s.Pods[i].ID] = s.Classes[s.Pods[i].Class]
+	}
+	return c
 }
 
 type checker struct {

@@ -12,10 +12,7 @@ import (
 // their pods. A plan may break this and yet be right for pods that come in a lucky order: kube-scheduler asks a
 // constraint when it binds a pod, and not again. A plan that keeps it is right in whichever order nodes join.
 func CheckSettled(s shape.Snapshot, d engine.Decision) error {
-	c := &checker{s: s, d: d, pods: map[shape.PodID]*shape.Class{}, seen: map[shape.PodID]string{}}
-	for i := range s.Pods {
-		c.pods[s.Pods[i].ID] = s.Classes[s.Pods[i].Class]
-	}
+	c := newChecker(s, d)
 	places, seats := c.places(), c.seats()
 	for i := range seats {
 		if err := settled(places, seats, &seats[i]); err != nil && seats[i].fresh {
