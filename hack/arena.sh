@@ -27,6 +27,12 @@ if ! log=$(build 2>&1); then
 else
 	flags=(--karpenter="$PWD/$peer" --karpenter-version="$version")
 fi
+trace=../shared/traces/azure-vm-2020-batched.csv.gz
+if [[ -f $trace ]]; then
+	flags+=(--trace="$PWD/$trace")
+else
+	echo "there is no trace at $trace: the day is played from a curve" >&2
+fi
 go build -o bin/dovetail ./cmd/dovetail
 go build -C bench/arena -o ../../bin/arena/arena .
 exec bin/arena/arena --playground="$PWD/bin/playground" --dovetail-binary="$PWD/bin/dovetail" "${flags[@]}" --results=bench/arena/results.json --page=docs/arena.md "$@"

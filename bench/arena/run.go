@@ -53,6 +53,7 @@ func parse(args []string) (flags, error) {
 	set.IntVar(&f.Pods, "pods", 0, "pods of each play (default as many as the play has)")
 	set.DurationVar(&f.Limit, "limit", 0, "begin no run that would end after so long (default 40m, 6m with --short)")
 	set.Uint64Var(&f.Seed, "seed", 1, "dice of the plays")
+	set.StringVar(&f.Trace, "trace", "", "a recorded trace whose day is played (default none: a curve)")
 	set.DurationVar(
 		&f.Registration,
 		"registration-delay",
@@ -104,7 +105,7 @@ func parse(args []string) (flags, error) {
 
 // find makes the paths of programs whole, and sees that they are there.
 func (f *flags) find() (err error) {
-	for _, path := range []*string{&f.Playground, &f.Dovetail, &f.Karpenter} {
+	for _, path := range []*string{&f.Playground, &f.Dovetail, &f.Karpenter, &f.Trace} {
 		if *path == "" {
 			continue
 		}
@@ -112,7 +113,7 @@ func (f *flags) find() (err error) {
 			return fmt.Errorf("finding the binaries: %w", err)
 		}
 		if _, err := os.Stat(*path); err != nil {
-			return fmt.Errorf("there is no binary to run: %w; make arena builds all of them", err)
+			return fmt.Errorf("a file that is needed is not there: %w; make arena builds all programs", err)
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -120,4 +121,34 @@ func (d *Day) add(row []string, begins float64, oneIn int) error {
 		d.changes = append(d.changes, change{end, name, -1})
 	}
 	return nil
+}
+
+// Deployment is one of a day's.
+type Deployment struct {
+	Name     string
+	MilliCPU int64
+	MiB      int64 // of memory
+}
+
+// Deployments are all of a day, ascending by name.
+func (d *Day) Deployments() []Deployment {
+	var out []Deployment
+	for _, name := range sorted(d.sizes) {
+		out = append(out, Deployment{name, d.sizes[name].milli, d.sizes[name].mib})
+	}
+	return out
+}
+
+// Replicas are how many pods each Deployment has when the day begins, and after each of so many equal parts of it.
+func (d *Day) Replicas(parts int) []map[string]int {
+	now := maps.Clone(d.first)
+	out := []map[string]int{maps.Clone(now)}
+	next := 0
+	for part := 1; part <= parts; part++ {
+		for ; next < len(d.changes) && d.changes[next].at < float64(part)*secondsOfDay/float64(parts); next++ {
+			now[d.changes[next].name] += d.changes[next].by
+		}
+		out = append(out, maps.Clone(now))
+	}
+	return out
 }

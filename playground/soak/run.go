@@ -36,24 +36,15 @@ const settleFor = 3 * time.Minute
 // Run plays the day. The error says which invariants broke.
 func Run(ctx context.Context, s Setting, day *Day) (*Report, error) {
 	w := newWatch(s)
-	replicas := map[string]int{}
-	for name, n := range day.first {
-		replicas[name] = n
-	}
+	at := day.Replicas(steps)
 	began := time.Now()
-	next := 0
 	for step := range steps {
-		changed := map[string]bool{}
-		for ; next < len(day.changes) && day.changes[next].at < float64(step)*secondsOfDay/steps; next++ {
-			c := day.changes[next]
-			replicas[c.name] += c.by
-			changed[c.name] = true
-		}
 		for _, name := range sorted(day.sizes) {
-			if step > 0 && !changed[name] || step == 0 && replicas[name] == 0 {
+			now := at[step][name]
+			if step > 0 && now == at[step-1][name] || step == 0 && now == 0 {
 				continue
 			}
-			if err := scale(ctx, s.Client, name, day.sizes[name], max(replicas[name], 0)); err != nil {
+			if err := scale(ctx, s.Client, name, day.sizes[name], max(now, 0)); err != nil {
 				return nil, err
 			}
 		}

@@ -110,6 +110,7 @@ func perform(
 		Watch:    watcher,
 		Patience: patience,
 		Seed:     o.Seed,
+		Trace:    o.Trace,
 		Say:      func(format string, args ...any) { say("  "+format, args...) },
 	}
 	stage.Pods, stage.For = o.size(r.Play)

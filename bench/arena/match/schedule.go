@@ -24,6 +24,7 @@ type Options struct {
 	Settings    []string // own, equal
 	Limit       time.Duration
 	Seed        uint64
+	Trace       string // path of a recorded trace, for plays that have one; empty for none
 
 	Playground string // path of the playground's binary
 	Dovetail   string // path of our own binary; empty means the one in the playground's

@@ -3,7 +3,6 @@ package play
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -118,36 +117,4 @@ func flapping(ctx context.Context, s *Stage) error {
 		}
 	}
 	return s.settle(ctx, len(groups)*int(groups[0].replicas))
-}
-
-// day has every service follow a curve with one peak, at another hour each, between a quarter and all of its pods.
-func day(ctx context.Context, s *Stage) error {
-	const steps = 48 // of half an hour
-	groups := services(8, s.Pods)
-	at := func(i, step int) int32 {
-		phase := 2 * math.Pi * (float64(step)/steps - float64(i)/float64(2*len(groups)))
-		return part(int(groups[i].replicas), 0.625-0.375*math.Cos(phase))
-	}
-	begin := make([]group, len(groups))
-	for i, g := range groups {
-		g.replicas = at(i, 0)
-		begin[i] = g
-	}
-	if err := s.raise(ctx, begin); err != nil {
-		return err
-	}
-	pods := 0
-	for step := 1; step <= steps; step++ {
-		pods = 0
-		for i, g := range groups {
-			if err := s.scale(ctx, g.name, at(i, step)); err != nil {
-				return err
-			}
-			pods += int(at(i, step))
-		}
-		if err := pause(ctx, s.For/steps); err != nil {
-			return err
-		}
-	}
-	return s.settle(ctx, pods)
 }

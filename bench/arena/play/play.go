@@ -34,7 +34,9 @@ type Stage struct {
 	// Patience bounds each wait for pods to run.
 	Patience time.Duration
 	Seed     uint64
-	Say      func(format string, args ...any)
+	// Trace is the file of a recorded trace; empty for none.
+	Trace string
+	Say   func(format string, args ...any)
 }
 
 // Watcher sees pods.
@@ -65,7 +67,7 @@ var All = []Play{
 		Shrinks: true, Pods: 400, For: 40 * time.Second, act: rollouts,
 	},
 	{
-		Name: "day", About: "A day of eight services in little more than a minute, each with its own peak.",
+		Name: "day", About: "A day of a recorded trace in little more than a minute; without one, of eight services with a peak each.",
 		Shrinks: true, Pods: 400, For: 72 * time.Second, act: day,
 	},
 	{

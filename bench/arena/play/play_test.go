@@ -1,7 +1,14 @@
 package play
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,6 +94,50 @@ func TestPlays(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A recorded day is followed Deployment by Deployment, of so few groups that its peak is what was asked for.
+func TestARecordedDay(t *testing.T) {
+	t.Parallel()
+	rows := "pod_id,submit_s,end_s,cpu_milli,memory_mib,gpu_milli,extra\n"
+	morning := whichDay*86_400 + 6*3600
+	for i := range 400 { // of 100 groups; one half comes in the morning and the other half goes in the evening
+		submit, end := 0, ""
+		if i%2 == 0 {
+			submit = morning
+		} else {
+			end = strconv.Itoa(morning + 12*3600)
+		}
+		rows += fmt.Sprintf("p%d,%d,%s,500,1024,0,group=%d;prio=high\n", i, submit, end, i/4)
+	}
+	file := filepath.Join(t.TempDir(), "trace.csv.gz")
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := z.Write([]byte(rows))
+	if err := errors.Join(err, z.Close(), os.WriteFile(file, packed.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		kube := fake.NewClientset()
+		c := &crowd{ctx: t.Context(), kube: kube}
+		s := &Stage{Kube: kube, Watch: c, Pods: 100, For: time.Minute, Patience: time.Minute, Trace: file, Say: t.Logf}
+		if err := day(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		list, err := kube.AppsV1().Deployments(namespace).List(t.Context(), metav1.ListOptions{})
+		if err != nil || len(list.Items) == 0 || len(list.Items) > 25 {
+			t.Fatalf("%d Deployments, %v", len(list.Items), err)
+		}
+		for _, d := range list.Items {
+			cpu := d.Spec.Template.Spec.Containers[0].Resources.Requests.Cpu().MilliValue()
+			if *d.Spec.Replicas != 2 || cpu != 1000 {
+				t.Errorf("%s ends with %d pods of %dm, want 2 of 1000m", d.Name, *d.Spec.Replicas, cpu)
+			}
+		}
+		if c.expects != 2*len(list.Items) {
+			t.Errorf("it began with %d pods, want 2 of each of %d groups", c.expects, len(list.Items))
+		}
+	})
 }
 
 func TestPodsThatDoNotComeAreSaid(t *testing.T) {
