@@ -210,6 +210,28 @@ func TestAHoldIsShownAndEnds(t *testing.T) {
 	}
 }
 
+// While nodes come by the dozen a pool's counts are written once a second; whatever else changes is written at once.
+func TestCountsAreWrittenOnceASecond(t *testing.T) {
+	t.Parallel()
+	clock := clocktesting.NewFakeClock(rolloutNoon)
+	r := &Reconciler{Deps: Deps{Clock: clock}, written: map[string]time.Time{}}
+	before := rolling("a", "blue")
+	more := before.DeepCopy()
+	count(more, []karpenterv1.NodeClaim{{}}, nil)
+	if wait := r.counting(before, more); wait > 0 {
+		t.Errorf("the first write waits for %s", wait)
+	}
+	r.written[before.Name] = clock.Now()
+	clock.Step(countsEvery / 4)
+	if wait := r.counting(before, more); wait != countsEvery*3/4 {
+		t.Errorf("the second write waits for %s", wait)
+	}
+	condition.True(more, clock.Now(), karpenterv1.ConditionDisruptionHeld)
+	if wait := r.counting(before, more); wait > 0 {
+		t.Errorf("a condition waits for %s", wait)
+	}
+}
+
 func TestALimitOfNoNodesIsASwitch(t *testing.T) {
 	t.Parallel()
 	for limit, off := range map[string]bool{"0": true, "1": false} {
