@@ -139,6 +139,13 @@ func TestValuesOf115(t *testing.T) {
 		}, map[string]string{
 			"IGNORE_DRA_REQUESTS": "true", "AWS_FEATURE_GATES": "DRANVIDIAGPU=false,DRAEFA=false",
 		}},
+		"DRA": {values{"enableDRA": true}, map[string]string{
+			"IGNORE_DRA_REQUESTS": "false", "AWS_FEATURE_GATES": "DRANVIDIAGPU=true,DRAEFA=true",
+		}},
+		"OneDriver": {values{"awsFeatureGates": values{"draEFA": true}}, map[string]string{
+			"IGNORE_DRA_REQUESTS": "false", "AWS_FEATURE_GATES": "DRAEFA=true",
+		}},
+		"NoDriver":     {values{"ignoreDRARequests": false}, map[string]string{"IGNORE_DRA_REQUESTS": "false"}},
 		"LegacyRepair": {values{"legacyNodeRepair": true}, map[string]string{"LEGACY_NODE_REPAIR": "true"}},
 		"Rest": {values{
 			"legacyNodeRepair": false, "securityGroupRefreshInterval": "5m", "awsFeatureGates": values{"rebootForRepair": true},
@@ -159,11 +166,10 @@ func TestValuesOf115(t *testing.T) {
 			}
 		}
 	}
-	repair, dra := " is about how nodes are repaired", " asks for dynamic resources"
+	repair, dra := " is about how nodes are repaired", "settings.enableDRA is mutually exclusive with "
 	for want, with := range map[string]values{
-		"settings.enableDRA" + dra:              {"enableDRA": true},
-		"settings.awsFeatureGates.draEFA" + dra: {"awsFeatureGates": values{"draEFA": true}},
-		"settings.ignoreDRARequests is false":   {"ignoreDRARequests": false},
+		dra + "settings.awsFeatureGates.draEFA": {"enableDRA": true, "awsFeatureGates": values{"draEFA": false}},
+		dra + "settings.ignoreDRARequests":      {"enableDRA": true, "ignoreDRARequests": true},
 		"settings.featureGates.terminateFirstRepair" + repair: {
 			"featureGates": values{"terminateFirstRepair": true},
 		},
@@ -206,11 +212,8 @@ func others(v *valuesfile.Value) []any {
 	return nil
 }
 
-// ofDynamicResources are values of Karpenter's chart that are there to be refused.
-var ofDynamicResources = map[string]bool{
-	"settings.enableDRA": true, "settings.ignoreDRARequests": true,
-	"settings.awsFeatureGates.draEFA": true, "settings.awsFeatureGates.draNVIDIAGPU": true,
-}
+// ofDynamicResources are values of which one follows from the others.
+var ofDynamicResources = map[string]bool{"settings.ignoreDRARequests": true}
 
 // Every value, falsy ones too, changes what is rendered, unless it is the default.
 func TestEveryValueArrives(t *testing.T) {

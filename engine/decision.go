@@ -45,6 +45,10 @@ type NewNode struct {
 	Pods     []shape.PodID `json:"pods"`     // ascending
 	Price    shape.Money   `json:"price"`    // of the cheapest option
 
+	// Drivers are those of the devices that the pods get, ascending. The planner knows no devices: whoever allocates
+	// them says so.
+	Drivers []string `json:"drivers,omitempty"`
+
 	// Relaxed is set when the pool's minValues could not be kept and policy allows that.
 	Relaxed bool `json:"relaxed,omitempty"`
 }

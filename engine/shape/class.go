@@ -42,12 +42,23 @@ type Class struct {
 	// too, smallest claim first. VolumeTerms holds already what each of them allows by itself.
 	Bindings []Binding `json:"bindings,omitempty"`
 
+	// Claims are the pod's claims for devices, in their order. The planner does not look at them: whoever knows the
+	// devices makes amounts of Requests and terms out of them.
+	Claims []Claim `json:"claims,omitempty"`
+
 	// Refused is why no node may be bought for these pods (a claim for dynamic resources, a missing
 	// volume claim), one sentence. Empty for all others.
 	Refused string `json:"refused,omitempty"`
 
 	// Buffer marks pods that exist only in the plan, to keep room free.
 	Buffer bool `json:"buffer,omitempty"`
+}
+
+// Claim is one claim of a pod for devices.
+type Claim struct {
+	Name     string `json:"name"`               // of the entry in the pod's spec
+	Claim    string `json:"claim,omitempty"`    // a claim that exists by itself, of the pod's namespace
+	Template string `json:"template,omitempty"` // or what the pod's own claim is made from
 }
 
 // NodeTerm is a conjunction of conditions on a node.

@@ -14,8 +14,6 @@ var newest = map[string]string{"core": "v1.15.0", "aws": "v1.15.2"}
 // ofTools are flags of programs beside the controller.
 const ofTools = "a flag of a code generator"
 
-const noDevices = "dynamic resources are not planned"
-
 // absent are facts of these versions that are not here, and why. What has come since must leave the list.
 var absent = map[Kind]map[string]string{
 	Event: {"evt.Reason": "no event of its own: passes on another's"},
@@ -23,7 +21,6 @@ var absent = map[Kind]map[string]string{
 		"--instance-types": ofTools, "--out-file": ofTools, "--output": ofTools, "--overhead-percent": ofTools,
 		"--partition": ofTools, "--url": ofTools,
 	},
-	Gate: {"DRAEFA": noDevices, "DRANVIDIAGPU": noDevices},
 }
 
 // computed are metrics whose labels the code of the module works out, so that they cannot be read there.

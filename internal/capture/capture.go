@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	nodev1 "k8s.io/api/node/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	storagev1 "k8s.io/api/storage/v1"
 
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
@@ -92,6 +93,28 @@ func parts(set *manifest.Set) []part {
 			&storagev1.CSINodeList{},
 			false,
 			func(l client.ObjectList) { set.CSINodes = pointers(l.(*storagev1.CSINodeList).Items) },
+		},
+		{
+			&resourcev1.DeviceClassList{},
+			true,
+			func(l client.ObjectList) { set.DeviceClasses = pointers(l.(*resourcev1.DeviceClassList).Items) },
+		},
+		{
+			&resourcev1.ResourceSliceList{},
+			true,
+			func(l client.ObjectList) { set.ResourceSlices = pointers(l.(*resourcev1.ResourceSliceList).Items) },
+		},
+		{
+			&resourcev1.ResourceClaimTemplateList{},
+			true,
+			func(l client.ObjectList) {
+				set.ResourceClaimTemplates = pointers(l.(*resourcev1.ResourceClaimTemplateList).Items)
+			},
+		},
+		{
+			&resourcev1.ResourceClaimList{},
+			true,
+			func(l client.ObjectList) { set.ResourceClaims = pointers(l.(*resourcev1.ResourceClaimList).Items) },
 		},
 		{
 			&awsv1.EC2NodeClassList{},

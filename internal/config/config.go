@@ -162,6 +162,12 @@ func (c *Config) Warnings() []string {
 	for _, w := range c.AWS.Gates.Ignored {
 		out = append(out, v.name("aws-feature-gates")+": "+w)
 	}
+	if c.Planning.IgnoreDRA && (c.AWS.Gates.DRANVIDIAGPU || c.AWS.Gates.DRAEFA) {
+		out = append(
+			out,
+			v.name("aws-feature-gates")+": the gates for dynamic resources have no effect while ignore-dra-requests is true",
+		)
+	}
 	if c.AWS.OpenReservations && !c.Gates.ReservedCapacity {
 		out = append(
 			out,

@@ -78,17 +78,17 @@ func TestGatesOfOtherVersionsAreWarnings(t *testing.T) {
 			"Drift=true,NodeRepair=true",
 			[]string{`FEATURE_GATES: there is no feature gate "Drift"`},
 		},
-		"one that is not built": {
+		"one that the other switch keeps off": {
 			"AWS_FEATURE_GATES",
 			"DRAEFA=true",
-			[]string{"AWS_FEATURE_GATES: feature gate DRAEFA is on, but its feature is not part"},
+			[]string{"AWS_FEATURE_GATES: the gates for dynamic resources have no effect while ignore-dra-requests is true"},
 		},
 		"two": {
 			"AWS_FEATURE_GATES",
 			"Other=false,DRAEFA=true",
 			[]string{
 				`AWS_FEATURE_GATES: there is no feature gate "Other"`,
-				"AWS_FEATURE_GATES: feature gate DRAEFA is on",
+				"AWS_FEATURE_GATES: the gates for dynamic resources have no effect",
 			},
 		},
 		// Consolidation policy Balanced has no gate: a NodePool that asks for it gets it.
@@ -97,7 +97,8 @@ func TestGatesOfOtherVersionsAreWarnings(t *testing.T) {
 			"BalancedConsolidation=false",
 			[]string{`FEATURE_GATES: there is no feature gate "BalancedConsolidation"`},
 		},
-		"dynamic resources":           {"IGNORE_DRA_REQUESTS", "true", nil},
+		"no dynamic resources":        {"IGNORE_DRA_REQUESTS", "true", nil},
+		"dynamic resources":           {"IGNORE_DRA_REQUESTS", "false", nil},
 		"open reservations, and none": {"USE_OPEN_RESERVATIONS", "true", nil},
 	}
 	for name, tc := range cases {
@@ -126,7 +127,7 @@ func TestGatesOfOtherVersionsAreWarnings(t *testing.T) {
 func TestValidateReportsEveryProblemUnderTheNameThatWasTyped(t *testing.T) {
 	t.Parallel()
 	c, _, err := load(t, []string{"--batch-idle-duration=1m"}, map[string]string{
-		"METRICS_PORT": "70000", "LOG_LEVEL": "loud", "AMI_REFRESH_INTERVAL": "1s", "IGNORE_DRA_REQUESTS": "false",
+		"METRICS_PORT": "70000", "LOG_LEVEL": "loud", "AMI_REFRESH_INTERVAL": "1s",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +135,6 @@ func TestValidateReportsEveryProblemUnderTheNameThatWasTyped(t *testing.T) {
 	got := c.Validate()
 	for _, want := range []string{
 		"METRICS_PORT is 70000, must be from 0 to 65535",
-		"IGNORE_DRA_REQUESTS is false, and this version does not plan for dynamic resources",
 		`LOG_LEVEL is "loud", must be one of debug, info, error`,
 		"--batch-idle-duration is 1m0s, must not exceed --batch-max-duration (or BATCH_MAX_DURATION) (10s)",
 		"--cluster-name (or CLUSTER_NAME) is empty",

@@ -64,6 +64,8 @@ func (g *Gates) Type() string { return "gates" }
 // AWSGates are the gates of the aws cloud. It is a pflag.Value.
 type AWSGates struct {
 	NodeClassCEL    bool // expressions in an EC2NodeClass's kubelet configuration
+	DRANVIDIAGPU    bool // what NVIDIA's driver of dynamic resources publishes is known of types before a node does
+	DRAEFA          bool // and what that of EFA does
 	RebootForRepair bool // nodes are rebooted for what a reset of their devices may mend
 
 	// Ignored is as in Gates.
@@ -72,8 +74,10 @@ type AWSGates struct {
 
 func (g *AWSGates) table() gateTable {
 	return gateTable{
-		known:   []gate{{"NodeClassCEL", &g.NodeClassCEL}, {"RebootForRepair", &g.RebootForRepair}},
-		missing: []string{"DRANVIDIAGPU", "DRAEFA"},
+		known: []gate{
+			{"NodeClassCEL", &g.NodeClassCEL}, {"DRANVIDIAGPU", &g.DRANVIDIAGPU}, {"DRAEFA", &g.DRAEFA},
+			{"RebootForRepair", &g.RebootForRepair},
+		},
 	}
 }
 
@@ -92,8 +96,7 @@ func (g *AWSGates) Type() string { return "gates" }
 
 // gateTable is what Set and String go by.
 type gateTable struct {
-	known   []gate
-	missing []string // Karpenter's gates whose features there are not here: off is what they are, on is worth a warning
+	known []gate
 }
 
 type gate struct {
@@ -120,18 +123,10 @@ func (t gateTable) set(text string) (ignored []string, err error) {
 		switch {
 		case i >= 0:
 			*t.known[i].on = on
-		case !slices.Contains(t.missing, name):
+		default:
 			ignored = append(
 				ignored,
 				fmt.Sprintf("there is no feature gate %q, so it has no effect; there are %s", name, t.names()),
-			)
-		case on:
-			ignored = append(
-				ignored,
-				fmt.Sprintf(
-					"feature gate %s is on, but its feature is not part of this version: it has no effect",
-					name,
-				),
 			)
 		}
 	}

@@ -19,13 +19,6 @@ func (c *Config) Validate() error {
 	v.notNegative("placement-hold", c.Planning.PlacementHold.Seconds())
 	v.oneOf("min-values-policy", c.Planning.MinValues, "Strict", "BestEffort")
 
-	if !c.Planning.IgnoreDRA {
-		v.add(
-			"%s is false, and this version does not plan for dynamic resources: set it to true, and pods with claims for them are refused one by one",
-			v.name("ignore-dra-requests"),
-		)
-	}
-
 	v.serve(&c.Serve)
 	v.positive("kube-client-qps", c.Kube.QPS)
 	v.positive("kube-client-burst", c.Kube.Burst)

@@ -89,6 +89,8 @@ func newAWS(ctx context.Context, d CloudDeps) (provider.Cloud, error) {
 			SecurityGroupRefreshInterval: s.SecurityGroupRefreshInterval,
 			KubeletExpressions:           s.Gates.NodeClassCEL,
 			RebootForRepair:              s.Gates.RebootForRepair,
+			DRANVIDIAGPU:                 s.Gates.DRANVIDIAGPU,
+			DRAEFA:                       s.Gates.DRAEFA,
 			LegacyRepair:                 d.Config.Lifecycle.LegacyRepair,
 			ZonalShift:                   s.EnableZonalShift,
 			ReservedCapacity:             d.Config.Gates.ReservedCapacity,

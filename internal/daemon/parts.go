@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -77,6 +78,16 @@ type kit struct {
 	alive   *lifecycle.Reconciler
 	journal *journal.Journal
 	history *history.Keeper
+}
+
+// soldBy is what a cloud knows of the devices of its instance types; nil if it knows none.
+func soldBy(c provider.Cloud) func(instanceType string) []*resourcev1.ResourceSlice {
+	if knows, ok := c.(interface {
+		Devices(instanceType string) []*resourcev1.ResourceSlice
+	}); ok {
+		return knows.Devices
+	}
+	return nil
 }
 
 // cloudFor is the cloud, with its calls counted for a controller.
@@ -172,6 +183,7 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 		OwnDeletionCosts: d.config.Gates.PodDeletionCostManagement,
 		Nomination:       nomination(d.config.Planning.BatchMax), Bound: k.bound, Defaults: defaults,
 		Buffers: d.config.Gates.CapacityBuffer,
+		Devices: !d.config.Planning.IgnoreDRA, Sold: soldBy(k.cloud),
 	})
 	if err := k.mirror.Follow(ctx, d.manager.GetCache()); err != nil {
 		return err
@@ -225,6 +237,7 @@ func (k *kit) addClaims() error {
 		},
 		Delete:  k.apply.Retire,
 		Hold:    keeper.Hold,
+		Devices: k.mirror.Devices,
 		Outcome: k.joining.Note,
 		Planned: mirror.Ledger{Mirror: k.mirror}.Expected,
 		Market:  k.market("nodeclaim.lifecycle"),

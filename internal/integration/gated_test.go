@@ -124,7 +124,7 @@ func dynamicResourcesAreRefused(t *testing.T, c *corner) {
 		return missingFrom(
 			c.events(t, c.podOf(t, c.name)),
 			"FailedScheduling",
-			"dynamic resources (spec.resourceClaims)",
+			"pod has Dynamic Resource Allocation requirements that are not yet supported by Karpenter",
 		)
 	})
 	c.stays(t, 0, 2*time.Second)

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	nodev1 "k8s.io/api/node/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -94,6 +95,30 @@ var kinds = map[string]kind{
 		reads(func(s *Set) *[]*appsv1.DaemonSet { return &s.DaemonSets }),
 	},
 	"Job": {"batch/v1", true, true, reads(func(s *Set) *[]*batchv1.Job { return &s.jobs })},
+	"ResourceClaim": {
+		"resource.k8s.io/v1",
+		true,
+		false,
+		reads(func(s *Set) *[]*resourcev1.ResourceClaim { return &s.ResourceClaims }),
+	},
+	"ResourceClaimTemplate": {
+		"resource.k8s.io/v1",
+		true,
+		true,
+		reads(func(s *Set) *[]*resourcev1.ResourceClaimTemplate { return &s.ResourceClaimTemplates }),
+	},
+	"ResourceSlice": {
+		"resource.k8s.io/v1",
+		false,
+		false,
+		reads(func(s *Set) *[]*resourcev1.ResourceSlice { return &s.ResourceSlices }),
+	},
+	"DeviceClass": {
+		"resource.k8s.io/v1",
+		false,
+		false,
+		reads(func(s *Set) *[]*resourcev1.DeviceClass { return &s.DeviceClasses }),
+	},
 	"StorageClass": {
 		"storage.k8s.io/v1",
 		false,

@@ -93,6 +93,8 @@ func (p *picture) put(object client.Object) Change {
 		p.putService(o)
 	case *appsv1.ReplicaSet, *appsv1.StatefulSet, *corev1.ReplicationController:
 		p.putWorkload(o)
+	default:
+		return p.devices.change(object, true)
 	}
 	return 0
 }
@@ -141,6 +143,8 @@ func (p *picture) drop(object client.Object) Change {
 			delete(p.world.Workloads, name)
 			p.stale.classes = p.stale.classes || len(p.world.Defaults) > 0
 		}
+	default:
+		return p.devices.change(object, false)
 	}
 	return 0
 }

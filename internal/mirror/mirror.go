@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -13,6 +14,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/eviction"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
@@ -47,6 +49,8 @@ type picture struct {
 	refs           map[string]map[shape.PodID]struct{} // pods by the nodes and claims that they name
 	users          map[types.NamespacedName]map[shape.PodID]struct{}
 	claimsByVolume map[string]map[types.NamespacedName]struct{}
+
+	devices inventory
 
 	// What was made of them.
 	in      *translate.Interner
@@ -162,6 +166,11 @@ type Options struct {
 	// kept.
 	Buffers bool
 
+	// Devices says that claims for dynamic resources are planned, and Sold what a cloud knows of the devices of instance
+	// types; see devices.Objects. Without Devices pods that claim any are refused.
+	Devices bool
+	Sold    func(instanceType string) []*resourcev1.ResourceSlice
+
 	// Nomination is for how long a planned pod keeps its place on a node that is ready.
 	// 0 means 20 s, twice the longest batch window.
 	Nomination time.Duration
@@ -222,12 +231,25 @@ func New(o Options) *Mirror {
 		dirtyLoose: map[shape.PodID]struct{}{},
 		compactAt:  compactSlack,
 	}
+	if o.Devices {
+		m.devices = newInventory(o.Sold)
+		m.world.PlanDevices = true
+	}
 	m.in = translate.NewInterner(&m.world)
 	return m
 }
 
 // Snapshot cuts a Snapshot of the cluster as it is known now.
 func (m *Mirror) Snapshot() shape.Snapshot {
+	s, world := m.cut()
+	if world == nil {
+		return s
+	}
+	return world.Shape(s)
+}
+
+// cut is Snapshot before claims for devices are made amounts, and what that is done by; nil if they are not planned.
+func (m *Mirror) cut() (shape.Snapshot, *devices.World) {
 	now := m.clock.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -250,7 +272,7 @@ func (m *Mirror) Snapshot() shape.Snapshot {
 		Pools:      m.cutPools,
 		Types:      m.cutTypes,
 		DaemonSets: m.daemons,
-	}
+	}, m.devices.known(nodes)
 }
 
 // Revision grows with every change.
@@ -261,7 +283,10 @@ func (m *Mirror) Revision() uint64 {
 }
 
 // Pending is how many pods need a place.
-func (m *Mirror) Pending() int { return len(m.Snapshot().Pods) }
+func (m *Mirror) Pending() int {
+	s, _ := m.cut()
+	return len(s.Pods)
+}
 
 // Pod finds the object of a pod; nil if there is none. It must not be changed.
 func (m *Mirror) Pod(id shape.PodID) *corev1.Pod {

@@ -58,6 +58,9 @@ func (m *Mirror) Follow(ctx context.Context, from cache.Cache) error {
 	if len(m.world.Defaults) > 0 {
 		kinds = append(Spreaders(), kinds...)
 	}
+	if m.devices.on {
+		kinds = append(DeviceKinds(), kinds...)
+	}
 	for _, kind := range kinds {
 		informer, err := from.GetInformer(ctx, kind, cache.BlockUntilSynced(false))
 		if err != nil {

@@ -14,8 +14,10 @@ import (
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
+	"github.com/dovetail-sh/dovetail/catalog"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 	"github.com/dovetail-sh/dovetail/internal/manifest"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
@@ -97,6 +99,7 @@ func Prepare(in Input) (*Prepared, error) {
 		Offers:         offers,
 		Aliases:        labelRules().Aliases,
 		TrustPools:     true,
+		Devices:        devicesOf(&set),
 	}
 	p.addStatic()
 	if err := p.addBuffers(); err != nil {
@@ -208,6 +211,19 @@ func (p *Prepared) noteVolumes() {
 	}
 }
 
+// devicesOf are the dynamic resources that are given; nil if there is no DeviceClass, so that no claim can be served.
+// What is sold is what the drivers publish for which a class is there to choose them.
+func devicesOf(set *manifest.Set) *devices.World {
+	if len(set.DeviceClasses) == 0 {
+		return nil
+	}
+	w := devices.New(devices.Objects{
+		Claims: set.ResourceClaims, Templates: set.ResourceClaimTemplates, Slices: set.ResourceSlices,
+		Classes: set.DeviceClasses, Sold: catalog.Devices,
+	}, nil)
+	return w
+}
+
 // noteLost counts pods that run on nodes which are not given.
 func (p *Prepared) noteLost() {
 	nodes := map[string]bool{}
@@ -246,7 +262,10 @@ func (p *Prepared) Plan() (*Result, error) {
 	if len(snapshot.Pods) == 0 && len(p.fixed.nodes) == 0 {
 		notes = append(notes, idle(len(p.objects.Pods)))
 	}
-	decision := engine.Plan(snapshot, p.input.Policy)
+	made := p.objects.Devices.Plan(snapshot, func(s shape.Snapshot) engine.Decision {
+		return engine.Plan(s, p.input.Policy)
+	})
+	snapshot, decision := made.Snapshot, made.Decision
 	p.fixed.open(&decision, &snapshot)
 	return &Result{Snapshot: snapshot, Decision: decision, Notes: notes, pods: p.objects.Pods}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +13,7 @@ import (
 	karpenterv1alpha1 "github.com/dovetail-sh/dovetail/api/karpenter/v1alpha1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
@@ -96,7 +98,10 @@ func NodeClaim(np *karpenterv1.NodePool, n engine.NewNode, stamp map[string]stri
 		}
 		claim.Spec.Requirements = append(claim.Spec.Requirements, Requirement(r))
 	}
-	claim.Spec.Resources.Requests = provider.ResourceListOf(n.Requests)
+	claim.Spec.Resources.Requests = provider.ResourceListOf(devices.Real(n.Requests))
+	if len(n.Drivers) > 0 {
+		claim.Annotations[karpenterv1.DRADriversAnnotationKey] = strings.Join(n.Drivers, ",")
+	}
 	return claim
 }
 

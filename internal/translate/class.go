@@ -32,9 +32,7 @@ func (in *Interner) newClass(pod *corev1.Pod, f *form, labels []shape.Label) (*s
 	if v := f.volumes; v != nil {
 		c.VolumeTerms, c.Attach, c.Bindings, c.Refused = v.terms, v.attach, v.bindings, v.refused
 	}
-	if len(spec.ResourceClaims) > 0 {
-		c.Refused = "it claims dynamic resources (spec.resourceClaims), for which no nodes are launched"
-	}
+	in.readDevices(c, spec.ResourceClaims)
 	err := firstError(
 		func() error { return f.negative },
 		func() error { return readTolerations(c, spec.Tolerations) },
@@ -48,6 +46,28 @@ func (in *Interner) newClass(pod *corev1.Pod, f *form, labels []shape.Label) (*s
 	}
 	return c, err
 }
+
+// readDevices notes claims for devices, or why the pod is refused for them.
+func (in *Interner) readDevices(c *shape.Class, list []corev1.PodResourceClaim) {
+	if len(list) > 0 && !in.world.PlanDevices {
+		c.Refused = devicesIgnored
+		return
+	}
+	for i := range list {
+		claim := shape.Claim{Name: list[i].Name}
+		if name := list[i].ResourceClaimName; name != nil {
+			claim.Claim = *name
+		}
+		if name := list[i].ResourceClaimTemplateName; name != nil {
+			claim.Template = *name
+		}
+		c.Claims = append(c.Claims, claim)
+	}
+}
+
+// devicesIgnored begins with what Karpenter says.
+const devicesIgnored = "pod has Dynamic Resource Allocation requirements that are not yet supported by Karpenter; " +
+	"IGNORE_DRA_REQUESTS=false has them planned"
 
 func firstError(steps ...func() error) error {
 	for _, step := range steps {

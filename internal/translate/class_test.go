@@ -304,7 +304,8 @@ func TestClass(t *testing.T) {
 			"No node is bought for a pod with claims for devices.",
 			corev1.PodSpec{ResourceClaims: []corev1.PodResourceClaim{{Name: "gpu"}}},
 			shape.Class{
-				Refused: "it claims dynamic resources (spec.resourceClaims), for which no nodes are launched",
+				Refused: "pod has Dynamic Resource Allocation requirements that are not yet supported by Karpenter; " +
+					"IGNORE_DRA_REQUESTS=false has them planned",
 			},
 		},
 	}

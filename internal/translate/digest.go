@@ -65,6 +65,16 @@ func (d *digest) vector(v *shape.Vector) {
 func (d *digest) spec(s *corev1.PodSpec) {
 	d.word(uint64(priorityOf(s)))
 	d.word(uint64(len(s.ResourceClaims)))
+	for i := range s.ResourceClaims {
+		c := &s.ResourceClaims[i]
+		d.text(c.Name)
+		for _, name := range [...]*string{c.ResourceClaimName, c.ResourceClaimTemplateName} {
+			d.flag(name != nil)
+			if name != nil {
+				d.text(*name)
+			}
+		}
+	}
 	if len(s.NodeSelector) > 0 {
 		d.pairs(s.NodeSelector)
 	}

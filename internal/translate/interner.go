@@ -39,6 +39,9 @@ type World struct {
 	// an eviction is.
 	OwnDeletionCosts bool
 
+	// PlanDevices says that pods' claims for devices are planned, by whoever knows the devices; else such pods are refused.
+	PlanDevices bool
+
 	// Defaults are the spread constraints that kube-scheduler puts on pods without any; see ReadDefaults. The other
 	// two matter only with them.
 	Defaults  []corev1.TopologySpreadConstraint

@@ -12,7 +12,7 @@ import (
 // It must look at everything that digest.spec looks at.
 func sameSpec(a, b *corev1.PodSpec) bool {
 	return priorityOf(a) == priorityOf(b) &&
-		len(a.ResourceClaims) == len(b.ResourceClaims) &&
+		slices.EqualFunc(a.ResourceClaims, b.ResourceClaims, sameResourceClaim) &&
 		a.HostNetwork == b.HostNetwork &&
 		maps.Equal(a.NodeSelector, b.NodeSelector) &&
 		slices.EqualFunc(a.Tolerations, b.Tolerations, sameToleration) &&
@@ -35,6 +35,11 @@ func equalBy[T any](a, b []T, same func(a, b *T) bool) bool {
 }
 
 func equalAt[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
+
+func sameResourceClaim(a, b corev1.PodResourceClaim) bool {
+	return a.Name == b.Name && equalAt(a.ResourceClaimName, b.ResourceClaimName) &&
+		equalAt(a.ResourceClaimTemplateName, b.ResourceClaimTemplateName)
+}
 
 func sameToleration(a, b corev1.Toleration) bool {
 	return a.Key == b.Key && a.Operator == b.Operator && a.Value == b.Value && a.Effect == b.Effect

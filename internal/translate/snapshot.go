@@ -16,6 +16,7 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 )
 
 // Objects is a whole cluster.
@@ -44,6 +45,9 @@ type Objects struct {
 
 	// OwnDeletionCosts is World's.
 	OwnDeletionCosts bool
+
+	// Devices are the cluster's dynamic resources; nil if pods that claim any are refused.
+	Devices *devices.World
 
 	// Offers by NodePool. A pool without one cannot launch anything.
 	Offers map[string]*Offer
@@ -88,6 +92,7 @@ func WorldOf(o Objects) World {
 		Defaults:       o.Defaults,
 
 		OwnDeletionCosts: o.OwnDeletionCosts,
+		PlanDevices:      o.Devices != nil,
 
 		Services:  map[string]map[string]map[string]string{},
 		Workloads: map[Workload]*metav1.LabelSelector{},
@@ -161,6 +166,9 @@ func (in *Interner) Snapshot(o Objects, now time.Time) (shape.Snapshot, []Proble
 	slices.SortFunc(b.out.Pods, comparePods)
 	b.out.Now = now
 	b.out.Classes, b.out.Profiles = in.Classes(), in.Profiles()
+	if o.Devices != nil {
+		b.out = o.Devices.Shape(b.out)
+	}
 	return b.out, b.problems
 }
 

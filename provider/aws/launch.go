@@ -202,7 +202,8 @@ func (c *launcher) fleetOffers(
 	round []provider.Candidate,
 ) ([]fleet.Offer, error) {
 	subnets := c.subnets.ByZone(c.subnetsOf(ctx, class))
-	wantsEFA := !order.Claim.Spec.Resources.Requests.Name(corev1.ResourceName(awsv1.ResourceEFA), "").IsZero()
+	wantsEFA := !order.Claim.Spec.Resources.Requests.Name(corev1.ResourceName(awsv1.ResourceEFA), "").IsZero() ||
+		takesEFA(order.Claim)
 	kubelets, err := kubeletsOf(ctx, c.inventory, c.catalogue.setup(class), class)
 	if err != nil {
 		return nil, err

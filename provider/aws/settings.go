@@ -56,6 +56,9 @@ type Settings struct {
 	// RebootForRepair has nodes rebooted for what a reset of their devices may mend.
 	RebootForRepair bool
 
+	// DRANVIDIAGPU and DRAEFA say that the drivers of dynamic resources for NVIDIA's GPUs and for EFA run on new nodes.
+	DRANVIDIAGPU, DRAEFA bool
+
 	// LegacyRepair has the repair policies of Karpenter before 1.15.
 	LegacyRepair bool
 

@@ -79,6 +79,7 @@ const (
 	ReasonStartupTaintsExist            = "StartupTaintsExist"
 	ReasonKnownEphemeralTaintsExist     = "KnownEphemeralTaintsExist"
 	ReasonResourceNotRegistered         = "ResourceNotRegistered"
+	ReasonDRADriverPoolsNotPublished    = "DRADriverPoolsNotPublished"
 	ReasonNodePoolDrifted               = "NodePoolDrifted"
 	ReasonRequirementsDrifted           = "RequirementsDrifted"
 	ReasonInstanceTypeNotFound          = "InstanceTypeNotFound"

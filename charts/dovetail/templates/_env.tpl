@@ -61,8 +61,12 @@
 {{- end }}
 {{- $g := default (dict) $s.featureGates }}
 {{- $a := default (dict) $s.awsFeatureGates }}
+{{- $dra := include "dovetail.on" (list . $s.enableDRA) }}
+{{- $efa := ternary true $a.draEFA (eq $dra "yes") }}
+{{- $gpu := ternary true $a.draNVIDIAGPU (eq $dra "yes") }}
+{{- $planned := or (include "dovetail.on" (list . $efa)) (include "dovetail.on" (list . $gpu)) }}
 - name: IGNORE_DRA_REQUESTS
-  value: "true"
+  value: {{ include "dovetail.text" (list . $s.ignoreDRARequests) | default (ternary "false" "true" (ne $planned "")) | quote }}
 - name: FEATURE_GATES
   value: {{ include "dovetail.gates" (list . (list
     (list "NodeRepair" $g.nodeRepair) (list "ReservedCapacity" $g.reservedCapacity) (list "SpotToSpotConsolidation" $g.spotToSpotConsolidation)
@@ -70,7 +74,7 @@
     (list "TerminateFirstDrift" $g.terminateFirstDrift) (list "TerminateFirstRepair" $g.terminateFirstRepair)
     (list "PodDeletionCostManagement" $g.podDeletionCostManagement))) | quote }}
 {{- with include "dovetail.gates" (list . (list
-  (list "NodeClassCEL" $a.nodeClassCEL) (list "DRANVIDIAGPU" $a.draNVIDIAGPU) (list "DRAEFA" $a.draEFA) (list "RebootForRepair" $a.rebootForRepair))) }}
+  (list "NodeClassCEL" $a.nodeClassCEL) (list "DRANVIDIAGPU" $gpu) (list "DRAEFA" $efa) (list "RebootForRepair" $a.rebootForRepair))) }}
 - name: AWS_FEATURE_GATES
   value: {{ . | quote }}
 {{- end }}

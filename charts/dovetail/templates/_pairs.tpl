@@ -13,15 +13,17 @@
 {{- if and (include "dovetail.on" (list . $s.useOpenReservations)) (not (include "dovetail.on" (list . $g.reservedCapacity))) -}}
 {{- $faults = append $faults "settings.useOpenReservations needs settings.featureGates.reservedCapacity, which is off" -}}
 {{- end -}}
-{{- /* A cluster whose pods are refused one by one is worse than a release that is refused whole. */ -}}
-{{- $asked := dict "enableDRA" $s.enableDRA "awsFeatureGates.draEFA" $a.draEFA "awsFeatureGates.draNVIDIAGPU" $a.draNVIDIAGPU -}}
-{{- range $path, $value := $asked -}}
-{{- if include "dovetail.on" (list $ $value) -}}
-{{- $faults = append $faults (printf "settings.%s asks for dynamic resources, for which this version does not plan: unset it" $path) -}}
+{{- /* enableDRA says all three at once. */ -}}
+{{- if include "dovetail.on" (list . $s.enableDRA) -}}
+{{- $set := list -}}
+{{- range $path, $value := dict "awsFeatureGates.draEFA" $a.draEFA "awsFeatureGates.draNVIDIAGPU" $a.draNVIDIAGPU "ignoreDRARequests" $s.ignoreDRARequests -}}
+{{- if include "dovetail.text" (list $ $value) -}}
+{{- $set = append $set (printf "settings.%s" $path) -}}
 {{- end -}}
 {{- end -}}
-{{- if eq (include "dovetail.text" (list . $s.ignoreDRARequests)) "false" -}}
-{{- $faults = append $faults "settings.ignoreDRARequests is false, and this version does not plan for dynamic resources: unset it" -}}
+{{- with $set -}}
+{{- $faults = append $faults (printf "settings.enableDRA is mutually exclusive with %s: unset them, or unset settings.enableDRA" (join ", " .)) -}}
+{{- end -}}
 {{- end -}}
 {{- with $faults -}}
 {{- fail (printf "settings that contradict each other:\n  - %s\n" (join "\n  - " .)) -}}

@@ -25,6 +25,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 	"github.com/dovetail-sh/dovetail/internal/observe"
 )
 
@@ -62,6 +63,7 @@ type still struct{ nodes []*shape.Node }
 func (still) Informed() bool              { return true }
 func (s still) Snapshot() shape.Snapshot  { return shape.Snapshot{Now: noon, Nodes: s.nodes} }
 func (still) Pod(shape.PodID) *corev1.Pod { return nil }
+func (still) Devices() *devices.World     { return nil }
 
 func (still) Open(context.Context, []engine.NewNode, string) (map[string]*karpenterv1.NodeClaim, error) {
 	return nil, errors.New("nothing is to be opened")

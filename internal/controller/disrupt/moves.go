@@ -18,6 +18,7 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/refit"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/backoff"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 	"github.com/dovetail-sh/dovetail/internal/journal"
 	"github.com/dovetail-sh/dovetail/internal/nodehealth"
 )
@@ -39,7 +40,8 @@ type view struct {
 	now      time.Time
 	policy   engine.Policy
 	rules    Rules
-	effort   int // of a search; 0 for sweepEffort
+	devices  *devices.World // nil if claims for devices are not planned
+	effort   int            // of a search; 0 for sweepEffort
 }
 
 // Rules say which moves are worth it. See refit.Policy.
@@ -194,7 +196,15 @@ func (p *planner) follow(c refit.Course) refit.Outlook {
 	if p.search != nil {
 		p.search.Followed = append(p.search.Followed, frozen([]refit.Course{c})...)
 	}
-	return p.pass.Follow(c)
+	next := p.pass.Follow(c)
+	if next.Why.Kind != "" {
+		return next
+	}
+	var ok bool
+	if next.Open, ok = p.devices.Allows(p.snapshot, next.Place, next.Open); !ok {
+		return refit.Outlook{Why: refit.Reason{Kind: refit.NoPlace, Want: devices.NotTogether}}
+	}
+	return next
 }
 
 // frozen are courses whose homes nobody will change: moves go on while the journal writes.

@@ -30,6 +30,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/apply"
 	"github.com/dovetail-sh/dovetail/internal/backoff"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 	"github.com/dovetail-sh/dovetail/internal/hold"
 	"github.com/dovetail-sh/dovetail/internal/journal"
 	"github.com/dovetail-sh/dovetail/internal/nodehealth"
@@ -42,6 +43,8 @@ type picture interface {
 	Informed() bool
 	Snapshot() shape.Snapshot
 	Pod(id shape.PodID) *corev1.Pod
+	// Devices is what the last Snapshot was shaped by; nil if claims for devices are not planned.
+	Devices() *devices.World
 }
 
 // opener creates claims.
@@ -287,6 +290,7 @@ func (r *Reconciler) see(ctx context.Context) (view, error) {
 		snapshot: snapshot,
 		guards:   compileGuards(budgets.Items, surges),
 		podOf:    r.Mirror.Pod,
+		devices:  r.Mirror.Devices(),
 		now:      r.Clock.Now(),
 		policy:   r.Policy,
 		rules:    r.Rules,

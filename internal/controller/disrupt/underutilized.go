@@ -171,7 +171,10 @@ func (p *planner) underutilized() {
 	}
 	p.soon(sweepEvery)
 	for i := range found.Moves {
-		p.begin(&found.Moves[i], byNode)
+		m := &found.Moves[i]
+		if _, ok := p.devices.Allows(p.snapshot, m.Place, m.Open); ok {
+			p.begin(m, byNode)
+		}
 	}
 	for _, k := range found.Kept {
 		if s, ours := byNode[k.Node]; ours {

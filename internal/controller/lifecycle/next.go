@@ -11,6 +11,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 )
 
 // Reasons for giving a claim up, as metrics name them.
@@ -31,6 +32,9 @@ const (
 	// labelsSeenWithin is how long the cache may take to show the labels that were put on a node.
 	labelsSeenWithin = 30 * time.Second
 
+	// lookForPools is how often it is seen whether the drivers of a node have published their devices.
+	lookForPools = 2 * time.Second
+
 	// launchAtMost is the limit of a launch without one: a claim that waits for its machine is room for the pods it was
 	// made for, and they are not served elsewhere.
 	launchAtMost = time.Hour
@@ -47,6 +51,8 @@ type sight struct {
 	nodes  []corev1.Node // of the claim's machine
 	now    time.Time
 	limits Limits
+
+	devices *devices.World // nil if claims for devices are not planned
 }
 
 type kind int
@@ -92,7 +98,7 @@ func next(s sight) step {
 	case !condition.IsTrue(s.claim, karpenterv1.ConditionInitialized):
 		return nextInitialize(s)
 	case s.lost(karpenterv1.NodeInitializedLabelKey):
-		if reason, _ := obstacle(s.claim, &s.nodes[0]); reason == "" {
+		if reason, _ := obstacle(s.claim, &s.nodes[0], s.devices); reason == "" {
 			return step{kind: initialize}
 		}
 	case len(s.nodes) > 0 && s.nodes[0].Labels[karpenterv1.NodeInitializedLabelKey] != "true":
@@ -201,13 +207,16 @@ func nextInitialize(s sight) step {
 	if len(s.nodes) == 0 {
 		reason, message = karpenterv1.ReasonNodeNotFound, "The node is not there."
 	} else {
-		reason, message = obstacle(s.claim, &s.nodes[0])
+		reason, message = obstacle(s.claim, &s.nodes[0], s.devices)
 	}
 	if reason == "" {
 		return step{kind: initialize}
 	}
 	if over {
 		return step{kind: giveUp, reason: ReasonInitializationTimeout}
+	}
+	if reason == karpenterv1.ReasonDRADriverPoolsNotPublished && (left <= 0 || left > lookForPools) {
+		left = lookForPools
 	}
 	return open(rest, karpenterv1.ConditionInitialized, reason, message, left)
 }

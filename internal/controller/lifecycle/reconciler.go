@@ -24,6 +24,7 @@ import (
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/internal/controller/calm"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 	"github.com/dovetail-sh/dovetail/internal/lookup"
 	"github.com/dovetail-sh/dovetail/internal/market"
 	"github.com/dovetail-sh/dovetail/internal/observe"
@@ -37,7 +38,7 @@ type cloud interface {
 	Terminate(ctx context.Context, providerID string) error
 }
 
-// Deps is what a Reconciler needs. All but Aliases, Hold, Outcome and Planned are required.
+// Deps is what a Reconciler needs. All but Aliases, Hold, Devices, Outcome and Planned are required.
 type Deps struct {
 	Client client.Client
 	// Live reads what the API server has now, not what a cache remembers.
@@ -58,6 +59,9 @@ type Deps struct {
 	// Hold is asked before a claim's node loses the taint that keeps all pods off it, and says whether it is to be kept
 	// for the pods that are planned onto it, by another taint. Whoever says so takes that one off.
 	Hold func(claim string) bool
+
+	// Devices are the cluster's dynamic resources; nil, or a nil World, if claims for them are not planned.
+	Devices func() *devices.World
 
 	// Outcome is called when it is decided whether a pool's node joins.
 	Outcome func(pool string, joined bool)
@@ -108,11 +112,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 
 	// Decide.
 	nodes = ownFirst(nodes, claim.Status.NodeName)
-	todo := next(sight{claim: claim, nodes: nodes, now: r.Clock.Now(), limits: r.Limits})
+	todo := next(sight{claim: claim, nodes: nodes, now: r.Clock.Now(), limits: r.Limits, devices: r.devices()})
 
 	// Act.
 	result, err := r.take(ctx, claim, nodes, todo)
 	return result, client.IgnoreNotFound(err)
+}
+
+func (r *Reconciler) devices() *devices.World {
+	if r.Devices == nil {
+		return nil
+	}
+	return r.Devices()
 }
 
 // ours are claims whose class is of this cloud.

@@ -47,13 +47,14 @@ func (p *Provisioner) Meanwhile(ctx context.Context) {
 	if len(planned.Pods) == 0 {
 		return
 	}
-	decision := engine.Plan(planned, p.Policy)
+	made := p.Mirror.Devices().Plan(planned, func(s shape.Snapshot) engine.Decision { return engine.Plan(s, p.Policy) })
+	decision := made.Decision
 	if !tight(decision) {
 		return
 	}
 	p.Journal.Add(journal.Record{
-		At: began, Revision: snapshot.Revision, Took: p.Clock.Since(began), Snapshot: planned,
-		Policy: p.Policy, Decision: decision,
+		At: began, Revision: snapshot.Revision, Took: p.Clock.Since(began), Snapshot: made.Snapshot,
+		Policy: p.Policy, Decision: made.Plan,
 	})
 	p.decided(planned)
 	p.Log.Info(observe.SaidClaimsComputed, "nodeclaims", len(decision.Open), "pods", opened(decision))

@@ -171,7 +171,10 @@ func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err err
 	p.began.Store(began.UnixNano())
 	planned, resting, again := p.bought.apply(snapshot)
 	due = sooner(due, again)
-	decision := p.planner.Plan(planned, p.Policy)
+	made := p.Mirror.Devices().Plan(planned, func(s shape.Snapshot) engine.Decision {
+		return p.planner.Plan(s, p.Policy)
+	})
+	decision := made.Decision
 	p.began.Store(0)
 	said := actual(decision, virtual)
 	said.Unplaced = append(p.bought.explained(said.Unplaced), resting...)
@@ -184,9 +187,9 @@ func (p *Provisioner) Pass(ctx context.Context) (patience time.Duration, err err
 				At:       began,
 				Revision: snapshot.Revision,
 				Took:     p.Clock.Since(began),
-				Snapshot: planned,
+				Snapshot: made.Snapshot,
 				Policy:   p.Policy,
-				Decision: decision,
+				Decision: made.Plan,
 			},
 		)
 	}
