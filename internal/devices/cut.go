@@ -1,8 +1,10 @@
 package devices
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
@@ -14,33 +16,60 @@ const (
 	plenty = 1 << 40
 )
 
-// cut forbids a mixture of pods on a node or an instance type that the allocator refused there, and all that are
-// larger.
+// cut forbids what the allocator refused: on a node or an instance type a mixture of pods and all that are larger, or,
+// where that would forbid a class altogether, some classes beside others anywhere.
 type cut struct {
 	node   string // or
 	index  int32  // of a type
 	weight map[int32]int64
 	limit  int64
+
+	apart map[int32][]int32
 }
 
 // cut notes that of some pods only those kept got devices on an empty host. Each class weighs by how many of its pods
 // would fit there alone, so that what is forbidden is the mixture and not the class.
 func (c *checker) cut(about cut, h *host, pods, kept []*shape.Pod) {
+	about.weight = map[int32]int64{}
+	least := int64(whole)
 	for _, p := range pods {
 		if !slices.Contains(kept, p) {
 			c.refused[p.ID] = true
 		}
-	}
-	about.weight = map[int32]int64{}
-	for _, p := range pods {
-		if (c.involved(p) || c.extended(h, c.classOf(p)) != nil) && about.weight[p.Class] == 0 {
-			about.weight[p.Class] = whole / max(c.alone(h, p, len(pods)), 1)
+		if about.weight[p.Class] != 0 || !c.involved(p) && c.extended(h, c.classOf(p)) == nil {
+			continue
+		}
+		n := c.alone(h, p, len(pods))
+		about.weight[p.Class] = whole / max(n, 1)
+		least = min(least, n*about.weight[p.Class])
+		if n == 0 {
+			about.weight, least = map[int32]int64{p.Class: whole}, 0
+			break // it has no business there
 		}
 	}
 	for _, p := range kept {
 		about.limit += about.weight[p.Class]
 	}
+	if least == 0 {
+		about.limit = 0
+	}
+	if about.limit < least {
+		about.apart, about.weight = c.strangers(about.weight), nil
+	}
 	c.cuts = append(c.cuts, about)
+}
+
+// strangers keeps the classes of a mixture apart of which a pod was refused.
+func (c *checker) strangers(weight map[int32]int64) map[int32][]int32 {
+	out := map[int32][]int32{}
+	for class := range weight {
+		for other := range weight {
+			if class < other {
+				out[class] = append(out[class], other)
+			}
+		}
+	}
+	return out
 }
 
 // alone is how many pods like one fit on a host by themselves, at most so many.
@@ -64,6 +93,10 @@ func (c *checker) narrowed() shape.Snapshot {
 	for _, about := range c.cuts {
 		resource := Prefix + "beside/" + strconv.Itoa(serial)
 		serial++
+		if about.apart != nil {
+			separate(s.Classes, about.apart, resource)
+			continue
+		}
 		for i, n := range s.Nodes {
 			own, amount := *n, int64(plenty)
 			if n.Name == about.node {
@@ -92,14 +125,42 @@ func (c *checker) narrowed() shape.Snapshot {
 	return s
 }
 
+// separate keeps pods of some classes off the nodes of others, by a label of this name.
+func separate(classes []*shape.Class, apart map[int32][]int32, key string) {
+	for class, others := range apart {
+		value := strconv.Itoa(int(class))
+		own := *classes[class]
+		own.Labels = append(slices.Clip(own.Labels), shape.Label{Key: key + "/" + value, Value: value})
+		slices.SortFunc(own.Labels, func(a, b shape.Label) int { return cmp.Compare(a.Key, b.Key) })
+		classes[class] = &own
+		for _, other := range others {
+			next := *classes[other]
+			next.Affinity = append(slices.Clip(next.Affinity), shape.PodTerm{
+				Key: shape.LabelHostname, Anti: true, AllNamespaces: true,
+				Selector: shape.Selector{Requirements: []shape.Requirement{
+					{Key: key + "/" + value, Operator: shape.In, Values: []string{value}},
+				}},
+			})
+			classes[other] = &next
+		}
+	}
+}
+
 // serial is the first number that no cut of the Snapshot has.
 func (c *checker) serial() (n int) {
+	used := func(name string) {
+		if rest, ok := strings.CutPrefix(name, Prefix+"beside/"); ok {
+			rest, _, _ = strings.Cut(rest, "/")
+			k, _ := strconv.Atoi(rest) // made above
+			n = max(n, k+1)
+		}
+	}
 	for _, class := range c.snapshot.Classes {
 		for _, a := range class.Requests.Extended {
-			if len(a.Resource) > len(Prefix+"beside/") && a.Resource[:len(Prefix+"beside/")] == Prefix+"beside/" {
-				k, _ := strconv.Atoi(a.Resource[len(Prefix+"beside/"):]) // made above
-				n = max(n, k+1)
-			}
+			used(a.Resource)
+		}
+		for _, l := range class.Labels {
+			used(l.Key)
 		}
 	}
 	return n

@@ -275,7 +275,7 @@ func (w *World) countShared(
 	if out.capacity[kind] == nil {
 		out.capacity[kind] = map[string]int64{}
 	}
-	out.free[kind]++
+	out.free[kind] += plenty // as often as capacity lets it
 	for name, c := range d.Capacity {
 		left := c.Value.Value()
 		for _, r := range books {

@@ -11,7 +11,7 @@ import (
 )
 
 // rounds is how often a plan is made anew because the allocator refuses a part of it.
-const rounds = 6
+const rounds = 8
 
 // NotTogether is why a pod waits whose devices the allocator refused to the end.
 const NotTogether = "its devices could not be allocated on the node that was planned for it; it is planned again"

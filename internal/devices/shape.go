@@ -45,7 +45,7 @@ func (w *World) Shape(s shape.Snapshot) shape.Snapshot {
 	}
 	w.library.begin()
 	b := &shaper{
-		resolver: w.resolve(&s), out: s, index: map[classKey]int32{}, count: map[int32]int64{},
+		resolver: w.resolve(&s), out: s, index: map[classKey]int32{}, count: map[string]int64{},
 		types: map[typeKey]int32{},
 	}
 	b.meetKinds()
@@ -70,7 +70,7 @@ type shaper struct {
 	out   shape.Snapshot
 	index map[classKey]int32
 	own   []derived
-	count map[int32]int64 // pods by derived class
+	count map[string]int64 // pods by the resource that limits them
 	table []dim
 	types map[typeKey]int32
 }
@@ -143,7 +143,7 @@ func (b *shaper) rename(pods []shape.Pod) []shape.Pod {
 			out = slices.Clone(pods)
 		}
 		out[i].Class = b.derived(pods[i].Class, d)
-		b.count[out[i].Class]++
+		b.count[limitName(d)]++
 	}
 	return out
 }
@@ -218,9 +218,7 @@ func (b *shaper) dimsOf(a *ask, bits []uint64) (out []dim) {
 	}
 	name := nameOf(a)
 	kinds := b.library.among(bits)
-	if len(kinds) == 0 || !slices.ContainsFunc(kinds, (*kind).shared) {
-		out = append(out, dim{name: name, bits: bits})
-	}
+	out = append(out, dim{name: name, bits: bits})
 	for capacity := range consumes(a, kinds) {
 		out = append(out, dim{name: name + "/" + capacity, bits: bits, capacity: capacity})
 	}
@@ -296,7 +294,7 @@ func (b *shaper) takes(a *ask, bits []uint64, d *dim) int64 {
 			return a.count
 		}
 		return 0
-	case within(bits, d.bits) && !slices.ContainsFunc(b.library.among(bits), (*kind).shared):
+	case within(bits, d.bits):
 		return a.count
 	}
 	return 0
@@ -320,16 +318,16 @@ func (b *shaper) judge() {
 			}
 		}
 		if b.intricate(o) {
-			o.limit = b.limitName(o)
+			o.limit = limitName(o.demand)
 			extra = append(extra, shape.Amount{Resource: o.limit, Value: 1})
 		}
 		c.Requests = with(c.Requests, extra)
 	}
 }
 
-func (b *shaper) limitName(o *derived) string {
+func limitName(d *demand) string {
 	sum := fnv.New64a()
-	_, _ = sum.Write([]byte(o.demand.key))
+	_, _ = sum.Write([]byte(d.key))
 	return fmt.Sprintf("%spods-alike/%012x", Prefix, sum.Sum64()&0xffffffffffff)
 }
 

@@ -68,11 +68,13 @@ func (b *shaper) supply(h *host) []shape.Amount {
 			out = append(out, shape.Amount{Resource: b.table[i].name, Value: n})
 		}
 	}
+	told := map[string]bool{"": true}
 	for i := range b.own {
 		o := &b.own[i]
-		if o.limit == "" {
-			continue
+		if told[o.limit] {
+			continue // classes that claim the same share a limit
 		}
+		told[o.limit] = true
 		if n := b.fitting(h, o, out); n > 0 {
 			out = append(out, shape.Amount{Resource: o.limit, Value: n})
 		}
@@ -111,7 +113,7 @@ func (b *shaper) fitting(h *host, o *derived, left []shape.Amount) (n int64) {
 	}
 	trial := *h
 	trial.books = h.books.copied()
-	most := min(b.count[o.class], trials)
+	most := min(b.count[o.limit], trials)
 	for n < most {
 		if _, why := b.seat(&trial, c, o.demand); why != "" {
 			return n

@@ -18,6 +18,7 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
@@ -32,7 +33,7 @@ func TestAnyHistoryEqualsTranslatingWhatIsLeftOfIt(t *testing.T) {
 				{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.ScheduleAnyway},
 			}
 		}
-		m := New(Options{Clock: clock, Defaults: defaults})
+		m := New(Options{Clock: clock, Defaults: defaults, Devices: rapid.Bool().Draw(t, "devices"), Sold: sold})
 		m.compactAt = rapid.SampledFrom([]int{3, compactSlack}).Draw(t, "compact at")
 		objects := map[string]client.Object{}
 		offers := map[string]*translate.Offer{}
@@ -101,8 +102,13 @@ func step(
 func compare(t *rapid.T, m *Mirror, objects map[string]client.Object, offers map[string]*translate.Offer) {
 	got := m.Snapshot()
 	o := translate.Objects{Defaults: m.world.Defaults}
+	var seen devices.Objects
 	for _, key := range slices.Sorted(maps.Keys(objects)) {
 		collect(&o, objects[key])
+		put(&seen.Claims, objects[key])
+		put(&seen.Templates, objects[key])
+		put(&seen.Slices, objects[key])
+		put(&seen.Classes, objects[key])
 	}
 	// What only the mirror knows.
 	for name := range m.expected {
@@ -120,6 +126,10 @@ func compare(t *rapid.T, m *Mirror, objects map[string]client.Object, offers map
 			o.Pods[i] = pod.DeepCopy()
 			o.Pods[i].Spec.NodeName = node
 		}
+	}
+	if m.devices.on {
+		seen.Sold, seen.Learned = sold, m.devices.learned
+		o.Devices = devices.New(seen, nil)
 	}
 	want, _ := translate.Snapshot(o, got.Now)
 	want.Revision = got.Revision

@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	nodev1 "k8s.io/api/node/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,7 +63,13 @@ func drawPod(t *rapid.T) client.Object {
 	}
 	pod.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
 		corev1.ResourceCPU: resource.MustParse(pick(t, "cpu", "100m", "1"))}}}}
-	switch rapid.IntRange(0, 6).Draw(t, "kind of pod") {
+	switch rapid.IntRange(0, 8).Draw(t, "kind of pod") {
+	case 7:
+		name := pick(t, "resource claim", "d0", "d1")
+		pod.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "x", ResourceClaimName: &name}}
+	case 8:
+		name := pick(t, "resource template", "t0", "t1")
+		pod.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "x", ResourceClaimTemplateName: &name}}
 	case 0:
 		pod.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{
 			{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone,
@@ -300,6 +307,68 @@ func drawOffer(t *rapid.T) *translate.Offer {
 	return translate.NewOffer(types, pick(t, "trouble", "", "sold out"))
 }
 
+func drawWish(t *rapid.T) resourcev1.DeviceClaim {
+	r := resourcev1.DeviceRequest{Name: "r", Exactly: &resourcev1.ExactDeviceRequest{
+		DeviceClassName: "gpu", AllocationMode: resourcev1.DeviceAllocationModeExactCount,
+		Count: int64(rapid.IntRange(1, 2).Draw(t, "devices")),
+	}}
+	if maybe(t, "all devices") {
+		r.Exactly.AllocationMode, r.Exactly.Count = resourcev1.DeviceAllocationModeAll, 0
+	}
+	return resourcev1.DeviceClaim{Requests: []resourcev1.DeviceRequest{r}}
+}
+
+func drawResourceClaim(t *rapid.T) client.Object {
+	c := &resourcev1.ResourceClaim{}
+	c.Namespace, c.Name = pick(t, "namespace", "a", "b"), pick(t, "resource claim", "d0", "d1")
+	c.Spec.Devices = drawWish(t)
+	if maybe(t, "allocated") {
+		c.Status.Allocation = &resourcev1.AllocationResult{Devices: resourcev1.DeviceAllocationResult{
+			Results: []resourcev1.DeviceRequestAllocationResult{
+				{Request: "r", Driver: "gpu", Pool: pick(t, "node", "n0", "n1"), Device: "d0"}}}}
+		c.Status.ReservedFor = []resourcev1.ResourceClaimConsumerReference{{Resource: "pods", Name: pick(t, "pod", "p0", "p1")}}
+	}
+	return c
+}
+
+func drawResourceTemplate(t *rapid.T) client.Object {
+	c := &resourcev1.ResourceClaimTemplate{}
+	c.Namespace, c.Name = pick(t, "namespace", "a", "b"), pick(t, "resource template", "t0", "t1")
+	c.Spec.Spec.Devices = drawWish(t)
+	return c
+}
+
+func drawDeviceClass(*rapid.T) client.Object {
+	c := &resourcev1.DeviceClass{}
+	c.Name = "gpu"
+	return c
+}
+
+// sold is what nodes of a type publish.
+func sold(instanceType string) []*resourcev1.ResourceSlice {
+	if instanceType != "big" {
+		return nil
+	}
+	return []*resourcev1.ResourceSlice{published("big", 2)}
+}
+
+func published(pool string, n int) *resourcev1.ResourceSlice {
+	s := &resourcev1.ResourceSlice{}
+	s.Spec.Driver = "gpu"
+	s.Spec.Pool = resourcev1.ResourcePool{Name: pool, Generation: 1, ResourceSliceCount: 1}
+	for i := range n {
+		s.Spec.Devices = append(s.Spec.Devices, resourcev1.Device{Name: fmt.Sprint("d", i)})
+	}
+	return s
+}
+
+func drawResourceSlice(t *rapid.T) client.Object {
+	node := nodeName(t)
+	s := published(node, rapid.IntRange(1, 3).Draw(t, "published"))
+	s.Name, s.Spec.NodeName = "slice-"+node, &node
+	return s
+}
+
 func drawService(t *rapid.T) client.Object {
 	s := &corev1.Service{}
 	s.Namespace, s.Name = pick(t, "namespace", "a", "b"), pick(t, "service", "s0", "s1")
@@ -333,6 +402,10 @@ var draws = []func(*rapid.T) client.Object{
 	drawReplicaSet,
 	drawRuntimeClass,
 	drawLimitRange,
+	drawResourceClaim,
+	drawResourceTemplate,
+	drawDeviceClass,
+	drawResourceSlice,
 }
 
 func selectorFor(key, value string) *metav1.LabelSelector {
