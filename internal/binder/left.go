@@ -22,7 +22,7 @@ func left(p mirror.Plan, csi *storagev1.CSINode) bool {
 	switch {
 	case spec.SchedulerName != "" && spec.SchedulerName != corev1.DefaultSchedulerName,
 		len(spec.SchedulingGates) > 0, len(spec.ResourceClaims) > 0, spec.SchedulingGroup != nil,
-		p.Pod.Status.NominatedNodeName != "",
+		p.Pod.Status.NominatedNodeName != "", p.Devices,
 		len(class.Bindings) > 0, class.Refused != "",
 		translate.ToleratesPlanned(class):
 		return true

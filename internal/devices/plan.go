@@ -29,7 +29,7 @@ type Planned struct {
 // Plan has a Snapshot planned that [World.Shape] made, as often as it takes, a few times at most, until the allocator
 // agrees with the plan.
 func (w *World) Plan(s shape.Snapshot, plan func(shape.Snapshot) engine.Decision) Planned {
-	if w == nil || !slices.ContainsFunc(s.Classes, w.concerns) {
+	if w == nil || !slices.ContainsFunc(s.Classes, w.Concerns) {
 		d := plan(s)
 		return Planned{s, d, d}
 	}
@@ -46,7 +46,7 @@ func (w *World) Plan(s shape.Snapshot, plan func(shape.Snapshot) engine.Decision
 // Allows reports whether all pods of a plan for a part of a Snapshot that [World.Shape] made get their devices, and
 // completes the new nodes: options on which they would not are taken away.
 func (w *World) Allows(s shape.Snapshot, place []engine.Placement, open []engine.NewNode) ([]engine.NewNode, bool) {
-	if w == nil || !slices.ContainsFunc(s.Classes, w.concerns) {
+	if w == nil || !slices.ContainsFunc(s.Classes, w.Concerns) {
 		return open, true
 	}
 	c := w.check(s, engine.Decision{Place: place, Open: open})
@@ -126,7 +126,7 @@ func (c *checker) fill(n *shape.Node, ids []shape.PodID) {
 }
 
 // involved reports whether devices matter to a pod.
-func (c *checker) involved(p *shape.Pod) bool { return c.concerns(c.classOf(p)) }
+func (c *checker) involved(p *shape.Pod) bool { return c.Concerns(c.classOf(p)) }
 
 // seatAll seats pods one after the other, and tells of those that found no devices.
 func (c *checker) seatAll(h *host, pods []*shape.Pod) (drivers []string, kept []*shape.Pod) {

@@ -40,7 +40,7 @@ const keyShared = Prefix + "claim/"
 // Shape is a Snapshot in which claims for devices are amounts that the planner counts. It is s itself if no pod claims
 // any.
 func (w *World) Shape(s shape.Snapshot) shape.Snapshot {
-	if !slices.ContainsFunc(s.Classes, w.concerns) {
+	if !slices.ContainsFunc(s.Classes, w.Concerns) {
 		return s
 	}
 	w.library.begin()
@@ -57,8 +57,8 @@ func (w *World) Shape(s shape.Snapshot) shape.Snapshot {
 	return b.out
 }
 
-// concerns reports whether a class's pods may need devices.
-func (w *World) concerns(c *shape.Class) bool {
+// Concerns reports whether a class's pods may need devices.
+func (w *World) Concerns(c *shape.Class) bool {
 	return len(c.Claims) > 0 || slices.ContainsFunc(c.Requests.Extended, func(a shape.Amount) bool {
 		return w.Serves(corev1.ResourceName(a.Resource))
 	})

@@ -105,6 +105,9 @@ func (i *inventory) sorted() []*resourcev1.ResourceSlice {
 	return out
 }
 
+// served reports whether kube-scheduler allocates devices for pods of a class.
+func (i *inventory) served(c *shape.Class) bool { return i.on && i.known(nil).Concerns(c) }
+
 // Devices is what the last Snapshot was shaped by; nil if claims for devices are not planned.
 func (m *Mirror) Devices() *devices.World {
 	m.mu.Lock()

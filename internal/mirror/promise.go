@@ -42,6 +42,9 @@ type Reserved struct {
 type Plan struct {
 	Pod   *corev1.Pod
 	Class *shape.Class
+
+	// Devices is set if kube-scheduler allocates devices for the pod, by its claims or for an extended resource.
+	Devices bool
 }
 
 // Expected lists the pods that are planned onto a claim and not bound yet, ascending by name. They must not be changed.
@@ -81,7 +84,8 @@ func (m Ledger) Reserved() (nodes []Reserved, coming, pending int) {
 				r.Promised++
 			} else if m.planned(id) {
 				rec := m.pods[id]
-				r.Planned = append(r.Planned, Plan{rec.object, m.in.Classes()[rec.view.Class]})
+				class := m.in.Classes()[rec.view.Class]
+				r.Planned = append(r.Planned, Plan{rec.object, class, m.devices.served(class)})
 			}
 		}
 		slices.SortFunc(r.Planned, ComparePlans)
