@@ -240,7 +240,8 @@ func TestImpurityIsFound(t *testing.T) {
 			t.Errorf("%q: found %q, want %q", code, got, want)
 		}
 	}
-	for _, imported := range []string{"os", "os/exec", "net/http", "math/rand/v2", "github.com/x/y", module + "/internal/mirror"} {
+	for _, imported := range []string{"os", "os/exec", "net/http", "math/rand/v2", "github.com/x/y",
+		module + "/internal/mirror"} {
 		if impurity(imported) == "" {
 			t.Errorf("%s is allowed", imported)
 		}

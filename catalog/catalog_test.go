@@ -214,7 +214,8 @@ func TestLocalZones(t *testing.T) {
 	if _, ok := catalog.LookupRegion(boston.Name); ok {
 		t.Error("Boston is a region")
 	}
-	for zone, want := range map[string]string{"us-east-1a": "us-east-1", "us-east-1-bos-1a": "us-east-1-bos-1", "": "us-east-1"} {
+	for zone, want := range map[string]string{"us-east-1a": "us-east-1", "us-east-1-bos-1a": "us-east-1-bos-1",
+		"": "us-east-1"} {
 		if got := catalog.PricedAs("us-east-1", zone); got != want {
 			t.Errorf("zone %q is priced as %s, want %s", zone, got, want)
 		}

@@ -154,7 +154,8 @@ func TestDefaultsAreTheControllersOwn(t *testing.T) {
 	// The chart has a place for the journal, which a process that somebody starts by hand has not.
 	want.Planning.JournalDir = "/var/lib/dovetail/journal"
 	for what, pair := range map[string][2]any{
-		"AWS": {want.AWS, got.AWS}, "Gates": {want.Gates, got.Gates}, "Planning": {want.Planning, got.Planning}, "Log": {want.Log, got.Log},
+		"AWS": {want.AWS, got.AWS}, "Gates": {want.Gates, got.Gates}, "Planning": {want.Planning, got.Planning},
+		"Log":   {want.Log, got.Log},
 		"Serve": {want.Serve, got.Serve}, "Kube": {want.Kube, got.Kube},
 	} {
 		if diff := cmp.Diff(pair[0], pair[1]); diff != "" {
@@ -265,8 +266,9 @@ func TestValuesAsPeopleWriteThem(t *testing.T) {
 		want  config.Gates
 	}{
 		"Quoted": {values{"nodeRepair": "true", "reservedCapacity": "false"}, config.Gates{NodeRepair: true}},
-		"Null":   {values{"nodeRepair": true, "reservedCapacity": nil}, config.Gates{NodeRepair: true, ReservedCapacity: true}},
-		"None":   {nil, config.Gates{ReservedCapacity: true}},
+		"Null": {values{"nodeRepair": true, "reservedCapacity": nil},
+			config.Gates{NodeRepair: true, ReservedCapacity: true}},
+		"None": {nil, config.Gates{ReservedCapacity: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -376,17 +378,22 @@ func TestTheRoleAllowsLittle(t *testing.T) {
 		}
 	}
 	for _, want := range [][3]string{
-		{"create", "", "pods/eviction"}, {"create", "", "pods/binding"}, {"patch", "", "pods/status"}, {"delete", "", "pods"}, {"patch", "", "nodes"}, {"delete", "", "nodes"},
-		{"watch", "", "services"}, {"watch", "apps", "replicasets"}, {"watch", "apps", "daemonsets"}, {"list", "policy", "poddisruptionbudgets"},
-		{"create", "karpenter.sh", "nodeclaims"}, {"patch", "karpenter.sh", "nodeclaims"}, {"patch", "karpenter.sh", "nodeclaims/status"},
-		{"patch", "karpenter.k8s.aws", "ec2nodeclasses"}, {"patch", "karpenter.k8s.aws", "ec2nodeclasses/status"}, {"create", "", "events"},
+		{"create", "", "pods/eviction"}, {"create", "", "pods/binding"}, {"patch", "", "pods/status"},
+		{"delete", "", "pods"}, {"patch", "", "nodes"}, {"delete", "", "nodes"},
+		{"watch", "", "services"}, {"watch", "apps", "replicasets"}, {"watch", "apps", "daemonsets"},
+		{"list", "policy", "poddisruptionbudgets"},
+		{"create", "karpenter.sh", "nodeclaims"}, {"patch", "karpenter.sh", "nodeclaims"},
+		{"patch", "karpenter.sh", "nodeclaims/status"},
+		{"patch", "karpenter.k8s.aws", "ec2nodeclasses"}, {"patch", "karpenter.k8s.aws", "ec2nodeclasses/status"},
+		{"create", "", "events"},
 	} {
 		if !can(want[0], want[1], want[2]) {
 			t.Errorf("the controller may not %s %s", want[0], want[2])
 		}
 	}
 	for _, never := range [][3]string{
-		{"get", "", "secrets"}, {"get", "", "configmaps"}, {"create", "", "pods"}, {"create", "", "nodes"}, {"update", "", "nodes"}, {"delete", "karpenter.sh", "nodepools"},
+		{"get", "", "secrets"}, {"get", "", "configmaps"}, {"create", "", "pods"}, {"create", "", "nodes"},
+		{"update", "", "nodes"}, {"delete", "karpenter.sh", "nodepools"},
 		{"delete", "karpenter.k8s.aws", "ec2nodeclasses"}, {"create", "rbac.authorization.k8s.io", "clusterroles"},
 	} {
 		if can(never[0], never[1], never[2]) {

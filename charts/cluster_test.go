@@ -221,7 +221,8 @@ func (c *cluster) lives(after, owner string) {
 	if err != nil || string(got.GetUID()) != c.uid || got.GetDeletionTimestamp() != nil {
 		c.t.Fatalf("after %s the NodeClaim is %v, %v", after, got, err)
 	}
-	for _, name := range []string{"nodeclaims.karpenter.sh", "nodepools.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws"} {
+	for _, name := range []string{"nodeclaims.karpenter.sh", "nodepools.karpenter.sh",
+		"ec2nodeclasses.karpenter.k8s.aws"} {
 		kind, err := c.objects.Resource(kinds).Get(c.t.Context(), name, metav1.GetOptions{})
 		if err != nil || kind.GetDeletionTimestamp() != nil {
 			c.t.Fatalf("after %s the kind %s is %v, %v", after, name, kind, err)
@@ -237,7 +238,13 @@ func (c *cluster) clear() {
 	c.t.Helper()
 	c.must("deleting the claim", c.objects.Resource(claims).Delete(c.t.Context(), "lives", metav1.DeleteOptions{}))
 	_, err := c.objects.Resource(claims).
-		Patch(c.t.Context(), "lives", "application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		Patch(
+			c.t.Context(),
+			"lives",
+			"application/merge-patch+json",
+			[]byte(`{"metadata":{"finalizers":null}}`),
+			metav1.PatchOptions{},
+		)
 	c.must("letting the claim go", err)
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()

@@ -41,7 +41,8 @@ func (h helm3) install(release string, from source, with values, takeOwnership b
 		return err
 	}
 	do := action.NewInstall(h.config)
-	do.ReleaseName, do.Namespace, do.TakeOwnership, do.Timeout = release, metav1.NamespaceSystem, takeOwnership, patience
+	do.ReleaseName, do.Namespace, do.TakeOwnership, do.Timeout = release, metav1.NamespaceSystem, takeOwnership,
+		patience
 	_, err = do.Run(chart, with)
 	return err
 }

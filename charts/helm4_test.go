@@ -39,7 +39,8 @@ func (h helm4) install(release string, from source, with values, takeOwnership b
 		return err
 	}
 	do := action.NewInstall(h.config)
-	do.ReleaseName, do.Namespace, do.TakeOwnership, do.Timeout = release, metav1.NamespaceSystem, takeOwnership, patience
+	do.ReleaseName, do.Namespace, do.TakeOwnership, do.Timeout = release, metav1.NamespaceSystem, takeOwnership,
+		patience
 	do.WaitStrategy, do.ForceConflicts = kube.HookOnlyStrategy, takeOwnership
 	_, err = do.Run(chart, with)
 	return err
@@ -51,7 +52,8 @@ func (h helm4) upgrade(release string, from source, with values) error {
 		return err
 	}
 	do := action.NewUpgrade(h.config)
-	do.Namespace, do.Timeout, do.ResetValues, do.WaitStrategy = metav1.NamespaceSystem, patience, true, kube.HookOnlyStrategy
+	do.Namespace, do.Timeout, do.ResetValues, do.WaitStrategy = metav1.NamespaceSystem, patience, true,
+		kube.HookOnlyStrategy
 	_, err = do.Run(release, chart, with)
 	return err
 }

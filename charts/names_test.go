@@ -61,7 +61,8 @@ func TestNamesAreThoseOfKarpentersChart(t *testing.T) {
 					"enabled": true,
 				}, "networkPolicy": values{"enabled": true}, "crds": values{"enabled": false},
 			}))
-			for _, kind := range []string{"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "ServiceMonitor", "NetworkPolicy", "Role", "RoleBinding", "ClusterRoleBinding"} {
+			for _, kind := range []string{"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget",
+				"ServiceMonitor", "NetworkPolicy", "Role", "RoleBinding", "ClusterRoleBinding"} {
 				if len(all[kind]) != 1 || all[kind][0].Metadata.Name != tc.want {
 					t.Errorf("%s: got %v, want one that is called %s", kind, all[kind], tc.want)
 				}

@@ -26,7 +26,8 @@ func at(path string, value any) values {
 func TestUnknownValuesFailAndNameTheNearest(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
-		"settings.interuptionQueue":           "there is no value settings.interuptionQueue; did you mean settings.interruptionQueue?",
+		"settings.interuptionQueue": "there is no value settings.interuptionQueue; did you mean " +
+			"settings.interruptionQueue?",
 		"settings.clustername":                "did you mean settings.clusterName?",
 		"replica":                             "there is no value replica; did you mean replicas?",
 		"loglevel":                            "did you mean logLevel?",
@@ -54,7 +55,8 @@ func TestAllFaultsAreNamedAtOnce(t *testing.T) {
 		"dovetail",
 		values{"replica": 1, "settings": values{"aws": values{"clusterName": "c"}, "batchIdle": "1s"}},
 	)
-	for _, want := range []string{"replica;", "settings.aws.clusterName is called settings.clusterName now", "settings.batchIdle;"} {
+	for _, want := range []string{"replica;", "settings.aws.clusterName is called settings.clusterName now",
+		"settings.batchIdle;"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s in it", err, want)
 		}
@@ -133,9 +135,11 @@ func TestValuesOf115(t *testing.T) {
 		settings values
 		want     map[string]string
 	}{
-		"None": {values{}, map[string]string{"IGNORE_DRA_REQUESTS": "true", "AWS_FEATURE_GATES": "", "LEGACY_NODE_REPAIR": ""}},
+		"None": {values{}, map[string]string{"IGNORE_DRA_REQUESTS": "true", "AWS_FEATURE_GATES": "",
+			"LEGACY_NODE_REPAIR": ""}},
 		"NoDRA": {values{
-			"enableDRA": false, "ignoreDRARequests": true, "awsFeatureGates": values{"draEFA": false, "draNVIDIAGPU": false},
+			"enableDRA": false, "ignoreDRARequests": true,
+			"awsFeatureGates": values{"draEFA": false, "draNVIDIAGPU": false},
 		}, map[string]string{
 			"IGNORE_DRA_REQUESTS": "true", "AWS_FEATURE_GATES": "DRANVIDIAGPU=false,DRAEFA=false",
 		}},
@@ -148,12 +152,15 @@ func TestValuesOf115(t *testing.T) {
 		"NoDriver":     {values{"ignoreDRARequests": false}, map[string]string{"IGNORE_DRA_REQUESTS": "false"}},
 		"LegacyRepair": {values{"legacyNodeRepair": true}, map[string]string{"LEGACY_NODE_REPAIR": "true"}},
 		"Rest": {values{
-			"legacyNodeRepair": false, "securityGroupRefreshInterval": "5m", "awsFeatureGates": values{"rebootForRepair": true},
+			"legacyNodeRepair": false, "securityGroupRefreshInterval": "5m",
+			"awsFeatureGates": values{"rebootForRepair": true},
 			"featureGates": values{
-				"nodeRepair": true, "terminateFirstDrift": true, "terminateFirstRepair": false, "podDeletionCostManagement": true,
+				"nodeRepair": true, "terminateFirstDrift": true, "terminateFirstRepair": false,
+				"podDeletionCostManagement": true,
 			},
 		}, map[string]string{
-			"LEGACY_NODE_REPAIR": "", "SECURITY_GROUP_REFRESH_INTERVAL": "5m", "AWS_FEATURE_GATES": "RebootForRepair=true",
+			"LEGACY_NODE_REPAIR": "", "SECURITY_GROUP_REFRESH_INTERVAL": "5m",
+			"AWS_FEATURE_GATES": "RebootForRepair=true",
 			"FEATURE_GATES": "NodeRepair=true,ReservedCapacity=true,SpotToSpotConsolidation=false," +
 				"NodeOverlay=false,StaticCapacity=false,CapacityBuffer=false," +
 				"TerminateFirstDrift=true,TerminateFirstRepair=false,PodDeletionCostManagement=true",
@@ -239,7 +246,8 @@ func TestEveryValueArrives(t *testing.T) {
 		for _, b := range v.Below {
 			walk(b)
 		}
-		if v.Below != nil || strings.HasPrefix(v.Path, "crds.") || v.Path == "settings.legacyNodeRepair" || v.Path == "settings.cloud" ||
+		if v.Below != nil || strings.HasPrefix(v.Path, "crds.") || v.Path == "settings.legacyNodeRepair" ||
+			v.Path == "settings.cloud" ||
 			v.Path == "settings.clusterName" ||
 			ofDynamicResources[v.Path] {
 			return
@@ -302,7 +310,8 @@ func TestFalsyValuesOfObjects(t *testing.T) {
 func TestTypesAreHeldByTheSchema(t *testing.T) {
 	t.Parallel()
 	for path, value := range map[string]any{
-		"replicas": "many", "settings.preferencePolicy": "Maybe", "settings.isolatedVPC": "perhaps", "tolerations": values{"key": "x"}, "size": "huge",
+		"replicas": "many", "settings.preferencePolicy": "Maybe", "settings.isolatedVPC": "perhaps",
+		"tolerations": values{"key": "x"}, "size": "huge",
 		"controller.metrics.port": []any{1}, "settings.vmMemoryOverheadPercent": "a lot", "dnsPolicy": "Sometimes",
 	} {
 		if _, err := render(t, "dovetail", demo(at(path, value))); err == nil ||

@@ -45,7 +45,8 @@ func (r *recorder) Do(req *http.Request) (*http.Response, error) {
 		action = target
 	}
 	if action == "" {
-		action = map[bool]string{true: "DescribeCluster", false: "GetManagedResource"}[strings.HasPrefix(req.URL.Path, "/clusters/")]
+		action = map[bool]string{true: "DescribeCluster",
+			false: "GetManagedResource"}[strings.HasPrefix(req.URL.Path, "/clusters/")]
 	}
 	c.name = strings.Split(scope, "/")[3] + ":" + action
 	r.mu.Lock()
@@ -196,7 +197,8 @@ func (a *account) launching(c call, name string, more ...string) []need {
 			of[kind] = made[kind] // nil if the call gives it no tags: then nothing allows it
 		}
 		out = append(out, a.making(action, of)...)
-		for _, kind := range []string{"image", "snapshot", "subnet", "security-group", "capacity-reservation", "placement-group"} {
+		for _, kind := range []string{"image", "snapshot", "subnet", "security-group", "capacity-reservation",
+			"placement-group"} {
 			out = append(out, need{action, arn(kind), nil})
 		}
 		out = append(out, need{action, arn("launch-template"), context(resourceTag, t.own["launch-template"])})
@@ -284,10 +286,15 @@ func TestThePoliciesDoNotReachWhatIsOthers(t *testing.T) {
 		{"ec2:RebootInstances", arn("instance"), context("", nil)},
 		{"ec2:DeleteLaunchTemplate", arn("launch-template"), context(resourceTag, others)},
 		{"ec2:RunInstances", arn("instance"), context("", nil)},
-		{"ec2:CreateTags", arn("instance"), context(requestTag, map[string]string{"kubernetes.io/cluster/demo": "owned", "eks:eks-cluster-name": "demo", "karpenter.sh/nodepool": "x"})},
-		{"iam:DeleteInstanceProfile", "arn:aws:iam::111122223333:instance-profile/others", context(resourceTag, others)},
-		{"iam:TagInstanceProfile", "arn:aws:iam::111122223333:instance-profile/others", context(requestTag, map[string]string{"kubernetes.io/cluster/demo": "owned"})},
-		{"iam:PassRole", "arn:aws:iam::111122223333:role/admin", map[string]string{"iam:PassedToService": "ec2.amazonaws.com"}},
+		{"ec2:CreateTags", arn("instance"), context(requestTag,
+			map[string]string{"kubernetes.io/cluster/demo": "owned", "eks:eks-cluster-name": "demo",
+				"karpenter.sh/nodepool": "x"})},
+		{"iam:DeleteInstanceProfile", "arn:aws:iam::111122223333:instance-profile/others",
+			context(resourceTag, others)},
+		{"iam:TagInstanceProfile", "arn:aws:iam::111122223333:instance-profile/others",
+			context(requestTag, map[string]string{"kubernetes.io/cluster/demo": "owned"})},
+		{"iam:PassRole", "arn:aws:iam::111122223333:role/admin",
+			map[string]string{"iam:PassedToService": "ec2.amazonaws.com"}},
 		{"sqs:ReceiveMessage", "arn:aws:sqs:us-east-1:111122223333:other", nil},
 		{"ssm:GetParameter", "arn:aws:ssm:us-east-1:111122223333:parameter/secret", nil},
 		{"ec2:DescribeInstances", "x", map[string]string{"aws:RequestedRegion": "eu-west-1"}},

@@ -120,7 +120,8 @@ func TestEachAlertHasItsPage(t *testing.T) {
 	named := map[string]bool{}
 	for _, rule := range alerts(t) {
 		named[rule.Alert+".md"] = true
-		if want := "https://github.com/dovetail-sh/dovetail/blob/main/docs/runbooks/" + rule.Alert + ".md"; rule.Annotations["runbook_url"] != want {
+		if want := "https://github.com/dovetail-sh/dovetail/blob/main/docs/runbooks/" + rule.Alert +
+			".md"; rule.Annotations["runbook_url"] != want {
 			t.Errorf("%s: runbook_url is %q", rule.Alert, rule.Annotations["runbook_url"])
 		}
 		if rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" ||

@@ -34,7 +34,13 @@ func ExampleCandidatesFor() {
 		return
 	}
 	for _, c := range candidates {
-		fmt.Printf("%s %s in %s at %s an hour\n", c.Type.Name, c.Offering.CapacityType, c.Offering.Zone, c.Offering.Price)
+		fmt.Printf(
+			"%s %s in %s at %s an hour\n",
+			c.Type.Name,
+			c.Offering.CapacityType,
+			c.Offering.Zone,
+			c.Offering.Price,
+		)
 	}
 	// Output:
 	// small spot in a at 0.0710 an hour

@@ -62,7 +62,8 @@ func (cp *compiler) buildPools(last *Table) {
 
 func (cp *compiler) compilePool(sp *shape.Pool) *Pool {
 	p := &Pool{
-		Pool: sp, Limits: cp.withinReach(sp.Limits), dims: len(cp.t.Resources), ladders: make([]ladder, len(cp.t.Resources)),
+		Pool: sp, Limits: cp.withinReach(sp.Limits), dims: len(cp.t.Resources),
+		ladders: make([]ladder, len(cp.t.Resources)),
 		Columns: bitset.New(len(cp.t.Columns)),
 	}
 	p.Wishes = require.New(sp.Requirements).And(require.OfLabels(sp.Labels)).

@@ -15,7 +15,8 @@ func same[T any](a, b []T) bool {
 // takeColumns takes over the columns of a Table of before if they follow from the same types, with the indexes over
 // them; false if they do not.
 func (cp *compiler) takeColumns(last *Table) bool {
-	if last == nil || !same(last.snapshot.Types, cp.t.snapshot.Types) || !slices.Equal(last.Resources, cp.t.Resources) ||
+	if last == nil || !same(last.snapshot.Types, cp.t.snapshot.Types) ||
+		!slices.Equal(last.Resources, cp.t.Resources) ||
 		!slices.EqualFunc(last.snapshot.Pools, cp.t.snapshot.Pools, func(a, b *shape.Pool) bool {
 			return same(a.Types, b.Types)
 		}) {
@@ -28,7 +29,8 @@ func (cp *compiler) takeColumns(last *Table) bool {
 // takePool takes over what a Table of before made of a pool with the same columns and daemons, but for its limits; nil
 // if it must be made anew.
 func (cp *compiler) takePool(last *Table, sp *shape.Pool) *Pool {
-	if !same(last.snapshot.Classes, cp.t.snapshot.Classes) || !same(last.snapshot.DaemonSets, cp.t.snapshot.DaemonSets) {
+	if !same(last.snapshot.Classes, cp.t.snapshot.Classes) ||
+		!same(last.snapshot.DaemonSets, cp.t.snapshot.DaemonSets) {
 		return nil
 	}
 	i := slices.IndexFunc(last.Pools, func(p *Pool) bool { return p.Name == sp.Name })

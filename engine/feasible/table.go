@@ -98,7 +98,8 @@ func Compile(s *shape.Snapshot, respect bool) *Table { return CompileAfter(nil, 
 // same list is taken over. The result is the same. Neither Table may be used from another goroutine then.
 func CompileAfter(last *Table, s *shape.Snapshot, respect bool) *Table {
 	t := &Table{
-		snapshot: s, Offerings: Offerings{keys: map[string]*keyIndex{}}, wheres: map[string]*Where{}, volumes: map[shape.Attach]int32{},
+		snapshot: s, Offerings: Offerings{keys: map[string]*keyIndex{}}, wheres: map[string]*Where{},
+		volumes:  map[shape.Attach]int32{},
 		Attached: map[[2]int32]bool{},
 	}
 	cp := &compiler{t}

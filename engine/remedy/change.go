@@ -40,7 +40,8 @@ type Change struct {
 	limit *[2]int // of one limit: index of the pool, and of the limit
 }
 
-// What changes cost: the order in which they are tried and told. Nothing was measured; what counts is who has to act and
+// What changes cost: the order in which they are tried and told. Nothing was measured; what counts is who has to act
+// and
 // what is lost. One line in a NodePool comes first, then what a workload asks for, then where it may run, and last what
 // takes work: volumes, and pods that no node is bought for.
 const (
@@ -141,9 +142,12 @@ func limits(s *shape.Snapshot) (out []Change) {
 			)
 		}
 		if len(p.Limits) > 1 {
-			out = append(out, changing(Limit, costLimits, "raise the limits of NodePool "+p.Name, i, func(p *shape.Pool) {
-				p.Limits = nil
-			}))
+			out = append(
+				out,
+				changing(Limit, costLimits, "raise the limits of NodePool "+p.Name, i, func(p *shape.Pool) {
+					p.Limits = nil
+				}),
+			)
 		}
 	}
 	return out
@@ -184,7 +188,12 @@ func request(class *shape.Class, most map[string]int64, resources ...string) Cha
 		need, have := class.Requests.Get(r), max(most[r], 0)
 		to, share = with(to, r, have), share+1000*(need-have)/need
 	}
-	return relaxing(Request, costRequest+int(share), asking(class.Requests, to), func(c *shape.Class) { c.Requests = to })
+	return relaxing(
+		Request,
+		costRequest+int(share),
+		asking(class.Requests, to),
+		func(c *shape.Class) { c.Requests = to },
+	)
 }
 
 // asking says how much less is asked for.
@@ -248,9 +257,12 @@ func taints(s *shape.Snapshot, class *shape.Class) (out []Change) {
 			seen[t] = true
 			tolerate := shape.Toleration{Key: t.Key, Value: t.Value, Effect: t.Effect}
 			all = append(all, tolerate)
-			out = append(out, relaxing(Taint, costTaint, "tolerate taint "+taintText(t)+" of "+where, func(c *shape.Class) {
-				c.Tolerations = append(slices.Clip(c.Tolerations), tolerate)
-			}))
+			out = append(
+				out,
+				relaxing(Taint, costTaint, "tolerate taint "+taintText(t)+" of "+where, func(c *shape.Class) {
+					c.Tolerations = append(slices.Clip(c.Tolerations), tolerate)
+				}),
+			)
 		}
 	}
 	for _, p := range s.Pools {
@@ -384,9 +396,12 @@ func others(s *shape.Snapshot, class *shape.Class) (out []Change) {
 		out = append(out, relaxing(Port, costPort, "drop the host ports", func(c *shape.Class) { c.HostPorts = nil }))
 	}
 	if len(class.VolumeTerms)+len(class.Bindings)+len(class.Attach) > 0 {
-		out = append(out, relaxing(Volume, costVolume, "use volumes that can be reached from more nodes", func(c *shape.Class) {
-			c.VolumeTerms, c.Bindings, c.Attach = nil, nil, nil
-		}))
+		out = append(
+			out,
+			relaxing(Volume, costVolume, "use volumes that can be reached from more nodes", func(c *shape.Class) {
+				c.VolumeTerms, c.Bindings, c.Attach = nil, nil, nil
+			}),
+		)
 	}
 	if class.Refused != "" {
 		what := "mend what no node is bought for: " + class.Refused

@@ -199,9 +199,11 @@ func (s spec) row() []string {
 	for _, v := range []any{
 		s.Name, s.Family, flag01(s.Generation == "current"), s.VCPU, int(s.MemoryGiB * 1024), strings.Join(arches, " "),
 		gpuMaker, gpuName, gpus, gpuMiB, n.name, n.devices, n.cores, n.memoryM,
-		disks, diskGB, diskKind, s.limits.Interface, s.limits.IPv4PerInterface, s.cards(), s.limits.DefaultNetworkCardIndex,
+		disks, diskGB, diskKind, s.limits.Interface, s.limits.IPv4PerInterface, s.cards(),
+		s.limits.DefaultNetworkCardIndex,
 		s.efa(), s.burst, s.baseline,
-		s.EBSBaseline, s.EBSMax, flag01(s.EBSNVMe), s.limits.Hypervisor, flag01(s.limits.IsBareMetal), s.maker(), s.clockMHz(),
+		s.EBSBaseline, s.EBSMax, flag01(s.EBSNVMe), s.limits.Hypervisor, flag01(s.limits.IsBareMetal), s.maker(),
+		s.clockMHz(),
 		branch, flag01(encrypted[family(s.Name)]), flag01(s.hasSpot()),
 	} {
 		text := fmt.Sprint(v)

@@ -23,8 +23,11 @@ func TestPagesThatDifferAreFound(t *testing.T) {
 	t.Parallel()
 	made := map[string]string{"a.md": "one\n", "b.md": "two\n"}
 	for name, spoil := range map[string]func(dir string) error{
-		"missing":        func(dir string) error { return os.Remove(filepath.Join(dir, "a.md")) },
-		"edited":         func(dir string) error { return os.WriteFile(filepath.Join(dir, "b.md"), []byte("three\n"), 0o600) },
+		"missing": func(dir string) error { return os.Remove(filepath.Join(dir, "a.md")) },
+		"edited": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "b.md"), []byte("three\n"),
+				0o600)
+		},
 		"no longer made": func(dir string) error { return os.WriteFile(filepath.Join(dir, "c.md"), nil, 0o600) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +99,8 @@ func TestEveryRowSaysWhatItMeans(t *testing.T) {
 func TestDurationsAreShort(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		2 * time.Minute: "2m", 90 * time.Second: "1m30s", time.Hour: "1h", 30 * time.Second: "30s", 10 * time.Minute: "10m",
+		2 * time.Minute: "2m", 90 * time.Second: "1m30s", time.Hour: "1h", 30 * time.Second: "30s",
+		10 * time.Minute: "10m",
 	} {
 		if got := short(d); got != want {
 			t.Errorf("%s is written %s, want %s", d, got, want)

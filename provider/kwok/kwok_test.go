@@ -35,7 +35,8 @@ func open(
 ) (*Cloud, client.Client, *testclock.FakeClock) {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, karpenterv1.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, karpenterv1.AddToScheme,
+		v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -75,8 +76,11 @@ func TestConformance(t *testing.T) {
 		return cloud, providertest.Harness{
 			Ready:    ref("default"),
 			NotReady: ref("broken"),
-			SellOut:  func(*testing.T, []provider.Candidate) []provider.Candidate { return []provider.Candidate{soldOut} },
-			Pass:     clock.Step,
+			SellOut: func(*testing.T,
+				[]provider.Candidate) []provider.Candidate {
+				return []provider.Candidate{soldOut}
+			},
+			Pass: clock.Step,
 		}
 	})
 }

@@ -82,7 +82,8 @@ func checkRequirements(t *testing.T, it *shape.InstanceType) {
 			)
 		}
 	}
-	for _, key := range []string{shape.LabelArch, shape.LabelOS, shape.LabelInstanceType, shape.LabelZone, shape.LabelCapacityType} {
+	for _, key := range []string{shape.LabelArch, shape.LabelOS, shape.LabelInstanceType, shape.LabelZone,
+		shape.LabelCapacityType} {
 		if len(it.Offerings) > 0 && len(values(it, key)) == 0 {
 			t.Errorf("%s: no values for %s", it.Name, key)
 		}

@@ -69,7 +69,8 @@ func (b *bench) claim(more ...karpenterv1.Requirement) *karpenterv1.NodeClaim {
 	for _, r := range []karpenterv1.Requirement{
 		{Key: corev1.LabelOSStable, Operator: corev1.NodeSelectorOpIn, Values: []string{"linux"}},
 		{Key: corev1.LabelArchStable, Operator: corev1.NodeSelectorOpIn, Values: []string{"amd64"}},
-		{Key: karpenterv1.CapacityTypeLabelKey, Operator: corev1.NodeSelectorOpIn, Values: []string{karpenterv1.CapacityTypeOnDemand}},
+		{Key: karpenterv1.CapacityTypeLabelKey, Operator: corev1.NodeSelectorOpIn,
+			Values: []string{karpenterv1.CapacityTypeOnDemand}},
 	} {
 		if !slices.ContainsFunc(more, func(m karpenterv1.Requirement) bool { return m.Key == r.Key }) {
 			reqs = append(reqs, r)
