@@ -104,13 +104,17 @@ func TestTolerationsThatOthersIncludeAreLeftOut(t *testing.T) {
 			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists}},
 			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists}}},
 		"for longer": {
-			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: &short}},
-			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: &long}},
-			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: &long}}},
+			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute,
+				TolerationSeconds: &short}},
+			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute,
+				TolerationSeconds: &long}},
+			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute,
+				TolerationSeconds: &long}}},
 		"other values": {
 			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpEqual, Value: "x"}},
 			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpEqual, Value: "y"}},
-			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpEqual, Value: "x"}, {Key: "a", Operator: corev1.TolerationOpEqual, Value: "y"}}},
+			[]corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpEqual, Value: "x"},
+				{Key: "a", Operator: corev1.TolerationOpEqual, Value: "y"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -220,7 +220,8 @@ func bare(p *corev1.Pod) *corev1.Pod {
 	delete(out.Annotations, "kubernetes.io/limit-ranger") // says what was done
 	s := &out.Spec
 	s.NodeName = ""
-	s.DNSPolicy, s.RestartPolicy, s.SecurityContext, s.TerminationGracePeriodSeconds, s.SchedulerName = "", "", nil, nil, ""
+	s.DNSPolicy, s.RestartPolicy, s.SecurityContext, s.TerminationGracePeriodSeconds, s.SchedulerName = "", "", nil,
+		nil, ""
 	s.ServiceAccountName, s.DeprecatedServiceAccount, s.EnableServiceLinks = "", "", nil
 	s.Volumes = slices.DeleteFunc(s.Volumes, func(v corev1.Volume) bool { return v.Projected != nil })
 	slices.SortFunc(s.Volumes, func(a, b corev1.Volume) int { return cmp.Compare(a.Name, b.Name) })

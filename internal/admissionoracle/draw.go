@@ -350,7 +350,8 @@ func (d dice) limitRange(name string, of corev1.ResourceName) *corev1.LimitRange
 // order in which a server takes them cannot be known.
 func (d dice) surroundings() []client.Object {
 	var out []client.Object
-	for _, of := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {
+	for _, of := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory,
+		corev1.ResourceEphemeralStorage} {
 		if d.percent(25) {
 			out = append(out, d.limitRange("about-"+string(of), of))
 		}

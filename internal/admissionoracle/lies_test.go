@@ -45,13 +45,15 @@ func TestTheOracleSeesDifferences(t *testing.T) {
 		},
 		"a selector": func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{"other": "x"} },
 		"a toleration": func(p *corev1.Pod) {
-			p.Spec.Tolerations = append(p.Spec.Tolerations, corev1.Toleration{Key: "other", Operator: corev1.TolerationOpExists})
+			p.Spec.Tolerations = append(p.Spec.Tolerations,
+				corev1.Toleration{Key: "other", Operator: corev1.TolerationOpExists})
 		},
 		"a label":      func(p *corev1.Pod) { p.Labels["other"] = "x" },
 		"its name":     func(p *corev1.Pod) { p.Name += "0" },
 		"its priority": func(p *corev1.Pod) { *p.Spec.Priority += 1 },
 		"a volume": func(p *corev1.Pod) {
-			p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+			p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "v",
+				VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
 		},
 		"no revision": func(p *corev1.Pod) { delete(p.Labels, appsv1.ControllerRevisionHashLabelKey) },
 	} {

@@ -67,7 +67,8 @@ func TestWithin(t *testing.T) {
 			[]engine.NewNode{wanted("n1", "c2", "c4", "c16")}, map[string][]string{"n1": {"c2", "c4"}}, false,
 		},
 		"EachGetsItsCheapest": {
-			"The first node does not take with its larger options what the second needs; what it cannot use of its share it leaves.",
+			"The first node does not take with its larger options what the second needs; what it cannot use of its " +
+				"share it leaves.",
 			cpu(6000, 0),
 			[]engine.NewNode{
 				wanted("n1", "c2", "c4"),

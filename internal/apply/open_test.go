@@ -60,7 +60,11 @@ func setUp(
 		t.Fatal(err)
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{Create: create}).
-		WithIndex(&corev1.Pod{}, "spec.nodeName", func(o client.Object) []string { return []string{o.(*corev1.Pod).Spec.NodeName} }).
+		WithIndex(
+			&corev1.Pod{},
+			"spec.nodeName",
+			func(o client.Object) []string { return []string{o.(*corev1.Pod).Spec.NodeName} },
+		).
 		Build()
 	m := mirror.New(mirror.Options{})
 	for _, p := range pools {
@@ -357,7 +361,8 @@ func TestRetireCountsOnce(t *testing.T) {
 	}
 	claim.Status.NodeName = "n"
 	for _, o := range []client.Object{
-		p, claim, on("web", "ReplicaSet", corev1.PodRunning), on("agent", "DaemonSet", corev1.PodRunning), on("static", "Node", corev1.PodRunning), on("job", "Job", corev1.PodSucceeded),
+		p, claim, on("web", "ReplicaSet", corev1.PodRunning), on("agent", "DaemonSet", corev1.PodRunning),
+		on("static", "Node", corev1.PodRunning), on("job", "Job", corev1.PodSucceeded),
 	} {
 		if err := b.client.Create(t.Context(), o); err != nil {
 			t.Fatal(err)

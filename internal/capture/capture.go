@@ -146,7 +146,8 @@ func Read(ctx context.Context, from client.Reader) (*manifest.Set, error) {
 		case meta.IsNoMatchError(err) && l.optional:
 		case meta.IsNoMatchError(err):
 			return nil, fmt.Errorf(
-				"the cluster has no NodePools: install the custom resource definitions of karpenter.sh, or give manifests with -f: %w",
+				"the cluster has no NodePools: install the custom resource definitions of karpenter.sh, or give "+
+					"manifests with -f: %w",
 				err,
 			)
 		default:

@@ -33,7 +33,8 @@ func Dump(
 		switch {
 		case meta.IsNoMatchError(err):
 			continue
-		case apierrors.IsForbidden(err) && namespace != "" && inNamespaces(list) && from.List(ctx, list, client.InNamespace(namespace)) == nil:
+		case apierrors.IsForbidden(err) && namespace != "" && inNamespaces(list) &&
+			from.List(ctx, list, client.InNamespace(namespace)) == nil:
 			missing = append(
 				missing,
 				fmt.Sprintf("%s outside namespace %s, which you may not list", NameOf(list), namespace),

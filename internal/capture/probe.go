@@ -35,7 +35,8 @@ func Probe(ctx context.Context, from client.Reader, namespace string) (Access, e
 		switch {
 		case err == nil:
 			out.Followed = append(out.Followed, object)
-		case apierrors.IsForbidden(err) && namespace != "" && inNamespaces(l.list) && from.List(ctx, l.list, client.InNamespace(namespace), client.Limit(1)) == nil:
+		case apierrors.IsForbidden(err) && namespace != "" && inNamespaces(l.list) &&
+			from.List(ctx, l.list, client.InNamespace(namespace), client.Limit(1)) == nil:
 			out.Followed, out.InNamespace = append(out.Followed, object), append(out.InNamespace, object)
 			out.Barred[name] = partly{err}
 		case apierrors.IsForbidden(err), meta.IsNoMatchError(err):

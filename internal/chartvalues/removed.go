@@ -20,10 +20,12 @@ type Removed struct {
 }
 
 const (
-	assumeRole = "give the role by EKS Pod Identity (a target role), or by an AWS config file in controller.extraVolumeMounts"
-	noHook     = "the webhooks are gone: remove it"
-	drift      = "drift is always looked for: to hold it back, give each NodePool a budget {nodes: \"0\", reasons: [Drifted]}"
-	encoding   = "logs are JSON: remove it"
+	assumeRole = "give the role by EKS Pod Identity (a target role), or by an AWS config file in " +
+		"controller.extraVolumeMounts"
+	noHook = "the webhooks are gone: remove it"
+	drift  = "drift is always looked for: to hold it back, give each NodePool a budget {nodes: \"0\", reasons: " +
+		"[Drifted]}"
+	encoding = "logs are JSON: remove it"
 )
 
 // All lists every removed value, by path.
@@ -66,7 +68,8 @@ func settings() []Removed {
 		{Path: "settings.aws.assumeRoleARN", Instead: assumeRole},
 		{Path: "settings.aws.assumeRoleDuration", Instead: assumeRole, Harmless: []string{"15m"}},
 	}
-	for _, name := range []string{"clusterCABundle", "clusterName", "clusterEndpoint", "isolatedVPC", "vmMemoryOverheadPercent", "reservedENIs"} {
+	for _, name := range []string{"clusterCABundle", "clusterName", "clusterEndpoint", "isolatedVPC",
+		"vmMemoryOverheadPercent", "reservedENIs"} {
 		out = append(out, Removed{Path: "settings.aws." + name, To: "settings." + name})
 	}
 	for _, path := range []string{"settings.aws.defaultInstanceProfile", "aws.defaultInstanceProfile"} {

@@ -114,7 +114,8 @@ func TestEachFaultTripsItsCheck(t *testing.T) {
 	}
 	condition := func(kind string) string {
 		return fmt.Sprintf(
-			"kind: %s\nstatus: {conditions: [{type: Ready, status: 'False', reason: Why, message: because, lastTransitionTime: '2026-11-30T10:00:00Z'}]}\n",
+			"kind: %s\nstatus: {conditions: [{type: Ready, status: 'False', reason: Why, message: because, "+
+				"lastTransitionTime: '2026-11-30T10:00:00Z'}]}\n",
 			kind,
 		)
 	}
@@ -130,7 +131,8 @@ func TestEachFaultTripsItsCheck(t *testing.T) {
 		"DT104": {
 			edit(
 				"requirements:\n",
-				"taints: [{key: a, effect: NoSchedule}, {key: a, effect: NoSchedule}]\n      requirements:\n      - {key: kubernetes.io/hostname, operator: In, values: [x]}\n",
+				"taints: [{key: a, effect: NoSchedule}, {key: a, effect: NoSchedule}]\n      requirements:\n      - "+
+					"{key: kubernetes.io/hostname, operator: In, values: [x]}\n",
 			),
 			nil,
 		},
@@ -138,7 +140,8 @@ func TestEachFaultTripsItsCheck(t *testing.T) {
 		"DT111": {edit("kind: EC2NodeClass\nmetadata", condition("EC2NodeClass")+"metadata"), nil},
 		"DT201": {edit("minAvailable: 1", "maxUnavailable: 0"), nil},
 		"DT202": {
-			well + "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {maxUnavailable: 1, selector: {matchLabels: {app: a}}}\n",
+			well + "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: " +
+				"{maxUnavailable: 1, selector: {matchLabels: {app: a}}}\n",
 			nil,
 		},
 		"DT301": {edit("nodes: 10%", "nodes: '0'"), nil},

@@ -154,7 +154,8 @@ func storedVersions(in *Input) (out []found, err error) {
 							"CustomResourceDefinition " + want.Name,
 							fmt.Sprintf("status.storedVersions still names %s, which is not served any more", v),
 							fmt.Sprintf(
-								"kubectl patch crd %s --subresource status --type merge -p '{\"status\":{\"storedVersions\":[%q]}}'   # after all objects were written anew",
+								"kubectl patch crd %s --subresource status --type merge -p "+
+									"'{\"status\":{\"storedVersions\":[%q]}}'   # after all objects were written anew",
 								want.Name,
 								known[0],
 							),
@@ -195,7 +196,8 @@ func twoWriters(in *Input) (out []found, err error) {
 					list,
 					", ",
 				),
-				"kubectl get leases -A --field-selector metadata.name=" + lease + "   # scale all but one controller to 0",
+				"kubectl get leases -A --field-selector metadata.name=" + lease +
+					"   # scale all but one controller to 0",
 			},
 		)
 	}

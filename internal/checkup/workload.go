@@ -57,7 +57,8 @@ func guardWithoutRoom(in *Input) (out []found, err error) {
 				pods,
 			),
 			fmt.Sprintf(
-				"kubectl -n %s patch pdb %s --type merge -p '{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}'   # or run one more replica",
+				"kubectl -n %s patch pdb %s --type merge -p '{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}'   "+
+					"# or run one more replica",
 				b.Namespace,
 				b.Name,
 			),
@@ -175,7 +176,8 @@ func stuckStarting(in *Input) (out []found, err error) {
 			continue
 		}
 		message := "it has been starting for " + age(in.Now, c.CreationTimestamp.Time).Round(time.Minute).String()
-		for _, step := range []string{karpenterv1.ConditionLaunched, karpenterv1.ConditionRegistered, karpenterv1.ConditionInitialized} {
+		for _, step := range []string{karpenterv1.ConditionLaunched, karpenterv1.ConditionRegistered,
+			karpenterv1.ConditionInitialized} {
 			if s := condition.Get(c, step); s != nil && s.Status != metav1.ConditionTrue {
 				message += "; " + step + ": " + cmp.Or(s.Message, s.Reason)
 				break
@@ -194,7 +196,8 @@ func stuckDraining(in *Input) (out []found, err error) {
 				found{
 					"NodeClaim " + c.Name,
 					"it has been draining for " + age(in.Now, c.DeletionTimestamp.Time).Round(time.Minute).String(),
-					"dovetail top --once --filter " + c.Name + "   # names the pod or PodDisruptionBudget that it waits for",
+					"dovetail top --once --filter " + c.Name +
+						"   # names the pod or PodDisruptionBudget that it waits for",
 				},
 			)
 		}

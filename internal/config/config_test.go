@@ -50,7 +50,8 @@ func TestFeatureGates(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	_, _, err = load(t, nil, map[string]string{"FEATURE_GATES": "NodeRepair=yes please,NodeOverlay=perhaps"})
-	for _, want := range []string{"FEATURE_GATES", "NodeRepair must be true or false", "NodeOverlay must be true or false"} {
+	for _, want := range []string{"FEATURE_GATES", "NodeRepair must be true or false",
+		"NodeOverlay must be true or false"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %q", err, want)
 		}

@@ -39,7 +39,8 @@ func (c *Config) AddFlags(f *pflag.FlagSet) {
 		&c.AggregateNodes,
 		"aggregate-node-metrics",
 		false,
-		"give the metrics of nodes one series for all nodes of a NodePool, zone and capacity type, instead of one for each node",
+		"give the metrics of nodes one series for all nodes of a NodePool, zone and capacity type, instead of one for "+
+			"each node",
 	)
 	f.BoolVar(
 		&c.DisableObservability,
@@ -152,13 +153,15 @@ func (c *Config) addPlanningFlags(f *pflag.FlagSet) {
 		&c.Planning.Placement,
 		"placement",
 		PlacementBind,
-		"how pods come to the nodes that were bought for them: bind binds them there, nominate tells kube-scheduler, off leaves it to kube-scheduler",
+		"how pods come to the nodes that were bought for them: bind binds them there, nominate tells kube-scheduler, "+
+			"off leaves it to kube-scheduler",
 	)
 	f.DurationVar(
 		&c.Planning.PlacementHold,
 		"placement-hold",
 		10*time.Second,
-		"how long a node that is ready may be kept for the pods of a plan, so that no others take their room; 0 for not at all",
+		"how long a node that is ready may be kept for the pods of a plan, so that no others take their room; 0 for "+
+			"not at all",
 	)
 	f.StringVar(
 		&c.Planning.JournalDir,
@@ -189,14 +192,16 @@ func (c *Config) addPlanningFlags(f *pflag.FlagSet) {
 		&c.Lifecycle.Surge,
 		"surge-single-replicas",
 		false,
-		"start another pod before the only one of a Deployment is evicted, where a PodDisruptionBudget lets it not go and the Deployment's strategy allows two",
+		"start another pod before the only one of a Deployment is evicted, where a PodDisruptionBudget lets it not go "+
+			"and the Deployment's strategy allows two",
 	)
 
 	f.BoolVar(
 		&c.Lifecycle.LegacyRepair,
 		"legacy-node-repair",
 		false,
-		"with the gate NodeRepair, replace sick nodes as Karpenter did before 1.15: without budgets, a replacement first or a drain",
+		"with the gate NodeRepair, replace sick nodes as Karpenter did before 1.15: without budgets, a replacement "+
+			"first or a drain",
 	)
 
 	c.Gates = DefaultGates()
@@ -254,7 +259,8 @@ func (c *Config) addCloudFlags(f *pflag.FlagSet) {
 		&c.AWS.OpenReservations,
 		"use-open-reservations",
 		false,
-		"launch into the open capacity reservations of the account, as if every EC2NodeClass selected them; needs the gate ReservedCapacity",
+		"launch into the open capacity reservations of the account, as if every EC2NodeClass selected them; needs the "+
+			"gate ReservedCapacity",
 	)
 	f.DurationVar(
 		&c.AWS.AMIRefreshInterval,
@@ -277,7 +283,8 @@ func (c *Config) addCloudFlags(f *pflag.FlagSet) {
 	f.Var(
 		&c.AWS.Gates,
 		"aws-feature-gates",
-		"comma-separated list of Gate=true or Gate=false: NodeClassCEL for expressions in an EC2NodeClass's kubelet, RebootForRepair to reboot nodes for what a reset of their devices may mend",
+		"comma-separated list of Gate=true or Gate=false: NodeClassCEL for expressions in an EC2NodeClass's kubelet, "+
+			"RebootForRepair to reboot nodes for what a reset of their devices may mend",
 	)
 	f.StringVar(
 		&c.KWOK.InstanceTypesFile,

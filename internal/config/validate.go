@@ -36,7 +36,8 @@ func (c *Config) Validate() error {
 	}
 
 	for name, d := range map[string]time.Duration{
-		"launch-timeout": c.Lifecycle.Launch, "registration-timeout": c.Lifecycle.Registration, "initialization-timeout": c.Lifecycle.Initialization,
+		"launch-timeout": c.Lifecycle.Launch, "registration-timeout": c.Lifecycle.Registration,
+		"initialization-timeout": c.Lifecycle.Initialization,
 	} {
 		v.notNegative(name, d.Seconds())
 	}

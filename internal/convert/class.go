@@ -40,7 +40,8 @@ func template(s *fields, whose string) map[string]any {
 		s.problem(
 			n,
 			s.under("launchTemplate"),
-			"launch templates of your own are no longer used: say in the EC2NodeClass what it says (userData, blockDeviceMappings, securityGroupSelectorTerms, …)",
+			"launch templates of your own are no longer used: say in the EC2NodeClass what it says (userData, "+
+				"blockDeviceMappings, securityGroupSelectorTerms, …)",
 		)
 	}
 	if n := s.take("launchTemplateName"); n != nil {

@@ -188,7 +188,8 @@ func machine(f *fields) {
 	f.problem(
 		nil,
 		"",
-		"a Machine is a controller's own record of an instance and is not written by hand: remove it; upgrade Karpenter itself by way of 0.32, which makes NodeClaims of Machines",
+		"a Machine is a controller's own record of an instance and is not written by hand: remove it; upgrade "+
+			"Karpenter itself by way of 0.32, which makes NodeClaims of Machines",
 	)
 }
 

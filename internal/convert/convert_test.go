@@ -59,28 +59,52 @@ func TestOldFilesBecomeTodays(t *testing.T) {
 
 func TestWhatCannotBeConvertedIsNamed(t *testing.T) {
 	t.Parallel()
-	const pool = "apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: p}\nspec:\n  providerRef: {name: p}\n"
-	const class = "apiVersion: karpenter.k8s.aws/v1alpha1\nkind: AWSNodeTemplate\nmetadata: {name: c}\nspec:\n  subnetSelector: {a: b}\n  securityGroupSelector: {a: b}\n  instanceProfile: x\n"
+	const pool = "apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: p}\nspec:\n  providerRef: " +
+		"{name: p}\n"
+	const class = "apiVersion: karpenter.k8s.aws/v1alpha1\nkind: AWSNodeTemplate\nmetadata: {name: c}\nspec:\n  " +
+		"subnetSelector: {a: b}\n  securityGroupSelector: {a: b}\n  instanceProfile: x\n"
 	for text, want := range map[string]string{
-		pool + "  ttlSecondsAfterEmtpy: 30\n":                                                                         "in.yaml:6: Provisioner p: spec.ttlSecondsAfterEmtpy: no release of Karpenter had this field here",
-		pool + "  limits: {cpu: 5}\n":                                                                                 "spec.limits.cpu: no release",
-		pool + "  kubeletConfiguration: {maxPods: 5}\n":                                                               "in.yaml:6: Provisioner p: kubelet: the kubelet's settings belong to EC2NodeClass p now, which is not among the files",
-		pool + "  kubeletConfiguration: {containerRuntime: dockerd}\n":                                                "nodes have containerd alone",
-		pool + "  provider: {subnetSelector: {a: b}}\n":                                                               "there is spec.providerRef, too",
-		pool + "  requirements: [{key: karpenter.k8s.aws/instance-pods, operator: Gt, values: ['5']}]\n":              "nodes no longer have the label karpenter.k8s.aws/instance-pods",
-		pool + "  weight: 1000\n":                                                                                     "NodePool p: spec.weight",
-		class + "  launchTemplate: mine\n":                                                                            "in.yaml:8: AWSNodeTemplate c: spec.launchTemplate: launch templates of your own are no longer used",
-		class + "  amiFamily: Ubuntu\n":                                                                               "images of Ubuntu are no longer looked up",
-		class + "  amiFamily: Custom\n":                                                                               "family Custom has no images of its own",
-		class + "  amiSelector: {'aws::ids': ami-1, a: b}\n":                                                          "selects by ids and by something else at once",
-		strings.Replace(class, "  instanceProfile: x\n", "", 1):                                                       "give --instance-profile or --role",
-		strings.Replace(class, "{a: b}", "{aws-ids: subnet-1, a: b}", 1):                                              "it selects by ids and by tags at once",
-		"apiVersion: karpenter.sh/v1alpha5\nkind: Machine\nmetadata: {name: m}\n":                                     "Machine m: a Machine is a controller's own record",
-		"settings:\n  aws:\n    tags: {a: b}\n":                                                                       "in.yaml:3: settings.aws.tags is no longer a value; set spec.tags in each EC2NodeClass",
-		"settings:\n  clusterName: a\n  aws:\n    clusterName: b\n":                                                   "which is there, too; keep one",
-		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: karpenter-global-settings}\ndata:\n  aws.clusterName: x\n": "in.yaml:5: ConfigMap karpenter-global-settings: data.aws.clusterName: the controller no longer reads this ConfigMap; set it as settings.clusterName",
-		"apiVersion: v1\nkind: Pod\nmetadata: {annotations: {karpenter.sh/do-not-evict: 'true', karpenter.sh/do-not-consolidate: 'true'}}": "both mean karpenter.sh/do-not-disrupt now",
-		"apiVersion: v1\nkind: Pod\nspec:\n  tolerations:\n  - {key: karpenter.sh/disruption, operator: Equal, value: disrupting}\n":       "in.yaml:5: Pod: the taint karpenter.sh/disruption is called karpenter.sh/disrupted now and has no value",
+		pool + "  ttlSecondsAfterEmtpy: " +
+			"30\n": "in.yaml:6: Provisioner " +
+			"p: spec.ttlSecondsAfterEmtpy: no release of Karpenter had this field here",
+		pool + "  limits: {cpu: 5}\n": "spec.limits.cpu: no release",
+		pool + "  kubeletConfiguration: {maxPods: " +
+			"5}\n": "in.yaml:6: Provisioner p: kubelet: " +
+			"the kubelet's settings belong to EC2NodeClass p now, which is not among the files",
+		pool + "  kubeletConfiguration: {containerRuntime: " +
+			"dockerd}\n": "nodes have containerd alone",
+		pool + "  provider: {subnetSelector: {a: " +
+			"b}}\n": "there is spec.providerRef, too",
+		pool + "  requirements: [{key: karpenter.k8s.aws/instance-pods, operator: Gt, values: " +
+			"['5']}]\n": "nodes no longer have the label karpenter.k8s.aws/instance-pods",
+		pool + "  weight: 1000\n": "NodePool p: spec.weight",
+		class + "  launchTemplate: " +
+			"mine\n": "in.yaml:8: " +
+			"AWSNodeTemplate c: spec.launchTemplate: launch templates of your own are no longer used",
+		class + "  amiFamily: Ubuntu\n": "images of Ubuntu are no longer looked up",
+		class + "  amiFamily: Custom\n": "family Custom has no images of its own",
+		class + "  amiSelector: {'aws::ids': ami-1, a: " +
+			"b}\n": "selects by ids and by something else at " +
+			"once",
+		strings.Replace(class, "  instanceProfile: x\n", "",
+			1): "give --instance-profile or --role",
+		strings.Replace(class, "{a: b}", "{aws-ids: subnet-1, a: b}",
+			1): "it selects by ids and by tags at once",
+		"apiVersion: karpenter.sh/v1alpha5\nkind: Machine\nmetadata: {name: " +
+			"m}\n": "Machine m: a Machine is a controller's own record",
+		"settings:\n  aws:\n    tags: {a: " +
+			"b}\n": "in.yaml:3: " +
+			"settings.aws.tags is no longer a value; set spec.tags in each EC2NodeClass",
+		"settings:\n  clusterName: a\n  aws:\n    clusterName: " +
+			"b\n": "which is there, too; keep one",
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: karpenter-global-settings}\ndata:\n  aws.clusterName: " +
+			"x\n": "in.yaml:5: ConfigMap karpenter-global-settings: data.aws.clusterName: the controller no longer " +
+			"reads this ConfigMap; set it as settings.clusterName",
+		"apiVersion: v1\nkind: Pod\nmetadata: {annotations: {karpenter.sh/do-not-evict: 'true', " +
+			"karpenter.sh/do-not-consolidate: 'true'}}": "both mean karpenter.sh/do-not-disrupt now",
+		"apiVersion: v1\nkind: Pod\nspec:\n  tolerations:\n  - {key: karpenter.sh/disruption, operator: Equal, value: " +
+			"disrupting}\n": "in.yaml:5: Pod: the taint karpenter.sh/disruption is called " +
+			"karpenter.sh/disrupted now and has no value",
 		"- a\n- b\n":       "neither a Kubernetes object nor a file of Helm values",
 		"a: {{ .Values }}": "convert what helm template prints",
 	} {
@@ -114,9 +138,17 @@ spec:
       containers: [{name: a, image: a, args: [karpenter.sh/provisioner-name]}]
 `
 	got, _ := one(t, old, convert.Options{})
-	want := strings.NewReplacer(`"karpenter.sh/do-not-evict":`, `"karpenter.sh/do-not-disrupt":`, "{karpenter.sh/provisioner-name", "{karpenter.sh/nodepool",
-		"{key: karpenter.sh/provisioner-name", "{key: karpenter.sh/nodepool").
-		Replace(old)
+	want := strings.NewReplacer(
+		`"karpenter.sh/do-not-evict":`,
+		`"karpenter.sh/do-not-disrupt":`,
+		"{karpenter.sh/provisioner-name",
+		"{karpenter.sh/nodepool",
+		"{key: karpenter.sh/provisioner-name",
+		"{key: karpenter.sh/nodepool",
+	).
+		Replace(
+			old,
+		)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -124,7 +156,8 @@ spec:
 
 func TestWhatIsNotOldPassesAndIsListed(t *testing.T) {
 	t.Parallel()
-	const text = "# nothing\n---\napiVersion: example.com/v1\nkind: Widget\nmetadata:\n    name:   odd  # spaces\nspec: {a: [1,2]}\n---\napiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {name: p}\n"
+	const text = "# nothing\n---\napiVersion: example.com/v1\nkind: Widget\nmetadata:\n    name:   odd  # " +
+		"spaces\nspec: {a: [1,2]}\n---\napiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {name: p}\n"
 	r, err := convert.Files([]convert.Source{{Name: "a.yaml", Text: []byte(text)}}, convert.Options{})
 	if err != nil || r.Files[0].Changed || string(r.Files[0].Text) != text {
 		t.Fatalf("%v\n%s", err, r.Files[0].Text)
@@ -141,19 +174,22 @@ func TestFilesAreConvertedTogether(t *testing.T) {
 		{
 			Name: "pool.yaml",
 			Text: []byte(
-				"apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: p}\nspec:\n  providerRef: {name: c}\n  kubeletConfiguration: {maxPods: 30}\n",
+				"apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: p}\nspec:\n  providerRef: " +
+					"{name: c}\n  kubeletConfiguration: {maxPods: 30}\n",
 			),
 		},
 		{
 			Name: "class.yaml",
 			Text: []byte(
-				"apiVersion: karpenter.k8s.aws/v1alpha1\nkind: AWSNodeTemplate\nmetadata: {name: c}\nspec:\n  subnetSelector: {a: b}\n  securityGroupSelector: {a: b}\n",
+				"apiVersion: karpenter.k8s.aws/v1alpha1\nkind: AWSNodeTemplate\nmetadata: {name: c}\nspec:\n  " +
+					"subnetSelector: {a: b}\n  securityGroupSelector: {a: b}\n",
 			),
 		},
 		{
 			Name: "values.yaml",
 			Text: []byte(
-				"settings:\n  aws:\n    clusterName: blue\n    defaultInstanceProfile: nodes-blue\nresources: {requests: {cpu: 1}}\n",
+				"settings:\n  aws:\n    clusterName: blue\n    defaultInstanceProfile: nodes-blue\nresources: " +
+					"{requests: {cpu: 1}}\n",
 			),
 		},
 	}, convert.Options{})

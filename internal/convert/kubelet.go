@@ -113,7 +113,8 @@ func (c *conversion) split(u *user, class map[string]any, name, to string) {
 		u.f.problem(
 			u.at,
 			"kubelet",
-			"it differs from that of another user of EC2NodeClass %s and needs a class of its own, but EC2NodeClass %s is there already: rename that",
+			"it differs from that of another user of EC2NodeClass %s and needs a class of its own, but EC2NodeClass "+
+				"%s is there already: rename that",
 			name,
 			to,
 		)
@@ -134,7 +135,8 @@ func (c *conversion) split(u *user, class map[string]any, name, to string) {
 	c.classes[to] = made
 	c.made = append(c.made, made)
 	u.f.note(
-		"the kubelet's settings differ from those of others that use EC2NodeClass %s: EC2NodeClass %s is made for them. Nodes of it are replaced, as drifted",
+		"the kubelet's settings differ from those of others that use EC2NodeClass %s: EC2NodeClass %s is made for "+
+			"them. Nodes of it are replaced, as drifted",
 		name,
 		to,
 	)

@@ -104,7 +104,8 @@ func (c *conversion) twice(d *document, n *yaml.Node) {
 			File:   d.file,
 			Line:   d.line(n),
 			Object: about(d.root),
-			Text:   "the taint karpenter.sh/disruption is called karpenter.sh/disrupted now and has no value: write operator: Exists, and leave out the value",
+			Text: "the taint karpenter.sh/disruption is called karpenter.sh/disrupted now and has no value: write " +
+				"operator: Exists, and leave out the value",
 		})
 	}
 }
@@ -112,7 +113,8 @@ func (c *conversion) twice(d *document, n *yaml.Node) {
 // Old reports whether a text may hold something that Files changes. It is quick, and may be wrong in that direction
 // alone.
 func Old(text string) bool {
-	for _, mark := range []string{"karpenter.sh/v1alpha5", "karpenter.sh/v1beta1", "karpenter.k8s.aws/v1alpha1", "karpenter.k8s.aws/v1beta1", "AWSNodeTemplate"} {
+	for _, mark := range []string{"karpenter.sh/v1alpha5", "karpenter.sh/v1beta1", "karpenter.k8s.aws/v1alpha1",
+		"karpenter.k8s.aws/v1beta1", "AWSNodeTemplate"} {
 		if strings.Contains(text, mark) {
 			return true
 		}

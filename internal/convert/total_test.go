@@ -155,7 +155,10 @@ func (d *drawing) betaPool() map[string]any {
 			out := map[string]any{"consolidationPolicy": "WhenEmpty", "consolidateAfter": "37s"}
 			d.some(out, map[string]func() any{
 				"expireAfter": func() any { return "8123s" },
-				"budgets":     func() any { return []any{map[string]any{"nodes": "17%", "schedule": "13 9 * * *", "duration": "11h"}} },
+				"budgets": func() any {
+					return []any{map[string]any{"nodes": "17%", "schedule": "13 9 * * *",
+						"duration": "11h"}}
+				},
 			})
 			return out
 		},

@@ -46,7 +46,8 @@ func Shared(t testing.TB) *Plane {
 	defer common.mu.Unlock()
 	if !common.managed {
 		t.Fatal(
-			"devplane: Shared needs `func TestMain(m *testing.M) { devplane.Main(m) }` in this package, to end the control plane",
+			"devplane: Shared needs `func TestMain(m *testing.M) { devplane.Main(m) }` in this package, to end the " +
+				"control plane",
 		)
 	}
 	if common.plane == nil && common.err == nil {

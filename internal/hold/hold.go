@@ -99,7 +99,8 @@ func (h Hold) Sentence() string {
 	out := fmt.Sprintf("disruption is held until %s", h.Until.UTC().Format(time.RFC3339))
 	if h.Until.IsZero() {
 		out = fmt.Sprintf(
-			"disruption is held: annotation %s is %q, which is no time such as 2026-01-31T18:00:00Z; correct it or take it away",
+			"disruption is held: annotation %s is %q, which is no time such as 2026-01-31T18:00:00Z; correct it or "+
+				"take it away",
 			AnnotationUntil,
 			h.raw,
 		)

@@ -105,7 +105,8 @@ func TestNodesTeachHowMuchRoomTheirTypeHas(t *testing.T) {
 					"1",
 				),
 			)
-		}, shape.Vector{CPU: 3920, Memory: 8 << 30, Ephemeral: 10 << 30, Pods: 8, Extended: []shape.Amount{{Resource: "example.com/device", Value: 1}}}},
+		}, shape.Vector{CPU: 3920, Memory: 8 << 30, Ephemeral: 10 << 30, Pods: 8,
+			Extended: []shape.Amount{{Resource: "example.com/device", Value: 1}}}},
 		"DeviceUntold": {"A device that no plugin has registered is not known to be missing.", func(b *learned.Book) {
 			b.Note(machine(1, "ami-1", "x"), with("cpu", "4", "memory", "8Gi", "example.com/device", "0"))
 		}, full},

@@ -84,7 +84,8 @@ func TestAClusterIsFollowedAsFarAsOneMay(t *testing.T) {
 		}
 		set, missing = read.Pods, without
 	}
-	for _, want := range []string{"Pods outside namespace default, which you may not list", "Nodes, which you may not list", "NodePools, which you may not list"} {
+	for _, want := range []string{"Pods outside namespace default, which you may not list",
+		"Nodes, which you may not list", "NodePools, which you may not list"} {
 		if !slices.Contains(missing, want) {
 			t.Errorf("no %q in\n%s", want, strings.Join(missing, "\n"))
 		}

@@ -50,7 +50,8 @@ func (s *Set) admit() error {
 			return fmt.Errorf("DaemonSet %s/%s: %w", ds.Namespace, ds.Name, err)
 		}
 		to := &ds.Spec.Template.Spec
-		to.Priority, to.PriorityClassName, to.PreemptionPolicy = pod.Spec.Priority, pod.Spec.PriorityClassName, pod.Spec.PreemptionPolicy
+		to.Priority, to.PriorityClassName, to.PreemptionPolicy = pod.Spec.Priority, pod.Spec.PriorityClassName,
+			pod.Spec.PreemptionPolicy
 	}
 	for _, c := range s.Claims {
 		if c.UID != "" {

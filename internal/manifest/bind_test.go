@@ -20,7 +20,8 @@ provisioner: ebs.csi.aws.com
 volumeBindingMode: WaitForFirstConsumer
 ---
 `
-	claimOf  = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: c}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 5Gi}}, "
+	claimOf = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: c}\nspec: {accessModes: " +
+		"[ReadWriteOnce], resources: {requests: {storage: 5Gi}}, "
 	volumeOf = "\n---\napiVersion: v1\nkind: PersistentVolume\nmetadata: {name: "
 )
 
@@ -53,7 +54,9 @@ func TestWrittenClaimsAreBoundAsTheVolumeControllerDoes(t *testing.T) {
 		},
 		"FewestModes": {
 			"Volumes that can do less are given out before others.",
-			claimOf + "storageClassName: now}" + volumeOf + "able}\nspec: {accessModes: [ReadWriteOnce, ReadWriteMany], capacity: {storage: 6Gi}, storageClassName: now}" +
+			claimOf + "storageClassName: now}" + volumeOf +
+				"able}\nspec: {accessModes: [ReadWriteOnce, ReadWriteMany], capacity: {storage: 6Gi}, " +
+				"storageClassName: now}" +
 				volume(
 					"plain",
 					"20Gi",
@@ -113,7 +116,9 @@ func TestWrittenClaimsAreBoundAsTheVolumeControllerDoes(t *testing.T) {
 		},
 		"PreboundOfMoreModes": {
 			"A free volume with fewer modes is found first.",
-			claimOf + "storageClassName: now}" + volumeOf + "v}\nspec: {accessModes: [ReadWriteOnce, ReadWriteMany], capacity: {storage: 6Gi}, storageClassName: now, claimRef: {namespace: default, name: c}}" +
+			claimOf + "storageClassName: now}" + volumeOf +
+				"v}\nspec: {accessModes: [ReadWriteOnce, ReadWriteMany], capacity: {storage: 6Gi}, storageClassName: " +
+				"now, claimRef: {namespace: default, name: c}}" +
 				volume(
 					"w",
 					"9Gi",
@@ -159,7 +164,9 @@ func TestWrittenClaimsAreBoundAsTheVolumeControllerDoes(t *testing.T) {
 		},
 		"OldAnnotation": {
 			"The class by annotation counts.",
-			"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: c, annotations: {volume.beta.kubernetes.io/storage-class: now}}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 5Gi}}}" +
+			"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: c, annotations: " +
+				"{volume.beta.kubernetes.io/storage-class: now}}\nspec: {accessModes: [ReadWriteOnce], resources: " +
+				"{requests: {storage: 5Gi}}}" +
 				volume(
 					"v",
 					"6Gi",
@@ -181,7 +188,8 @@ func TestWrittenClaimsAreBoundAsTheVolumeControllerDoes(t *testing.T) {
 
 func TestNoTwoClaimsGetOneVolume(t *testing.T) {
 	t.Parallel()
-	second := "\n---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: d}\nspec: {accessModes: [ReadWriteOnce], storageClassName: now, resources: {requests: {storage: 1Gi}}}"
+	second := "\n---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: d}\nspec: {accessModes: " +
+		"[ReadWriteOnce], storageClassName: now, resources: {requests: {storage: 1Gi}}}"
 	set := read(t, storageKinds+claimOf+"storageClassName: now}"+second+volume("v", "6Gi", "storageClassName: now"))
 	got := []string{set.Claims[0].Spec.VolumeName, set.Claims[1].Spec.VolumeName}
 	if diff := cmp.Diff([]string{"v", ""}, got); diff != "" {

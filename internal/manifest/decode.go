@@ -139,7 +139,8 @@ func (s *Set) known(object metav1.Object, strict []error) error {
 	for _, err := range strict {
 		var field json.FieldError
 		if errors.As(err, &field) {
-			s.Unknown[fmt.Sprintf("%s of a %s", index.ReplaceAllString(field.FieldPath(), ""), reflect.TypeOf(object).Elem().Name())]++
+			s.Unknown[fmt.Sprintf("%s of a %s", index.ReplaceAllString(field.FieldPath(), ""),
+				reflect.TypeOf(object).Elem().Name())]++
 		}
 	}
 	return nil
@@ -161,7 +162,8 @@ func plain(err error) error {
 		)
 	}
 	text := err.Error()
-	for _, prefix := range []string{"error unmarshaling JSON: ", "while decoding JSON: ", "error converting YAML to JSON: ", "json: "} {
+	for _, prefix := range []string{"error unmarshaling JSON: ", "while decoding JSON: ",
+		"error converting YAML to JSON: ", "json: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	head, list, _ := strings.Cut(text, "\n")

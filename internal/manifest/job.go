@@ -63,7 +63,8 @@ func (s *Set) job(j *batchv1.Job, pods []*corev1.Pod) (w workload, runs bool) {
 			if pod.Annotations == nil {
 				pod.Annotations = map[string]string{}
 			}
-			pod.Labels[batchv1.JobCompletionIndexAnnotation], pod.Annotations[batchv1.JobCompletionIndexAnnotation] = index, index
+			pod.Labels[batchv1.JobCompletionIndexAnnotation],
+				pod.Annotations[batchv1.JobCompletionIndexAnnotation] = index, index
 			pod.Spec.Hostname = j.Name + "-" + index
 		}
 	}

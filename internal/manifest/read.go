@@ -58,7 +58,8 @@ func filesOf(path string) ([]string, error) {
 	switch scheme, _, url := strings.Cut(path, "://"); {
 	case url && (scheme == "http" || scheme == "https"):
 		return nil, fmt.Errorf(
-			"reading manifests: %s is a URL, and nothing is fetched; download it, or pipe it: curl -fsSL %s | dovetail simulate -f -",
+			"reading manifests: %s is a URL, and nothing is fetched; download it, or pipe it: curl -fsSL %s | "+
+				"dovetail simulate -f -",
 			path,
 			path,
 		)

@@ -39,24 +39,33 @@ func TestWorkloadsBecomeThePodsThatTheyLack(t *testing.T) {
 		text string
 		want []string
 	}{
-		"default of one": {"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, namespace: ns}\nspec: {" + template + "}", []string{"ns/d-0"}},
-		"scaled to none": {"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 0, " + template + "}", nil},
-		"ordinals":       {"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec: {replicas: 2, ordinals: {start: 5}, " + template + "}", []string{"default/s-5", "default/s-6"}},
-		"a job's rest": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {parallelism: 5, completions: 4, " + template + "}\nstatus: {succeeded: 2}",
+		"default of one": {"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, namespace: ns}\nspec: {" +
+			template + "}", []string{"ns/d-0"}},
+		"scaled to none": {"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 0, " +
+			template + "}", nil},
+		"ordinals": {"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec: {replicas: 2, " +
+			"ordinals: {start: 5}, " + template + "}", []string{"default/s-5", "default/s-6"}},
+		"a job's rest": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {parallelism: 5, completions: " +
+			"4, " + template + "}\nstatus: {succeeded: 2}",
 			[]string{"default/j-0", "default/j-1"}},
-		"a job that has more than it needs": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {completions: 1, " + template + "}\nstatus: {succeeded: 2}", nil},
-		"a job that has failed":             {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {" + template + "}\nstatus: {conditions: [{type: Failed, status: 'True'}]}", nil},
-		"suspended":                         {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {suspend: true, " + template + "}", nil},
+		"a job that has more than it needs": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: " +
+			"{completions: 1, " + template + "}\nstatus: {succeeded: 2}", nil},
+		"a job that has failed": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {" +
+			template + "}\nstatus: {conditions: [{type: Failed, status: 'True'}]}", nil},
+		"suspended": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {suspend: " +
+			"true, " + template + "}", nil},
 		"a set of a deployment": {`{"apiVersion": "v1", "kind": "List", "items": [
 			{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": 2, "template": {"spec": {"containers": []}}}},
 			{"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "d-1", "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "u", "controller": true}]},
 			 "spec": {"replicas": 2, "template": {"spec": {"containers": []}}}},
 			{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "d-1-x", "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "d-1", "uid": "u", "controller": true}]}}]}`,
 			[]string{"default/d-0", "default/d-1-x"}},
-		"a typed list":    {"apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}, {metadata: {name: b}}]", []string{"default/a", "default/b"}},
+		"a typed list": {"apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}, {metadata: {name: b}}]",
+			[]string{"default/a", "default/b"}},
 		"JSON after JSON": {`{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}} {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"}}`, []string{"default/a", "default/b"}},
 		"YAML in braces":  {`{apiVersion: v1, kind: Pod, metadata: {name: a}}`, []string{"default/a"}},
-		"comments":        {"# nothing\n---\n---\napiVersion: v1\nkind: Pod\nmetadata: {generateName: g-}\n", []string{"default/g-1"}},
+		"comments": {"# nothing\n---\n---\napiVersion: v1\nkind: Pod\nmetadata: {generateName: g-}\n",
+			[]string{"default/g-1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,7 +78,8 @@ func TestWorkloadsBecomeThePodsThatTheyLack(t *testing.T) {
 
 func TestItemsOfATypedListAreJudgedToo(t *testing.T) {
 	t.Parallel()
-	const list = "apiVersion: karpenter.sh/v1\nkind: NodePoolList\nitems: [{metadata: {name: p}, spec: {weight: %d, template: {spec: {requirements: [], nodeClassRef: {group: g.io, kind: K, name: class}}}}}]"
+	const list = "apiVersion: karpenter.sh/v1\nkind: NodePoolList\nitems: [{metadata: {name: p}, spec: {weight: %d, " +
+		"template: {spec: {requirements: [], nodeClassRef: {group: g.io, kind: K, name: class}}}}}]"
 	if set := read(t, fmt.Sprintf(list, 100)); len(set.NodePools) != 1 || set.NodePools[0].Name != "p" {
 		t.Errorf("read %v, want NodePool p", set.NodePools)
 	}
@@ -145,11 +155,19 @@ spec: {containers: [{name: c, image: i}]}
 func TestWhatNoServerAcceptsIsNamed(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"apiVersion: v1\nkind: Pod\nspec: {}":                                                                          "standard input, document 1: a Pod has no metadata.name",
-		"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {priorityClassName: gone}":                              "Pod default/p: spec.priorityClassName: Forbidden: there is no PriorityClass gone",
-		"apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: p}":                                    "for an older release of Karpenter: standard input:1: Provisioner p: spec: it is missing",
-		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 2000000, " + template + "}":      "Deployment default/d: 2000000 pods are more than",
-		"apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: 1}}]": "item 1: Pod p: ",
+		"apiVersion: v1\nkind: Pod\nspec: " +
+			"{}": "standard input, document " +
+			"1: a Pod has no metadata.name",
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {priorityClassName: " +
+			"gone}": "Pod default/p: spec.priorityClassName: Forbidden: there is no " +
+			"PriorityClass gone",
+		"apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: " +
+			"p}": "for an older release of Karpenter: standard input:1: " +
+			"Provisioner p: spec: it is missing",
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 2000000, " + template +
+			"}": "Deployment default/d: 2000000 pods are more than",
+		"apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: " +
+			"1}}]": "item 1: Pod p: ",
 	} {
 		if _, err := manifest.Read(
 			[]string{"-"},
@@ -193,7 +211,8 @@ spec: {containers: [{name: c, image: i}], nodeSelector: {karpenter.sh/provisione
 		t.Errorf("the pod has %v and wants %v", p.Annotations, p.Spec.NodeSelector)
 	}
 	if len(set.Notes) == 0 ||
-		set.Notes[0] != "standard input is for an older release of Karpenter and is read as dovetail convert rewrites it" {
+		set.Notes[0] != "standard input is for an older release of Karpenter and is read as dovetail convert rewrites "+
+			"it" {
 		t.Errorf("notes are %q", set.Notes)
 	}
 }
@@ -202,7 +221,8 @@ func TestWhatIsNoManifestYetIsCalledWhatItIs(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"kustomization.yaml": "resources: [a.yaml]", "Chart.yaml": "apiVersion: v2\nname: c", "values.yaml": "replicas: 3", "values-prod.yaml": "[]", "notes.yaml": "a: b",
+		"kustomization.yaml": "resources: [a.yaml]", "Chart.yaml": "apiVersion: v2\nname: c",
+		"values.yaml": "replicas: 3", "values-prod.yaml": "[]", "notes.yaml": "a: b",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -12,15 +12,21 @@ func TestTemplatesAreJudgedWithoutPods(t *testing.T) {
 	t.Parallel()
 	const pages = "{metadata: {labels: {a: b}}, spec: {resources: {limits: {hugepages-2Mi: 64Mi}}," +
 		" containers: [{name: c, image: i, resources: {limits: {cpu: 1}}}]}}"
-	const card = "{metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i, resources: {requests: {example.com/card: 1}}}]}}"
+	const card = "{metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i, resources: {requests: " +
+		"{example.com/card: 1}}}]}}"
 	for of, text := range map[string]string{
-		"Deployment default/w: spec.":            "apiVersion: apps/v1\nkind: Deployment\nspec: {replicas: 0, template: TEMPLATE}",
-		"ReplicaSet default/w: spec.":            "apiVersion: apps/v1\nkind: ReplicaSet\nspec: {replicas: 0, template: TEMPLATE}",
-		"ReplicationController default/w: spec.": "apiVersion: v1\nkind: ReplicationController\nspec: {replicas: 0, template: TEMPLATE}",
-		"StatefulSet default/w: spec.":           "apiVersion: apps/v1\nkind: StatefulSet\nspec: {replicas: 0, template: TEMPLATE}",
-		"DaemonSet default/w: spec.":             "apiVersion: apps/v1\nkind: DaemonSet\nspec: {template: TEMPLATE}",
-		"Job default/w: spec.":                   "apiVersion: batch/v1\nkind: Job\nspec: {suspend: true, template: TEMPLATE}",
-		"PodTemplate default/w: ":                "apiVersion: v1\nkind: PodTemplate\ntemplate: TEMPLATE",
+		"Deployment default/w: spec.": "apiVersion: apps/v1\nkind: Deployment\nspec: {replicas: 0, " +
+			"template: TEMPLATE}",
+		"ReplicaSet default/w: spec.": "apiVersion: apps/v1\nkind: ReplicaSet\nspec: {replicas: 0, " +
+			"template: TEMPLATE}",
+		"ReplicationController default/w: spec.": "apiVersion: v1\nkind: ReplicationController\nspec: {replicas: 0, " +
+			"template: TEMPLATE}",
+		"StatefulSet default/w: spec.": "apiVersion: apps/v1\nkind: StatefulSet\nspec: {replicas: 0, " +
+			"template: TEMPLATE}",
+		"DaemonSet default/w: spec.": "apiVersion: apps/v1\nkind: DaemonSet\nspec: {template: TEMPLATE}",
+		"Job default/w: spec.": "apiVersion: batch/v1\nkind: Job\nspec: {suspend: true, template: " +
+			"TEMPLATE}",
+		"PodTemplate default/w: ": "apiVersion: v1\nkind: PodTemplate\ntemplate: TEMPLATE",
 	} {
 		for template, want := range map[string]string{
 			pages: of + "template.spec.resources: Forbidden: huge pages",

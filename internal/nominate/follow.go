@@ -68,7 +68,10 @@ func open(node *corev1.Node) bool {
 		!translate.Planned(node) &&
 		!slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool {
 			return t.Key == karpenterv1.UnregisteredTaintKey ||
-				strings.HasPrefix(t.Key, "node.kubernetes.io/") || strings.HasPrefix(t.Key, "node.cloudprovider.kubernetes.io/")
+				strings.HasPrefix(
+					t.Key,
+					"node.kubernetes.io/",
+				) || strings.HasPrefix(t.Key, "node.cloudprovider.kubernetes.io/")
 		})
 }
 

@@ -217,7 +217,8 @@ func TestNominationsAreKeptUpOnOpenNodes(t *testing.T) {
 		"kept":           {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{translate.PlannedTaint()} }, ""},
 		"not registered": {func(n *corev1.Node) { clear(n.Labels) }, ""},
 		"not Ready":      {func(n *corev1.Node) { n.Status.Conditions = nil }, ""},
-		"starting":       {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: corev1.TaintNodeNotReady}} }, ""},
+		"starting": {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: corev1.TaintNodeNotReady}} },
+			""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

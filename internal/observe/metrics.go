@@ -113,7 +113,8 @@ func claimMetrics(t *table) ClaimMetrics {
 		),
 		LaunchedPrice: t.counter(
 			"nodeclaims_launched_price_total",
-			"Dollars an hour that launched machines cost. Planned over launched is how far what is bought is what was planned: 1 unless the market moved.",
+			"Dollars an hour that launched machines cost. Planned over launched is how far what is bought is what was "+
+				"planned: 1 unless the market moved.",
 			"nodepool",
 			"capacity_type",
 		),
@@ -313,7 +314,8 @@ func podMetrics(t *table) PodMetrics {
 		),
 		Bindings: t.counter(
 			"pods_bindings_total",
-			"Bindings that the daemon sent, by what the API server answered: bound, conflict (kube-scheduler was faster, or the pod goes), refused, or unknown.",
+			"Bindings that the daemon sent, by what the API server answered: bound, conflict (kube-scheduler was "+
+				"faster, or the pod goes), refused, or unknown.",
 			"result",
 		),
 	}
@@ -420,7 +422,8 @@ func disruptionMetrics(t *table) DisruptionMetrics {
 		Moves: t.counter("consolidation_moves_total", "Moves that were looked at.", "decision", "nodepool", "policy"),
 		TerminateFirst: t.counter(
 			v+"terminate_first_decisions_total",
-			"Decisions to end a node before its replacement is there, by why there is no room for both: no-reserved-capacity or static-at-limit.",
+			"Decisions to end a node before its replacement is there, by why there is no room for both: "+
+				"no-reserved-capacity or static-at-limit.",
 			"nodepool",
 			"reason",
 			"terminate_first_reason",
@@ -507,7 +510,8 @@ func deletionCostMetrics(t *table) DeletionCostMetrics {
 		),
 		Writes: t.counter(
 			p+"pod_annotation_writes_total",
-			"Deletion costs of pods by what became of them: updated, skipped_unchanged, skipped_notfound, skipped_conflict (the value is somebody else's), error.",
+			"Deletion costs of pods by what became of them: updated, skipped_unchanged, skipped_notfound, "+
+				"skipped_conflict (the value is somebody else's), error.",
 			"result",
 		),
 	}

@@ -72,7 +72,8 @@ func TestFiguresInASentenceDoNotMakeItNews(t *testing.T) {
 		first, last := <-sink.Events, <-sink.Events
 		if !strings.Contains(first, "0 nodes") || !strings.Contains(last, fmt.Sprintf("%d nodes", passes-1)) {
 			t.Errorf(
-				"%s said each %s for %s: heard %q and %q, want the first words at once and those of then when the time is over",
+				"%s said each %s for %s: heard %q and %q, want the first words at once and those of then when the "+
+					"time is over",
 				reason.Name,
 				every,
 				reason.Every,

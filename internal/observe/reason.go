@@ -76,7 +76,8 @@ var (
 		On:        "Pod",
 		PerSecond: 5,
 		Burst:     10,
-		Doc:       "The NodeClaim that the pod was planned onto could not be launched; the message says what the cloud had none of.",
+		Doc: "The NodeClaim that the pod was planned onto could not be launched; the message says what the " +
+			"cloud had none of.",
 	})
 	DoNotDisruptUntil = row(
 		Reason{
@@ -240,7 +241,8 @@ var (
 			Name: "LaunchFailed",
 			Type: warning,
 			On:   "NodeClaim, NodePool",
-			Doc:  "The cloud refused to launch the claim's machine, and is asked again; the message says what it said. Karpenter only logs this.",
+			Doc: "The cloud refused to launch the claim's machine, and is asked again; the message says what it " +
+				"said. Karpenter only logs this.",
 		},
 	)
 	UnregisteredTaintMissing = row(
@@ -308,7 +310,8 @@ var (
 			Name: "SpotRebalanceRecommendation",
 			Type: normal,
 			On:   "Node, NodeClaim",
-			Doc:  "The spot machine is more likely to be interrupted. With --rebalance-action Replace its node is replaced.",
+			Doc: "The spot machine is more likely to be interrupted. With --rebalance-action Replace its node is " +
+				"replaced.",
 		},
 	)
 	CapacityReservationInterruption = row(
@@ -340,7 +343,8 @@ var (
 			Name: "InstanceUnhealthy",
 			Type: warning,
 			On:   "Node, NodeClaim",
-			Doc:  "The cloud has planned maintenance of the machine, or its status checks fail; the message says which.",
+			Doc: "The cloud has planned maintenance of the machine, or its status checks fail; the message says " +
+				"which.",
 		},
 	)
 	TerminatingOnInterruption = row(
@@ -361,7 +365,8 @@ var (
 			Type:  warning,
 			On:    "EC2NodeClass, KWOKNodeClass",
 			Every: time.Minute,
-			Doc:   "What the daemon asks of the cloud regularly, such as listing machines or reading the queue, fails; the message says what and why.",
+			Doc: "What the daemon asks of the cloud regularly, such as listing machines or reading the queue, " +
+				"fails; the message says what and why.",
 		},
 	)
 	CloudWorkRecovered = row(
@@ -386,7 +391,8 @@ var (
 		Type:  normal,
 		On:    "EC2NodeClass",
 		Every: time.Hour,
-		Doc:   "The account pays for room in a capacity reservation that no EC2NodeClass selects; the message says which, and what it costs.",
+		Doc: "The account pays for room in a capacity reservation that no EC2NodeClass selects; the message says " +
+			"which, and what it costs.",
 	})
 	ZoneBack = row(
 		Reason{
@@ -404,7 +410,8 @@ var (
 		Name: "ZonalShiftActive",
 		Type: warning,
 		On:   "NodePool",
-		Doc:  "Traffic was shifted away from a zone in which the NodePool buys: it buys nothing there until that is over.",
+		Doc: "Traffic was shifted away from a zone in which the NodePool buys: it buys nothing there until that is " +
+			"over.",
 	})
 	ZonalShiftCleared = row(Reason{
 		Name: "ZonalShiftCleared", Type: normal, On: "NodePool",

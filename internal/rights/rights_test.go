@@ -43,7 +43,8 @@ func tooWide(rule rbacv1.PolicyRule) string {
 	if len(rule.Resources) == 0 || len(rule.Verbs) == 0 {
 		return "for nothing"
 	}
-	for _, secret := range []string{"secrets", "configmaps", "serviceaccounts/token", "pods/exec", "roles", "clusterroles"} {
+	for _, secret := range []string{"secrets", "configmaps", "serviceaccounts/token", "pods/exec", "roles",
+		"clusterroles"} {
 		if slices.Contains(rule.Resources, secret) {
 			return "for " + secret
 		}

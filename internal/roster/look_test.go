@@ -31,7 +31,8 @@ spec:
 `
 
 // placed are the labels of a machine.
-const placed = "karpenter.sh/nodepool: web, karpenter.sh/capacity-type: on-demand, topology.kubernetes.io/zone: us-east-1a, " +
+const placed = "karpenter.sh/nodepool: web, karpenter.sh/capacity-type: on-demand, topology.kubernetes.io/zone: " +
+	"us-east-1a, " +
 	"topology.kubernetes.io/region: us-east-1, node.kubernetes.io/instance-type: m6i.large, kubernetes.io/arch: amd64"
 
 // claim is a NodeClaim of that pool with conditions that are true since an hour ago, and more of its YAML.
@@ -114,7 +115,8 @@ metadata: {name: carts}
 spec: {minAvailable: 1, selector: {matchLabels: {app: carts}}}
 status: {disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1}
 `
-	going := "- {type: DisruptionReason, status: 'True', reason: Drifted, message: The node is to go because it has drifted., lastTransitionTime: '2026-11-30T11:59:00Z'}"
+	going := "- {type: DisruptionReason, status: 'True', reason: Drifted, message: The node is to go because it has " +
+		"drifted., lastTransitionTime: '2026-11-30T11:59:00Z'}"
 	block := func(text, more string) string { // conditions as a list of lines
 		i := strings.Index(text, "  conditions: [{type: Launched")
 		rest := text[i+len("  conditions: ["):]
@@ -131,18 +133,29 @@ status: {disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPo
 		phase view.Phase
 		why   string
 	}{
-		"nothing but a claim":   {claim("c", "", ""), "c", view.Launching, "for pods that wait"},
-		"a machine":             {claim("c", "", "  providerID: aws:///us-east-1a/i-1", launched), "c", view.Launched, "for pods that wait"},
-		"a node":                {claim("c", "", "  providerID: p\n  nodeName: node-n", launched, registered) + node("node-n", "p", "", "True"), "node-n", view.Registered, "for pods that wait"},
-		"ready":                 {claim("c", "", "  providerID: p\n  nodeName: node-n", ready...) + node("node-n", "p", "", "True"), "node-n", view.Ready, "it may go"},
-		"not ready":             {claim("c", "", "  providerID: p\n  nodeName: node-n", ready...) + node("node-n", "p", "", "Unknown"), "node-n", view.Broken, "its kubelet"},
-		"cordoned":              {claim("c", "", "  providerID: p\n  nodeName: node-n", ready...) + node("node-n", "p", "unschedulable: true", "True"), "node-n", view.Cordoned, ""},
-		"chosen, says the node": {claim("c", "", "  providerID: p\n  nodeName: node-n", ready...) + node("node-n", "p", "taints: [{key: karpenter.sh/disrupted, effect: NoSchedule}]", "True"), "node-n", view.Disrupting, "it is being deleted"},
-		"chosen, says the claim": {block(claim("c", "", "  providerID: p\n  nodeName: node-n", ready...), going) + node("node-n", "p", "", "True"), "node-n", view.Disrupting,
+		"nothing but a claim": {claim("c", "", ""), "c", view.Launching, "for pods that wait"},
+		"a machine": {claim("c", "", "  providerID: aws:///us-east-1a/i-1", launched), "c",
+			view.Launched, "for pods that wait"},
+		"a node": {claim("c", "", "  providerID: p\n  nodeName: node-n", launched, registered) +
+			node("node-n", "p", "", "True"), "node-n", view.Registered, "for pods that wait"},
+		"ready": {claim("c", "", "  providerID: p\n  nodeName: node-n", ready...) + node("node-n",
+			"p", "", "True"), "node-n", view.Ready, "it may go"},
+		"not ready": {claim("c", "", "  providerID: p\n  nodeName: node-n", ready...) + node("node-n",
+			"p", "", "Unknown"), "node-n", view.Broken, "its kubelet"},
+		"cordoned": {claim("c", "", "  providerID: p\n  nodeName: node-n", ready...) + node("node-n",
+			"p", "unschedulable: true", "True"), "node-n", view.Cordoned, ""},
+		"chosen, says the node": {claim("c", "", "  providerID: p\n  nodeName: node-n", ready...) + node("node-n",
+			"p", "taints: [{key: karpenter.sh/disrupted, effect: NoSchedule}]", "True"), "node-n", view.Disrupting,
+			"it is being deleted"},
+		"chosen, says the claim": {block(claim("c", "", "  providerID: p\n  nodeName: node-n", ready...), going) +
+			node("node-n", "p", "", "True"), "node-n", view.Disrupting,
 			"The node is to go because it has drifted"},
-		"draining": {claim("c", deleted, "  providerID: p\n  nodeName: node-n", ready...) + node("node-n", "p", "", "True") + pods, "node-n", view.Draining,
+		"draining": {claim("c", deleted, "  providerID: p\n  nodeName: node-n", ready...) + node("node-n", "p", "",
+			"True") + pods, "node-n", view.Draining,
 			"PodDisruptionBudget default/carts allows no eviction of pod carts-1"},
-		"drained": {claim("c", deleted, "  providerID: p\n  nodeName: node-n", append(ready, "InstanceTerminating")...) + node("node-n", "p", "", "True"), "node-n", view.Terminating, "it is being deleted"},
+		"drained": {claim("c", deleted, "  providerID: p\n  nodeName: node-n",
+			append(ready, "InstanceTerminating")...) + node("node-n", "p", "", "True"), "node-n", view.Terminating,
+			"it is being deleted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -165,14 +178,16 @@ status: {disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPo
 func TestPricesAreHonest(t *testing.T) {
 	t.Parallel()
 	bare := func(name, labels string) string {
-		return "---\napiVersion: v1\nkind: Node\nmetadata: {name: " + name + ", labels: {" + labels + "}}\nstatus: {allocatable: {cpu: 2}}\n"
+		return "---\napiVersion: v1\nkind: Node\nmetadata: {name: " + name + ", labels: {" + labels +
+			"}}\nstatus: {allocatable: {cpu: 2}}\n"
 	}
 	f := look(
 		t,
 		pool+bare("known", "node.kubernetes.io/instance-type: m6i.large, topology.kubernetes.io/zone: us-east-1a")+
 			bare(
 				"elsewhere",
-				"node.kubernetes.io/instance-type: m6i.large, topology.kubernetes.io/region: eu-west-1, topology.kubernetes.io/zone: eu-west-1a",
+				"node.kubernetes.io/instance-type: m6i.large, topology.kubernetes.io/region: eu-west-1, "+
+					"topology.kubernetes.io/zone: eu-west-1a",
 			)+
 			bare("nowhere", "node.kubernetes.io/instance-type: m6i.large")+
 			bare("strange", "node.kubernetes.io/instance-type: q1.huge, topology.kubernetes.io/zone: us-east-1a")+
@@ -183,7 +198,8 @@ func TestPricesAreHonest(t *testing.T) {
 	for i := range f.Nodes {
 		got[f.Nodes[i].Name] = f.Nodes[i].PriceText() + " " + f.Nodes[i].PriceFrom
 	}
-	for name, want := range map[string]string{"known": "0.0960 catalogue", "elsewhere": "0.1070 catalogue", "nowhere": "unknown ", "strange": "unknown ",
+	for name, want := range map[string]string{"known": "0.0960 catalogue", "elsewhere": "0.1070 catalogue",
+		"nowhere": "unknown ", "strange": "unknown ",
 		"fargate": "unknown ", "agreed": "0.0500 label"} {
 		if got[name] != want {
 			t.Errorf("%s: %q, want %q", name, got[name], want)
@@ -209,7 +225,8 @@ func TestEveryPodThatWaitsHasAnAnswer(t *testing.T) {
 	t.Parallel()
 	pod := func(namespace, name, more string) string {
 		return fmt.Sprintf(
-			"---\napiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: %s}\nspec: {%s containers: [{name: m, image: i, resources: {requests: {cpu: 1}}}]}\n",
+			"---\napiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: %s}\nspec: {%s containers: [{name: m, "+
+				"image: i, resources: {requests: {cpu: 1}}}]}\n",
 			name,
 			namespace,
 			more,

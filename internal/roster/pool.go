@@ -35,7 +35,8 @@ func (s *Seen) fill(p *view.Pool, np *karpenterv1.NodePool, f *view.Fleet) {
 			leaving++
 		}
 	}
-	for _, reason := range []karpenterv1.DisruptionReason{karpenterv1.DisruptionReasonUnderutilized, karpenterv1.DisruptionReasonEmpty, karpenterv1.DisruptionReasonDrifted} {
+	for _, reason := range []karpenterv1.DisruptionReason{karpenterv1.DisruptionReasonUnderutilized,
+		karpenterv1.DisruptionReasonEmpty, karpenterv1.DisruptionReasonDrifted} {
 		allowed, err := np.AllowedDisruptions(s.in.Now, p.Nodes, reason)
 		a := view.Allowance{Reason: string(reason), Allowed: allowed, Going: leaving}
 		if allowed == karpenterv1.Unlimited {

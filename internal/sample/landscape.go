@@ -92,7 +92,8 @@ func Storage() translate.Objects {
 			), []corev1.PersistentVolumeAccessMode{
 				corev1.ReadWriteOncePod,
 			}
-			own.Name, own.Spec.ClaimRef.Name, own.Spec.AccessModes = ns.Name+"-"+once.Name, once.Name, once.Spec.AccessModes
+			own.Name, own.Spec.ClaimRef.Name, own.Spec.AccessModes = ns.Name+"-"+once.Name, once.Name,
+				once.Spec.AccessModes
 			once.Spec.VolumeName = own.Name
 			kept, volume := boundVolume(ns.Name, zones[i%len(zones)], i)
 			kept.Name, kept.Spec.VolumeName, kept.Annotations, kept.Status.Phase = fmt.Sprintf(
@@ -100,7 +101,8 @@ func Storage() translate.Objects {
 				i,
 			), "", nil, corev1.ClaimPending
 			kept.Spec.StorageClassName = &o.StorageClasses[2].Name
-			volume.Name, volume.Spec.StorageClassName, volume.Spec.ClaimRef.Name = ns.Name+"-"+kept.Name, "static", kept.Name
+			volume.Name, volume.Spec.StorageClassName, volume.Spec.ClaimRef.Name = ns.Name+"-"+kept.Name, "static",
+				kept.Name
 			volume.Spec.CSI.VolumeHandle = volume.Name
 			o.Claims, o.Volumes = append(o.Claims, once, kept), append(o.Volumes, own, volume)
 		}

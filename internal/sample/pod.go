@@ -76,13 +76,16 @@ func (d Dice) requests(spec *corev1.PodSpec) {
 	container := func(name string) corev1.Container {
 		list := corev1.ResourceList{}
 		if d.Percent(90) {
-			list[corev1.ResourceCPU] = *resource.NewMilliQuantity(Pick[int64](d, 50, 250, 500, 900, 1000, 1500, 3000), resource.DecimalSI)
+			list[corev1.ResourceCPU] = *resource.NewMilliQuantity(Pick[int64](d, 50, 250, 500, 900, 1000, 1500,
+				3000), resource.DecimalSI)
 		}
 		if d.Percent(80) {
-			list[corev1.ResourceMemory] = *resource.NewQuantity(Pick(d, gigabytes/4, gigabytes/2, gigabytes, 3*gigabytes, gigabytes+1), resource.BinarySI)
+			list[corev1.ResourceMemory] = *resource.NewQuantity(Pick(d, gigabytes/4, gigabytes/2, gigabytes,
+				3*gigabytes, gigabytes+1), resource.BinarySI)
 		}
 		if d.Percent(10) {
-			list[corev1.ResourceEphemeralStorage] = *resource.NewQuantity(Pick[int64](d, 1, 5, 12)*gigabytes, resource.BinarySI)
+			list[corev1.ResourceEphemeralStorage] = *resource.NewQuantity(Pick[int64](d, 1, 5, 12)*gigabytes,
+				resource.BinarySI)
 		}
 		return corev1.Container{Name: name, Image: "pause", Resources: corev1.ResourceRequirements{Requests: list}}
 	}

@@ -87,7 +87,8 @@ func fleet(nodes int) *view.Fleet {
 		f.Money.Nodes++
 		f.Money.PerHour += m.Price
 	}
-	f.Money.Pools, f.Money.Thought, f.Money.Bound, f.Money.Saving = f.Money.PerHour, true, f.Money.PerHour*9/10, f.Money.PerHour/50
+	f.Money.Pools, f.Money.Thought, f.Money.Bound, f.Money.Saving = f.Money.PerHour, true, f.Money.PerHour*9/10,
+		f.Money.PerHour/50
 	f.Pending = []view.Waiting{
 		{
 			Pod:     "default/too-big",

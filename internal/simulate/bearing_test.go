@@ -102,8 +102,10 @@ var bearings = map[string]map[string]bearing{
 func TestEveryFieldHasABearing(t *testing.T) {
 	t.Parallel()
 	for kind, object := range map[string]any{
-		"NodePool": karpenterv1.NodePool{}, "EC2NodeClass": awsv1.EC2NodeClass{}, "KWOKNodeClass": kwokv1alpha1.KWOKNodeClass{},
-		"NodeOverlay": karpenterv1alpha1.NodeOverlay{}, "CapacityBuffer": autoscalingv1beta1.CapacityBuffer{}, "PodDisruptionBudget": policyv1.PodDisruptionBudget{},
+		"NodePool": karpenterv1.NodePool{}, "EC2NodeClass": awsv1.EC2NodeClass{},
+		"KWOKNodeClass": kwokv1alpha1.KWOKNodeClass{},
+		"NodeOverlay":   karpenterv1alpha1.NodeOverlay{}, "CapacityBuffer": autoscalingv1beta1.CapacityBuffer{},
+		"PodDisruptionBudget": policyv1.PodDisruptionBudget{},
 	} {
 		used := map[string]bool{}
 		for _, part := range []string{"Spec", "Status"} {

@@ -40,7 +40,8 @@ func (p *Prepared) addBuffers() error {
 	if total > 0 {
 		p.note(
 			fmt.Sprintf(
-				"CapacityBuffers count, with %d pods that stand in for them; the controller needs feature gate CapacityBuffer for that",
+				"CapacityBuffers count, with %d pods that stand in for them; the controller needs feature gate "+
+					"CapacityBuffer for that",
 				total,
 			),
 		)

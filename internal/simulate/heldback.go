@@ -42,7 +42,8 @@ func heldBack(pod *corev1.Pod) string {
 		return "held back by scheduling gate " + gates[0]
 	case len(gates) > 1:
 		return "held back by scheduling gates " + strings.Join(gates, ", ")
-	case len(pod.Status.Conditions) > 0 && !translate.Provisionable(pod) && !translate.Waiting(pod) && pod.Status.NominatedNodeName == "":
+	case len(pod.Status.Conditions) > 0 && !translate.Provisionable(pod) && !translate.Waiting(pod) &&
+		pod.Status.NominatedNodeName == "":
 		return "kube-scheduler has not called it unschedulable"
 	}
 	return ""

@@ -102,7 +102,8 @@ func (s *standing) open(n engine.NewNode) {
 	maps.Copy(claim.Labels, bought.Labels())
 	claim.Status.Capacity = provider.ResourceListOf(it.Capacity)
 	claim.Status.Allocatable = provider.ResourceListOf(bought.Allocatable())
-	for _, name := range []string{karpenterv1.ConditionLaunched, karpenterv1.ConditionRegistered, karpenterv1.ConditionInitialized} {
+	for _, name := range []string{karpenterv1.ConditionLaunched, karpenterv1.ConditionRegistered,
+		karpenterv1.ConditionInitialized} {
 		condition.True(claim, s.now.AddDate(-1, 0, 0), name)
 	}
 	node := &corev1.Node{}

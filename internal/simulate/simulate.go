@@ -200,7 +200,8 @@ func (p *Prepared) noteVolumes() {
 			p.notes = append(
 				p.notes,
 				fmt.Sprintf(
-					"StorageClass %s does not wait for a node, so where the volume of claim %s/%s will be is not known; "+
+					"StorageClass %s does not wait for a node, so where the volume of claim %s/%s will be is not "+
+						"known; "+
 						"it is planned where its pods are",
 					*name,
 					claim.Namespace,

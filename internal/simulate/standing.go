@@ -120,7 +120,8 @@ func (s *standing) age(c *karpenterv1.NodeClaim) {
 			s.ageless++
 			since = s.now.AddDate(-1, 0, 0)
 		}
-		for _, name := range []string{karpenterv1.ConditionLaunched, karpenterv1.ConditionRegistered, karpenterv1.ConditionInitialized} {
+		for _, name := range []string{karpenterv1.ConditionLaunched, karpenterv1.ConditionRegistered,
+			karpenterv1.ConditionInitialized} {
 			condition.True(c, since, name)
 		}
 	}
@@ -189,7 +190,8 @@ func (s *standing) notes() (out []string) {
 		out = append(
 			out,
 			fmt.Sprintf(
-				"%d nodes do not say since when they exist: their consolidateAfter is taken to be over, and expireAfter to be far",
+				"%d nodes do not say since when they exist: their consolidateAfter is taken to be over, and "+
+					"expireAfter to be far",
 				s.ageless,
 			),
 		)

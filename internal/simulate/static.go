@@ -51,7 +51,8 @@ func (p *Prepared) addStatic() {
 			if !p.openStatic(np, name, around) {
 				p.note(
 					fmt.Sprintf(
-						"NodePool %s keeps %d nodes (spec.replicas), and nothing is sold for %d of them: no offering satisfies its requirements",
+						"NodePool %s keeps %d nodes (spec.replicas), and nothing is sold for %d of them: no offering "+
+							"satisfies its requirements",
 						np.Name,
 						*np.Spec.Replicas,
 						lacks-opened,

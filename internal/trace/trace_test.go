@@ -36,10 +36,12 @@ func TestWhoIsAlive(t *testing.T) {
 		options trace.Options
 		want    map[string]string
 	}{
-		"at a moment":   {trace.Options{At: 60}, map[string]string{"early": "1 2Gi 0", "gpu": "250m 128Mi 2"}},
-		"at the start":  {trace.Options{}, map[string]string{"early": "1 2Gi 0", "ended": "1 1Gi 0", "ends-now": "1 1Gi 0"}},
+		"at a moment": {trace.Options{At: 60}, map[string]string{"early": "1 2Gi 0", "gpu": "250m 128Mi 2"}},
+		"at the start": {trace.Options{}, map[string]string{"early": "1 2Gi 0", "ended": "1 1Gi 0",
+			"ends-now": "1 1Gi 0"}},
 		"first of them": {trace.Options{At: 60, Pods: 1}, map[string]string{"early": "1 2Gi 0"}},
-		"more cores":    {trace.Options{At: 1000, CPUMultiplier: 2.5}, map[string]string{"late": "1250m 66048Ki 0", "gpu": "625m 128Mi 2"}},
+		"more cores": {trace.Options{At: 1000, CPUMultiplier: 2.5},
+			map[string]string{"late": "1250m 66048Ki 0", "gpu": "625m 128Mi 2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,11 +89,14 @@ func TestWrongTracesAreNamedByLineAndColumn(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                       "the file is empty",
 		"pod_id,submit_s\nx,1\n": "no column end_s",
-		strings.Replace(small, "2048", "lots", 1):                                                    `line 2: column memory_mib is "lots"`,
-		strings.Replace(small, "ends-now", "early", 1):                                               `line 5: column pod_id is "early"`,
-		strings.Replace(small, "early,0,100", "early,1", 1):                                          "wrong number of fields",
-		"pod_id,submit_s,end_s,cpu_milli,memory_mib\n":                                               "there are no pods in it, only a header",
-		"pod_id,submit_s,end_s,cpu_milli,memory_mib\na,1600000,1700000,1,1\nb,1500000,1600000,1,1\n": "no pod is alive at second 0; the trace goes from second 1500000 to 1700000: choose another moment with --at",
+		strings.Replace(small, "2048", "lots", 1):      `line 2: column memory_mib is "lots"`,
+		strings.Replace(small, "ends-now", "early", 1): `line 5: column pod_id is "early"`,
+		strings.Replace(small, "early,0,100", "early,1",
+			1): "wrong number of fields",
+		"pod_id,submit_s,end_s,cpu_milli,memory_mib\n": "there are no " +
+			"pods in it, only a header",
+		"pod_id,submit_s,end_s,cpu_milli,memory_mib\na,1600000,1700000,1,1\nb,1500000,1600000,1,1\n": "no pod is " +
+			"alive at second 0; the trace goes from second 1500000 to 1700000: choose another moment with --at",
 		zipped(t, small)[:60]: "the gzip file ends in its middle",
 	} {
 		if _, err := trace.Parse(

@@ -58,7 +58,8 @@ func TestFiltersPickMachines(t *testing.T) {
 	f := someFleet("a-1", "b-2", "a-3")
 	f.Nodes[2].Phase = Draining
 	for text, want := range map[string]string{
-		"": "a-1 b-2 a-3", "A-": "a-1 a-3", "pool=web": "a-1 a-3", "!phase=ready": "a-3", "pool=web phase=ready": "a-1", "x=y": "", "!": "", "price=0.19": "b-2",
+		"": "a-1 b-2 a-3", "A-": "a-1 a-3", "pool=web": "a-1 a-3", "!phase=ready": "a-3",
+		"pool=web phase=ready": "a-1", "x=y": "", "!": "", "price=0.19": "b-2",
 	} {
 		var got []string
 		for i := range f.Nodes {
@@ -74,7 +75,8 @@ func TestFiltersPickMachines(t *testing.T) {
 
 func TestMoneyIsToTheCent(t *testing.T) {
 	t.Parallel()
-	for p, want := range map[PerHour][2]string{0: {"$0.0000", "$0.00"}, 96_000: {"$0.0960", "$70.08"}, -1_230_000: {"-$1.2300", "-$897.90"}, 123_456_789: {"$123.4568", "$90,123.46"}} {
+	for p, want := range map[PerHour][2]string{0: {"$0.0000", "$0.00"}, 96_000: {"$0.0960", "$70.08"},
+		-1_230_000: {"-$1.2300", "-$897.90"}, 123_456_789: {"$123.4568", "$90,123.46"}} {
 		if got := [2]string{p.Dollars(), p.Month()}; got != want {
 			t.Errorf("%d is %v, want %v", p, got, want)
 		}

@@ -17,7 +17,8 @@ func TestNodesThatStayForTheSameReasonShareALine(t *testing.T) {
 	if err := m.Table(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"n000 and 499 more   the budgets let no further node go now\n", "other               a reason of its own\n"} {
+	for _, want := range []string{"n000 and 499 more   the budgets let no further node go now\n",
+		"other               a reason of its own\n"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}

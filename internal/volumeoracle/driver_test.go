@@ -57,7 +57,8 @@ func makeVolume(ctx context.Context, api kubernetes.Interface, c *corev1.Persist
 		zone = strings.TrimPrefix(node, "node-")
 	}
 	v := newVolume("made-"+string(c.UID), name, zone)
-	v.Spec.Capacity, v.Spec.AccessModes, v.Spec.VolumeMode = c.Spec.Resources.Requests, c.Spec.AccessModes, c.Spec.VolumeMode
+	v.Spec.Capacity, v.Spec.AccessModes, v.Spec.VolumeMode = c.Spec.Resources.Requests, c.Spec.AccessModes,
+		c.Spec.VolumeMode
 	v.Spec.ClaimRef = &corev1.ObjectReference{
 		Kind:       "PersistentVolumeClaim",
 		APIVersion: "v1",

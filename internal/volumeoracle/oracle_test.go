@@ -155,7 +155,8 @@ func TestVolumesAreBoundAsPlanned(t *testing.T) {
 	t.Parallel()
 	plane := devplane.Start(t, devplane.Parts("scheduler", "controller-manager"))
 	config := plane.Config()
-	config.QPS, config.Burst, config.WarningHandler = 1000, 1000, rest.NoWarnings{} // of the beta annotation, which is drawn too
+	// of the beta annotation, which is drawn too
+	config.QPS, config.Burst, config.WarningHandler = 1000, 1000, rest.NoWarnings{}
 	api, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)

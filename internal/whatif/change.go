@@ -35,7 +35,8 @@ func (c *Scenario) Words() (out []string) {
 	for _, list := range []struct {
 		what   string
 		values []string
-	}{{"add replicas", c.AddReplicas}, {"drop", c.Drop}, {"allow architecture", c.AddArch}, {"lose zone", c.LoseZone}, {"new image of node class", c.NewAMI}} {
+	}{{"add replicas", c.AddReplicas}, {"drop", c.Drop}, {"allow architecture", c.AddArch},
+		{"lose zone", c.LoseZone}, {"new image of node class", c.NewAMI}} {
 		for _, v := range list.values {
 			out = append(out, list.what+" "+v)
 		}

@@ -133,14 +133,16 @@ var wishes = []wish{
 	{words: func(p *corev1.Pod) string {
 		if a := p.Spec.Affinity; a != nil && a.PodAntiAffinity != nil &&
 			len(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution) > 0 {
-			return "keeping away from other pods (podAntiAffinity) over " + a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].TopologyKey
+			return "keeping away from other pods (podAntiAffinity) over " +
+				a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].TopologyKey
 		}
 		return ""
 	}, drop: func(p *corev1.Pod) { p.Spec.Affinity.PodAntiAffinity = nil }},
 	{words: func(p *corev1.Pod) string {
 		if a := p.Spec.Affinity; a != nil && a.PodAffinity != nil &&
 			len(a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution) > 0 {
-			return "being near other pods (podAffinity) over " + a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].TopologyKey
+			return "being near other pods (podAffinity) over " +
+				a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].TopologyKey
 		}
 		return ""
 	}, drop: func(p *corev1.Pod) { p.Spec.Affinity.PodAffinity = nil }},

@@ -178,6 +178,7 @@ func (r *Reconciler) Register(m manager.Manager) error {
 	for _, workload := range []client.Object{&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.ReplicaSet{}} {
 		b = b.Watches(workload, all, changed)
 	}
-	r.news <- event.GenericEvent{Object: &autoscalingv1beta1.CapacityBuffer{}} // a cluster without buffers has none to wait for
+	// a cluster without buffers has none to wait for
+	r.news <- event.GenericEvent{Object: &autoscalingv1beta1.CapacityBuffer{}}
 	return b.Complete(calm.Conflicts(r))
 }

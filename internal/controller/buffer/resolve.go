@@ -91,7 +91,8 @@ func resolveScalable(
 		return resolved{}, &unresolved{
 			autoscalingv1beta1.ReasonResolutionFailed,
 			fmt.Sprintf(
-				"scalableRef names a %s of group %q; a Deployment, StatefulSet or ReplicaSet of group apps can be named.",
+				"scalableRef names a %s of group %q; a Deployment, StatefulSet or ReplicaSet of group apps can be "+
+					"named.",
 				ref.Kind,
 				ref.APIGroup,
 			),
@@ -134,7 +135,8 @@ func count(b *autoscalingv1beta1.CapacityBuffer, r resolved) (int32, error) {
 		if want = min(want, most); want == math.MaxInt64 {
 			return 0, &unresolved{
 				autoscalingv1beta1.ReasonResolutionFailed,
-				"The pod requests none of the resources that limits name, so they do not say how many pods to keep room for; set replicas.",
+				"The pod requests none of the resources that limits name, so they do not say how many pods to keep " +
+					"room for; set replicas.",
 			}
 		}
 	}

@@ -254,9 +254,11 @@ func TestTimesOfAPod(t *testing.T) {
 	running.Status.Phase = corev1.PodRunning
 	times.OnUpdate(bound, running)
 	for what, n := range map[string]int{
-		"decided": testutil.CollectAndCount(m.Pods.Decision),
-		"bound":   testutil.CollectAndCount(m.Pods.Bound), "bound after planning": testutil.CollectAndCount(m.Pods.ProvisioningBound),
-		"started": testutil.CollectAndCount(m.Pods.Startup), "started after planning": testutil.CollectAndCount(m.Pods.ProvisioningStartup),
+		"decided":                testutil.CollectAndCount(m.Pods.Decision),
+		"bound":                  testutil.CollectAndCount(m.Pods.Bound),
+		"bound after planning":   testutil.CollectAndCount(m.Pods.ProvisioningBound),
+		"started":                testutil.CollectAndCount(m.Pods.Startup),
+		"started after planning": testutil.CollectAndCount(m.Pods.ProvisioningStartup),
 	} {
 		if n != 1 {
 			t.Errorf("%s: %d measurements, want 1", what, n)

@@ -18,7 +18,8 @@ import (
 // nodes sets the gauges that have a series for each node.
 func (c *Census) nodes(nodes []corev1.Node, held map[string]*holding, now time.Time) {
 	m := c.Metrics.Nodes
-	for _, g := range []*prometheus.GaugeVec{m.Allocatable, m.PodRequests, m.PodLimits, m.DaemonRequests, m.DaemonLimits, m.SystemOverhead, m.Age} {
+	for _, g := range []*prometheus.GaugeVec{m.Allocatable, m.PodRequests, m.PodLimits, m.DaemonRequests,
+		m.DaemonLimits, m.SystemOverhead, m.Age} {
 		g.Reset()
 	}
 	for i := range nodes {

@@ -89,7 +89,8 @@ func lagging(t *testing.T, objects ...client.Object) client.WithWatch {
 	return interceptor.NewClient(
 		real,
 		interceptor.Funcs{
-			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList,
+				opts ...client.ListOption) error {
 				kind, err := c.GroupVersionKindFor(list)
 				if err != nil {
 					return err

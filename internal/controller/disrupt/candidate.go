@@ -30,7 +30,8 @@ func markOf(claim *karpenterv1.NodeClaim) karpenterv1.DisruptionReason {
 // nothing is on its way with it.
 func (s seen) movable() bool {
 	return s.pool != nil && s.pool.Spec.Replicas == nil && s.node != nil && s.pods != nil &&
-		s.claim.DeletionTimestamp.IsZero() && s.node.DeletionTimestamp.IsZero() && !tainted(s.node) && markOf(s.claim) == "" &&
+		s.claim.DeletionTimestamp.IsZero() && s.node.DeletionTimestamp.IsZero() && !tainted(s.node) &&
+		markOf(s.claim) == "" &&
 		condition.IsTrue(s.claim, karpenterv1.ConditionInitialized)
 }
 

@@ -39,7 +39,12 @@ func (r *Reconciler) count(v view) {
 func (r *Reconciler) decided(c choice) {
 	reason := observe.SnakeCase(string(c.reason))
 	r.Metrics.Disruption.Decisions.WithLabelValues(decisionOf(c), reason, typeOf(c)).Inc()
-	r.Metrics.Disruption.DecisionsByPool.WithLabelValues(decisionOf(c), reason, typeOf(c), c.claim.Labels[karpenterv1.NodePoolLabelKey]).
+	r.Metrics.Disruption.DecisionsByPool.WithLabelValues(
+		decisionOf(c),
+		reason,
+		typeOf(c),
+		c.claim.Labels[karpenterv1.NodePoolLabelKey],
+	).
 		Inc()
 }
 

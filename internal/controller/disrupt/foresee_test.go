@@ -42,9 +42,10 @@ func TestForeseeIsAPass(t *testing.T) {
 		"Full":          newFleet().node("a", 4, []int{4}).node("b", 4, []int{4}),
 		"Empty":         newFleet().node("a", 4, nil).node("b", 4, []int{4}),
 		"Drifted":       newFleet().node("a", 4, []int{4}, drifted).node("b", 4, nil),
-		"Budget":        newFleet(budget("1")).node("a", 4, []int{1}).node("b", 4, []int{1}).node("c", 4, []int{2}).node("d", 4, nil).node("e", 4, nil),
-		"None":          newFleet(budget("0")).node("a", 4, []int{2}, drifted).node("b", 4, []int{2}).node("c", 4, nil),
-		"Guarded":       newFleet().node("a", 4, []int{2}).node("b", 4, []int{2}).budget("a"),
+		"Budget": newFleet(budget("1")).node("a", 4, []int{1}).node("b", 4, []int{1}).node("c", 4,
+			[]int{2}).node("d", 4, nil).node("e", 4, nil),
+		"None":    newFleet(budget("0")).node("a", 4, []int{2}, drifted).node("b", 4, []int{2}).node("c", 4, nil),
+		"Guarded": newFleet().node("a", 4, []int{2}).node("b", 4, []int{2}).budget("a"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -97,7 +98,8 @@ func TestForeseeIsAPass(t *testing.T) {
 // A move that opens nodes says which, also for a drifted node.
 func TestForeseeTellsWhatIsOpened(t *testing.T) {
 	t.Parallel()
-	for name, f := range map[string]*fleet{"Cheaper": newFleet().node("a", 8, []int{3}), "Drifted": newFleet().node("a", 8, []int{4}, drifted)} {
+	for name, f := range map[string]*fleet{"Cheaper": newFleet().node("a", 8, []int{3}),
+		"Drifted": newFleet().node("a", 8, []int{4}, drifted)} {
 		out := f.foresee()
 		if len(out.Go) != 1 || len(out.Go[0].Move.Open) != 1 || out.Go[0].Move.Open[0].Options[0].Type != "c4" {
 			t.Errorf("%s: %+v, want a c4 to be opened", name, out.Go)

@@ -116,7 +116,8 @@ func TestNodesOfASetThatBalancedRefusesSaySo(t *testing.T) {
 		t.Fatalf("%d choices for three nodes", len(choices))
 	}
 	for _, c := range choices {
-		const want = "moving it with 2 more disturbs more than it saves: it scores 0.29 of at least 0.50 in NodePool default"
+		const want = "moving it with 2 more disturbs more than it saves: it scores 0.29 of at least 0.50 in NodePool " +
+			"default"
 		if c.step != explain || c.why != want || c.kind != refit.Unbalanced || c.score == 0 {
 			t.Errorf("%s, step %d: %s (score %.2f), want %s", c.claim.Name, c.step, c.why, c.score, want)
 		}

@@ -110,7 +110,12 @@ func (r mender) countMended(c choice) {
 			mode = "forceful"
 		}
 	}
-	r.Metrics.Claims.UnhealthyDisrupted.WithLabelValues(observe.SnakeCase(kind), c.claim.Labels[karpenterv1.NodePoolLabelKey],
-		c.claim.Labels[karpenterv1.CapacityTypeLabelKey], c.claim.Status.ImageID, mode).
+	r.Metrics.Claims.UnhealthyDisrupted.WithLabelValues(
+		observe.SnakeCase(kind),
+		c.claim.Labels[karpenterv1.NodePoolLabelKey],
+		c.claim.Labels[karpenterv1.CapacityTypeLabelKey],
+		c.claim.Status.ImageID,
+		mode,
+	).
 		Inc()
 }

@@ -269,7 +269,8 @@ func TestMoves(t *testing.T) {
 			"A crash came between mark and taint: the node is tainted before anything else.",
 			newFleet(
 				whenEmpty,
-			).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute), func(s *seen) { s.node.Spec.Taints = nil }).
+			).node("a", 4, []int{4}, drifted, marked("Drifted", time.Minute),
+				func(s *seen) { s.node.Spec.Taints = nil }).
 				node("b", 4, nil),
 			[]string{"fence a Drifted"},
 		},
@@ -359,7 +360,8 @@ func TestAFailedMoveRestsLongerEachTime(t *testing.T) {
 	}).
 		node("a", 4, []int{4}, drifted)
 	now := noon
-	for _, rest := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 10 * time.Minute} {
+	for _, rest := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute,
+		10 * time.Minute, 10 * time.Minute} {
 		if got := late.plan(m, now); len(got) != 1 || got[0] != "release a Drifted" {
 			t.Fatalf("the move did not fail: %v", got)
 		}

@@ -318,7 +318,8 @@ func joined(
 	now time.Time,
 ) []seen {
 	holds := hold.All(pools, now)
-	poolNamed, nodeNamed, podsOn := map[string]*karpenterv1.NodePool{}, map[string]*corev1.Node{}, map[string]*shape.Node{}
+	poolNamed, nodeNamed, podsOn := map[string]*karpenterv1.NodePool{}, map[string]*corev1.Node{},
+		map[string]*shape.Node{}
 	for i := range pools {
 		poolNamed[pools[i].Name] = &pools[i]
 	}

@@ -107,7 +107,11 @@ func (r *Reconciler) released(c choice) {
 	case failedCheck:
 		r.Metrics.Disruption.FailedValidations.WithLabelValues(typeOf(c)).Inc()
 	case failedMove:
-		r.Metrics.Disruption.QueueFailures.WithLabelValues(decisionOf(c), observe.SnakeCase(string(c.reason)), typeOf(c)).
+		r.Metrics.Disruption.QueueFailures.WithLabelValues(
+			decisionOf(c),
+			observe.SnakeCase(string(c.reason)),
+			typeOf(c),
+		).
 			Inc()
 	}
 }

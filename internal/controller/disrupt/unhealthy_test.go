@@ -205,7 +205,8 @@ func TestRepair(t *testing.T) {
 			"The claim's own period is a bound too.",
 			newFleet(
 				empties,
-			).node("a", 4, []int{4}, sick(replaceIt, -1), pinned, func(s *seen) { s.claim.Spec.TerminationGracePeriod = &metav1.Duration{Duration: minute} }),
+			).node("a", 4, []int{4}, sick(replaceIt, -1), pinned,
+				func(s *seen) { s.claim.Spec.TerminationGracePeriod = &metav1.Duration{Duration: minute} }),
 			[]string{"reserve a Unhealthy"},
 		},
 		"NoRoom": {
@@ -219,7 +220,8 @@ func TestRepair(t *testing.T) {
 			"What never joined is not repaired.",
 			newFleet(
 				empties,
-			).node("a", 4, []int{4}, sick(replaceIt, minute), func(s *seen) { s.claim.Status.Conditions = s.claim.Status.Conditions[:2] }),
+			).node("a", 4, []int{4}, sick(replaceIt, minute),
+				func(s *seen) { s.claim.Status.Conditions = s.claim.Status.Conditions[:2] }),
 			nil,
 		},
 		"NoPool": {
@@ -282,7 +284,8 @@ func TestRepair(t *testing.T) {
 			"A reboot that failed leaves the mark: the taint follows, then a replacement, then it goes.",
 			newFleet(
 				empties,
-			).node("a", 4, []int{4}, sick(rebootIt, minute), marked("Unhealthy", time.Hour), rebootFailed, func(s *seen) { s.node.Spec.Taints = nil }),
+			).node("a", 4, []int{4}, sick(rebootIt, minute), marked("Unhealthy", time.Hour), rebootFailed,
+				func(s *seen) { s.node.Spec.Taints = nil }),
 			[]string{"fence a Unhealthy"},
 		},
 		"HastenNever": {
@@ -351,12 +354,23 @@ func TestTheDrainOfASickNodeIsBounded(t *testing.T) {
 	for _, tc := range []struct{ policy, own, want time.Duration }{
 		{5 * time.Minute, 0, 5 * time.Minute}, {5 * time.Minute, time.Minute, time.Minute}, {0, time.Minute, 0},
 	} {
-		f := newFleet().node("a", 4, []int{4}, sick(provider.ReplaceNode, tc.policy), marked("Unhealthy", time.Minute), func(s *seen) {
-			if tc.own > 0 {
-				s.claim.Spec.TerminationGracePeriod = &metav1.Duration{Duration: tc.own}
-			}
-		}).
-			node("b", 4, nil)
+		f := newFleet().node(
+			"a",
+			4,
+			[]int{4},
+			sick(provider.ReplaceNode, tc.policy),
+			marked("Unhealthy", time.Minute),
+			func(s *seen) {
+				if tc.own > 0 {
+					s.claim.Spec.TerminationGracePeriod = &metav1.Duration{Duration: tc.own}
+				}
+			},
+		).
+			node(
+				"b",
+				4,
+				nil,
+			)
 		m := newMemory()
 		out := f.pass(&m, noon)
 		if len(out.choices) != 1 || out.choices[0].bound == nil || *out.choices[0].bound != tc.want {

@@ -237,7 +237,11 @@ func TestWhy(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := &Reconciler{Cloud: tc.cloud, Market: market.New(tc.cloud, market.NoOverlays()), Clock: clocktesting.NewFakePassiveClock(noon)}
+			r := &Reconciler{
+				Cloud:  tc.cloud,
+				Market: market.New(tc.cloud, market.NoOverlays()),
+				Clock:  clocktesting.NewFakePassiveClock(noon),
+			}
 			got, err := r.why(t.Context(), tc.claim, tc.pool)
 			if err != nil || got.reason != tc.want {
 				t.Errorf("%s\ngot %q (%s), %v; want %q", tc.why, got.reason, got.message, err, tc.want)

@@ -104,7 +104,8 @@ func expiryDrift(claim *karpenterv1.NodeClaim, pool *karpenterv1.NodePool, now t
 // poolDrift compares a claim with its pool: first the template's hash, then the requirements.
 func poolDrift(claim *karpenterv1.NodeClaim, pool *karpenterv1.NodePool, aliases karpenterv1.LabelAliases) cause {
 	if made := claim.Annotations[karpenterv1.NodePoolHashAnnotationKey]; made != "" &&
-		claim.Annotations[karpenterv1.NodePoolHashVersionAnnotationKey] == karpenterv1.NodePoolHashVersion && made != pool.Hash() {
+		claim.Annotations[karpenterv1.NodePoolHashVersionAnnotationKey] == karpenterv1.NodePoolHashVersion &&
+		made != pool.Hash() {
 		return cause{
 			karpenterv1.ReasonNodePoolDrifted,
 			fmt.Sprintf("The template of NodePool %s has changed since the node was made.", pool.Name),
@@ -176,7 +177,8 @@ func typeDrift(claim *karpenterv1.NodeClaim, types []*shape.InstanceType, now ti
 	if len(types) == 0 || now.Sub(claim.CreationTimestamp.Time) < settledAfter {
 		return cause{}
 	}
-	name, zone, capacity := claim.Labels[shape.LabelInstanceType], claim.Labels[shape.LabelZone], claim.Labels[shape.LabelCapacityType]
+	name, zone, capacity := claim.Labels[shape.LabelInstanceType], claim.Labels[shape.LabelZone],
+		claim.Labels[shape.LabelCapacityType]
 	sold := slices.ContainsFunc(types, func(t *shape.InstanceType) bool {
 		return t.Name == name && slices.ContainsFunc(t.Offerings, func(o shape.Offering) bool {
 			// An on-demand machine may run in a reservation and the other way round: the cloud's own drift tells.

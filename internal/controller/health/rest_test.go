@@ -27,7 +27,8 @@ func TestFailingPoolsRest(t *testing.T) {
 		r.Note("general", false)
 	}
 	rests(time.Minute, "more of the same launch")
-	for _, want := range []time.Duration{2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 10 * time.Minute} {
+	for _, want := range []time.Duration{2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute,
+		10 * time.Minute} {
 		clock.SetTime(r.Rest("general"))
 		rests(0, "after the rest")
 		r.Note("general", false)

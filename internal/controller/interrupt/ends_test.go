@@ -14,7 +14,8 @@ import (
 
 func TestWhatIsKnownOfAMachinesEndReachesTheDrain(t *testing.T) {
 	t.Parallel()
-	const spotNotice, reclaimed, stopped, ended = provider.SpotInterrupted, provider.CapacityReservationInterrupted, provider.InstanceStopped, provider.InstanceTerminated
+	const spotNotice, reclaimed, stopped, ended = provider.SpotInterrupted, provider.CapacityReservationInterrupted,
+		provider.InstanceStopped, provider.InstanceTerminated
 	at := func(d time.Duration) string { return noon.Add(d).Format(time.RFC3339) }
 	noted := func(in time.Duration) func(*karpenterv1.NodeClaim) {
 		return func(c *karpenterv1.NodeClaim) {

@@ -59,7 +59,8 @@ func tells() predicate.Predicate {
 			before, ok := e.ObjectOld.(*corev1.Node)
 			after, also := e.ObjectNew.(*corev1.Node)
 			return ok && also && registered(after) &&
-				(!registered(before) || !equality.Semantic.DeepEqual(before.Status.Allocatable, after.Status.Allocatable) ||
+				(!registered(before) || !equality.Semantic.DeepEqual(before.Status.Allocatable,
+					after.Status.Allocatable) ||
 					!equality.Semantic.DeepEqual(before.Status.Capacity, after.Status.Capacity))
 		},
 	}

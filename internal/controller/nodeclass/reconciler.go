@@ -104,8 +104,21 @@ func Register(m manager.Manager, cloud resolver, events *observe.Recorder, class
 		}
 		r := &Reconciler{cloud: cloud, kind: gvk.GroupKind(), reader: m.GetClient(), events: events, empty: class}
 		err = builder.ControllerManagedBy(m).Named("nodeclass."+gvk.Kind).
-			For(class, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletion()))).
-			Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(r.used), builder.WithPredicates(comingOrGoing())).
+			For(
+				class,
+				builder.WithPredicates(
+					predicate.Or(
+						predicate.GenerationChangedPredicate{},
+						predicate.AnnotationChangedPredicate{},
+						deletion(),
+					),
+				),
+			).
+			Watches(
+				&karpenterv1.NodeClaim{},
+				handler.EnqueueRequestsFromMapFunc(r.used),
+				builder.WithPredicates(comingOrGoing()),
+			).
 			WithOptions(calm.Options(atOnce)).
 			Complete(calm.Conflicts(r))
 		if err != nil {

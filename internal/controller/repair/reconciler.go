@@ -180,8 +180,13 @@ func (r *Reconciler) giveUp(
 	message := fmt.Sprintf("Giving up the node because it has been unhealthy for too long (%s).", sick.Condition.Type)
 	r.Events.Emit(claim, observe.DisruptionTerminating, message)
 	r.Events.Emit(node, observe.DisruptionTerminating, message)
-	r.Metrics.Claims.UnhealthyDisrupted.WithLabelValues(observe.SnakeCase(string(sick.Condition.Type)), claim.Labels[karpenterv1.NodePoolLabelKey],
-		claim.Labels[karpenterv1.CapacityTypeLabelKey], claim.Status.ImageID, "forceful").
+	r.Metrics.Claims.UnhealthyDisrupted.WithLabelValues(
+		observe.SnakeCase(string(sick.Condition.Type)),
+		claim.Labels[karpenterv1.NodePoolLabelKey],
+		claim.Labels[karpenterv1.CapacityTypeLabelKey],
+		claim.Status.ImageID,
+		"forceful",
+	).
 		Inc()
 	return nil
 }

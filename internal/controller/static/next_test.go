@@ -109,7 +109,8 @@ func TestNext(t *testing.T) {
 			open:  1,
 		},
 		"ScaleDownOrder": {
-			why: "First what is not launched, then what is empty, then what is cheap to move, last what must not be disrupted.",
+			why: "First what is not launched, then what is empty, then what is cheap to move, last what must not be " +
+				"disrupted.",
 			sight: sight{
 				replicas: 2,
 				members: []member{

@@ -194,7 +194,8 @@ func (r *Reconciler) open(ctx context.Context, pool *karpenterv1.NodePool, n int
 		}
 		return obstacle{
 			karpenterv1.ReasonNoCapacity,
-			"The cloud has none of what spec.template.spec.requirements allow just now; one claim tries again when its last answer has aged",
+			"The cloud has none of what spec.template.spec.requirements allow just now; one claim tries again when " +
+				"its last answer has aged",
 		}, nil
 	}
 	options = engine.Roomy(r.Snapshot(), template, types, options)
@@ -275,7 +276,8 @@ func (r *Reconciler) mark(ctx context.Context, claim *karpenterv1.NodeClaim, sic
 	before := claim.DeepCopy()
 	reason, why := karpenterv1.DisruptionReasonDrifted, "The node is to go because it has drifted."
 	if sick {
-		reason, why = karpenterv1.DisruptionReasonUnhealthy, "The node is to go because it has been unhealthy for too long."
+		reason, why = karpenterv1.DisruptionReasonUnhealthy,
+			"The node is to go because it has been unhealthy for too long."
 	}
 	condition.TrueBecause(claim, r.Clock.Now(), karpenterv1.ConditionDisruptionReason, string(reason), why)
 	return r.write(ctx, claim, before)

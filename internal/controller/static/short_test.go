@@ -103,7 +103,8 @@ func TestAPoolSaysWhyItLacksNodes(t *testing.T) {
 						}},
 					}, nil
 				},
-				Open: func(_ context.Context, nodes []engine.NewNode, _ string) (map[string]*karpenterv1.NodeClaim, error) {
+				Open: func(_ context.Context, nodes []engine.NewNode, _ string) (map[string]*karpenterv1.NodeClaim,
+					error) {
 					opened += len(nodes)
 					return nil, tc.market.opening
 				},

@@ -83,7 +83,8 @@ func exclusive(claims []corev1.PersistentVolumeClaim) bool {
 	return slices.ContainsFunc(claims, func(c corev1.PersistentVolumeClaim) bool {
 		return !slices.ContainsFunc(c.Spec.AccessModes, func(m corev1.PersistentVolumeAccessMode) bool {
 			return m == corev1.ReadWriteMany || m == corev1.ReadOnlyMany
-		}) || slices.Contains(c.Spec.AccessModes, corev1.ReadWriteOncePod) || slices.Contains(c.Spec.AccessModes, corev1.ReadWriteOnce)
+		}) || slices.Contains(c.Spec.AccessModes, corev1.ReadWriteOncePod) ||
+			slices.Contains(c.Spec.AccessModes, corev1.ReadWriteOnce)
 	})
 }
 

@@ -75,7 +75,8 @@ func (s *Surger) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 		s.Events.Emitf(
 			pod,
 			observe.SuccessorFailed,
-			"The pod that Deployment %s started in its place was not ready within %s: this one stays, and is not replaced so for %s.",
+			"The pod that Deployment %s started in its place was not ready within %s: this one stays, and is not "+
+				"replaced so for %s.",
 			r.Deployment,
 			patience,
 			restFor,

@@ -116,7 +116,8 @@ func (s *Surger) Begin(ctx context.Context, pod *corev1.Pod) error {
 	s.Events.Emitf(
 		fresh,
 		observe.SuccessorStarted,
-		"Deployment %s starts another pod before this one is evicted, because no PodDisruptionBudget lets it go and its strategy allows both.",
+		"Deployment %s starts another pod before this one is evicted, because no PodDisruptionBudget lets it go and "+
+			"its strategy allows both.",
 		d.Name,
 	)
 	return nil

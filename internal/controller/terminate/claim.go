@@ -199,7 +199,11 @@ func (r *Claims) finish(ctx context.Context, claim *karpenterv1.NodeClaim) error
 	logf.FromContext(ctx).Info(observe.SaidClaimDeleted, observe.LogNodeClaim, claim.Name,
 		observe.LogNode, claim.Status.NodeName, observe.LogProviderID, claim.Status.ProviderID)
 	now, pool := r.Clock.Now(), poolOf(claim)
-	r.Metrics.Claims.Terminated.WithLabelValues(pool, claim.Labels[karpenterv1.CapacityTypeLabelKey], claim.Labels[corev1.LabelTopologyZone]).
+	r.Metrics.Claims.Terminated.WithLabelValues(
+		pool,
+		claim.Labels[karpenterv1.CapacityTypeLabelKey],
+		claim.Labels[corev1.LabelTopologyZone],
+	).
 		Inc()
 	r.Metrics.Claims.Termination.WithLabelValues(pool).Observe(now.Sub(claim.DeletionTimestamp.Time).Seconds())
 	if ending := condition.Get(before, karpenterv1.ConditionInstanceTerminating); ending != nil {

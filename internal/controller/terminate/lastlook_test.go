@@ -241,7 +241,8 @@ func TestTheEndOfAMachineIsADeadline(t *testing.T) {
 		claim, node := goingClaim(), &corev1.Node{}
 		node.DeletionTimestamp = claim.DeletionTimestamp
 		claim.Annotations = map[string]string{}
-		for key, value := range map[string]string{karpenterv1.NodeClaimTerminationTimestampAnnotationKey: tc.period, translate.AnnotationMachineEnds: tc.ends} {
+		for key, value := range map[string]string{karpenterv1.NodeClaimTerminationTimestampAnnotationKey: tc.period,
+			translate.AnnotationMachineEnds: tc.ends} {
 			if value != "" {
 				claim.Annotations[key] = value
 			}

@@ -168,7 +168,8 @@ func TestABudgetThatLetsNothingGoCostsFewCalls(t *testing.T) {
 	r := goingNode(t, cloud, podNamed("db-0", on("n")), claim)
 	tries := 0
 	r.Client = interceptor.NewClient(r.Client.(client.WithWatch), interceptor.Funcs{
-		SubResourceCreate: func(context.Context, client.Client, string, client.Object, client.Object, ...client.SubResourceCreateOption) error {
+		SubResourceCreate: func(context.Context, client.Client, string, client.Object, client.Object,
+			...client.SubResourceCreateOption) error {
 			tries++
 			return apierrors.NewTooManyRequests("the budget allows none", 0)
 		},
@@ -255,9 +256,10 @@ func TestAPodThatNoLongerHoldsUpTheDrainWakesIt(t *testing.T) {
 		after *corev1.Pod
 		want  bool
 	}{
-		"it has finished":     {podNamed("job", on("n"), doNotDisrupt("true"), finished), true},
-		"it is not kept":      {podNamed("job", on("n")), true},
-		"its status was told": {podNamed("job", on("n"), doNotDisrupt("true"), func(p *corev1.Pod) { p.Status.PodIP = "10.0.0.1" }), false},
+		"it has finished": {podNamed("job", on("n"), doNotDisrupt("true"), finished), true},
+		"it is not kept":  {podNamed("job", on("n")), true},
+		"its status was told": {podNamed("job", on("n"), doNotDisrupt("true"),
+			func(p *corev1.Pod) { p.Status.PodIP = "10.0.0.1" }), false},
 	} {
 		if got := freed().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: tc.after}); got != tc.want {
 			t.Errorf("%s: news %v, want %v", what, got, tc.want)

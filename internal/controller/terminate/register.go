@@ -29,8 +29,16 @@ func Register(m manager.Manager, nodes *Nodes, claims *Claims) error {
 	err := builder.ControllerManagedBy(m).Named("node.termination").WithOptions(calm.Options(workers)).
 		For(&corev1.Node{}, builder.WithPredicates(leaving())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(nodeOf), builder.WithPredicates(freed())).
-		Watches(&karpenterv1.NodeClaim{}, handler.EnqueueRequestsFromMapFunc(ofClaim), builder.WithPredicates(rescheduled())).
-		Watches(&policyv1.PodDisruptionBudget{}, handler.EnqueueRequestsFromMapFunc(nodes.loosened), builder.WithPredicates(loosens())).
+		Watches(
+			&karpenterv1.NodeClaim{},
+			handler.EnqueueRequestsFromMapFunc(ofClaim),
+			builder.WithPredicates(rescheduled()),
+		).
+		Watches(
+			&policyv1.PodDisruptionBudget{},
+			handler.EnqueueRequestsFromMapFunc(nodes.loosened),
+			builder.WithPredicates(loosens()),
+		).
 		Complete(calm.Conflicts(nodes))
 	if err != nil {
 		return fmt.Errorf("registering the termination of nodes: %w", err)
