@@ -20,6 +20,15 @@ func publishes(driver, node string, generation int64) *resourcev1.ResourceSlice 
 	return s
 }
 
+func joinedAMinuteAgo() *karpenterv1.NodeClaim {
+	return aged(2*time.Hour,
+		holds(karpenterv1.ConditionLaunched, time.Minute), holds(karpenterv1.ConditionRegistered, time.Minute))
+}
+
+func registeredNode() corev1.Node {
+	return readyNode("a", func(n *corev1.Node) { n.Labels = map[string]string{karpenterv1.NodeRegisteredLabelKey: "true"} })
+}
+
 func TestANodeWaitsForTheDriversThatWerePlanned(t *testing.T) {
 	t.Parallel()
 	const gpu, nic = "gpu.example.com", "nic.example.com"
@@ -48,10 +57,10 @@ func TestANodeWaitsForTheDriversThatWerePlanned(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			claim := aged(2*time.Hour, joined(time.Minute)...)
+			claim := joinedAMinuteAgo()
 			claim.Annotations = map[string]string{karpenterv1.DRADriversAnnotationKey: gpu + "," + nic}
 			s := sight{
-				claim: claim, nodes: []corev1.Node{mine("a")}, now: noon, limits: Limits{Initialization: time.Hour},
+				claim: claim, nodes: []corev1.Node{registeredNode()}, now: noon, limits: Limits{Initialization: time.Hour},
 				devices: devices.New(devices.Objects{Slices: tc.slices}, nil),
 			}
 			got := next(s)
@@ -76,9 +85,9 @@ func TestANodeWaitsForTheDriversThatWerePlanned(t *testing.T) {
 // No node ever has an extended resource that a driver of dynamic resources serves.
 func TestANodeDoesNotWaitForWhatDriversServe(t *testing.T) {
 	t.Parallel()
-	claim := aged(2*time.Hour, joined(time.Minute)...)
+	claim := joinedAMinuteAgo()
 	claim.Spec.Resources.Requests = corev1.ResourceList{"example.com/gpu": resource.MustParse("1")}
-	s := sight{claim: claim, nodes: []corev1.Node{mine("a")}, now: noon, devices: devices.New(devices.Objects{}, nil)}
+	s := sight{claim: claim, nodes: []corev1.Node{registeredNode()}, now: noon, devices: devices.New(devices.Objects{}, nil)}
 	if got := next(s); got.open.Reason != "ResourceNotRegistered" {
 		t.Errorf("without a DeviceClass it is a device plugin's: %+v", got)
 	}
