@@ -55,7 +55,7 @@ func TestWhatIsOfferedWorks(t *testing.T) {
 		single.Load(),
 		works.Load(),
 	)
-	if asked.Load() < 50 {
+	if asked.Load() < 50 && !testing.Short() { // rapid tries fewer when it is short
 		t.Fatalf("only %d pods had no place: the suite shows nothing", asked.Load())
 	}
 	if works.Load()*100 < offered.Load()*99 {

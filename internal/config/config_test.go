@@ -231,7 +231,7 @@ reserved-enis 0
 disable-dry-run false
 enable-zonal-shift false
 security-group-refresh-interval 1m0s
-aws-feature-gates NodeClassCEL=false,RebootForRepair=false
+aws-feature-gates NodeClassCEL=false,DRANVIDIAGPU=false,DRAEFA=false,RebootForRepair=false
 legacy-node-repair false
 `
 
