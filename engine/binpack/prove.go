@@ -10,44 +10,50 @@ import (
 // settle them otherwise. So that a plan with topology rules has a bound as close as others have, it is proved once more
 // of the same pods without those rules, which can only be cheaper.
 
+// prover proves of a solver's pods what they cost at least. It keeps nothing for itself.
+type prover struct{ s *solver }
+
 // prove raises the floor of a plan that follows from st and in which pods were settled in domains.
-func (s *solver) prove(pools []int, kinds []kind, st checkpoint) {
+func (p *prover) prove(pools []int, kinds []kind, st checkpoint) {
+	s := p.s
 	if noneSettled(s) || len(s.floors) > 1 || s.effort <= s.steps || s.leftOver() > 0 ||
 		spent(s, st) <= s.floor*(1+colgen.Gap) || !s.canGenerate(kinds, st) {
 		return
 	}
-	free := s.unsettled(st.limits)
-	s.floor = max(s.floor, free.generated(free.kinds(pools)))
-	s.steps += free.steps
+	free := p.unsettled(st.limits)
+	s.floor = max(s.floor, free.generated(free.s.kinds(pools)))
+	s.steps += free.s.steps
 }
 
 // anyTier is a price that no packing of the items is below, out of whatever pools: what is proved of the pods that one
 // tier got says nothing of another plan, in which the tiers get others. Limits are those from before anything was
 // opened.
-func (s *solver) anyTier(pools []int, before *limits.Budgets) float64 {
-	free := s.unsettled(before)
-	kinds, p := free.kinds(pools), &greedy{free}
-	floor := p.relax(kinds, p.demand(), p.hostGroups()).price
-	if free.effort > 0 && spent(s, checkpoint{}) > floor*(1+colgen.Gap) {
+func (p *prover) anyTier(pools []int, before *limits.Budgets) float64 {
+	free := p.unsettled(before)
+	kinds, g := free.s.kinds(pools), &greedy{free.s}
+	floor := g.relax(kinds, g.demand(), g.hostGroups()).price
+	if free.s.effort > 0 && spent(p.s, checkpoint{}) > floor*(1+colgen.Gap) {
 		floor = max(floor, free.generated(kinds))
-		s.steps += free.steps
+		p.s.steps += free.s.steps
 	}
 	return floor
 }
 
-// unsettled is a solver for the same pods as if none had been settled in a domain, with the effort that is left.
-func (s *solver) unsettled(l *limits.Budgets) *solver {
+// unsettled is for the same pods as if none had been settled in a domain, with the effort that is left.
+func (p *prover) unsettled(l *limits.Budgets) *prover {
+	s := p.s
 	free := &solver{
 		table: s.table, spread: s.spread, items: withoutCells(s), nodePrice: s.nodePrice, limits: l.Clone(),
 		effort: s.effort - s.steps,
 	}
 	free.prepare()
 	free.buildRows()
-	return free
+	return &prover{free}
 }
 
 // generated is what column generation proves of the price of all pods in machines of these kinds; 0 if it cannot.
-func (s *solver) generated(kinds []kind) float64 {
+func (p *prover) generated(kinds []kind) float64 {
+	s := p.s
 	from := s.save()
 	if !s.canGenerate(kinds, from) {
 		return 0

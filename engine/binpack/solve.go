@@ -74,7 +74,7 @@ func (s *solver) pack() {
 	case s.leftOver() > 0 || len(s.floors) == 0 || s.nodePrice > 0:
 		s.floor = 0
 	case len(s.floors) > 1:
-		s.floor = s.anyTier(slices.Concat(tiers...), before)
+		s.floor = (&prover{s}).anyTier(slices.Concat(tiers...), before)
 	}
 	s.handOut()
 }
@@ -225,7 +225,7 @@ func (s *solver) tier(pools []int, kinds []kind) {
 	s.floor = min(s.greedy(kinds), anywhere)
 	s.floors = append(s.floors, s.floor)
 	s.improve(kinds, st)
-	s.prove(pools, kinds, st)
+	(&prover{s}).prove(pools, kinds, st)
 	s.shift(kinds, st.opened)
 	s.merge(kinds, since)
 	for _, e := range aside {

@@ -22,8 +22,9 @@ const (
 	nominationsSettle = 200 * time.Millisecond
 	settleAtMost      = 3 * time.Second
 
-	// holdTimes is how many times its limit a node that is ready stays kept at most while pods are being bound all along:
-	// thousands of them take longer than the limit, and who opens among them has its room filled with pods of others.
+	// holdTimes is how many times its limit a node that is ready stays kept at most while pods are being bound all
+	// along: thousands of them take longer than the limit, and who opens among them has its room filled with pods of
+	// others.
 	holdTimes = 6
 )
 

@@ -28,12 +28,15 @@ func TestWhatBecomesOfANodeThatIsKept(t *testing.T) {
 			func(s *sight) { s.coming = 7 }, hold},
 		"pods of other nodes are on their way, for too long": {"The limit is over.",
 			func(s *sight) { s.coming, s.ready = 7, ago(11*time.Second) }, open},
-		"pods of other nodes are on their way, for too long, and others are being bound": {"Thousands take their time.",
+		"pods of other nodes are on their way, for too long, and others are being bound": {
+			"Thousands take their time.",
 			func(s *sight) { s.coming, s.ready, s.moved = 7, ago(40*time.Second), ago(time.Second) }, hold},
 		"pods of other nodes are on their way, for ever": {"There is an end to patience.",
 			func(s *sight) { s.coming, s.ready, s.moved = 7, ago(61*time.Second), ago(time.Second) }, open},
 		"a DaemonSet is kept off, and pods are being bound": {"It waits no longer than the limit.",
-			func(s *sight) { s.coming, s.keeps, s.ready, s.moved = 7, true, ago(11*time.Second), ago(time.Second) }, open},
+			func(s *sight) {
+				s.coming, s.keeps, s.ready, s.moved = 7, true, ago(11*time.Second), ago(time.Second)
+			}, open},
 		"some are left to kube-scheduler": {"It is told before the node opens.",
 			func(s *sight) { s.untold = 1 }, tell},
 		"nobody takes the hint": {"Nominations are cleared again and again.",

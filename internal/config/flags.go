@@ -160,8 +160,8 @@ func (c *Config) addPlanningFlags(f *pflag.FlagSet) {
 		&c.Planning.PlacementHold,
 		"placement-hold",
 		10*time.Second,
-		"how long a node that is ready may be kept for the pods of a plan, so that no others take their room; 0 for "+
-			"not at all",
+		"how long a node that is ready may be kept for the pods of a plan while none is bound, so that no others take "+
+			"their room; six times that at most, 0 for not at all",
 	)
 	f.StringVar(
 		&c.Planning.JournalDir,

@@ -48,6 +48,14 @@ type Measures struct {
 	Timeline []Point `json:"timeline"`
 }
 
+// AllWrites are the requests of everybody that changed something: what a controller leaves to others is among them.
+func (m Measures) AllWrites() (sum int) {
+	for _, n := range m.Writes {
+		sum += n
+	}
+	return sum
+}
+
 // Point is a run at one moment.
 type Point struct {
 	At      float64 `json:"at"` // seconds since the watch began

@@ -73,18 +73,27 @@ func replay(ctx context.Context, s *Stage, recorded *soak.Day) error {
 		return err
 	}
 	for step := 1; step <= steps; step++ {
-		for _, g := range groups {
-			if n := at[step][g.name]; n != at[step-1][g.name] {
-				if err := s.scale(ctx, g.name, int32(n)); err != nil {
-					return err
-				}
-			}
+		if err := s.follow(ctx, groups, at[step-1], at[step]); err != nil {
+			return err
 		}
 		if err := pause(ctx, s.For/steps); err != nil {
 			return err
 		}
 	}
 	return s.settle(ctx, sum(at[steps]))
+}
+
+// follow scales what has other numbers than before.
+func (s *Stage) follow(ctx context.Context, groups []group, before, now map[string]int) error {
+	for _, g := range groups {
+		if now[g.name] == before[g.name] {
+			continue
+		}
+		if err := s.scale(ctx, g.name, int32(now[g.name])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // curves has every service follow a curve with one peak, at another hour each, between a quarter and all of its pods.

@@ -67,7 +67,8 @@ var All = []Play{
 		Shrinks: true, Pods: 400, For: 40 * time.Second, act: rollouts,
 	},
 	{
-		Name: "day", About: "A day of a recorded trace in little more than a minute; without one, of eight services with a peak each.",
+		Name:    "day",
+		About:   "A recorded day in little more than a minute; where none is, one of eight services with a peak each.",
 		Shrinks: true, Pods: 400, For: 72 * time.Second, act: day,
 	},
 	{

@@ -48,6 +48,13 @@ var columns = []column{
 	{"CPU", "controller CPU", func(r match.Result) float64 { return r.CPU }, "%.1f s", true},
 	{"Memory", "peak memory", func(r match.Result) float64 { return float64(r.PeakMemory >> 20) }, "%.0f MiB", true},
 	{"Requests", "API requests", func(r match.Result) float64 { return float64(r.Requests) }, "%.0f", true},
+	{
+		"All writes",
+		"requests of everybody that changed something",
+		func(r match.Result) float64 { return float64(r.AllWrites()) },
+		"%.0f",
+		true,
+	},
 	{"Plane CPU", "CPU of the control plane", func(r match.Result) float64 { return r.PlaneCPU }, "%.1f s", true},
 }
 

@@ -182,7 +182,7 @@ func (r *Reconciler) take(
 		}
 		claim.Status.NodeName = nodes[0].Name
 		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionRegistered)
-		r.foretell(ctx, claim, &nodes[0])
+		foretell(ctx, sight{claim: claim, nodes: nodes[:1], now: r.Clock.Now(), limits: r.Limits})
 		if !rejoined {
 			r.decided(claim, true)
 		}
@@ -192,12 +192,7 @@ func (r *Reconciler) take(
 		}
 		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionInitialized)
 	case rest:
-		if wait := settling(claim, todo.open, r.Clock.Now()); wait > 0 {
-			return reconcile.Result{RequeueAfter: sooner(wait, todo.again)}, nil
-		}
-		if todo.open.Type != "" {
-			condition.Set(claim, r.Clock.Now(), todo.open)
-		}
+		again.RequeueAfter = wait(claim, todo, r.Clock.Now())
 	}
 	return again, r.write(ctx, before, claim)
 }
@@ -205,6 +200,17 @@ func (r *Reconciler) take(
 // settlesWithin is how long what a claim waits for may change without a word: a node that starts has one obstacle after
 // the other, for moments.
 const settlesWithin = 2 * time.Second
+
+// wait says on a claim what it waits for, and returns when to look again.
+func wait(claim *karpenterv1.NodeClaim, todo step, now time.Time) time.Duration {
+	if left := settling(claim, todo.open, now); left > 0 {
+		return sooner(left, todo.again)
+	}
+	if todo.open.Type != "" {
+		condition.Set(claim, now, todo.open)
+	}
+	return todo.again
+}
 
 // settling is how long it is still kept back that a claim waits for something else than it said before. That it waits
 // at all is always said at once.

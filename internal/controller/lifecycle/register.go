@@ -121,14 +121,14 @@ func withTaints(have, add []corev1.Taint) []corev1.Taint {
 
 // foretell puts onto a claim whose node was just registered what the next look at both would write, so that one write
 // says it all.
-func (r *Reconciler) foretell(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) {
-	now := r.Clock.Now()
-	switch todo := next(sight{claim: claim, nodes: []corev1.Node{*node}, now: now, limits: r.Limits}); {
+func foretell(ctx context.Context, s sight) {
+	node := &s.nodes[0]
+	switch todo := next(s); {
 	case todo.kind == rest && todo.open.Type != "":
-		condition.Set(claim, now, todo.open)
+		condition.Set(s.claim, s.now, todo.open)
 	case todo.kind == initialize && node.Labels[karpenterv1.NodeInitializedLabelKey] == "true":
-		condition.True(claim, now, karpenterv1.ConditionInitialized)
-		sayInitialized(ctx, claim, node)
+		condition.True(s.claim, s.now, karpenterv1.ConditionInitialized)
+		sayInitialized(ctx, s.claim, node)
 	}
 }
 

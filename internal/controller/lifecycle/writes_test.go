@@ -19,7 +19,9 @@ import (
 // written counts writes by what they write.
 func written(count map[string]int) interceptor.Funcs {
 	return interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(
+			ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption,
+		) error {
 			if _, node := o.(*corev1.Node); node {
 				count["node"]++
 			} else {
@@ -27,7 +29,10 @@ func written(count map[string]int) interceptor.Funcs {
 			}
 			return c.Patch(ctx, o, p, opts...)
 		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(
+			ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption,
+		) error {
 			count[sub]++
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		},

@@ -45,8 +45,8 @@ func TestWhatIsBoughtEarlyIsNotRegretted(t *testing.T) {
 		rest.Pods = slices.DeleteFunc(slices.Clone(s.Pods), func(p shape.Pod) bool { return bought[p.ID] })
 		paid += engine.Plan(rest, engine.DefaultPolicy()).Price
 		if float64(paid) > 1.005*float64(all)+float64(least(s)) {
-			t.Errorf("%d of %d pods were bought machines for early; all cost %s in the end, %.4f times the %s of one plan",
-				len(bought), len(s.Pods), paid, float64(paid)/float64(all), all)
+			t.Errorf("%d of %d pods were bought machines for early; all cost %s in the end, %.4f times the %s of one "+
+				"plan", len(bought), len(s.Pods), paid, float64(paid)/float64(all), all)
 		}
 	})
 	if early == 0 {
