@@ -111,7 +111,8 @@ func (r *resolver) claimOf(p *shape.Pod, c *shape.Class, e shape.Claim) (claim *
 	}
 	template := r.templates[types.NamespacedName{Namespace: c.Namespace, Name: e.Template}]
 	if template == nil {
-		return nil, fmt.Sprintf("it waits for ResourceClaimTemplate %s/%s, which does not exist", c.Namespace, e.Template)
+		return nil, fmt.Sprintf(
+			"it waits for ResourceClaimTemplate %s/%s, which does not exist", c.Namespace, e.Template)
 	}
 	claim = &resourcev1.ResourceClaim{Spec: template.Spec.Spec}
 	claim.Namespace, claim.Name = c.Namespace, string(p.ID)+"/"+e.Name
@@ -165,7 +166,9 @@ func (r *resolver) together(p *shape.Pod, e shape.Claim, claim types.NamespacedN
 
 // fixed reports whether a claim says where the pod must go: it is allocated, and stays so whatever becomes of the pod,
 // or it is about to be allocated on a node where others that share it are planned.
-func (r *resolver) fixed(p *shape.Pod, e shape.Claim, c *resourcev1.ResourceClaim) (terms []shape.NodeTerm, yes bool, why string) {
+func (r *resolver) fixed(
+	p *shape.Pod, e shape.Claim, c *resourcev1.ResourceClaim,
+) (terms []shape.NodeTerm, yes bool, why string) {
 	if c.Status.Allocation == nil {
 		return r.planned(p, e, c)
 	}

@@ -260,7 +260,8 @@ func (w *World) count(
 		w.countShared(out, i, d, books)
 		return
 	}
-	if !slices.ContainsFunc(books, func(r resourcev1.DeviceRequestAllocationResult) bool { return r.Device == d.Name }) {
+	mine := func(r resourcev1.DeviceRequestAllocationResult) bool { return r.Device == d.Name }
+	if !slices.ContainsFunc(books, mine) {
 		out.free[i]++
 		return
 	}

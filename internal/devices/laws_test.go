@@ -67,8 +67,8 @@ func drawSlice(t *rapid.T) *resourcev1.ResourceSlice {
 	return gpus(rapid.IntRange(1, 4).Draw(t, "gpus"), rapid.SampledFrom([]string{"t4", "l4"}).Draw(t, "model"), "16Gi")
 }
 
-// Nodes can be bought without limit, so a pod goes without a place only if it would not get its devices on an empty node
-// of any type; and each pod is in one place.
+// Nodes can be bought without limit, so a pod goes without a place only if it would not get its devices on an empty
+// node of any type; and each pod is in one place.
 func TestNoPodStarvesThatFitsOnANodeOfItsOwn(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

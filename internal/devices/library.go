@@ -109,8 +109,8 @@ func (l *Library) number(driver string, d *resourcev1.Device) int {
 	return i
 }
 
-// impersonal are the devices of a slice as another node of the kind would publish them: without the attributes that name
-// the single device.
+// impersonal are the devices of a slice as another node of the kind would publish them: without the attributes that
+// name the single device.
 func (l *Library) impersonal(s *resourcev1.ResourceSlice) []resourcev1.Device {
 	l.mu.Lock()
 	defer l.mu.Unlock()

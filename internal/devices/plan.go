@@ -22,7 +22,8 @@ type Planned struct {
 	Snapshot shape.Snapshot
 	Plan     engine.Decision
 
-	// Decision is Plan less what the allocator refuses, with the drivers of each new node. It is Plan if that is nothing.
+	// Decision is Plan less what the allocator refuses, with the drivers of each new node. It is Plan if that is
+	// nothing.
 	Decision engine.Decision
 }
 
@@ -101,7 +102,8 @@ func (c *checker) queue(ids []shape.PodID) []*shape.Pod {
 	}
 	slices.SortFunc(out, func(a, b *shape.Pod) int {
 		return cmp.Or(
-			cmp.Compare(c.classOf(b).Priority, c.classOf(a).Priority), a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID),
+			cmp.Compare(c.classOf(b).Priority, c.classOf(a).Priority),
+			a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID),
 		)
 	})
 	return out

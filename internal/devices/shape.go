@@ -40,7 +40,7 @@ const keyShared = Prefix + "claim/"
 // Shape is a Snapshot in which claims for devices are amounts that the planner counts. It is s itself if no pod claims
 // any.
 func (w *World) Shape(s shape.Snapshot) shape.Snapshot {
-	if !slices.ContainsFunc(s.Classes, w.Concerns) {
+	if !w.needed(&s) {
 		return s
 	}
 	w.library.begin()
@@ -55,6 +55,22 @@ func (w *World) Shape(s shape.Snapshot) shape.Snapshot {
 	b.shapeNodes()
 	b.shapeTypes()
 	return b.out
+}
+
+// needed reports whether some pod may need devices. Classes that no pod has any more change nothing.
+func (w *World) needed(s *shape.Snapshot) bool {
+	concerned := map[int32]bool{}
+	for i, c := range s.Classes {
+		if w.Concerns(c) {
+			concerned[int32(i)] = true
+		}
+	}
+	if len(concerned) == 0 {
+		return false
+	}
+	of := func(p shape.Pod) bool { return concerned[p.Class] }
+	return slices.ContainsFunc(s.Pods, of) ||
+		slices.ContainsFunc(s.Nodes, func(n *shape.Node) bool { return slices.ContainsFunc(n.Pods, of) })
 }
 
 // Concerns reports whether a class's pods may need devices.
@@ -343,7 +359,8 @@ func (b *shaper) intricate(o *derived) bool {
 		if a.all || a.admin || len(a.wishes) > 1 || a.wishes[0].capacity != nil || b.crosses(o.bits[k]) {
 			return true
 		}
-		if slices.ContainsFunc(b.library.among(o.bits[k]), func(k *kind) bool { return k.shared() || len(k.load) > 0 }) {
+		divided := func(k *kind) bool { return k.shared() || len(k.load) > 0 }
+		if slices.ContainsFunc(b.library.among(o.bits[k]), divided) {
 			return true
 		}
 	}

@@ -146,7 +146,8 @@ func (b *shaper) serve(h *host, n *shape.Node) (out []shape.Amount) {
 			}
 		}
 		if sum := b.devicesFor(&left, resource) + held; sum > 0 {
-			out = append(out, shape.Amount{Resource: resource, Value: sum}, shape.Amount{Resource: servedName(resource), Value: 1})
+			out = append(out,
+				shape.Amount{Resource: resource, Value: sum}, shape.Amount{Resource: servedName(resource), Value: 1})
 		}
 	}
 	return out

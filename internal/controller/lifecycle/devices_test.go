@@ -26,7 +26,9 @@ func joinedAMinuteAgo() *karpenterv1.NodeClaim {
 }
 
 func registeredNode() corev1.Node {
-	return readyNode("a", func(n *corev1.Node) { n.Labels = map[string]string{karpenterv1.NodeRegisteredLabelKey: "true"} })
+	return readyNode("a", func(n *corev1.Node) {
+		n.Labels = map[string]string{karpenterv1.NodeRegisteredLabelKey: "true"}
+	})
 }
 
 func TestANodeWaitsForTheDriversThatWerePlanned(t *testing.T) {
@@ -87,7 +89,9 @@ func TestANodeDoesNotWaitForWhatDriversServe(t *testing.T) {
 	t.Parallel()
 	claim := joinedAMinuteAgo()
 	claim.Spec.Resources.Requests = corev1.ResourceList{"example.com/gpu": resource.MustParse("1")}
-	s := sight{claim: claim, nodes: []corev1.Node{registeredNode()}, now: noon, devices: devices.New(devices.Objects{}, nil)}
+	s := sight{
+		claim: claim, nodes: []corev1.Node{registeredNode()}, now: noon, devices: devices.New(devices.Objects{}, nil),
+	}
 	if got := next(s); got.open.Reason != "ResourceNotRegistered" {
 		t.Errorf("without a DeviceClass it is a device plugin's: %+v", got)
 	}
