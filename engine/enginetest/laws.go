@@ -16,7 +16,7 @@ func Check(s shape.Snapshot, p engine.Policy, d engine.Decision) error {
 	c := newChecker(s, d)
 	c.policy = p
 	for _, law := range []func() error{
-		c.everyPodOnce, c.existingNodes, c.newNodes, c.limits, c.minValues, c.prices, c.claims,
+		c.everyPodOnce, c.existingNodes, c.newNodes, c.attachments, c.limits, c.minValues, c.prices, c.claims,
 	} {
 		if err := law(); err != nil {
 			return err
@@ -29,12 +29,41 @@ func Check(s shape.Snapshot, p engine.Policy, d engine.Decision) error {
 // was made.
 func CheckPlaces(s shape.Snapshot, d engine.Decision) error {
 	c := newChecker(s, d)
-	for _, law := range []func() error{c.existingNodes, c.newNodes, c.limits} {
+	for _, law := range []func() error{c.existingNodes, c.newNodes, c.attachments, c.limits} {
 		if err := law(); err != nil {
 			return err
 		}
 	}
 	return c.neighbours()
+}
+
+// attachments holds the volumes of pods on new nodes against how many can be attached there, whatever these are launched
+// from.
+func (c *checker) attachments() error {
+	for _, n := range c.d.Open {
+		used := map[string]int64{} // by driver
+		seen := map[shape.Attach]bool{}
+		for _, id := range n.Pods {
+			for _, a := range c.pods[id].Attach {
+				if a.Volume == "" || !seen[a] {
+					used[a.Driver]++
+				}
+				seen[a] = true
+			}
+		}
+		for _, o := range n.Options {
+			it, _ := c.offering(c.pool(n.Pool), o)
+			for _, most := range it.Attachable {
+				if used[most.Resource] > most.Value {
+					return fmt.Errorf(
+						"%s: %d volumes of %s on %s, which attaches %d", n.ID, used[most.Resource], most.Resource, o.Type,
+						most.Value,
+					)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // CheckClaims holds a plan of which only the places are known against what volume claims allow: each has a volume

@@ -90,6 +90,17 @@ func counts(namespace string, term *shape.PodTerm, other *shape.Class) bool {
 	return in && require.Selects(term.Selector, other.Labels)
 }
 
+// sought reports whether a pod is one of those that a term of another's is about: to be near a pod by one term is to be
+// near one that all required terms of affinity match, and nobody else counts.
+func sought(own *shape.Class, term *shape.PodTerm, other *shape.Class) bool {
+	for i := range own.Affinity {
+		if t := &own.Affinity[i]; !term.Anti && !t.Anti && t.Weight == 0 && !counts(own.Namespace, t, other) {
+			return false
+		}
+	}
+	return counts(own.Namespace, term, other)
+}
+
 func (c *checker) term(seats []seat, own *seat, term *shape.PodTerm) error {
 	domain, ok := shape.LabelValue(own.label, term.Key)
 	if !ok && !term.Anti && own.fresh {
@@ -97,7 +108,7 @@ func (c *checker) term(seats []seat, own *seat, term *shape.PodTerm) error {
 	}
 	found, anywhere := false, false
 	for j := range seats {
-		if &seats[j] == own || !counts(own.class.Namespace, term, seats[j].class) {
+		if &seats[j] == own || !sought(own.class, term, seats[j].class) {
 			continue
 		}
 		// A pod that counts itself may be the first; others that are counted may have come later.
@@ -111,7 +122,7 @@ func (c *checker) term(seats []seat, own *seat, term *shape.PodTerm) error {
 			}
 		}
 	}
-	self := counts(own.class.Namespace, term, own.class)
+	self := sought(own.class, term, own.class)
 	if !term.Anti && own.fresh && !found && !(self && !anywhere) {
 		return fmt.Errorf("%s needs a pod near it by %s and has none in %s", own.id, term.Key, domain)
 	}
@@ -122,7 +133,7 @@ func (c *checker) term(seats []seat, own *seat, term *shape.PodTerm) error {
 func alone(seats []seat, own *seat, term *shape.PodTerm, domain string) bool {
 	for k := range seats {
 		d, has := shape.LabelValue(seats[k].label, term.Key)
-		if has && d == domain && seats[k].class != own.class && counts(own.class.Namespace, term, seats[k].class) {
+		if has && d == domain && seats[k].class != own.class && sought(own.class, term, seats[k].class) {
 			return false
 		}
 	}
