@@ -66,6 +66,7 @@ playground-binary: ## Build bin/playground: etcd, Kubernetes, kwok, awssim and d
 generate: ## Rewrite generated files: deep copies, CRDs, what the charts take from them, docs/reference, and the page of simulated calls
 	@hack/generate.sh
 	$(GO) run ./hack/reference
+	$(GO) test ./internal/rights -run='^TestTheManifestOfShadowIsCurrent$$' -count=1 -args -rewrite
 	$(GO) test ./awssim -run='^TestThePageOfCallsIsCurrent$$' -count=1 -args -rewrite-calls
 	cd charts && $(GO) test . -run='^(TestWhatIsMadeFromTheValuesIsCurrent|TestCopiesInChartsAreCurrent)$$' -count=1 -args -rewrite
 

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/dovetail-sh/dovetail/internal/daemon"
+	"github.com/dovetail-sh/dovetail/internal/lookout"
 )
 
 // cluster is which cluster a command looks at, and how long it waits for it.
@@ -21,6 +22,7 @@ type cluster struct {
 	kubeconfig string
 	context    string
 	timeout    time.Duration
+	readOnly   bool // what is more than reading is refused here
 }
 
 // patience with a server that does not answer, unless a user has more or less of it.
@@ -70,6 +72,9 @@ func (c *cluster) reach() (*rest.Config, error) {
 		return nil, asUsage(err)
 	}
 	kube.Timeout, kube.QPS, kube.Burst = c.timeout, 50, 100
+	if c.readOnly {
+		kube = lookout.ReadOnly(kube)
+	}
 	return kube, nil
 }
 

@@ -49,7 +49,7 @@ Exit codes: 0 done, 1 failed, 2 written wrong (nothing was contacted or changed)
 		newReplay(),
 		newVersion(),
 	)
-	root.AddCommand(newTop(), newPlan(), newCosts(), newCheck(), newConvert(), newHistory())
+	root.AddCommand(newTop(), newPlan(), newCosts(), newCheck(), newConvert(), newHistory(), newShadow())
 	root.AddCommand(newWeb(), newRecord(), newMCP(), newMan())
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultHelpCmd()

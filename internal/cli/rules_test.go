@@ -74,6 +74,8 @@ var rules = map[string]rule{
 		json: true, live: []string{"costs"}},
 	"check": {wrong: []string{"check", "--pre", "-f", "FLEET"}, good: []string{"check", "-f", "FLEET"},
 		json: true, live: []string{"check"}},
+	"shadow": {wrong: []string{"shadow", "--every", "0s"}, good: []string{"shadow", "-f", "FLEET"},
+		json: true, live: []string{"shadow", "--for", "0"}},
 	"convert": {wrong: []string{"convert"}, good: []string{"convert", "-f", "OLD"}},
 	"sim":     {wrong: []string{"sim"}},
 	"sim status": {wrong: []string{"sim", "status", "--endpoint", "nonsense"}, good: []string{"sim",

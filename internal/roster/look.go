@@ -142,14 +142,9 @@ func add(to *view.Money, m *view.Machine) {
 	if !m.Priced() {
 		to.Unpriced++
 	}
-	if going(m.Phase) {
+	if m.Phase.Going() {
 		to.UnderWay++
 	}
-}
-
-// going reports whether a machine is on its way out.
-func going(p view.Phase) bool {
-	return p == view.Disrupting || p == view.Draining || p == view.Terminating
 }
 
 // underWay are the moves that have begun, nodes that go for one reason together.
@@ -157,7 +152,7 @@ func underWay(nodes []view.Machine) (out []view.Course) {
 	at := map[string]int{}
 	for i := range nodes {
 		m := &nodes[i]
-		if !going(m.Phase) {
+		if !m.Phase.Going() {
 			continue
 		}
 		reason := cmp.Or(m.WhyKind, "Deleted")

@@ -186,7 +186,7 @@ func tainted(node *corev1.Node, key string) bool {
 
 // whyGoing says for what reason a machine goes, and what its end waits for.
 func (s *Seen) whyGoing(m *view.Machine, claim *karpenterv1.NodeClaim) (why, kind string) {
-	if !going(m.Phase) {
+	if !m.Phase.Going() {
 		return "", ""
 	}
 	why, kind = "it is being deleted", "Deleted"

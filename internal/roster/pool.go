@@ -31,7 +31,7 @@ func (s *Seen) fill(p *view.Pool, np *karpenterv1.NodePool, f *view.Fleet) {
 	}
 	leaving := 0
 	for i := range f.Nodes {
-		if f.Nodes[i].Pool == np.Name && going(f.Nodes[i].Phase) {
+		if f.Nodes[i].Pool == np.Name && f.Nodes[i].Phase.Going() {
 			leaving++
 		}
 	}

@@ -59,6 +59,9 @@ const (
 	Terminating Phase = "terminating" // drained, and the machine is being ended
 )
 
+// Going reports whether a machine is on its way out.
+func (p Phase) Going() bool { return p == Disrupting || p == Draining || p == Terminating }
+
 // Machine is a node, or what is to become one.
 type Machine struct {
 	Name         string    `json:"name"` // the Node's, or the claim's while there is none
