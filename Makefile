@@ -16,6 +16,7 @@ SCALEFLAGS ?=
 ARENAFLAGS ?=
 STORIES ?=
 CLIENTS ?=
+KARPENTERS ?=
 WORLDFLAGS ?=
 N ?= 20000
 MODULE ?= core
@@ -176,6 +177,10 @@ faults: ## Fail every call to AWS in every way on the simulated AWS, and print w
 .PHONY: clients
 clients: playground-binary ## Have AWS clients that nobody here wrote play a day each on the simulated AWS (CLIENTS="awscli1 moto" plays some; docs/clients.md)
 	@hack/clients.sh $(CLIENTS)
+
+.PHONY: takeover
+takeover: playground-binary ## Have Karpenter's own controllers and Dovetail change places, stopped and killed (KARPENTERS="1.14.1" plays some; needs the Go proxy)
+	@hack/takeover.sh $(KARPENTERS)
 
 .PHONY: spot-week
 spot-week: ## Live through a simulated week on the spot market, and print price, interruptions and unavailable seconds (some minutes)

@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -27,7 +28,9 @@ func TestAsController(t *testing.T) {
 	if !is {
 		t.Skip("this is the other half of tests that kill a controller")
 	}
-	if code := cli.Main(t.Context(), strings.Split(args, "\n"), os.Stdout, os.Stderr); code != 0 {
+	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGTERM)
+	defer stop()
+	if code := cli.Main(ctx, strings.Split(args, "\n"), os.Stdout, os.Stderr); code != 0 {
 		t.Errorf("it ended with %d", code)
 	}
 }

@@ -1,0 +1,311 @@
+package integration
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
+	"github.com/dovetail-sh/dovetail/internal/config"
+	"github.com/dovetail-sh/dovetail/internal/daemon"
+	"github.com/dovetail-sh/dovetail/internal/devplane"
+)
+
+var takeoverFrom = flag.String("takeover", "",
+	"Karpenters to take over from: VERSION=DIR,…, each with a binary karpenter and its definitions in crds")
+
+// TestTakeOver has Karpenter's own controller and Dovetail change places on clusters with the definitions of that
+// Karpenter: in good order, and killed in the middle of a scale-up. `make takeover` builds the controllers and runs it.
+func TestTakeOver(t *testing.T) {
+	if *takeoverFrom == "" {
+		t.Skip("make takeover builds the controllers that it needs")
+	}
+	for one := range strings.SplitSeq(*takeoverFrom, ",") {
+		version, dir, _ := strings.Cut(one, "=")
+		t.Run(version, func(t *testing.T) { takeOver(t, dir) })
+	}
+}
+
+func takeOver(t *testing.T, dir string) {
+	r := newRelay(t, dir)
+	app := web("web", 3, "1500m")
+	first := r.start(t, r.karpenter)
+	r.create(t, general(func(p *karpenterv1.NodePool) {
+		p.Spec.Disruption.ConsolidateAfter = karpenterv1.NillableDuration{} // Never: what goes then has drifted
+	}), app)
+	r.running(t, "web", 3)
+	r.initialized(t)
+	before := keep(t, r)
+	t.Logf("Karpenter has %d objects", len(before))
+
+	second := r.start(t, r.dovetail)
+	always(t, 3*time.Second, func() string { return r.book.by("dovetail") })
+	first.stop()
+	r.leads(t, second)
+	r.scale(t, app, 5)
+	r.running(t, "web", 5)
+	r.initialized(t)
+	r.same(t, "taken over", before)
+
+	before = keep(t, r)
+	claims := len(r.claims(t))
+	r.scale(t, app, 9)
+	eventually(t, "a NodeClaim in the middle of a scale-up", func() string {
+		if len(r.claims(t)) > claims {
+			return ""
+		}
+		return "none yet"
+	})
+	second.kill()
+	third := r.start(t, r.dovetail)
+	r.running(t, "web", 9)
+	r.initialized(t)
+	r.same(t, "killed and started again", before)
+
+	before = keep(t, r)
+	fourth := r.start(t, r.karpenter)
+	third.stop()
+	r.leads(t, fourth)
+	r.scale(t, app, 11)
+	r.running(t, "web", 11)
+	r.initialized(t)
+	r.same(t, "handed back", before)
+
+	before = keep(t, r)
+	fifth := r.start(t, r.dovetail)
+	claims = len(r.claims(t))
+	r.scale(t, app, 14)
+	eventually(t, "a NodeClaim of Karpenter's in the middle of a scale-up", func() string {
+		if len(r.claims(t)) > claims {
+			return ""
+		}
+		return "none yet"
+	})
+	fourth.kill()
+	r.leads(t, fifth)
+	r.running(t, "web", 14)
+	r.initialized(t)
+	r.same(t, "taken over from one that was killed", before)
+	if got, want := r.book.turns(), "karpenter dovetail karpenter dovetail"; got != want {
+		t.Errorf("who wrote, in turns: %s; want %s", got, want)
+	}
+}
+
+// relay is a cluster whose controllers change places.
+type relay struct {
+	*cluster
+	dir  string
+	book *writers
+	made int // controllers
+}
+
+func newRelay(t *testing.T, dir string) *relay {
+	t.Helper()
+	quietLibraries()
+	plane := devplane.Start(t, devplane.Full())
+	definitions := envtest.CRDInstallOptions{Paths: []string{filepath.Join(dir, "crds")}, ErrorIfPathMissing: true}
+	if _, err := envtest.InstallCRDs(plane.Config(), definitions); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(plane.Config(), client.Options{Scheme: daemon.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &relay{dir: dir, book: &writers{}, cluster: &cluster{Client: c, kube: plane.Config(),
+		own: withChartsRights(t, plane, config.CloudKWOK)}}
+	class := &kwokv1alpha1.KWOKNodeClass{}
+	class.Name = "default"
+	r.create(t, class)
+	return r
+}
+
+// contender is a controller's process.
+type contender struct {
+	name string
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// karpenter is the command line of the reference, as an administrator.
+func (r *relay) karpenter(t *testing.T) (string, *exec.Cmd) {
+	cmd := exec.Command(filepath.Join(r.dir, "karpenter"), "--metrics-port=0", "--health-probe-port=0",
+		"--batch-idle-duration=200ms")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfigFor(t, r.book.before(t, "karpenter", r.kube)),
+		"SYSTEM_NAMESPACE=kube-system", "LEADER_ELECTION_NAMESPACE=kube-system", "KUBERNETES_MIN_VERSION=1.19.0-0")
+	return "karpenter", cmd
+}
+
+// dovetail is the command line of ours, with the rights of its chart.
+func (r *relay) dovetail(t *testing.T) (string, *exec.Cmd) {
+	args := []string{"controller", "--cloud=kwok", "--metrics-port=0", "--health-probe-port=0",
+		"--batch-idle-duration=200ms", "--kubeconfig=" + kubeconfigFor(t, r.book.before(t, "dovetail", r.own))}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestAsController$", "-test.timeout=0")
+	cmd.Env = append(os.Environ(), asController+"="+strings.Join(args, "\n"))
+	return "dovetail", cmd
+}
+
+func (r *relay) start(t *testing.T, which func(*testing.T) (string, *exec.Cmd)) *contender {
+	t.Helper()
+	name, cmd := which(t)
+	r.made++
+	log, err := os.Create(filepath.Join(t.TempDir(), fmt.Sprintf("%s-%d.log", name, r.made)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	c := &contender{name: name, cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // processes live no longer than the thread that started them
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // being killed is what it is for
+		}
+		close(c.done)
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.kill()
+		log.Close()
+		if t.Failed() {
+			t.Logf("the end of the log of %s:\n%s", name, tail(log.Name(), 3000))
+		}
+	})
+	return c
+}
+
+// kill ends it as kill -9 does.
+func (c *contender) kill() {
+	_ = c.cmd.Process.Kill() // an error means that it has ended
+	<-c.done
+}
+
+// stop ends it in good order.
+func (c *contender) stop() {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM) // an error means that it has ended
+	<-c.done
+}
+
+// leads waits until the lease is held by somebody who is still there: one that was started last.
+func (r *relay) leads(t *testing.T, c *contender) {
+	t.Helper()
+	lease := &coordinationv1.Lease{}
+	key := client.ObjectKey{Namespace: "kube-system", Name: "karpenter-leader-election"}
+	if err := r.Get(t.Context(), key, lease); err != nil {
+		t.Fatal(err)
+	}
+	last := lease.Spec.HolderIdentity
+	eventually(t, c.name+" to hold the lease", func() string {
+		if err := r.Get(t.Context(), key, lease); err != nil {
+			return err.Error()
+		}
+		if holder := lease.Spec.HolderIdentity; holder == nil || *holder == "" || last != nil && *last != "" && *holder == *last {
+			return "it is not"
+		}
+		return ""
+	})
+}
+
+// initialized waits until every NodeClaim is a node that takes pods.
+func (r *relay) initialized(t *testing.T) {
+	t.Helper()
+	eventually(t, "all NodeClaims to be initialized", func() string {
+		for _, c := range r.claims(t) {
+			if !strings.Contains(conditions(c.Status.Conditions), "Initialized=True") {
+				return c.Name + ": " + conditions(c.Status.Conditions)
+			}
+		}
+		return ""
+	})
+}
+
+// same fails the test for what is lost now, or soon.
+func (r *relay) same(t *testing.T, when string, before estate) {
+	t.Helper()
+	always(t, 3*time.Second, func() string {
+		if lost := before.lost(keep(t, r)); len(lost) > 0 {
+			return when + ": " + strings.Join(lost, "\n")
+		}
+		return ""
+	})
+	nodes, claims := len(r.nodes(t)), len(r.claims(t))
+	if nodes != claims {
+		t.Errorf("%s: %d nodes for %d NodeClaims", when, nodes, claims)
+	}
+	t.Logf("%s: %d nodes, none replaced, no field lost", when, nodes)
+}
+
+// writers is the order in which controllers write.
+type writers struct {
+	mu   sync.Mutex
+	list []string // who
+	what []string
+}
+
+// before puts a proxy before the API server, and is its address.
+func (w *writers) before(t *testing.T, who string, as *rest.Config) string {
+	t.Helper()
+	to, err := url.Parse(as.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{FlushInterval: -1, Transport: kubeTransport(t, as), ErrorLog: quietLog,
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if point := apiWrite(r); point != "" && !strings.Contains(r.URL.Path, "/leases") {
+			w.mu.Lock()
+			w.list, w.what = append(w.list, who), append(w.what, point)
+			w.mu.Unlock()
+		}
+		proxy.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	return server.URL
+}
+
+// by says what somebody has written; empty for nothing.
+func (w *writers) by(who string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.list {
+		if w.list[i] == who {
+			return who + " wrote: " + w.what[i]
+		}
+	}
+	return ""
+}
+
+// turns are those who wrote, one after the other.
+func (w *writers) turns() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []string
+	for _, who := range w.list {
+		if len(out) == 0 || out[len(out)-1] != who {
+			out = append(out, who)
+		}
+	}
+	return strings.Join(out, " ")
+}
