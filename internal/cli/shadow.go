@@ -30,12 +30,12 @@ func newShadow() *cobra.Command {
 		Short: "Watch a cluster that Karpenter runs, and report what Dovetail would do differently",
 		Long: `Watch a cluster that Karpenter runs, and report what Dovetail would do differently, in money and evictions.
 
-Nothing is changed: every request that is more than reading is refused before it is sent, no lease is taken, and no cloud is
-asked. A ClusterRole without a write verb is enough (deploy/shadow.yaml), and what you may not read is named. Prices are the
-built-in catalogue's, and the report says so.
+Nothing is changed: every request that is more than reading is refused before it is sent, no lease is taken, and no
+cloud is asked. A ClusterRole without a write verb is enough (deploy/shadow.yaml), and what you may not read is named.
+Prices are the built-in catalogue's, and the report says so.
 
-It watches for as long as --for says and then prints the report; Ctrl-C ends it earlier, with the report so far. With -f it
-reads what was recorded instead: files of 'dovetail record', a controller's journal, or manifests.`,
+It watches for as long as --for says and then prints the report; Ctrl-C ends it earlier, with the report so far. With
+-f it reads what was recorded instead: files of 'dovetail record', a controller's journal, or manifests.`,
 		Example: `  dovetail shadow --for 1h -o html > shadow.html
   dovetail shadow --for 0
   dovetail shadow -f recordings/ -o markdown`,

@@ -151,34 +151,9 @@ func TestShadowOnlyReads(t *testing.T) {
 	if _, err := envtest.InstallCRDs(plane.Config(), envtest.CRDInstallOptions{CRDs: crd.All()}); err != nil {
 		t.Fatal(err)
 	}
-	admin, err := client.New(plane.Config(), client.Options{Scheme: daemon.Scheme()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pod := livePod()
-	for _, o := range append(shadowRights(t), livePool("general", "EC2NodeClass"), pod) {
-		if err := admin.Create(t.Context(), o); err != nil {
-			t.Fatal(err)
-		}
-	}
-	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
-		Reason: corev1.PodReasonUnschedulable}}
-	if err := admin.Status().Update(t.Context(), pod); err != nil {
-		t.Fatal(err)
-	}
-	as := plane.Config()
-	as.Impersonate.UserName = rights.User(metav1.NamespaceSystem, rights.ShadowAccount)
-	guest, err := client.New(as, client.Options{Scheme: daemon.Scheme()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for guest.List(t.Context(), &karpenterv1.NodePoolList{}) != nil { // rights reach the server a moment later
-		if t.Context().Err() != nil {
-			t.Fatal("the rights are never in force")
-		}
-	}
+	fill(t, plane.Config())
 	seen := &proxied{methods: map[string]int{}}
-	report := shadowOf(t, "--kubeconfig", seen.before(t, as), "--for", "2s", "--every", "1s")
+	report := shadowOf(t, "--kubeconfig", seen.before(t, watcher(t, plane.Config())), "--for", "2s", "--every", "1s")
 	if len(report.Missing) > 0 || report.Looks < 2 || report.Waited.Pods != 1 || report.Waited.None != 1 {
 		t.Errorf("missing %q, %d looks, %+v", report.Missing, report.Looks, report.Waited)
 	}
@@ -194,6 +169,42 @@ func TestShadowOnlyReads(t *testing.T) {
 	if len(seen.wrong) > 0 || seen.methods[http.MethodGet] == 0 {
 		t.Errorf("it sent %v, and of these are no reads, or of leases: %q", seen.methods, seen.wrong)
 	}
+}
+
+// fill gives a cluster the rights of shadow, a NodePool and a pod that waits.
+func fill(t *testing.T, as *rest.Config) {
+	t.Helper()
+	admin, err := client.New(as, client.Options{Scheme: daemon.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := livePod()
+	for _, o := range append(shadowRights(t), livePool("general", "EC2NodeClass"), pod) {
+		if err := admin.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
+		Reason: corev1.PodReasonUnschedulable}}
+	if err := admin.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watcher is who has the rights of shadow, once they are in force.
+func watcher(t *testing.T, as *rest.Config) *rest.Config {
+	t.Helper()
+	as.Impersonate.UserName = rights.User(metav1.NamespaceSystem, rights.ShadowAccount)
+	guest, err := client.New(as, client.Options{Scheme: daemon.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for guest.List(t.Context(), &karpenterv1.NodePoolList{}) != nil { // rights reach the server a moment later
+		if t.Context().Err() != nil {
+			t.Fatal("the rights are never in force")
+		}
+	}
+	return as
 }
 
 // shadowRights are the objects of deploy/shadow.yaml.

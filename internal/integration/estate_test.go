@@ -128,7 +128,8 @@ func TestLossesAreSeen(t *testing.T) {
 		lost int
 	}{
 		{estate{}, 1},
-		{object(map[string]any{"a": map[string]any{"b": "c", "more": 1}, "list": []any{"y", "z", map[string]any{"k": "x"}}}), 0},
+		{object(map[string]any{"a": map[string]any{"b": "c", "more": 1},
+			"list": []any{"y", "z", map[string]any{"k": "x"}}}), 0},
 		{object(map[string]any{"a": map[string]any{}, "list": []any{map[string]any{"k": "x"}, "y"}}), 1},
 		{object(map[string]any{"a": map[string]any{"b": "c"}, "list": []any{map[string]any{"k": "other"}}}), 2},
 	} {

@@ -221,7 +221,8 @@ func (r *relay) leads(t *testing.T, c *contender) {
 		if err := r.Get(t.Context(), key, lease); err != nil {
 			return err.Error()
 		}
-		if holder := lease.Spec.HolderIdentity; holder == nil || *holder == "" || last != nil && *last != "" && *holder == *last {
+		holder := lease.Spec.HolderIdentity
+		if holder == nil || *holder == "" || last != nil && *holder == *last {
 			return "it is not"
 		}
 		return ""

@@ -44,7 +44,8 @@ func ShadowManifest() ([]byte, error) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: role.Kind, Name: ShadowAccount},
 	}
 	binding.APIVersion, binding.Kind = role.APIVersion, "ClusterRoleBinding"
-	out := bytes.NewBufferString("# Made from internal/rights/shadow.yaml by `make generate`. What `dovetail shadow` needs: it reads, and no more.\n")
+	out := bytes.NewBufferString("# Made from internal/rights/shadow.yaml by `make generate`. " +
+		"What `dovetail shadow` needs: it reads, and no more.\n")
 	for _, o := range []any{account, role, binding} {
 		text, err := yaml.Marshal(o)
 		if err != nil {

@@ -90,10 +90,10 @@ func TestAQuickControllerIsComparedFairly(t *testing.T) {
 					Policy: engine.DefaultPolicy(), Now: time.Now()}}, nil
 			}}
 		go func() {
-			time.Sleep(10500 * time.Millisecond)
+			<-time.NewTimer(10500 * time.Millisecond).C
 			pods := []*corev1.Pod{waiting("web-0"), waiting("web-1")}
 			from.become(&manifest.Set{NodePools: []*karpenterv1.NodePool{pool()}, Pods: pods})
-			time.Sleep(700 * time.Millisecond)
+			<-time.NewTimer(700 * time.Millisecond).C
 			from.become(&manifest.Set{NodePools: []*karpenterv1.NodePool{pool()}, Pods: pods,
 				NodeClaims: []*karpenterv1.NodeClaim{claim()}})
 		}()
