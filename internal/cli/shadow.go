@@ -28,7 +28,7 @@ func newShadow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "shadow",
 		Short: "Watch a cluster that Karpenter runs, and report what Dovetail would do differently",
-		Long: `Watch a cluster that Karpenter runs, and report what Dovetail would do differently, in money and evictions.
+		Long: `Watch a cluster that Karpenter runs, and report what Dovetail would do differently: money and evictions.
 
 Nothing is changed: every request that is more than reading is refused before it is sent, no lease is taken, and no
 cloud is asked. A ClusterRole without a write verb is enough (deploy/shadow.yaml), and what you may not read is named.

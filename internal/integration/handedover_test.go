@@ -215,7 +215,7 @@ func TestWhatIsLeftBehindHasEveryField(t *testing.T) {
 		known++
 		spec := d.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
 		for _, path := range missingFields("spec", &spec, []any{o["spec"]}) {
-			if d.Spec.Names.Kind+" "+path != "NodePool spec.replicas" { // of pools that have neither weight nor consolidation
+			if d.Spec.Names.Kind+" "+path != "NodePool spec.replicas" { // of pools that have no weight
 				t.Errorf("%s: %s is not written", d.Spec.Names.Kind, path)
 			}
 		}

@@ -129,13 +129,14 @@ func (l *Ledger) waited() view.Waits {
 func (l *Ledger) basis(m *view.ShadowMoney) []string {
 	out := []string{
 		"Nothing was written to the cluster, no lease was taken and no cloud was asked.",
-		"Each look begins with the cluster as Karpenter had left it, so a move that Dovetail would have made is found " +
-			"again until Karpenter makes it; a node that Dovetail would give up is counted once, with its pods at that time.",
+		"Each look begins with the cluster as Karpenter had left it, so a move that Dovetail would have made " +
+			"is found again until Karpenter makes it; a node that Dovetail would give up is counted once, " +
+			"with its pods at that time.",
 		"Dovetail's plans for pods that waited are made as if Karpenter had bought nothing for them yet.",
 	}
 	if n := m.Sources["catalogue"] + m.Sources["pool"]; n > 0 {
-		out = append(out, fmt.Sprintf("Prices of %s are the built-in catalogue's list prices (spot: averages), not those "+
-			"of your account: discounts and today's spot market are not in them.", view.Count(n, "node")))
+		out = append(out, fmt.Sprintf("Prices of %s are the built-in catalogue's list prices (spot: averages), not "+
+			"those of your account: discounts and today's spot market are not in them.", view.Count(n, "node")))
 	}
 	if n := m.Sources["label"]; n > 0 {
 		out = append(out, fmt.Sprintf("Prices of %s are what their labels say.", view.Count(n, "node")))

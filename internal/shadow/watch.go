@@ -15,7 +15,7 @@ const (
 	rest = time.Second
 	// thinkingRests is how many times as long as it took thinking rests, so that it takes a third of a core at most.
 	thinkingRests = 2
-	// batchIdle and batchMost are the controller's own batch window: so long after the last pod, so long after the first.
+	// batchIdle and batchMost are the controller's own batch window: so long after the last pod, and after the first.
 	batchIdle = time.Second
 	batchMost = 10 * time.Second
 )

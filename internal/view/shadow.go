@@ -28,7 +28,7 @@ type ShadowMoney struct {
 	Paid      float64        `json:"paidDollars"`
 	WouldHave float64        `json:"wouldHavePaidDollars"` // with each hour at Then
 	Unpriced  int            `json:"unpriced"`             // nodes whose price nobody knows, at the last look
-	Sources   map[string]int `json:"priceSources"`         // nodes by who says their price: label, pool, catalogue, plan
+	Sources   map[string]int `json:"priceSources"`         // nodes, by who says their price
 }
 
 // Deeds are what a controller does in a time.
