@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -11,7 +10,6 @@ import (
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
-	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
 // Expect notes a claim that is about to be created, and which pods are planned onto it: it counts as
@@ -192,25 +190,20 @@ func (m *Mirror) Planned(claim string) []*corev1.Pod {
 	if s == nil || m.alike() {
 		return nil
 	}
-	var out []*corev1.Pod
+	var plans []Plan
 	for id := range s.pods {
 		_, virtual := m.virtual[id]
 		if _, ok := m.nominated[id]; ok && !virtual {
-			out = append(out, m.pods[id].object)
+			rec := m.pods[id]
+			plans = append(plans, Plan{rec.object, m.in.Classes()[rec.view.Class]})
 		}
 	}
-	slices.SortFunc(out, func(a, b *corev1.Pod) int {
-		return cmp.Or(
-			-cmp.Compare(m.priority(a), m.priority(b)),
-			a.CreationTimestamp.Time.Compare(b.CreationTimestamp.Time),
-			cmp.Compare(translate.IDOf(a), translate.IDOf(b)),
-		)
-	})
+	slices.SortFunc(plans, ComparePlans)
+	out := make([]*corev1.Pod, len(plans))
+	for i := range plans {
+		out[i] = plans[i].Pod
+	}
 	return out
-}
-
-func (p *picture) priority(pod *corev1.Pod) int32 {
-	return p.in.Classes()[p.pods[translate.IDOf(pod)].view.Class].Priority
 }
 
 // alike reports whether all pods that wait for a place are of one class.

@@ -9,6 +9,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/engine/eviction"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
@@ -104,10 +105,12 @@ func (m Ledger) Reserved() (nodes []Reserved, coming, pending int) {
 	return nodes, coming, pending
 }
 
-// ComparePlans orders the most important pod first, and of equals the oldest.
+// ComparePlans orders the most important pod first; of equals those that drains evict first, which few nodes suit or
+// which are large, and of those the oldest. Whoever comes first gets the room that is left if a plan does not hold.
 func ComparePlans(a, b Plan) int {
 	return cmp.Or(
 		cmp.Compare(b.Class.Priority, a.Class.Priority),
+		eviction.Compare(eviction.RankOf(a.Class), eviction.RankOf(b.Class)),
 		a.Pod.CreationTimestamp.Time.Compare(b.Pod.CreationTimestamp.Time),
 		cmp.Compare(translate.IDOf(a.Pod), translate.IDOf(b.Pod)),
 	)

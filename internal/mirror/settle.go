@@ -18,140 +18,155 @@ import (
 // settle brings everything that was made of objects up to date with them.
 func (p *picture) settle(now time.Time, nomination time.Duration) {
 	p.expire(now)
-	if len(p.in.Classes()) > p.compactAt {
-		p.stale.everything = true
-	}
-	if p.stale.everything {
-		p.intern()
-	}
-	if p.stale.classes {
-		for _, rec := range p.pods {
-			p.retranslate(rec)
-		}
-		p.stale.daemons = true
-	} else if p.stale.volumes {
-		for key := range p.users {
-			p.retranslateUsers(key)
-		}
-	} else {
-		for key := range p.stale.users {
-			p.retranslateUsers(key)
-		}
-	}
+	c := &cutter{picture: p, now: now, nomination: nomination}
+	c.classes()
 	if p.stale.daemons {
-		p.settleDaemons()
+		c.settleDaemons()
 	}
 	if p.stale.types {
-		p.settleTypes()
+		c.settleTypes()
 	}
-	p.settleSlots(now, nomination)
+	c.settleSlots()
 	if p.stale.pools {
-		p.settlePools()
+		c.settlePools()
 	}
-	p.settleLoose()
+	c.settleLoose()
 	p.stale = stale{}
 }
 
-// intern begins a new table of classes, without those that no pod has any more.
-func (p *picture) intern() {
-	p.in = translate.NewInterner(&p.world)
-	for _, rec := range p.pods {
-		p.in.Observe(&rec.object.Spec)
-	}
-	for _, ds := range p.daemonSets {
-		p.in.Observe(&ds.Spec.Template.Spec)
-	}
-	for _, services := range p.world.Services {
-		for _, selector := range services {
-			p.in.ObserveDefaults(&metav1.LabelSelector{MatchLabels: selector})
-		}
-	}
-	for _, selector := range p.world.Workloads {
-		p.in.ObserveDefaults(selector)
-	}
-	for _, rec := range p.pods {
-		p.retranslate(rec)
-	}
-	for name := range p.slots {
-		p.dirtySlots[name] = struct{}{}
-	}
-	p.stale.daemons, p.stale.classes = true, false
-	p.compactAt = 2*len(p.in.Classes()) + compactSlack
+// cutter makes the lists of a Snapshot anew as far as they are stale, from objects and promises as they are at one
+// moment. It changes nothing of those, but that nominations to a node begin to end once the node is ready.
+type cutter struct {
+	*picture
+	now        time.Time
+	nomination time.Duration // for how long a pod's place on a ready node is kept
 }
 
-func (p *picture) settleDaemons() {
-	sorted := slices.SortedFunc(maps.Values(p.daemonSets), func(a, b *appsv1.DaemonSet) int {
+// classes brings the classes of pods up to date.
+func (c *cutter) classes() {
+	if len(c.in.Classes()) > c.compactAt {
+		c.stale.everything = true
+	}
+	if c.stale.everything {
+		c.intern()
+	}
+	switch {
+	case c.stale.classes:
+		for _, rec := range c.pods {
+			c.retranslate(rec)
+		}
+		c.stale.daemons = true
+	case c.stale.volumes:
+		for key := range c.users {
+			c.retranslateUsers(key)
+		}
+	default:
+		for key := range c.stale.users {
+			c.retranslateUsers(key)
+		}
+	}
+}
+
+// intern begins a new table of classes, without those that no pod has any more.
+func (c *cutter) intern() {
+	c.in = translate.NewInterner(&c.world)
+	for _, rec := range c.pods {
+		c.in.Observe(&rec.object.Spec)
+	}
+	for _, ds := range c.daemonSets {
+		c.in.Observe(&ds.Spec.Template.Spec)
+	}
+	for _, services := range c.world.Services {
+		for _, selector := range services {
+			c.in.ObserveDefaults(&metav1.LabelSelector{MatchLabels: selector})
+		}
+	}
+	for _, selector := range c.world.Workloads {
+		c.in.ObserveDefaults(selector)
+	}
+	for _, rec := range c.pods {
+		c.retranslate(rec)
+	}
+	for name := range c.slots {
+		c.dirtySlots[name] = struct{}{}
+	}
+	c.stale.daemons, c.stale.classes = true, false
+	c.compactAt = 2*len(c.in.Classes()) + compactSlack
+}
+
+func (c *cutter) settleDaemons() {
+	sorted := slices.SortedFunc(maps.Values(c.daemonSets), func(a, b *appsv1.DaemonSet) int {
 		return cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
 	})
 	index := make(map[types.NamespacedName]int32, len(sorted))
-	p.daemons = make([]shape.DaemonSet, 0, len(sorted))
+	c.daemons = make([]shape.DaemonSet, 0, len(sorted))
 	for _, ds := range sorted {
-		pod, err := p.world.DaemonPod(ds)
+		pod, err := c.world.DaemonPod(ds)
 		if err != nil {
 			continue // it has no pods: the server refuses them
 		}
-		class, _ := p.in.Class(pod) // an error is in the class
-		index[types.NamespacedName{Namespace: ds.Namespace, Name: ds.Name}] = int32(len(p.daemons))
-		p.daemons = append(p.daemons, shape.DaemonSet{Name: ds.Namespace + "/" + ds.Name, Class: class})
+		class, _ := c.in.Class(pod) // an error is in the class
+		index[types.NamespacedName{Namespace: ds.Namespace, Name: ds.Name}] = int32(len(c.daemons))
+		c.daemons = append(c.daemons, shape.DaemonSet{Name: ds.Namespace + "/" + ds.Name, Class: class})
 	}
-	if maps.Equal(index, p.daemon) {
+	if maps.Equal(index, c.daemon) {
 		return
 	}
-	p.daemon = index
-	for name := range p.slots {
-		p.dirtySlots[name] = struct{}{}
+	c.daemon = index
+	for name := range c.slots {
+		c.dirtySlots[name] = struct{}{}
 	}
 }
 
-func (p *picture) settleTypes() {
+func (c *cutter) settleTypes() {
 	var table translate.TypeTable
-	for _, name := range slices.Sorted(maps.Keys(p.pools)) {
-		p.pools[name].types = table.Add(p.pools[name].offer)
+	for _, name := range slices.Sorted(maps.Keys(c.pools)) {
+		c.pools[name].types = table.Add(c.pools[name].offer)
 	}
-	p.cutTypes = table.Types
-	p.stale.pools = true
+	c.cutTypes = table.Types
+	c.stale.pools = true
 }
 
-func (p *picture) settlePools() {
-	p.cutPools = make([]*shape.Pool, 0, len(p.pools))
-	for _, name := range slices.Sorted(maps.Keys(p.pools)) {
-		pl := p.pools[name]
+func (c *cutter) settlePools() {
+	c.cutPools = make([]*shape.Pool, 0, len(c.pools))
+	for _, name := range slices.Sorted(maps.Keys(c.pools)) {
+		pl := c.pools[name]
 		if pl.shape == nil {
 			// An error is in NotReady.
-			pl.shape, _ = translate.Pool(pl.object, p.world.Aliases)
+			pl.shape, _ = translate.Pool(pl.object, c.world.Aliases)
 			pl.shape.NotReady = cmp.Or(pl.shape.NotReady, translate.NotReady(pl.object))
 		}
-		u := p.used[name]
+		u := c.used[name]
 		out := translate.WithUse(pl.shape, u.nodes, u.sum, pl.types)
 		out.NotReady = cmp.Or(out.NotReady, pl.offer.Trouble())
-		p.cutPools = append(p.cutPools, out)
+		c.cutPools = append(c.cutPools, out)
 	}
 }
 
 // settleSlots makes the nodes anew that changed.
-func (p *picture) settleSlots(now time.Time, nomination time.Duration) {
-	if len(p.dirtySlots) == 0 {
-		if p.cutNodes == nil {
-			p.cutNodes = []*shape.Node{}
+func (c *cutter) settleSlots() {
+	if len(c.dirtySlots) == 0 {
+		if c.cutNodes == nil {
+			c.cutNodes = []*shape.Node{}
 		}
 		return
 	}
-	if len(p.nominated) > 0 {
-		p.settleSurplus()
+	if len(c.nominated) > 0 {
+		c.settleSurplus()
 	}
-	dirty := slices.Sorted(maps.Keys(p.dirtySlots))
-	clear(p.dirtySlots)
+	dirty := slices.Sorted(maps.Keys(c.dirtySlots))
+	clear(c.dirtySlots)
 	for _, name := range dirty {
-		if s := p.slots[name]; s != nil {
-			p.settleSlot(name, s, now, nomination)
+		if s := c.slots[name]; s != nil {
+			c.settleSlot(name, s)
 		}
 	}
-	p.cutNodes = splice(
-		p.cutNodes,
+	c.cutNodes = splice(
+		c.cutNodes,
 		dirty,
 		func(n **shape.Node) string { return (*n).Name },
 		func(name string) (*shape.Node, bool) {
-			s := p.slots[name]
+			s := c.slots[name]
 			if s == nil {
 				return nil, false
 			}
@@ -161,49 +176,49 @@ func (p *picture) settleSlots(now time.Time, nomination time.Duration) {
 }
 
 // settleSurplus has pods planned again whose place others have taken.
-func (p *picture) settleSurplus() {
-	for _, name := range slices.Sorted(maps.Keys(p.dirtySlots)) {
-		if p.slots[name] == nil {
+func (c *cutter) settleSurplus() {
+	for _, name := range slices.Sorted(maps.Keys(c.dirtySlots)) {
+		if c.slots[name] == nil {
 			continue
 		}
-		for _, id := range p.surplus(name) {
-			p.cancel(id)
+		for _, id := range c.surplus(name) {
+			c.cancel(id)
 		}
 	}
 }
 
-func (p *picture) settleSlot(name string, s *slot, now time.Time, nomination time.Duration) {
-	p.count(s, -1)
-	p.undisplace(s)
-	parts := translate.NodeParts{Name: name, Node: s.node, Claim: s.claim, CSI: p.csiNodes[name], Daemons: p.daemon}
+func (c *cutter) settleSlot(name string, s *slot) {
+	c.count(s, -1)
+	c.undisplace(s)
+	parts := translate.NodeParts{Name: name, Node: s.node, Claim: s.claim, CSI: c.csiNodes[name], Daemons: c.daemon}
 	if s.node == nil {
 		parts.CSI = nil
 	}
 	if s.claim != nil {
-		if pl := p.pools[s.claim.Labels[karpenterv1.NodePoolLabelKey]]; pl != nil {
+		if pl := c.pools[s.claim.Labels[karpenterv1.NodePoolLabelKey]]; pl != nil {
 			parts.Offer = pl.offer
 		}
 	}
 	parts.Pods = make([]translate.PodView, 0, len(s.pods))
 	for id := range s.pods {
-		parts.Pods = append(parts.Pods, judged(p.pods[id].view, now))
+		parts.Pods = append(parts.Pods, judged(c.pods[id].view, c.now))
 	}
-	s.view = p.in.Node(parts)
-	p.count(s, 1)
+	s.view = c.in.Node(parts)
+	c.count(s, 1)
 	for _, d := range s.view.Displaced {
-		p.loose[d.ID] = d
-		p.needy[d.ID] = struct{}{}
-		p.dirtyLoose[d.ID] = struct{}{}
+		c.loose[d.ID] = d
+		c.needy[d.ID] = struct{}{}
+		c.dirtyLoose[d.ID] = struct{}{}
 	}
-	if s.view.Stage != shape.Ready || len(p.nominated) == 0 {
+	if s.view.Stage != shape.Ready || len(c.nominated) == 0 {
 		return
 	}
 	for id := range s.pods {
-		_, virtual := p.virtual[id]
-		if n, ok := p.nominated[id]; ok && n.until.IsZero() && !virtual {
-			n.until = now.Add(nomination)
-			p.nominated[id] = n
-			p.timer(n.until)
+		_, virtual := c.virtual[id]
+		if n, ok := c.nominated[id]; ok && n.until.IsZero() && !virtual {
+			n.until = c.now.Add(c.nomination)
+			c.nominated[id] = n
+			c.timer(n.until)
 		}
 	}
 }
@@ -220,21 +235,21 @@ func judged(v translate.PodView, now time.Time) translate.PodView {
 	return v
 }
 
-func (p *picture) settleLoose() {
-	if len(p.dirtyLoose) == 0 {
-		if p.cutPods == nil {
-			p.cutPods = []shape.Pod{}
+func (c *cutter) settleLoose() {
+	if len(c.dirtyLoose) == 0 {
+		if c.cutPods == nil {
+			c.cutPods = []shape.Pod{}
 		}
 		return
 	}
-	dirty := slices.Sorted(maps.Keys(p.dirtyLoose))
-	clear(p.dirtyLoose)
-	p.cutPods = splice(
-		p.cutPods,
+	dirty := slices.Sorted(maps.Keys(c.dirtyLoose))
+	clear(c.dirtyLoose)
+	c.cutPods = splice(
+		c.cutPods,
 		dirty,
 		func(sp *shape.Pod) shape.PodID { return sp.ID },
 		func(id shape.PodID) (shape.Pod, bool) {
-			sp, ok := p.loose[id]
+			sp, ok := c.loose[id]
 			return sp, ok
 		},
 	)
