@@ -101,17 +101,29 @@ func True(o Object, now time.Time, conditionType string) bool {
 
 // TrueBecause sets a condition to True with a reason and one sentence.
 func TrueBecause(o Object, now time.Time, conditionType, reason, message string) bool {
-	return Set(o, now, metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue, Reason: reason, Message: message})
+	return Set(
+		o,
+		now,
+		metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue, Reason: reason, Message: message},
+	)
 }
 
 // False sets a condition to False with a reason and one sentence.
 func False(o Object, now time.Time, conditionType, reason, message string) bool {
-	return Set(o, now, metav1.Condition{Type: conditionType, Status: metav1.ConditionFalse, Reason: reason, Message: message})
+	return Set(
+		o,
+		now,
+		metav1.Condition{Type: conditionType, Status: metav1.ConditionFalse, Reason: reason, Message: message},
+	)
 }
 
 // Unknown sets a condition to Unknown with a reason and one sentence.
 func Unknown(o Object, now time.Time, conditionType, reason, message string) bool {
-	return Set(o, now, metav1.Condition{Type: conditionType, Status: metav1.ConditionUnknown, Reason: reason, Message: message})
+	return Set(
+		o,
+		now,
+		metav1.Condition{Type: conditionType, Status: metav1.ConditionUnknown, Reason: reason, Message: message},
+	)
 }
 
 // Clear takes a condition away and reports whether it was there.

@@ -75,7 +75,8 @@ func TestSetNotesGeneration(t *testing.T) {
 	c := claim()
 	condition.True(c, noon, karpenterv1.ConditionLaunched)
 	c.Generation = 2
-	if !condition.True(c, later, karpenterv1.ConditionLaunched) || condition.Get(c, karpenterv1.ConditionLaunched).ObservedGeneration != 2 {
+	if !condition.True(c, later, karpenterv1.ConditionLaunched) ||
+		condition.Get(c, karpenterv1.ConditionLaunched).ObservedGeneration != 2 {
 		t.Error("a condition confirmed for a newer spec must say so")
 	}
 }
@@ -99,7 +100,8 @@ func TestClear(t *testing.T) {
 
 func TestRollUpReady(t *testing.T) {
 	t.Parallel()
-	launched, registered, initialized := karpenterv1.ConditionLaunched, karpenterv1.ConditionRegistered, karpenterv1.ConditionInitialized
+	launched, registered, initialized := karpenterv1.ConditionLaunched, karpenterv1.ConditionRegistered,
+		karpenterv1.ConditionInitialized
 	cases := map[string]struct {
 		why     string
 		prepare func(*karpenterv1.NodeClaim)
@@ -172,7 +174,8 @@ func TestRollUpReady(t *testing.T) {
 			tc.prepare(c)
 			condition.RollUpReady(c, noon)
 			want := metav1.Condition{
-				Type: condition.Ready, Status: tc.status, Reason: tc.reason, Message: tc.message, ObservedGeneration: c.Generation,
+				Type: condition.Ready, Status: tc.status, Reason: tc.reason, Message: tc.message,
+				ObservedGeneration: c.Generation,
 				LastTransitionTime: metav1.NewTime(noon.Truncate(time.Second)),
 			}
 			if diff := cmp.Diff(want, *condition.Get(c, condition.Ready)); diff != "" {

@@ -45,7 +45,8 @@ func TestServerAcceptsDefinitions(t *testing.T) {
 			apiextensionsv1.SetDefaults_CustomResourceDefinitionSpec(&definition.Spec)
 			definition.Status.StoredVersions = []string{definition.Spec.Versions[0].Name}
 			internal := &apiextensions.CustomResourceDefinition{}
-			if err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(definition, internal, nil); err != nil {
+			convert := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition
+			if err := convert(definition, internal, nil); err != nil {
 				t.Fatal(err)
 			}
 			if errs := validation.ValidateCustomResourceDefinition(t.Context(), internal); len(errs) > 0 {

@@ -47,7 +47,8 @@ func readBottlerocket(raw []byte) (*Kubelet, error) {
 	for name := range s.Settings.BootstrapCommands {
 		k.LocalDisks = k.LocalDisks || strings.Contains(name, "mount-instance-storage")
 	}
-	for name, value := range map[string]string{"cluster-name": k.Cluster, "api-server": k.Endpoint, "cluster-certificate": k.CA} {
+	for name, value := range map[string]string{"cluster-name": k.Cluster, "api-server": k.Endpoint,
+		"cluster-certificate": k.CA} {
 		if value == "" {
 			return nil, fmt.Errorf("the user data lacks settings.kubernetes.%s", name)
 		}

@@ -53,7 +53,8 @@ func (k *Kubelet) Check(c Cluster) error {
 	}
 	if !bytes.Equal(bytes.TrimSpace(ca), bytes.TrimSpace(c.CA)) {
 		return fmt.Errorf(
-			"the certificate authority in the user data is not the cluster's: x509: certificate signed by unknown authority",
+			"the certificate authority in the user data is not the cluster's: x509: certificate signed by unknown " +
+				"authority",
 		)
 	}
 	return nil
@@ -158,7 +159,8 @@ func nodeInfo(m Machine) corev1.NodeSystemInfo {
 	}
 	switch m.Family {
 	case world.AL2:
-		info.OSImage, info.KernelVersion, info.ContainerRuntimeVersion = "Amazon Linux 2", "5.10.240-238.955.amzn2", "containerd://1.7.27"
+		info.OSImage, info.KernelVersion, info.ContainerRuntimeVersion = "Amazon Linux 2", "5.10.240-238.955.amzn2",
+			"containerd://1.7.27"
 	case world.Bottlerocket:
 		info.OSImage, info.KernelVersion = "Bottlerocket OS 1.52.0 (aws-k8s-"+m.Version+")", "6.12.40"
 	case world.Windows:

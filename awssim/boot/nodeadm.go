@@ -106,7 +106,8 @@ func lay(under, over map[string]any, path string) {
 func (c *nodeConfig) kubelet() (*Kubelet, error) {
 	cluster, config := c.Spec.Cluster, c.Spec.Kubelet.Config
 	for name, value := range map[string]string{
-		"name": cluster.Name, "apiServerEndpoint": cluster.Endpoint, "certificateAuthority": cluster.CA, "cidr": cluster.CIDR,
+		"name": cluster.Name, "apiServerEndpoint": cluster.Endpoint, "certificateAuthority": cluster.CA,
+		"cidr": cluster.CIDR,
 	} {
 		if value == "" {
 			return nil, fmt.Errorf("the NodeConfig lacks spec.cluster.%s", name)

@@ -65,7 +65,8 @@ func bootstrap(words []string) (*Kubelet, error) {
 			k.LocalDisks = value == "raid0"
 		case "--dns-cluster-ip", "--ip-family", "--container-runtime", "--service-ipv4-cidr", "--service-ipv6-cidr",
 			"--pause-container-account", "--pause-container-version", "--cluster-id", "--enable-local-outpost",
-			"--aws-api-retry-attempts", "--containerd-config-file", "--docker-config-json", "--enable-docker-bridge", "--mount-bpf-fs":
+			"--aws-api-retry-attempts", "--containerd-config-file", "--docker-config-json", "--enable-docker-bridge",
+			"--mount-bpf-fs":
 		default:
 			return nil, fmt.Errorf("bootstrap.sh does not know the argument %s", name)
 		}

@@ -102,7 +102,8 @@ spec:
 		"PlainNodeConfig": {
 			why:    "user data may be one YAML document",
 			family: world.AL2023,
-			text: "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  cluster: {name: demo, apiServerEndpoint: e, certificateAuthority: c, cidr: 10.0.0.0/16}\n" +
+			text: "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  cluster: {name: demo, " +
+				"apiServerEndpoint: e, certificateAuthority: c, cidr: 10.0.0.0/16}\n" +
 				"  kubelet: {flags: [\"--register-with-taints=a=b:NoSchedule,c:NoExecute\"]}\n",
 			want: boot.Kubelet{Cluster: "demo", Endpoint: "e", CA: "c", Taints: []corev1.Taint{
 				{Key: "a", Value: "b", Effect: "NoSchedule"}, {Key: "c", Effect: "NoExecute"},
@@ -339,7 +340,8 @@ func lookup(t *testing.T, name string) *catalog.Type {
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
 		header + generated, "#!/bin/sh\n/etc/eks/bootstrap.sh demo --kubelet-extra-args '--max-pods=1'\n",
-		"[settings.kubernetes]\ncluster-name = \"a\"\n", "<powershell>\n-EKSClusterName 'a'\n</powershell>", "apiVersion: x\n",
+		"[settings.kubernetes]\ncluster-name = \"a\"\n", "<powershell>\n-EKSClusterName 'a'\n</powershell>",
+		"apiVersion: x\n",
 	} {
 		f.Add(seed)
 	}

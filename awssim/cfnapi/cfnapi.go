@@ -96,7 +96,8 @@ func (in *content) wish(old *stack) (wish, error) {
 		if p.UsePrevious {
 			if old == nil {
 				return wish{}, invalid(
-					"Invalid input for parameter key %s. Cannot specify usePreviousValue as true for a parameter key not in the previous template",
+					"Invalid input for parameter key %s. Cannot specify usePreviousValue as true for a parameter key "+
+						"not in the previous template",
 					p.Key,
 				)
 			}

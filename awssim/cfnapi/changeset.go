@@ -99,7 +99,8 @@ func (a api) createChangeSet(_ context.Context, _ *wire.Call, in *changeSetIn) (
 	})
 	if kind == "UPDATE" && !s.wouldChange(w) {
 		set.status, set.execution = "FAILED", "UNAVAILABLE"
-		set.reason = "The submitted information didn't contain changes. Submit different information to create a change set."
+		set.reason = "The submitted information didn't contain changes. Submit different information to create a " +
+			"change set."
 	}
 	set.changes = s.changesFor(w)
 	s.changes = append(s.changes, set)

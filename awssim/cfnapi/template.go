@@ -274,7 +274,8 @@ func (p parameter) check(name, text string) error {
 	least, hasLeast := limit(p.MinLength)
 	most, hasMost := limit(p.MaxLength)
 	switch {
-	case len(p.AllowedValues) > 0 && !slices.ContainsFunc(p.AllowedValues, func(v any) bool { return fmt.Sprint(v) == text }):
+	case len(p.AllowedValues) > 0 && !slices.ContainsFunc(p.AllowedValues,
+		func(v any) bool { return fmt.Sprint(v) == text }):
 		return invalid("Parameter '%s' must be one of AllowedValues", name)
 	case hasLeast && len(text) < least:
 		return invalid("Parameter '%s' must contain at least %d characters", name, least)

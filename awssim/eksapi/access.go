@@ -96,7 +96,8 @@ func (a access) onEntry(c *wire.Call, act func(*world.State, *world.AccessEntry)
 		e := s.AccessEntries[c.Path["principal"]]
 		if e == nil {
 			return world.NotFound(
-				"The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'.",
+				"The specified principalArn could not be found. You can view your available access entries with " +
+					"'list-access-entries'.",
 			)
 		}
 		return act(s, e)

@@ -68,7 +68,8 @@ var unavailable = []string{"ServiceUnavailable", "Unavailable", "ServerUnavailab
 func denied(service, action string) string {
 	permission := service + ":" + strings.TrimSuffix(action, "Batch")
 	text := fmt.Sprintf(
-		"User: arn:aws:sts::111122223333:assumed-role/KarpenterControllerRole/simulated is not authorized to perform: %s "+
+		"User: arn:aws:sts::111122223333:assumed-role/KarpenterControllerRole/simulated is not authorized to perform: "+
+			"%s "+
 			"on resource: * because no identity-based policy allows the %s action",
 		permission,
 		permission,
@@ -76,7 +77,8 @@ func denied(service, action string) string {
 	if service != "ec2" {
 		return text
 	}
-	return "You are not authorized to perform this operation. " + text + ". Encoded authorization failure message: " + rand.Text()
+	return "You are not authorized to perform this operation. " + text +
+		". Encoded authorization failure message: " + rand.Text()
 }
 
 // Refusal is what the service answers when the rule refuses a call of an
@@ -92,7 +94,8 @@ func (r Rule) Refusal(service, action string) *apierror.Error {
 	}
 	for _, code := range unavailable {
 		if r.Code == code {
-			w.status, w.message = http.StatusServiceUnavailable, "The request has failed due to a temporary failure of the server."
+			w.status, w.message = http.StatusServiceUnavailable,
+				"The request has failed due to a temporary failure of the server."
 		}
 	}
 	if r.Kind == AccessDenied {

@@ -118,14 +118,16 @@ func TestWildcardsSpareWhatTheKindCanNotBefall(t *testing.T) {
 func TestBadRulesSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	for want, rule := range map[string]fault.Rule{
-		"want one of":                           {Kind: "flood"},
-		"neither below 0":                       {Kind: fault.Reset, Count: -1},
-		"at most 1":                             {Kind: fault.Reset, Rate: 2},
-		"only with one of":                      {Kind: fault.Reset, Hold: 5},
-		"code and message are for":              {Kind: fault.Reset, Code: "X"},
-		"other-room needs room":                 {Kind: fault.OtherRoom},
-		"room and capacity are for nothing":     {Kind: fault.SlowBoot, Room: fault.Room{"cpu": "1"}},
-		`room for cpu is "half"`:                {Kind: fault.OtherRoom, Room: fault.Room{"cpu": "half", "memory": "50%"}},
+		"want one of":                       {Kind: "flood"},
+		"neither below 0":                   {Kind: fault.Reset, Count: -1},
+		"at most 1":                         {Kind: fault.Reset, Rate: 2},
+		"only with one of":                  {Kind: fault.Reset, Hold: 5},
+		"code and message are for":          {Kind: fault.Reset, Code: "X"},
+		"other-room needs room":             {Kind: fault.OtherRoom},
+		"room and capacity are for nothing": {Kind: fault.SlowBoot, Room: fault.Room{"cpu": "1"}},
+		`room for cpu is "half"`: {
+			Kind: fault.OtherRoom, Room: fault.Room{"cpu": "half", "memory": "50%"},
+		},
 		`room for cpu is "-1"`:                  {Kind: fault.OtherRoom, Room: fault.Room{"cpu": "-1"}},
 		`room for cpu is "NaN%"`:                {Kind: fault.OtherRoom, Room: fault.Room{"cpu": "NaN%"}},
 		"no-capacity can not befall CreateTags": {Kind: fault.NoCapacity, Action: "CreateTags"},

@@ -108,7 +108,8 @@ func (a *api) byPath(_ context.Context, _ *wire.Call, in *byPathIn) (*byPathOut,
 	if !strings.HasPrefix(in.Path, "/") {
 		return nil, apierror.New(
 			"ValidationException",
-			"The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\".",
+			"The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward "+
+				"slash \"/\".",
 		)
 	}
 	prefix := strings.TrimSuffix(in.Path, "/") + "/"
@@ -246,7 +247,8 @@ func (a *api) put(_ context.Context, _ *wire.Call, in *putIn) (*putOut, error) {
 		if exists && !in.Overwrite {
 			return apierror.New(
 				"ParameterAlreadyExists",
-				"The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
+				"The parameter already exists. To overwrite this value, set the overwrite option in the request to "+
+					"true.",
 			)
 		}
 		if in.Type == "" {

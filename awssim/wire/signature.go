@@ -39,7 +39,8 @@ func checkSignature(r *http.Request, c *Call) error {
 	if !whole {
 		return apierror.New(
 			"IncompleteSignature",
-			"Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' of the algorithm AWS4-HMAC-SHA256.",
+			"Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' of the algorithm "+
+				"AWS4-HMAC-SHA256.",
 		)
 	}
 	made := credential(r)

@@ -10,7 +10,8 @@ import (
 // Plans that leave pods out are cheap for the wrong reason.
 func TestWePlaceEveryPodOfThePeersWorkloads(t *testing.T) {
 	t.Parallel()
-	for _, w := range []workload.Workload{workload.Diverse(100), workload.Preferences(50, false), workload.Preferences(50, true)} {
+	for _, w := range []workload.Workload{workload.Diverse(100), workload.Preferences(50, false),
+		workload.Preferences(50, true)} {
 		t.Run(w.Name, func(t *testing.T) {
 			t.Parallel()
 			got, err := ours.Plan(w)

@@ -9,7 +9,8 @@ import (
 
 // A workload that the peer cannot place entirely would make every comparison unfair.
 func TestThePeerPlacesEveryPodOfItsOwnWorkloads(t *testing.T) {
-	for _, w := range []workload.Workload{workload.Diverse(100), workload.Preferences(50, false), workload.Preferences(50, true)} {
+	for _, w := range []workload.Workload{workload.Diverse(100), workload.Preferences(50, false),
+		workload.Preferences(50, true)} {
 		got, err := peer.Solve(t.Context(), w)
 		if err != nil {
 			t.Fatal(err)

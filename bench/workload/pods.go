@@ -23,8 +23,10 @@ func pick[T any](d dice, from ...T) T { return from[d.IntN(len(from))] }
 
 func (d dice) requests() corev1.ResourceList {
 	return corev1.ResourceList{
-		corev1.ResourceCPU:    *resource.NewMilliQuantity(pick[int64](d, 100, 250, 500, 1000, 1500), resource.DecimalSI),
-		corev1.ResourceMemory: *resource.NewQuantity(pick[int64](d, 100, 256, 512, 1024, 2048, 4096)*mebibyte, resource.BinarySI),
+		corev1.ResourceCPU: *resource.NewMilliQuantity(pick[int64](d, 100, 250, 500, 1000, 1500),
+			resource.DecimalSI),
+		corev1.ResourceMemory: *resource.NewQuantity(pick[int64](d, 100, 256, 512, 1024, 2048, 4096)*mebibyte,
+			resource.BinarySI),
 	}
 }
 

@@ -22,7 +22,8 @@ func parameter(ctx context.Context, aws, name string) (string, error) {
 	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	request.Header.Set(
 		"Authorization",
-		"AWS4-HMAC-SHA256 Credential=AKIDPLAYGROUND00000A/20260101/us-east-1/ssm/aws4_request, SignedHeaders=host, Signature=00",
+		"AWS4-HMAC-SHA256 Credential=AKIDPLAYGROUND00000A/20260101/us-east-1/ssm/aws4_request, SignedHeaders=host, "+
+			"Signature=00",
 	)
 	var answer struct{ Parameter struct{ Value string } }
 	if err := ask(request, &answer); err != nil {

@@ -153,7 +153,8 @@ func demoSetting(ctx context.Context, c *cluster.Cluster) (demo.Setting, error) 
 		return demo.Setting{}, fmt.Errorf("reading the cluster's kubeconfig: %w", err)
 	}
 	variables := map[string]string{"CLUSTER_NAME": clusterName}
-	for variable, image := range map[string]string{"ARM_AMI_ID": "amazon-linux-2-arm64", "AMD_AMI_ID": "amazon-linux-2"} {
+	for variable, image := range map[string]string{"ARM_AMI_ID": "amazon-linux-2-arm64",
+		"AMD_AMI_ID": "amazon-linux-2"} {
 		name := fmt.Sprintf("/aws/service/eks/optimized-ami/%s/%s/recommended/image_id", tutorialKubernetes, image)
 		if variables[variable], err = parameter(ctx, awsEndpoint(c), name); err != nil {
 			return demo.Setting{}, err

@@ -22,7 +22,8 @@ func TestDeniedCallsAreFound(t *testing.T) {
 			"cannot patch resource",
 		},
 		"Namespace": {
-			"ERROR events \"a\" is forbidden: unable to create new content in namespace b because it is being terminated\n",
+			"ERROR events \"a\" is forbidden: unable to create new content in namespace b because it is being " +
+				"terminated\n",
 			"",
 		},
 	}

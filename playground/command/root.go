@@ -24,7 +24,8 @@ func New() *cobra.Command {
 		Short: "A whole Kubernetes control plane on loopback, in one binary",
 		Long: "Playground runs the real etcd, kube-apiserver, kube-scheduler and kube-controller-manager,\n" +
 			"with kwok in place of kubelets. It listens on loopback only and keeps everything in one directory.",
-		Example:       "  playground up --detach\n  export KUBECONFIG=$(playground kubeconfig)\n  kubectl get nodes\n  playground down",
+		Example: "  playground up --detach\n  export KUBECONFIG=$(playground kubeconfig)\n  kubectl get nodes\n  " +
+			"playground down",
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -21,7 +21,8 @@ func TestTheSampleIsThereToLookAt(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cluster")
 	said := mustRun(t, "up", "--detach", "--dir", dir, "--with", "awssim,dovetail,metrics-server,sample")
 	t.Cleanup(func() { _, _, _ = run(t, "down", "--dir", dir) })
-	for _, want := range []string{"kubectl get nodepools,nodeclaims,nodes", "dovetail top", "kubectl top pods", "aws.env"} {
+	for _, want := range []string{"kubectl get nodepools,nodeclaims,nodes", "dovetail top", "kubectl top pods",
+		"aws.env"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("up does not mention %q as a next step:\n%s", want, said)
 		}

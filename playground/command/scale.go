@@ -31,7 +31,8 @@ func newScale() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scale",
 		Short: "Measure a scale-up of four Deployments and the scale-down after it on the kwok cloud",
-		Example: "  playground scale                             # 3,000 pods, then 350 of each Deployment for 8 minutes\n" +
+		Example: "  playground scale                             # 3,000 pods, then 350 of each Deployment for 8 " +
+			"minutes\n" +
 			"  playground scale --pods 300 --then 35 --for 2m",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -46,17 +46,44 @@ func newUp() *cobra.Command {
 		},
 	}
 	cmd.Flags().
-		StringVar(&flags.dir, "dir", "", "directory for everything the cluster writes; empty or from an earlier cluster (default a new temporary one)")
+		StringVar(
+			&flags.dir,
+			"dir",
+			"",
+			"directory for everything the cluster writes; empty or from an earlier cluster (default a new temporary "+
+				"one)",
+		)
 	cmd.Flags().
-		StringSliceVar(&flags.parts, "parts", nil, "parts to run: etcd, apiserver, controller-manager, scheduler, kwok (default all)")
+		StringSliceVar(
+			&flags.parts,
+			"parts",
+			nil,
+			"parts to run: etcd, apiserver, controller-manager, scheduler, kwok (default all)",
+		)
 	cmd.Flags().
 		StringSliceVar(&flags.with, "with", nil, "what to have beside Kubernetes: "+strings.Join(programNames, ", "))
 	cmd.Flags().
-		BoolVar(&flags.keep, "keep", false, "leave the directory in place after the cluster ends, so that it can be looked at or continued")
+		BoolVar(
+			&flags.keep,
+			"keep",
+			false,
+			"leave the directory in place after the cluster ends, so that it can be looked at or continued",
+		)
 	cmd.Flags().
-		BoolVar(&flags.detach, "detach", false, "return when the cluster is ready and leave it running; stop it with playground down")
+		BoolVar(
+			&flags.detach,
+			"detach",
+			false,
+			"return when the cluster is ready and leave it running; stop it with playground down",
+		)
 	cmd.Flags().
-		StringVarP(&flags.output, "output", "o", "text", "what to print when the cluster is ready: text, or json on one line")
+		StringVarP(
+			&flags.output,
+			"output",
+			"o",
+			"text",
+			"what to print when the cluster is ready: text, or json on one line",
+		)
 	return cmd
 }
 
@@ -136,7 +163,8 @@ func nextSteps(s cluster.State, with []string) string {
 		withSample,
 		"kubectl get nodepools,nodeclaims,nodes",
 		"kubectl scale deployment web --replicas 20          # more machines; --replicas 0, and they go",
-		program()+" dovetail top                        # what there is, what it costs, and why each node is still there",
+		program()+" dovetail top                        # what there is, what it costs, and why each node is still "+
+			"there",
 		program()+" dovetail explain pod POD            # why it runs where it does; and why giant waits",
 		program()+" dovetail sim interrupt NODE         # a spot interruption, two minutes ahead",
 		"kubectl logs -n kube-system karpenter -f            # what the controller says",

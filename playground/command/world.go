@@ -33,7 +33,8 @@ func newWorld() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "world [story …]",
 		Short: "Play what people really run, story by story, and check pods, purchases and price at the end of each",
-		Long:  "Plays stories on whole clusters with a simulated AWS. The words of their scripts:\n\n" + scenarios.Reference(),
+		Long: "Plays stories on whole clusters with a simulated AWS. The words of their scripts:\n\n" +
+			scenarios.Reference(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runWorld(cmd.Context(), cmd.OutOrStdout(), f, args)
 		},
@@ -200,7 +201,8 @@ func worldCluster(
 // simulatedCredentials are what the simulated account takes from anybody. The account itself is named by its endpoint.
 func simulatedCredentials() error {
 	for name, value := range map[string]string{
-		"AWS_REGION": region, "AWS_ACCESS_KEY_ID": "playground", "AWS_SECRET_ACCESS_KEY": "playground", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_REGION": region, "AWS_ACCESS_KEY_ID": "playground", "AWS_SECRET_ACCESS_KEY": "playground",
+		"AWS_EC2_METADATA_DISABLED": "true",
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)

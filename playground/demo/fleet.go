@@ -111,7 +111,8 @@ func describe(claim *karpenterv1.NodeClaim, nodes []corev1.Node) machine {
 	}
 	for i := range nodes {
 		if nodes[i].Name == m.node && m.node != "" {
-			m.cpu, m.memory = nodes[i].Status.Allocatable[corev1.ResourceCPU], nodes[i].Status.Allocatable[corev1.ResourceMemory]
+			m.cpu, m.memory = nodes[i].Status.Allocatable[corev1.ResourceCPU],
+				nodes[i].Status.Allocatable[corev1.ResourceMemory]
 			m.ready = meta.IsStatusConditionTrue(claim.Status.Conditions, karpenterv1.ConditionInitialized)
 		}
 	}

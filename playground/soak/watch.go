@@ -207,7 +207,8 @@ func (w *watch) budget(nodes []corev1.Node) {
 			going++
 		}
 	}
-	if allowed := (len(nodes)*BudgetPercent + 99) / 100; going > allowed+1 { // nodes may have gone since they were counted
+	// nodes may have gone since they were counted
+	if allowed := (len(nodes)*BudgetPercent + 99) / 100; going > allowed+1 {
 		w.broken("%d of %d nodes are going at once, the budget is %d %%", going, len(nodes), BudgetPercent)
 	}
 }

@@ -80,7 +80,8 @@ func open(
 		return nil, nil, err
 	}
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": server.URL(), "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIASPOTWEEK", "AWS_SECRET_ACCESS_KEY": "simulated",
+		"AWS_ENDPOINT_URL": server.URL(), "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIASPOTWEEK",
+		"AWS_SECRET_ACCESS_KEY":     "simulated",
 		"AWS_EC2_METADATA_DISABLED": "true",
 	} {
 		if err := os.Setenv(name, value); err != nil {

@@ -86,7 +86,8 @@ func (w *week) join() {
 		for key, value := range m.claim.Labels {
 			node.Labels[key] = value
 		}
-		node.Labels[karpenterv1.NodeRegisteredLabelKey], node.Labels[karpenterv1.NodeInitializedLabelKey] = "true", "true"
+		node.Labels[karpenterv1.NodeRegisteredLabelKey], node.Labels[karpenterv1.NodeInitializedLabelKey] = "true",
+			"true"
 		node.Spec.Taints = nil
 		node.CreationTimestamp = metav1.NewTime(w.clock.Now())
 		node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}

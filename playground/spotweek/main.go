@@ -35,7 +35,8 @@ func run(ctx context.Context, out *os.File, days int, seed uint64, unrest float6
 	for _, s := range []scenario{
 		{name: "all on demand", capacityTypes: []string{"on-demand"}, unrest: 1},
 		{name: "spot, as often interrupted as published", capacityTypes: []string{"on-demand", "spot"}, unrest: 1},
-		{name: fmt.Sprintf("spot, %g times as often", unrest), capacityTypes: []string{"on-demand", "spot"}, unrest: unrest},
+		{name: fmt.Sprintf("spot, %g times as often", unrest), capacityTypes: []string{"on-demand", "spot"},
+			unrest: unrest},
 	} {
 		s.seed, s.still, s.length = seed, still, time.Duration(days)*24*time.Hour
 		began := time.Now()

@@ -5,8 +5,9 @@ func capacityBufferCases() []Case {
 		{Name: "defaults", Becomes: `spec.provisioningStrategy = buffer.x-k8s.io/active-capacity`},
 		{Name: "limits", Create: "spec.replicas = null\nspec.limits = {cpu: 10}"},
 		{
-			Name:   "workload",
-			Create: "spec.podTemplateRef = null\nspec.replicas = null\nspec.scalableRef = {apiGroup: apps, kind: Deployment, name: d}\nspec.percentage = 20",
+			Name: "workload",
+			Create: "spec.podTemplateRef = null\nspec.replicas = null\nspec.scalableRef = {apiGroup: apps, kind: " +
+				"Deployment, name: d}\nspec.percentage = 20",
 		},
 		{Name: "misspelt field", Create: `spec.percent = 5`, Says: `unknown field "spec.percent"`},
 		{Name: "no spec", Create: `spec = null`, At: "spec", Says: sayRequired},

@@ -37,7 +37,8 @@ func ec2NodeClassCases() []Case {
 		{Name: "role becomes a profile", Update: "spec.role = null\nspec.instanceProfile = p"},
 	}
 	for _, part := range [][]Case{
-		tagCases(), subnetCases(), securityGroupCases(), amiCases(), amiFamilyCases(), reservationCases(), placementGroupCases(), ec2StatusCases(),
+		tagCases(), subnetCases(), securityGroupCases(), amiCases(), amiFamilyCases(), reservationCases(),
+		placementGroupCases(), ec2StatusCases(),
 	} {
 		cases = append(cases, part...)
 	}
@@ -350,7 +351,8 @@ func ec2StatusCases() []Case {
 			delete(fields, change)
 		}
 		var parts []string
-		for _, key := range []string{"availabilityZone", "id", "instanceMatchCriteria", "instanceType", "ownerID", "interruptible", "reservationType", "state", "endTime"} {
+		for _, key := range []string{"availabilityZone", "id", "instanceMatchCriteria", "instanceType", "ownerID",
+			"interruptible", "reservationType", "state", "endTime"} {
 			if value, ok := fields[key]; ok {
 				parts = append(parts, key+": "+value)
 			}

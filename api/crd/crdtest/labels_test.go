@@ -30,7 +30,8 @@ func TestSchemasKnowEveryWellKnownLabel(t *testing.T) {
 		awsv1.LabelPlacementGroupPartition,
 	)
 	for _, key := range sets.List(keys) {
-		for kind, at := range map[string]string{"NodePool": "spec.template.spec.requirements", "NodeClaim": "spec.requirements", "NodeOverlay": "spec.requirements"} {
+		for kind, at := range map[string]string{"NodePool": "spec.template.spec.requirements",
+			"NodeClaim": "spec.requirements", "NodeOverlay": "spec.requirements"} {
 			refused := kind == "NodePool" && key == karpenterv1.NodePoolLabelKey ||
 				kind == "NodeOverlay" && onlyLaunches.Has(key)
 			c := crdtest.Case{

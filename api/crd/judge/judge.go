@@ -41,7 +41,8 @@ type Judge struct {
 // New compiles a definition, which must have one version.
 func New(definition *apiextensionsv1.CustomResourceDefinition) (*Judge, error) {
 	internal := &apiextensions.CustomResourceDefinition{}
-	if err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(definition, internal, nil); err != nil {
+	convert := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition
+	if err := convert(definition, internal, nil); err != nil {
 		return nil, fmt.Errorf("converting %s: %w", definition.Name, err)
 	}
 	// The conversion lifts the schema of a single version up.
@@ -92,10 +93,24 @@ func (j *Judge) Update(ctx context.Context, object, old *unstructured.Unstructur
 	}
 	j.Default(object)
 	pair := common.NewCorrelatedObject(object.Object, old.Object, &model.Structural{Structural: j.structural})
-	errs := validation.ValidateCustomResourceUpdate(nil, object.Object, old.Object, j.schema, validation.WithRatcheting(pair))
+	errs := validation.ValidateCustomResourceUpdate(
+		nil,
+		object.Object,
+		old.Object,
+		j.schema,
+		validation.WithRatcheting(pair),
+	)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, j.structural, object.Object)...)
 	if !blocksRules(errs) {
-		more, _ := j.rules.Validate(ctx, nil, j.structural, object.Object, old.Object, celconfig.RuntimeCELCostBudget, cel.WithRatcheting(pair))
+		more, _ := j.rules.Validate(
+			ctx,
+			nil,
+			j.structural,
+			object.Object,
+			old.Object,
+			celconfig.RuntimeCELCostBudget,
+			cel.WithRatcheting(pair),
+		)
 		errs = append(errs, more...)
 	}
 	return problems(errs)
@@ -117,7 +132,11 @@ func (j *Judge) unknown(object *unstructured.Unstructured) []Problem {
 func blocksRules(errs field.ErrorList) bool {
 	return slices.ContainsFunc(errs, func(err *field.Error) bool {
 		switch err.Type {
-		case field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid:
+		case field.ErrorTypeNotSupported,
+			field.ErrorTypeRequired,
+			field.ErrorTypeTooLong,
+			field.ErrorTypeTooMany,
+			field.ErrorTypeTypeInvalid:
 			return true
 		default:
 			return false

@@ -52,8 +52,10 @@ func TestIsDefinite(t *testing.T) {
 }
 
 // denial is how EC2 refuses a role that may not pass another on. The end differs each time.
-const denial = "You are not authorized to perform this operation. User: arn:aws:sts::111122223333:assumed-role/x/y is not authorized to perform: " +
-	"iam:PassRole on resource: arn:aws:iam::111122223333:role/node because no identity-based policy allows the iam:PassRole action. " +
+const denial = "You are not authorized to perform this operation. User: arn:aws:sts::111122223333:assumed-role/x/y is " +
+	"not authorized to perform: " +
+	"iam:PassRole on resource: arn:aws:iam::111122223333:role/node because no identity-based policy allows the " +
+	"iam:PassRole action. " +
 	"Encoded authorization failure message: 4dXv7Zr-_Gk"
 
 // The permission that is missing need not be that of the call.
@@ -108,8 +110,10 @@ func TestReason(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ code, text, want string }{
 		{"UnauthorizedOperation", "", ReasonUnauthorized},
-		{"InvalidParameter", "Security group sg-1 and subnet subnet-1 belong to different networks.", ReasonVPCMismatch},
-		{"InvalidParameterValue", "Value (x) for parameter iamInstanceProfile.name is invalid.", ReasonInstanceProfileName},
+		{"InvalidParameter", "Security group sg-1 and subnet subnet-1 belong to different networks.",
+			ReasonVPCMismatch},
+		{"InvalidParameterValue", "Value (x) for parameter iamInstanceProfile.name is invalid.",
+			ReasonInstanceProfileName},
 		{"InvalidParameterValue", "something else", ReasonLaunchFailed},
 		{"VcpuLimitExceeded", "", ReasonVCPULimit},
 		{"RequestLimitExceeded", "", ReasonRateLimited},
@@ -126,7 +130,8 @@ func TestReason(t *testing.T) {
 func TestIsLaunchTemplateNotFound(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]bool{
-		"InvalidLaunchTemplateName.NotFoundException": true, "InvalidLaunchTemplateId.NotFound": true, "InvalidSubnetID.NotFound": false,
+		"InvalidLaunchTemplateName.NotFoundException": true, "InvalidLaunchTemplateId.NotFound": true,
+		"InvalidSubnetID.NotFound": false,
 	} {
 		if got := IsLaunchTemplateNotFound(answered(400, code, "x")); got != want {
 			t.Errorf("%s: %v, want %v", code, got, want)

@@ -150,7 +150,8 @@ func Input(r Request) *ec2.CreateFleetInput {
 	if r.Token != "" {
 		in.ClientToken = awssdk.String(r.Token)
 	}
-	for _, kind := range []ec2types.ResourceType{ec2types.ResourceTypeInstance, ec2types.ResourceTypeVolume, ec2types.ResourceTypeFleet} {
+	for _, kind := range []ec2types.ResourceType{ec2types.ResourceTypeInstance, ec2types.ResourceTypeVolume,
+		ec2types.ResourceTypeFleet} {
 		in.TagSpecifications = append(
 			in.TagSpecifications,
 			ec2types.TagSpecification{ResourceType: kind, Tags: launchtemplate.Tags(r.Tags)},

@@ -47,7 +47,8 @@ func TestInput(t *testing.T) {
 			Priority:         &price,
 		}
 	}
-	config := func(name string, overrides ...ec2types.FleetLaunchTemplateOverridesRequest) ec2types.FleetLaunchTemplateConfigRequest {
+	config := func(name string,
+		overrides ...ec2types.FleetLaunchTemplateOverridesRequest) ec2types.FleetLaunchTemplateConfigRequest {
 		return ec2types.FleetLaunchTemplateConfigRequest{
 			LaunchTemplateSpecification: &ec2types.FleetLaunchTemplateSpecificationRequest{
 				LaunchTemplateName: &name,

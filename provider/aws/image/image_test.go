@@ -163,7 +163,8 @@ func TestLatestFollowsOnceItsImageIsNoLongerGood(t *testing.T) {
 			}
 			if n := a.reads(parameter); n != 2 {
 				t.Errorf(
-					"while nothing better was published the parameter was read %d times in ten minutes, want once and once again",
+					"while nothing better was published the parameter was read %d times in ten minutes, want once and "+
+						"once again",
 					n,
 				)
 			}
@@ -188,7 +189,18 @@ func TestAParameterIsOnePartOfItsTerm(t *testing.T) {
 		},
 	}
 	got, err := a.finder().
-		Find(t.Context(), class(awsv1.AMISelectorTerm{SSMParameter: "/mine", Name: "o*", Owner: "123456789012", Tags: map[string]string{"team": "red"}}), "1.36")
+		Find(
+			t.Context(),
+			class(
+				awsv1.AMISelectorTerm{
+					SSMParameter: "/mine",
+					Name:         "o*",
+					Owner:        "123456789012",
+					Tags:         map[string]string{"team": "red"},
+				},
+			),
+			"1.36",
+		)
 	if err != nil || len(got) != 1 || got[0].ID != "ami-1" {
 		t.Errorf("got %v, %v", got, err)
 	}

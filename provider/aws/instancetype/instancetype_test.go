@@ -261,7 +261,8 @@ func TestAccelerators(t *testing.T) {
 			t.Errorf("p4d.24xlarge has %d %s, want %d", got, resource, want)
 		}
 	}
-	for resource, want := range map[string]int64{"aws.amazon.com/neuron": 16, "aws.amazon.com/neuroncore": 64, "nvidia.com/gpu": 0} {
+	for resource, want := range map[string]int64{"aws.amazon.com/neuron": 16, "aws.amazon.com/neuroncore": 64,
+		"nvidia.com/gpu": 0} {
 		if got := neurons.Capacity.Get(resource); got != want {
 			t.Errorf("inf1.24xlarge has %d %s, want %d", got, resource, want)
 		}
@@ -341,8 +342,10 @@ func TestLabels(t *testing.T) {
 func TestNamesAreTakenApart(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string][2]string{
-		"m5.large": {"m", "5"}, "im4gn.xlarge": {"im", "4"}, "u-6tb1.metal": {"u", "1"}, "u7i-12tb.224xlarge": {"u", "7"},
-		"c6a.48xlarge": {"c", "6"}, "trn1n.32xlarge": {"trn", "1"}, "m7i-flex.large": {"m", "7"}, "hpc7g.16xlarge": {"hpc", "7"},
+		"m5.large": {"m", "5"}, "im4gn.xlarge": {"im", "4"}, "u-6tb1.metal": {"u", "1"},
+		"u7i-12tb.224xlarge": {"u", "7"},
+		"c6a.48xlarge":       {"c", "6"}, "trn1n.32xlarge": {"trn", "1"}, "m7i-flex.large": {"m", "7"},
+		"hpc7g.16xlarge": {"hpc", "7"},
 	} {
 		set := map[string]string{}
 		nameLabels(ec2types.InstanceTypeInfo{InstanceType: ec2types.InstanceType(name)}, set)

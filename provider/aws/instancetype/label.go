@@ -26,7 +26,8 @@ var typeName = regexp.MustCompile(`^([a-z]+)(?:-[0-9]+tb)?([0-9]+).*\.`)
 // Labels that do not apply are there as DoesNotExist, so that a wish for them is refused.
 func labelsOf(info ec2types.InstanceTypeInfo, s Setup) []shape.Requirement {
 	set := map[string]string{}
-	for _, add := range []func(ec2types.InstanceTypeInfo, map[string]string){nameLabels, machineLabels, gpuLabels, acceleratorLabels} {
+	for _, add := range []func(ec2types.InstanceTypeInfo, map[string]string){nameLabels, machineLabels, gpuLabels,
+		acceleratorLabels} {
 		add(info, set)
 	}
 	set[corev1.LabelTopologyRegion] = s.Region

@@ -67,7 +67,8 @@ func TestJudge(t *testing.T) {
 			`{registerWithTaints: []}`,
 			false,
 			invalid,
-			"spec.kubelet.registerWithTaints: can't be set, Karpenter sets it from the NodeClaim's taints so the node registers unschedulable until it's ready",
+			"spec.kubelet.registerWithTaints: can't be set, Karpenter sets it from the NodeClaim's taints so the node " +
+				"registers unschedulable until it's ready",
 		},
 		"SignalHard": {
 			al2023, `{evictionHard: {cpu.available: 5%}}`, false, invalid,
@@ -190,21 +191,24 @@ func TestJudge(t *testing.T) {
 			`{cpuManagerPolicy: static, containerLogMaxFiles: 3}`,
 			false,
 			unfitted,
-			"spec.kubelet has fields not applied by the AL2 AMI family that would be silently dropped: containerLogMaxFiles, cpuManagerPolicy",
+			"spec.kubelet has fields not applied by the AL2 AMI family that would be silently dropped: " +
+				"containerLogMaxFiles, cpuManagerPolicy",
 		},
 		"DroppedOnBottle": {
 			awsv1.AMIFamilyBottlerocket,
 			`{podsPerCore: 2}`,
 			false,
 			unfitted,
-			"spec.kubelet has fields not applied by the Bottlerocket AMI family that would be silently dropped: podsPerCore",
+			"spec.kubelet has fields not applied by the Bottlerocket AMI family that would be silently dropped: " +
+				"podsPerCore",
 		},
 		"DroppedOnWindows": {
 			awsv1.AMIFamilyWindows2025,
 			`{seccompDefault: true}`,
 			false,
 			unfitted,
-			"spec.kubelet has fields not applied by the Windows2025 AMI family that would be silently dropped: seccompDefault",
+			"spec.kubelet has fields not applied by the Windows2025 AMI family that would be silently dropped: " +
+				"seccompDefault",
 		},
 		"AddressesOnAL2023": {family: al2023, config: `{clusterDNS: [10.0.0.1, 10.0.0.2]}`},
 		"AddressesElsewhere": {

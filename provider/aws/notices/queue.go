@@ -190,13 +190,15 @@ func (q *Queue) lookUp(ctx context.Context) (string, error) {
 	switch {
 	case awserror.IsNotFound(err):
 		return "", fmt.Errorf(
-			"looking up interruption queue %s: there is none of that name in this region; create it or correct --interruption-queue: %w",
+			"looking up interruption queue %s: there is none of that name in this region; create it or correct "+
+				"--interruption-queue: %w",
 			q.name,
 			err,
 		)
 	case awserror.IsUnauthorized(err):
 		return "", fmt.Errorf(
-			"looking up interruption queue %s: the controller's IAM role must allow sqs:GetQueueUrl, sqs:ReceiveMessage and sqs:DeleteMessage: %w",
+			"looking up interruption queue %s: the controller's IAM role must allow sqs:GetQueueUrl, "+
+				"sqs:ReceiveMessage and sqs:DeleteMessage: %w",
 			q.name,
 			err,
 		)

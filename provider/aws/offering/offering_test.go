@@ -120,7 +120,8 @@ func TestShortageDoublesWhileItLastsAndEndsWithALaunch(t *testing.T) {
 			t.Errorf("not over after %s, or the revision stayed", want)
 		}
 	}
-	for _, want := range []time.Duration{3 * time.Minute, 6 * time.Minute, 12 * time.Minute, 24 * time.Minute, 24 * time.Minute} {
+	for _, want := range []time.Duration{3 * time.Minute, 6 * time.Minute, 12 * time.Minute, 24 * time.Minute,
+		24 * time.Minute} {
 		note()
 		note() // two launches found out at once: one shortage
 		lasts(want)
@@ -246,7 +247,8 @@ func TestRevisionChangesWithWhatIsShortAlone(t *testing.T) {
 		{"that they are still short is none", func() { s.Note(a, b) }, 0},
 		{"nothing is none", func() { s.Note() }, 0},
 		{"a quota is one", func() { s.NoteQuota(shape.Spot, "m5.large", 2) }, 1},
-		{"said again it is none, nor for larger machines", func() { s.NoteQuota(shape.Spot, "m5.large", 2); s.NoteQuota(shape.Spot, "m5.xlarge", 4) }, 0},
+		{"said again it is none, nor for larger machines",
+			func() { s.NoteQuota(shape.Spot, "m5.large", 2); s.NoteQuota(shape.Spot, "m5.xlarge", 4) }, 0},
 		{"for smaller ones it is", func() { s.NoteQuota(shape.Spot, "m5.medium", 1) }, 1},
 		{"their rests and the quota end", func() { clock.Step(restFor) }, 3},
 		{"short again", func() { s.Note(a) }, 1},

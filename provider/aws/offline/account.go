@@ -47,12 +47,14 @@ func ReadReservations(text []byte) (*Reservations, error) {
 		)
 	case in.CapacityReservations == nil:
 		return nil, errors.New(
-			"there is no CapacityReservations list; want what `aws ec2 describe-capacity-reservations --output json` prints",
+			"there is no CapacityReservations list; want what `aws ec2 describe-capacity-reservations --output json` " +
+				"prints",
 		)
 	}
 	for i, r := range *in.CapacityReservations {
 		for field, value := range map[string]*string{
-			"CapacityReservationId": r.CapacityReservationId, "InstanceType": r.InstanceType, "AvailabilityZone": r.AvailabilityZone,
+			"CapacityReservationId": r.CapacityReservationId, "InstanceType": r.InstanceType,
+			"AvailabilityZone": r.AvailabilityZone,
 		} {
 			if awssdk.ToString(value) == "" {
 				return nil, fmt.Errorf("capacity reservation %d of the list has no %s", i+1, field)

@@ -11,7 +11,8 @@ import (
 // Each family is held against types that differ in architecture and accelerators.
 func TestNothingIsSoldThatNoImageStarts(t *testing.T) {
 	t.Parallel()
-	const plain, arm, first, gpu, armGPU, neuron, gaudi, fpga = "m5.large", "m6g.large", "a1.large", "g4dn.xlarge", "g5g.xlarge", "inf2.xlarge", "dl1.24xlarge", "f1.2xlarge"
+	const plain, arm, first, gpu, armGPU, neuron, gaudi, fpga = "m5.large", "m6g.large", "a1.large", "g4dn.xlarge",
+		"g5g.xlarge", "inf2.xlarge", "dl1.24xlarge", "f1.2xlarge"
 	all := []string{plain, arm, first, gpu, armGPU, neuron, gaudi, fpga}
 	for terms, sold := range map[string][]string{
 		"al2@latest":          {plain, arm, first, gpu, neuron, gaudi, fpga},

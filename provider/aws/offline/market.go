@@ -52,7 +52,8 @@ func (a Account) Types(
 		Shortage: offering.NewShortage(clock.RealClock{}),
 	}
 	if slices.ContainsFunc(pools, offering.AsksDedicated) {
-		market.Dedicated = func(string, string) (shape.Money, bool) { return 0, false } // the catalogue has no such prices
+		// the catalogue has no such prices
+		market.Dedicated = func(string, string) (shape.Money, bool) { return 0, false }
 	}
 	goods := sold(region, names)
 	notes = append(notes, stock.take(&market, goods)...)
@@ -77,7 +78,8 @@ func (a Account) Types(
 		notes = append(
 			notes,
 			fmt.Sprintf(
-				"has expressions in its kubelet configuration that give nothing for %d instance types, which are left out: %v",
+				"has expressions in its kubelet configuration that give nothing for %d instance types, which are left "+
+					"out: %v",
 				len(unfit),
 				unfit[0],
 			),

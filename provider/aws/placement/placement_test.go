@@ -110,13 +110,16 @@ func TestLabelsAndTypesOfAGroup(t *testing.T) {
 		labels []map[string]string
 		takes  bool
 	}{
-		"none":    {Group{}, []map[string]string{nil}, true},
-		"spread":  {Group{ID: "pg-1", Strategy: ec2types.PlacementStrategySpread}, []map[string]string{{awsv1.LabelPlacementGroupID: "pg-1"}}, true},
-		"cluster": {Group{ID: "pg-1", Strategy: ec2types.PlacementStrategyCluster}, []map[string]string{{awsv1.LabelPlacementGroupID: "pg-1"}}, false},
-		"partition": {Group{ID: "pg-1", Strategy: ec2types.PlacementStrategyPartition, Partitions: 2}, []map[string]string{
-			{awsv1.LabelPlacementGroupID: "pg-1", awsv1.LabelPlacementGroupPartition: "1"},
-			{awsv1.LabelPlacementGroupID: "pg-1", awsv1.LabelPlacementGroupPartition: "2"},
-		}, false},
+		"none": {Group{}, []map[string]string{nil}, true},
+		"spread": {Group{ID: "pg-1", Strategy: ec2types.PlacementStrategySpread},
+			[]map[string]string{{awsv1.LabelPlacementGroupID: "pg-1"}}, true},
+		"cluster": {Group{ID: "pg-1", Strategy: ec2types.PlacementStrategyCluster},
+			[]map[string]string{{awsv1.LabelPlacementGroupID: "pg-1"}}, false},
+		"partition": {Group{ID: "pg-1", Strategy: ec2types.PlacementStrategyPartition, Partitions: 2},
+			[]map[string]string{
+				{awsv1.LabelPlacementGroupID: "pg-1", awsv1.LabelPlacementGroupPartition: "1"},
+				{awsv1.LabelPlacementGroupID: "pg-1", awsv1.LabelPlacementGroupPartition: "2"},
+			}, false},
 	} {
 		if diff := cmp.Diff(c.labels, c.group.Labels()); diff != "" {
 			t.Errorf("%s: labels, -want +got\n%s", name, diff)

@@ -40,7 +40,8 @@ func spotOf(b *Book) (out []shape.Money) {
 
 func TestAPriceThatIsNoAmountIsNoAnswer(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"NaN", "nan", "Inf", "+Inf", "-Inf", "infinity", "0", "0.0", "-0.01", "1e300", "1e-300", "", "cheap", "0x"} {
+	for _, text := range []string{"NaN", "nan", "Inf", "+Inf", "-Inf", "infinity", "0", "0.0", "-0.01", "1e300",
+		"1e-300", "", "cheap", "0x"} {
 		b := New("us-east-1")
 		if err := told(t, b, "0.04", "0.05", "0.06"); err != nil {
 			t.Fatal(err)

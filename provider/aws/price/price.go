@@ -110,7 +110,8 @@ func (b *Book) setOnDemand(prices, dedicated map[place]shape.Money) error {
 		return fmt.Errorf("on-demand prices of %s: %w", b.region, err)
 	}
 	changed := false
-	for known, told := range map[*map[place]shape.Money]map[place]shape.Money{&b.onDemand: prices, &b.dedicated: dedicated} {
+	for known, told := range map[*map[place]shape.Money]map[place]shape.Money{&b.onDemand: prices,
+		&b.dedicated: dedicated} {
 		next := maps.Clone(*known)
 		if next == nil {
 			next = map[place]shape.Money{}

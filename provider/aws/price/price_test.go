@@ -282,7 +282,8 @@ func TestDedicatedMachinesHaveTheirOwnPrices(t *testing.T) {
 func TestWhereThePricingAPIIs(t *testing.T) {
 	t.Parallel()
 	for region, want := range map[string]string{
-		"us-east-1": "us-east-1", "eu-west-1": "eu-central-1", "ap-east-1": "ap-south-1", "cn-north-1": "cn-northwest-1",
+		"us-east-1": "us-east-1", "eu-west-1": "eu-central-1", "ap-east-1": "ap-south-1",
+		"cn-north-1":    "cn-northwest-1",
 		"us-gov-west-1": "", "us-iso-east-1": "", "us-isob-east-1": "", "eu-isoe-west-1": "", "eusc-de-east-1": "",
 	} {
 		if got := HasPricingAPI(region); got != (want != "") || got && PricingRegion(region) != want {

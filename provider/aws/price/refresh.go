@@ -86,7 +86,8 @@ func (b *Book) listed(zones []string) []string {
 // onDemandOf are the prices under one name, by type. What was read before an error is dropped.
 func onDemandOf(ctx context.Context, api pricing.GetProductsAPIClient, where string) (map[string]shape.Money, error) {
 	prices := map[string]shape.Money{}
-	for _, kind := range []struct{ tenancy, family string }{{"Shared", "Compute Instance"}, {"Dedicated", "Compute Instance (bare metal)"}} {
+	for _, kind := range []struct{ tenancy, family string }{{"Shared", "Compute Instance"},
+		{"Dedicated", "Compute Instance (bare metal)"}} {
 		if err := products(ctx, api, where, kind.tenancy, kind.family, prices); err != nil {
 			return nil, err
 		}

@@ -135,7 +135,8 @@ func (s *Store) given(ctx context.Context, class *awsv1.EC2NodeClass, name strin
 		return "", errForeign
 	case err != nil:
 		return "", fmt.Errorf("getting instance profile %s: %w", name, err)
-	case got.InstanceProfile == nil || awssdk.ToString(got.InstanceProfile.Path) != s.path(class) || len(got.InstanceProfile.Roles) != 1:
+	case got.InstanceProfile == nil || awssdk.ToString(got.InstanceProfile.Path) != s.path(class) ||
+		len(got.InstanceProfile.Roles) != 1:
 		return "", errForeign
 	}
 	return awssdk.ToString(got.InstanceProfile.Roles[0].RoleName), nil

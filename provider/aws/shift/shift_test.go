@@ -46,7 +46,8 @@ func TestAShiftBeginsAndEnds(t *testing.T) {
 		{name: "the service fails", err: errors.New("throttled"), away: []string{"use1-az1", "use1-az2"}, fails: true},
 		{name: "one is back, one leaves", weights: map[string]float32{"use1-az1": 1, "use1-az2": 0, "use1-az3": 0},
 			left: []string{"use1-az3"}, back: []string{"use1-az1"}, away: []string{"use1-az2", "use1-az3"}},
-		{name: "the cluster is not registered", err: &types.ResourceNotFoundException{}, back: []string{"use1-az2", "use1-az3"}},
+		{name: "the cluster is not registered", err: &types.ResourceNotFoundException{},
+			back: []string{"use1-az2", "use1-az3"}},
 	} {
 		api.weights, api.err = step.weights, step.err
 		left, back, err := s.Refresh(t.Context(), "arn:aws:eks:us-east-1:1:cluster/c")

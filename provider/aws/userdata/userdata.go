@@ -67,7 +67,8 @@ type TooLong struct{ Bytes int }
 // Error is the message for the EC2NodeClass's condition.
 func (t TooLong) Error() string {
 	return fmt.Sprintf(
-		"userData comes to %d bytes with what the node needs to join, AWS allows %d; shorten it, or download the rest at start",
+		"userData comes to %d bytes with what the node needs to join, AWS allows %d; shorten it, or download the rest "+
+			"at start",
 		t.Bytes,
 		MaxBytes,
 	)

@@ -64,10 +64,17 @@ func with(o Options, user string) Options { o.User = user; return o }
 
 const (
 	script     = "#!/bin/bash\necho \"hello\"\n"
-	mimeScript = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"BOUNDARY\"\r\n\r\n--BOUNDARY\r\nContent-Type: text/x-shellscript; charset=\"us-ascii\"\r\n\r\n#!/bin/bash\r\necho one\r\n\r\n--BOUNDARY\r\nContent-Type: text/cloud-config\r\n\r\n#cloud-config\r\npackages: [jq]\r\n--BOUNDARY--\r\n"
-	nodeConf   = "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  kubelet:\n    config:\n      shutdownGracePeriod: 30s\n"
-	mimeConfig = "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: application/node.eks.aws\n\nkind: [\n--x--\n"
-	tomlUser   = "[settings.kernel]\nlockdown = \"integrity\"\n\n[settings.kubernetes]\ncluster-name = \"another\"\nallowed-unsafe-sysctls = [\"net.core.somaxconn\"]\n\n[settings.kubernetes.node-labels]\nmine = \"overwritten\"\n"
+	mimeScript = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; " +
+		"boundary=\"BOUNDARY\"\r\n\r\n--BOUNDARY\r\nContent-Type: text/x-shellscript; " +
+		"charset=\"us-ascii\"\r\n\r\n#!/bin/bash\r\necho one\r\n\r\n--BOUNDARY\r\nContent-Type: " +
+		"text/cloud-config\r\n\r\n#cloud-config\r\npackages: [jq]\r\n--BOUNDARY--\r\n"
+	nodeConf = "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  kubelet:\n    config:\n      " +
+		"shutdownGracePeriod: 30s\n"
+	mimeConfig = "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: application/node.eks.aws\n\nkind: " +
+		"[\n--x--\n"
+	tomlUser = "[settings.kernel]\nlockdown = \"integrity\"\n\n[settings.kubernetes]\ncluster-name = " +
+		"\"another\"\nallowed-unsafe-sysctls = [\"net.core.somaxconn\"]\n\n[settings.kubernetes.node-labels]\nmine = " +
+		"\"overwritten\"\n"
 	powershell = "<powershell>\nWrite-Host \"hello\"\n</powershell>\n"
 )
 
@@ -213,7 +220,8 @@ func TestWhatDoesNotReadNamesTheLine(t *testing.T) {
 // encoded.
 func TestPartsOfTheUsersStayWhole(t *testing.T) {
 	t.Parallel()
-	nested := "Content-Type: multipart/mixed; boundary=\"//\"\n\n--//\nContent-Type: text/x-shellscript\n\n#!/bin/bash\necho nested\n--//--\n"
+	nested := "Content-Type: multipart/mixed; boundary=\"//\"\n\n--//\nContent-Type: " +
+		"text/x-shellscript\n\n#!/bin/bash\necho nested\n--//--\n"
 	user := "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"OUTER\"\n\n--OUTER\n" + nested +
 		"\n--OUTER\nContent-Transfer-Encoding: base64\n\nIyEvYmluL2Jhc2gKZWNobyBjb2RlZAo=\n--OUTER--\n"
 	for _, family := range []string{awsv1.AMIFamilyAL2, awsv1.AMIFamilyAL2023} {
@@ -278,7 +286,8 @@ func TestANodeConfigInJSON(t *testing.T) {
 
 // Whatever a user writes, we answer with user data or with a Malformed error.
 func FuzzRender(f *testing.F) {
-	for _, seed := range []string{"", script, mimeScript, nodeConf, tomlUser, powershell, "MIME-Version: 1.0\n", "[settings", "settings.kubernetes = 1", mimeConfig} {
+	for _, seed := range []string{"", script, mimeScript, nodeConf, tomlUser, powershell, "MIME-Version: 1.0\n",
+		"[settings", "settings.kubernetes = 1", mimeConfig} {
 		f.Add(seed)
 	}
 	families := []string{
