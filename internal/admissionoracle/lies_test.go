@@ -38,7 +38,9 @@ func TestTheOracleSeesDifferences(t *testing.T) {
 	}
 	for name, change := range map[string]func(*corev1.Pod){
 		"a request": func(p *corev1.Pod) {
-			p.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("777m")}
+			p.Spec.Containers[0].Resources.Requests = corev1.ResourceList{
+				corev1.ResourceCPU: resource.MustParse("777m"),
+			}
 		},
 		"overhead": func(p *corev1.Pod) {
 			p.Spec.Overhead = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("777m")}

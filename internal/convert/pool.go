@@ -234,7 +234,8 @@ func provisionerEnds(s *fields, spec, inner map[string]any) {
 		if c.string("enabled") == "true" {
 			if to["consolidateAfter"] != "Never" {
 				s.note(
-					"both consolidation and ttlSecondsAfterEmpty are set, which one release took and another refused: " +
+					"both consolidation and ttlSecondsAfterEmpty are set, " +
+						"which one release took and another refused: " +
 						"consolidation counts",
 				)
 			}

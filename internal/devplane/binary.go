@@ -57,7 +57,8 @@ func repository() (string, error) {
 		parent := filepath.Dir(dir)
 		if parent == dir {
 			return "", errors.New(
-				"finding the repository: no folder above the test has playground/go.mod; set DOVETAIL_PLAYGROUND to a " +
+				"finding the repository: no folder above the test has playground/go.mod; " +
+					"set DOVETAIL_PLAYGROUND to a " +
 					"built binary",
 			)
 		}

@@ -209,7 +209,8 @@ func (t *table) newPod(name string, numbers map[string]float64, row []string) *c
 		}
 	}
 	requests := corev1.ResourceList{
-		corev1.ResourceCPU: *resource.NewMilliQuantity(int64(math.Ceil(numbers["cpu_milli"]*t.options.CPUMultiplier)), resource.DecimalSI),
+		corev1.ResourceCPU: *resource.NewMilliQuantity(
+			int64(math.Ceil(numbers["cpu_milli"]*t.options.CPUMultiplier)), resource.DecimalSI),
 		corev1.ResourceMemory: *resource.NewQuantity(int64(math.Ceil(numbers["memory_mib"]*mebibyte)),
 			resource.BinarySI),
 	}

@@ -26,7 +26,8 @@ type Cost struct {
 	Rule    string  `json:"rule"`
 	Pods    int     `json:"pods"` // that it concerns
 	PerHour PerHour `json:"perHour"`
-	How     string  `json:"how"` // "anew": planned for the whole workload on new nodes; "moves": once all moves of the fleet are made
+	// How is "anew", planned for the whole workload on new nodes, or "moves", once all moves of the fleet are made.
+	How     string  `json:"how"`
 	With    PerHour `json:"withPerHour"`
 	Without PerHour `json:"withoutPerHour"`
 	Places  int     `json:"places"` // pods that have a place only without it; prices say nothing then

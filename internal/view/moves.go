@@ -23,8 +23,9 @@ type Moves struct {
 
 // Move gives up nodes and opens others.
 type Move struct {
-	Round   int         `json:"round,omitempty"`  // 1 for what is begun at once
-	Reason  string      `json:"reason,omitempty"` // Empty, Drifted, Underutilized or Expired; of searches it is Underutilized
+	Round int `json:"round,omitempty"` // 1 for what is begun at once
+	// Reason is Empty, Drifted, Underutilized or Expired; of searches it is Underutilized.
+	Reason  string      `json:"reason,omitempty"`
 	Why     string      `json:"why,omitempty"`
 	Later   []string    `json:"later,omitempty"` // those of GiveUp for which budgets make it wait
 	GiveUp  []string    `json:"giveUp"`          // in the order in which they are drained

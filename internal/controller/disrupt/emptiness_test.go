@@ -173,7 +173,9 @@ func TestDecide(t *testing.T) {
 				quiet(
 					"a",
 					all,
-					func(s *seen) { s.node.Annotations = map[string]string{karpenterv1.DoNotDisruptAnnotationKey: "true"} },
+					func(s *seen) {
+						s.node.Annotations = map[string]string{karpenterv1.DoNotDisruptAnnotationKey: "true"}
+					},
 				),
 			},
 			[]string{"a keep"},

@@ -32,7 +32,8 @@ func TestWhatAHoldSays(t *testing.T) {
 			"A value that means nothing is told.",
 			"sometimes",
 			time.Minute,
-			`Warning InvalidDoNotDisruptAnnotation It has no effect: annotation karpenter.sh/do-not-disrupt is "sometimes"`,
+			"Warning InvalidDoNotDisruptAnnotation It has no effect: " +
+				`annotation karpenter.sh/do-not-disrupt is "sometimes"`,
 			0,
 		},
 		"Holds": {

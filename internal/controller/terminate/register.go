@@ -74,7 +74,8 @@ func freed() predicate.Predicate {
 		before, ok := e.ObjectOld.(*corev1.Pod)
 		after, also := e.ObjectNew.(*corev1.Pod)
 		return ok && also && (!translate.Finished(before) && translate.Finished(after) ||
-			before.Annotations[karpenterv1.DoNotDisruptAnnotationKey] != after.Annotations[karpenterv1.DoNotDisruptAnnotationKey])
+			before.Annotations[karpenterv1.DoNotDisruptAnnotationKey] !=
+				after.Annotations[karpenterv1.DoNotDisruptAnnotationKey])
 	}
 	return out
 }
