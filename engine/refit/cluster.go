@@ -210,6 +210,16 @@ func (c *cluster) allSpot(m *Move) bool {
 	})
 }
 
+// listed are the values of a label that a type lists.
+func listed(it *shape.InstanceType, key string) (out []string) {
+	for _, r := range it.Requirements {
+		if r.Key == key && r.Operator == shape.In {
+			out = append(out, r.Values...)
+		}
+	}
+	return out
+}
+
 // values lists, ascending, which values of a label a new node's options have: by option, or else by their types.
 func (c *cluster) values(n *engine.NewNode, key string, of func(engine.Option) string) []string {
 	var out []string
@@ -219,13 +229,8 @@ func (c *cluster) values(n *engine.NewNode, key string, of func(engine.Option) s
 			continue
 		}
 		for _, it := range c.snapshot.Types {
-			if it.Name != o.Type {
-				continue
-			}
-			for _, r := range it.Requirements {
-				if r.Key == key && r.Operator == shape.In {
-					out = append(out, r.Values...)
-				}
+			if it.Name == o.Type {
+				out = append(out, listed(it, key)...)
 			}
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	corev1 "k8s.io/api/core/v1"
+
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
@@ -229,13 +231,13 @@ func delegatesPrefixes(set *manifest.Set) bool {
 			continue
 		}
 		for _, c := range ds.Spec.Template.Spec.Containers {
-			for _, v := range c.Env {
-				if v.Name == "ENABLE_PREFIX_DELEGATION" {
-					on, err := strconv.ParseBool(v.Value)
-					return err == nil && on
-				}
+			if k := slices.IndexFunc(c.Env, isPrefixDelegation); k >= 0 {
+				on, err := strconv.ParseBool(c.Env[k].Value)
+				return err == nil && on
 			}
 		}
 	}
 	return false
 }
+
+func isPrefixDelegation(v corev1.EnvVar) bool { return v.Name == "ENABLE_PREFIX_DELEGATION" }

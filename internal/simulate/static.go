@@ -167,19 +167,23 @@ func (p *Prepared) reserve(bought provider.Candidate) {
 	if bought.Offering.Reservation == "" {
 		return
 	}
-	seen := map[*shape.InstanceType]bool{}
+	seen := map[*shape.InstanceType]bool{} // pools share them
 	for _, offer := range p.objects.Offers {
 		for _, it := range offer.Types {
-			if seen[it] {
-				continue
+			if !seen[it] {
+				takeOne(it, bought.Offering.Reservation)
 			}
 			seen[it] = true
-			for i := range it.Offerings {
-				if o := &it.Offerings[i]; o.Reservation == bought.Offering.Reservation {
-					o.Remaining--
-					o.Available = o.Available && o.Remaining > 0
-				}
-			}
+		}
+	}
+}
+
+// takeOne takes a place in a reservation.
+func takeOne(it *shape.InstanceType, reservation string) {
+	for i := range it.Offerings {
+		if o := &it.Offerings[i]; o.Reservation == reservation {
+			o.Remaining--
+			o.Available = o.Available && o.Remaining > 0
 		}
 	}
 }

@@ -103,14 +103,16 @@ func (c *Census) pods(pods []corev1.Pod, nodes []corev1.Node, now time.Time) {
 		pod := &pods[i]
 		m.State.WithLabelValues(podLabels(pod, byName[pod.Spec.NodeName])...).Set(1)
 		age := now.Sub(pod.CreationTimestamp.Time).Seconds()
-		if pod.Status.Phase == corev1.PodPending {
-			m.Unstarted.WithLabelValues(pod.Name, pod.Namespace).Set(age)
-			if pod.Spec.NodeName == "" {
-				m.Unbound.WithLabelValues(pod.Name, pod.Namespace, dynamic(pod)).Set(age)
-				if !translate.Provisionable(pod) {
-					pending++
-				}
-			}
+		if pod.Status.Phase != corev1.PodPending {
+			continue
+		}
+		m.Unstarted.WithLabelValues(pod.Name, pod.Namespace).Set(age)
+		if pod.Spec.NodeName != "" {
+			continue
+		}
+		m.Unbound.WithLabelValues(pod.Name, pod.Namespace, dynamic(pod)).Set(age)
+		if !translate.Provisionable(pod) {
+			pending++
 		}
 	}
 	c.Metrics.Scheduler.Ignored.WithLabelValues().Set(float64(pending))

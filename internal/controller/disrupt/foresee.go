@@ -77,19 +77,7 @@ func Foresee(c Cluster) Outlook {
 	for _, choice := range slices.Concat(next.choices, v.decide(next).choices) {
 		switch choice.step {
 		case reserve, fence, remove:
-			of := m.moves[choice.claim.UID]
-			k, known := at[of]
-			if of == nil || !known {
-				k = len(out.Go)
-				out.Go = append(
-					out.Go,
-					Departure{Reason: choice.reason, Why: choice.why, Move: moveOf(of, choice.node.Name)},
-				)
-				if of != nil {
-					at[of] = k
-				}
-			}
-			out.Go[k].Now = append(out.Go[k].Now, choice.node.Name)
+			out.leave(choice, m.moves[choice.claim.UID], at)
 		case explain, release:
 			out.Stay = append(out.Stay, Stay{choice.node.Name, choice.reason, choice.kind, choice.why})
 		}
@@ -105,6 +93,19 @@ func moveOf(m *move, node string) refit.Move {
 		return refit.Move{Remove: []string{node}}
 	}
 	return m.Move
+}
+
+// leave adds a node that goes now, to its move if it is of one.
+func (o *Outlook) leave(c choice, of *move, at map[*move]int) {
+	k, known := at[of]
+	if of == nil || !known {
+		k = len(o.Go)
+		o.Go = append(o.Go, Departure{Reason: c.reason, Why: c.why, Move: moveOf(of, c.node.Name)})
+	}
+	if of != nil {
+		at[of] = k
+	}
+	o.Go[k].Now = append(o.Go[k].Now, c.node.Name)
 }
 
 // wait adds the nodes of moves whose turn is still to come. A move none of whose nodes may go yet waits as a whole.
