@@ -195,7 +195,7 @@ func (m *Mirror) Planned(claim string) []*corev1.Pod {
 		_, virtual := m.virtual[id]
 		if _, ok := m.nominated[id]; ok && !virtual {
 			rec := m.pods[id]
-			plans = append(plans, Plan{rec.object, m.in.Classes()[rec.view.Class]})
+			plans = append(plans, Plan{Pod: rec.object, Class: m.in.Classes()[rec.view.Class]})
 		}
 	}
 	slices.SortFunc(plans, ComparePlans)

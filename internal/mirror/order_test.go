@@ -18,7 +18,7 @@ func TestPlannedPodsAreTakenInTheOrderOfDrains(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	plan := func(name string, age time.Duration, class shape.Class) Plan {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(noon.Add(-age))}}
-		return Plan{pod, &class}
+		return Plan{Pod: pod, Class: &class}
 	}
 	small, large := shape.Vector{CPU: 100}, shape.Vector{CPU: 4000}
 	plans := []Plan{
