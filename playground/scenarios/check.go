@@ -167,7 +167,10 @@ func (s *stage) verify(ctx context.Context) (Outcome, error) {
 // within the time that a fleet of some minutes is trusted to live.
 const settleWithin = 8 * time.Minute
 
-func (s *stage) doCheap(ctx context.Context, _ []string) error { return s.cheap(ctx, &Outcome{}) }
+// doCheap is cheap for a script, which has no outcome yet.
+func doCheap(s *stage, ctx context.Context, _ []string) error {
+	return s.cheap(ctx, &Outcome{})
+}
 
 // cheap waits until the fleet costs at most so many times what it could cost as the story allows: the bound, or a plan
 // from nothing where that is more. The bound lets a fleet buy half a machine and pods ignore each other, so no fleet of

@@ -119,7 +119,7 @@ func words() []word {
 			(*stage).doNodes,
 		},
 		{"rest", "", "wait until nothing has changed for some seconds", 0, 0, (*stage).doRest},
-		{"cheap", "", "wait until the fleet costs no more than it may at the end", 0, 0, (*stage).doCheap},
+		{"cheap", "", "wait until the fleet costs no more than it may at the end", 0, 0, doCheap},
 		{
 			"event",
 			"REASON TEXT",
