@@ -182,7 +182,8 @@ func (r *Reconciler) take(
 		}
 		claim.Status.NodeName = nodes[0].Name
 		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionRegistered)
-		foretell(ctx, sight{claim: claim, nodes: nodes[:1], now: r.Clock.Now(), limits: r.Limits})
+		foretell(ctx, sight{claim: claim, nodes: nodes[:1], now: r.Clock.Now(), limits: r.Limits,
+			devices: r.devices()})
 		if !rejoined {
 			r.decided(claim, true)
 		}
