@@ -53,14 +53,19 @@ func (c *checker) attachments() error {
 		}
 		for _, o := range n.Options {
 			it, _ := c.offering(c.pool(n.Pool), o)
-			for _, most := range it.Attachable {
-				if used[most.Resource] > most.Value {
-					return fmt.Errorf(
-						"%s: %d volumes of %s on %s, which attaches %d", n.ID, used[most.Resource], most.Resource, o.Type,
-						most.Value,
-					)
-				}
+			if err := attachable(it, used); err != nil {
+				return fmt.Errorf("%s: %w", n.ID, err)
 			}
+		}
+	}
+	return nil
+}
+
+// attachable holds volumes by driver against what a type attaches.
+func attachable(it *shape.InstanceType, used map[string]int64) error {
+	for _, most := range it.Attachable {
+		if n := used[most.Resource]; n > most.Value {
+			return fmt.Errorf("%d volumes of %s on %s, which attaches %d", n, most.Resource, it.Name, most.Value)
 		}
 	}
 	return nil

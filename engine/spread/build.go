@@ -171,17 +171,11 @@ func (b *ruleBuilder) involve() {
 			}
 		}
 		text := part(c.Class)
-		adds, ok := known[text]
-		if !ok {
-			for k := range b.Tallies {
-				if b.Tallies[k].adds(c.Class) {
-					adds = append(adds, int32(k))
-				}
-			}
-			known[text] = adds
+		if _, ok := known[text]; !ok {
+			known[text] = b.grownBy(c.Class)
 		}
-		own.Adds = adds
-		for _, k := range adds {
+		own.Adds = known[text]
+		for _, k := range own.Adds {
 			note(b.Tallies[k].Key)
 		}
 		slices.SortStableFunc(own.Rules, func(x, y Rule) int { return b.late(&x) - b.late(&y) })
@@ -191,6 +185,16 @@ func (b *ruleBuilder) involve() {
 		slices.Sort(own.Keys)
 		own.Keys = slices.Compact(own.Keys)
 	}
+}
+
+// grownBy are the tallies that pods of a class add to.
+func (b *ruleBuilder) grownBy(c *shape.Class) (tallies []int32) {
+	for k := range b.Tallies {
+		if b.Tallies[k].adds(c) {
+			tallies = append(tallies, int32(k))
+		}
+	}
+	return tallies
 }
 
 // late puts rules about hostnames after the others: of two reasons the one about more nodes is told.
@@ -204,24 +208,12 @@ func (b *ruleBuilder) late(r *Rule) int {
 // nameDomains numbers the domains of every key: what nodes have and what new ones could have.
 func (b *ruleBuilder) nameDomains() {
 	t := b.table
-	seen := make([]bool, len(t.Snapshot().Profiles))
 	for k := range b.Keys {
 		key := &b.Keys[k]
 		if key.Host {
 			continue
 		}
-		var names []string
-		clear(seen)
-		for i := range t.Nodes {
-			p := t.Nodes[i].Node.Profile // nodes have few profiles
-			if p >= 0 && int(p) < len(seen) && !seen[p] {
-				seen[p] = true
-				if v, ok := shape.LabelValue(t.Nodes[i].Profile.Labels, key.Name); ok {
-					names = append(names, v)
-				}
-			}
-		}
-		names = append(names, t.PossibleValues(key.Name)...)
+		names := append(b.labelled(key.Name), t.PossibleValues(key.Name)...)
 		slices.Sort(names)
 		key.Domains = slices.Compact(names)
 		key.made, key.begun = make([]bool, len(key.Domains)), make([]bool, len(key.Domains))
@@ -250,26 +242,31 @@ func (b *ruleBuilder) nameDomains() {
 	}
 }
 
+// labelled are the values that nodes have of a label, each once a profile: nodes have few.
+func (b *ruleBuilder) labelled(key string) (values []string) {
+	seen := make([]bool, len(b.table.Snapshot().Profiles))
+	for i := range b.table.Nodes {
+		p := b.table.Nodes[i].Node.Profile
+		if p < 0 || int(p) >= len(seen) || seen[p] {
+			continue
+		}
+		seen[p] = true
+		if v, ok := shape.LabelValue(b.table.Nodes[i].Profile.Labels, key); ok {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
 // countRunning fills the tallies from the pods that run.
 func (b *ruleBuilder) countRunning() {
 	t := b.table
 	classes := t.Snapshot().Classes
-	adds := make([][]int32, len(classes))
+	adds := make([][]int32, len(classes)) // by class, found when first asked
 	known := make([]bool, len(classes))
-	counted := func(c int32) bool {
-		if !known[c] {
-			known[c] = true
-			for k := range b.Tallies {
-				if b.Tallies[k].adds(classes[c]) {
-					adds[c] = append(adds[c], int32(k))
-				}
-			}
-		}
-		return len(adds[c]) > 0
-	}
 	count := func(c int32, n int, ending bool) {
-		if !counted(c) {
-			return
+		if !known[c] {
+			known[c], adds[c] = true, b.grownBy(classes[c])
 		}
 		for _, k := range adds[c] {
 			if !ending || b.Tallies[k].ending {
@@ -279,21 +276,30 @@ func (b *ruleBuilder) countRunning() {
 	}
 	for n := range t.Nodes {
 		node := &t.Nodes[n]
-		for k := range b.Tallies {
-			if d := b.NodeDomain(b.Tallies[k].Key, n); d >= 0 && node.Stage != shape.Leaving &&
-				b.Tallies[k].filter.counts(node) {
-				b.Tallies[k].Nodes[d]++
-			}
-		}
+		b.countNode(n)
 		some := t.MovingFrom(node.Name)
 		for i := range node.Pods {
-			if p := &node.Pods[i]; p.Class >= 0 && int(p.Class) < len(classes) && counted(p.Class) && !(some &&
-				t.Moving(p.ID)) {
-				count(p.Class, n, p.Role == shape.Ending)
+			p := &node.Pods[i]
+			if p.Class < 0 || int(p.Class) >= len(classes) || some && t.Moving(p.ID) {
+				continue
 			}
+			count(p.Class, n, p.Role == shape.Ending)
 		}
 		for _, c := range t.Expected(n) {
 			count(c, n, false)
+		}
+	}
+}
+
+// countNode adds a node to the domains that it is one of for topology spread.
+func (b *ruleBuilder) countNode(n int) {
+	node := &b.table.Nodes[n]
+	if node.Stage == shape.Leaving {
+		return
+	}
+	for k := range b.Tallies {
+		if d := b.NodeDomain(b.Tallies[k].Key, n); d >= 0 && b.Tallies[k].filter.counts(node) {
+			b.Tallies[k].Nodes[d]++
 		}
 	}
 }

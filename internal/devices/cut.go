@@ -100,10 +100,7 @@ func (c *checker) narrowed() shape.Snapshot {
 		for i, n := range s.Nodes {
 			own, amount := *n, int64(plenty)
 			if n.Name == about.node {
-				amount = about.limit
-				for k := range n.Pods {
-					amount += about.weight[n.Pods[k].Class]
-				}
+				amount = about.limit + about.used(n)
 			}
 			own.Allocatable = plus(own.Allocatable, resource, amount)
 			own.Requested = nil // the planner adds it up
@@ -123,6 +120,14 @@ func (c *checker) narrowed() shape.Snapshot {
 		}
 	}
 	return s
+}
+
+// used is what the pods of a node have of the cut's resource.
+func (c *cut) used(n *shape.Node) (sum int64) {
+	for k := range n.Pods {
+		sum += c.weight[n.Pods[k].Class]
+	}
+	return sum
 }
 
 // separate keeps pods of some classes off the nodes of others, by a label of this name.

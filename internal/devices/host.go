@@ -196,14 +196,7 @@ func (r *resolver) settle(h *host, n *shape.Node) {
 		if c == nil {
 			continue
 		}
-		open := &demand{}
-		if d := r.demands[p.ID]; d != nil {
-			for _, claim := range d.claims {
-				if claim.Status.Allocation == nil {
-					open.claims = append(open.claims, claim)
-				}
-			}
-		}
+		open := r.demands[p.ID].open()
 		if r.made[made{p.ID, ""}] != nil {
 			c = &shape.Class{} // its extended resources have been allocated
 		}
@@ -211,6 +204,20 @@ func (r *resolver) settle(h *host, n *shape.Node) {
 			_, _ = r.seat(h, c, open) // what fails takes nothing
 		}
 	}
+}
+
+// open is what nobody has allocated yet; d may be nil.
+func (d *demand) open() *demand {
+	out := &demand{}
+	if d == nil {
+		return out
+	}
+	for _, claim := range d.claims {
+		if claim.Status.Allocation == nil {
+			out.claims = append(out.claims, claim)
+		}
+	}
+	return out
 }
 
 // room counts the devices that are left on a host by kind, and what counters have left.

@@ -327,11 +327,7 @@ func (b *shaper) judge() {
 		c := b.out.Classes[o.class]
 		var extra []shape.Amount
 		for k := range o.asks {
-			for d := range b.table {
-				if n := b.takes(&o.asks[k], o.bits[k], &b.table[d]); n > 0 {
-					extra = append(extra, shape.Amount{Resource: b.table[d].name, Value: n})
-				}
-			}
+			extra = append(extra, b.taken(&o.asks[k], o.bits[k])...)
 		}
 		if b.intricate(o) {
 			o.limit = limitName(o.demand)
@@ -339,6 +335,16 @@ func (b *shaper) judge() {
 		}
 		c.Requests = with(c.Requests, extra)
 	}
+}
+
+// taken is what one request takes of each counted resource.
+func (b *shaper) taken(a *ask, bits []uint64) (out []shape.Amount) {
+	for d := range b.table {
+		if n := b.takes(a, bits, &b.table[d]); n > 0 {
+			out = append(out, shape.Amount{Resource: b.table[d].name, Value: n})
+		}
+	}
+	return out
 }
 
 func limitName(d *demand) string {
