@@ -15,13 +15,17 @@ const mostValues = 12
 // settleValues chooses where the volumes will be made that several pods share. What has been settled since the plan may
 // send some of these pods elsewhere; then their places say nothing, and the next plan's will.
 func (p *Pass) settleValues(try Trial) {
+	moves := func(one *pod) bool { // what has been settled keeps it off the node that it is planned for
+		at, _ := p.place(one)
+		return slices.ContainsFunc(one.terms, func(terms []shape.NodeTerm) bool { return !planned(terms, at) })
+	}
 	for _, c := range p.claims {
 		b := c.binding
 		if c.closed || c.value || b.Key == "" || !b.Made || c.volume != "" || len(b.Slots) > 0 && !c.made {
 			continue
 		}
 		placed := p.placed(c)
-		if len(placed) > 1 && !p.together(placed) && (p.last() || !slices.ContainsFunc(placed, p.moves)) {
+		if len(placed) > 1 && !p.together(placed) && (p.last() || !slices.ContainsFunc(placed, moves)) {
 			p.settleValue(c, placed, try)
 		}
 	}
@@ -34,12 +38,6 @@ func (p *Pass) together(pods []*pod) bool {
 		at, _ := p.place(one)
 		return at.Name != first.Name
 	})
-}
-
-// moves reports whether what has been settled keeps a pod off the node that it is planned for.
-func (p *Pass) moves(one *pod) bool {
-	at, _ := p.place(one)
-	return slices.ContainsFunc(one.terms, func(terms []shape.NodeTerm) bool { return !planned(terms, at) })
 }
 
 func (p *Pass) settleValue(c *claim, placed []*pod, try Trial) {

@@ -37,20 +37,11 @@ func CheckPlaces(s shape.Snapshot, d engine.Decision) error {
 	return c.neighbours()
 }
 
-// attachments holds the volumes of pods on new nodes against how many can be attached there, whatever these are launched
-// from.
+// attachments holds the volumes of pods on new nodes against how many can be attached there, whatever these are
+// launched as.
 func (c *checker) attachments() error {
 	for _, n := range c.d.Open {
-		used := map[string]int64{} // by driver
-		seen := map[shape.Attach]bool{}
-		for _, id := range n.Pods {
-			for _, a := range c.pods[id].Attach {
-				if a.Volume == "" || !seen[a] {
-					used[a.Driver]++
-				}
-				seen[a] = true
-			}
-		}
+		used := c.attached(n.Pods)
 		for _, o := range n.Options {
 			it, _ := c.offering(c.pool(n.Pool), o)
 			if err := attachable(it, used); err != nil {
@@ -59,6 +50,21 @@ func (c *checker) attachments() error {
 		}
 	}
 	return nil
+}
+
+// attached counts the volumes of pods by driver, those that they share once.
+func (c *checker) attached(pods []shape.PodID) map[string]int64 {
+	used := map[string]int64{}
+	seen := map[shape.Attach]bool{}
+	for _, id := range pods {
+		for _, a := range c.pods[id].Attach {
+			if a.Volume == "" || !seen[a] {
+				used[a.Driver]++
+			}
+			seen[a] = true
+		}
+	}
+	return used
 }
 
 // attachable holds volumes by driver against what a type attaches.

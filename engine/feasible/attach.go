@@ -59,14 +59,12 @@ func (cp *compiler) attach(node int) {
 			if d < 0 {
 				continue
 			}
-			if a.Volume != "" {
-				if slices.Contains(seen, a) {
-					continue
-				}
-				seen = append(seen, a)
-				if id, pending := cp.t.volumes[a]; pending {
-					cp.t.Attached[[2]int32{int32(node), id}] = true
-				}
+			if a.Volume != "" && slices.Contains(seen, a) {
+				continue // others on the node have attached it
+			}
+			seen = append(seen, a)
+			if id, pending := cp.t.volumes[a]; pending && a.Volume != "" {
+				cp.t.Attached[[2]int32{int32(node), id}] = true
 			}
 			n.Free[d]--
 		}

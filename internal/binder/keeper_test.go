@@ -207,8 +207,8 @@ func TestANodeThatHasLessThanWasThoughtGetsNoMoreThanThat(t *testing.T) {
 		w.changed("node", w.nodes["n-c"])
 		w.deliverAll()
 		w.pass(time.Second)
-		if on := w.pods["p"].Spec.NodeName; on != "" || w.mirror.Pending() != 1 {
-			t.Errorf("pod p is bound to %q; %d pods are to be planned anew, want 1", on, w.mirror.Pending())
+		if on := w.pods["p"].Spec.NodeName; on != "" || len(w.mirror.Snapshot().Pods) != 1 {
+			t.Errorf("pod p is bound to %q; %d pods are to be planned anew, want 1", on, len(w.mirror.Snapshot().Pods))
 		}
 		w.pass(20 * time.Second)
 		if kept(w, "n-c") {

@@ -49,11 +49,16 @@ func room(cpu int64) shape.Vector {
 
 // sells adds an instance type of a price in cents whose nodes publish devices.
 func (f *fleet) sells(name string, cents int64, list ...*resourcev1.ResourceSlice) {
-	it := &shape.InstanceType{Name: name, Capacity: room(32), Allocatable: room(32), Requirements: []shape.Requirement{
-		{Key: shape.LabelInstanceType, Operator: shape.In, Values: []string{name}},
-		{Key: shape.LabelZone, Operator: shape.In, Values: []string{"a"}},
-		{Key: shape.LabelCapacityType, Operator: shape.In, Values: []string{shape.OnDemand}},
-	}}
+	it := &shape.InstanceType{
+		Name:        name,
+		Capacity:    room(32),
+		Allocatable: room(32),
+		Requirements: []shape.Requirement{
+			{Key: shape.LabelInstanceType, Operator: shape.In, Values: []string{name}},
+			{Key: shape.LabelZone, Operator: shape.In, Values: []string{"a"}},
+			{Key: shape.LabelCapacityType, Operator: shape.In, Values: []string{shape.OnDemand}},
+		},
+	}
 	it.Offerings = []shape.Offering{{
 		Zone: "a", CapacityType: shape.OnDemand, Price: shape.Money(cents) * shape.Dollar / 100, Available: true,
 	}}
@@ -172,7 +177,10 @@ func exactly(class string, count int64, expressions ...string) resourcev1.Device
 		DeviceClassName: class, Count: count, AllocationMode: resourcev1.DeviceAllocationModeExactCount,
 	}
 	for _, x := range expressions {
-		e.Selectors = append(e.Selectors, resourcev1.DeviceSelector{CEL: &resourcev1.CELDeviceSelector{Expression: x}})
+		e.Selectors = append(
+			e.Selectors,
+			resourcev1.DeviceSelector{CEL: &resourcev1.CELDeviceSelector{Expression: x}},
+		)
 	}
 	return resourcev1.DeviceRequest{Name: "r", Exactly: e}
 }
@@ -308,9 +316,12 @@ func TestAdminAccessTakesNothing(t *testing.T) {
 func sharedGPU(memory string) *resourcev1.ResourceSlice {
 	s := gpus(1, "t4", memory)
 	yes, least := true, resource.MustParse("1Gi")
-	c := resourcev1.DeviceCapacity{Value: resource.MustParse(memory), RequestPolicy: &resourcev1.CapacityRequestPolicy{
-		Default: &least, ValidRange: &resourcev1.CapacityRequestPolicyRange{Min: &least, Step: &least},
-	}}
+	c := resourcev1.DeviceCapacity{
+		Value: resource.MustParse(memory),
+		RequestPolicy: &resourcev1.CapacityRequestPolicy{
+			Default: &least, ValidRange: &resourcev1.CapacityRequestPolicyRange{Min: &least, Step: &least},
+		},
+	}
 	s.Spec.Devices[0].AllowMultipleAllocations = &yes
 	s.Spec.Devices[0].Capacity["memory"] = c
 	return s
@@ -389,7 +400,9 @@ func TestTaintedDevicesAreForThoseWhoTolerateThem(t *testing.T) {
 	t.Parallel()
 	f := newFleet()
 	bad := gpus(1, "t4", "16Gi")
-	bad.Spec.Devices[0].Taints = []resourcev1.DeviceTaint{{Key: "sick", Effect: resourcev1.DeviceTaintEffectNoSchedule}}
+	bad.Spec.Devices[0].Taints = []resourcev1.DeviceTaint{
+		{Key: "sick", Effect: resourcev1.DeviceTaintEffectNoSchedule},
+	}
 	f.sells("bad", 50, bad)
 	f.sells("good", 100, gpus(1, "t4", "16Gi"))
 	hardy := exactly("gpu", 1)
@@ -551,8 +564,11 @@ func TestWhatCannotBeAllocatedSaysWhy(t *testing.T) {
 		spec resourcev1.DeviceClaim
 		want string
 	}{
-		"no such class":    {asks(exactly("tpu", 1)), `claim "c0": request "r0": DeviceClass "tpu" not found`},
-		"too many":         {asks(exactly("gpu", 33)), `claim "c0": requests 33 total devices, exceeding maximum of 32`},
+		"no such class": {asks(exactly("tpu", 1)), `claim "c0": request "r0": DeviceClass "tpu" not found`},
+		"too many": {
+			asks(exactly("gpu", 33)),
+			`claim "c0": requests 33 total devices, exceeding maximum of 32`,
+		},
 		"does not compile": {asks(exactly("gpu", 1, "device.nothing")), `CEL expression "device.nothing"`},
 	}
 	for name, tc := range cases {

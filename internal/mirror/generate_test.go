@@ -326,7 +326,9 @@ func drawResourceClaim(t *rapid.T) client.Object {
 		c.Status.Allocation = &resourcev1.AllocationResult{Devices: resourcev1.DeviceAllocationResult{
 			Results: []resourcev1.DeviceRequestAllocationResult{
 				{Request: "r", Driver: "gpu", Pool: pick(t, "node", "n0", "n1"), Device: "d0"}}}}
-		c.Status.ReservedFor = []resourcev1.ResourceClaimConsumerReference{{Resource: "pods", Name: pick(t, "pod", "p0", "p1")}}
+		c.Status.ReservedFor = []resourcev1.ResourceClaimConsumerReference{
+			{Resource: "pods", Name: pick(t, "pod", "p0", "p1")},
+		}
 	}
 	return c
 }

@@ -14,7 +14,6 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/eviction"
 	"github.com/dovetail-sh/dovetail/engine/shape"
-	"github.com/dovetail-sh/dovetail/internal/devices"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
@@ -166,8 +165,8 @@ type Options struct {
 	// kept.
 	Buffers bool
 
-	// Devices says that claims for dynamic resources are planned, and Sold what a cloud knows of the devices of instance
-	// types; see devices.Objects. Without Devices pods that claim any are refused.
+	// Devices says that claims for dynamic resources are planned, and Sold what a cloud knows of the devices of
+	// instance types; see devices.Objects. Without Devices pods that claim any are refused.
 	Devices bool
 	Sold    func(instanceType string) []*resourcev1.ResourceSlice
 
@@ -239,20 +238,10 @@ func New(o Options) *Mirror {
 	return m
 }
 
-// Snapshot cuts a Snapshot of the cluster as it is known now.
+// Snapshot cuts a Snapshot of the cluster as it is known now. Claims for devices are made amounts outside the lock.
 func (m *Mirror) Snapshot() shape.Snapshot {
-	s, world := m.cut()
-	if world == nil {
-		return s
-	}
-	return world.Shape(s)
-}
-
-// cut is Snapshot before claims for devices are made amounts, and what that is done by; nil if they are not planned.
-func (m *Mirror) cut() (shape.Snapshot, *devices.World) {
 	now := m.clock.Now()
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.settle(now, m.nomination)
 	pods := m.cutPods
 	if len(m.needy) == 0 {
@@ -262,7 +251,7 @@ func (m *Mirror) cut() (shape.Snapshot, *devices.World) {
 	if !m.seated {
 		nodes = m.heldBack()
 	}
-	return shape.Snapshot{
+	out := shape.Snapshot{
 		Now:        now,
 		Revision:   m.rev,
 		Classes:    m.in.Classes(),
@@ -272,7 +261,13 @@ func (m *Mirror) cut() (shape.Snapshot, *devices.World) {
 		Pools:      m.cutPools,
 		Types:      m.cutTypes,
 		DaemonSets: m.daemons,
-	}, m.devices.known(nodes)
+	}
+	world := m.devices.known(nodes)
+	m.mu.Unlock()
+	if world == nil {
+		return out
+	}
+	return world.Shape(out)
 }
 
 // Revision grows with every change.
@@ -280,12 +275,6 @@ func (m *Mirror) Revision() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.rev
-}
-
-// Pending is how many pods need a place.
-func (m *Mirror) Pending() int {
-	s, _ := m.cut()
-	return len(s.Pods)
 }
 
 // Pod finds the object of a pod; nil if there is none. It must not be changed.

@@ -32,7 +32,7 @@ func (in *Interner) newClass(pod *corev1.Pod, f *form, labels []shape.Label) (*s
 	if v := f.volumes; v != nil {
 		c.VolumeTerms, c.Attach, c.Bindings, c.Refused = v.terms, v.attach, v.bindings, v.refused
 	}
-	in.readDevices(c, spec.ResourceClaims)
+	readDevices(c, spec.ResourceClaims, in.world.PlanDevices)
 	err := firstError(
 		func() error { return f.negative },
 		func() error { return readTolerations(c, spec.Tolerations) },
@@ -47,9 +47,9 @@ func (in *Interner) newClass(pod *corev1.Pod, f *form, labels []shape.Label) (*s
 	return c, err
 }
 
-// readDevices notes claims for devices, or why the pod is refused for them.
-func (in *Interner) readDevices(c *shape.Class, list []corev1.PodResourceClaim) {
-	if len(list) > 0 && !in.world.PlanDevices {
+// readDevices notes claims for devices, or why the pod is refused for them if they are not planned.
+func readDevices(c *shape.Class, list []corev1.PodResourceClaim, planned bool) {
+	if len(list) > 0 && !planned {
 		c.Refused = devicesIgnored
 		return
 	}

@@ -113,7 +113,11 @@ func samePodAffinity(a, b *corev1.PodAffinity) bool {
 		b.RequiredDuringSchedulingIgnoredDuringExecution,
 		samePodTerm,
 	) &&
-		equalBy(a.PreferredDuringSchedulingIgnoredDuringExecution, b.PreferredDuringSchedulingIgnoredDuringExecution, sameWeightedTerm)
+		equalBy(
+			a.PreferredDuringSchedulingIgnoredDuringExecution,
+			b.PreferredDuringSchedulingIgnoredDuringExecution,
+			sameWeightedTerm,
+		)
 }
 
 func samePodAntiAffinity(a, b *corev1.PodAntiAffinity) bool {
@@ -125,7 +129,11 @@ func samePodAntiAffinity(a, b *corev1.PodAntiAffinity) bool {
 		b.RequiredDuringSchedulingIgnoredDuringExecution,
 		samePodTerm,
 	) &&
-		equalBy(a.PreferredDuringSchedulingIgnoredDuringExecution, b.PreferredDuringSchedulingIgnoredDuringExecution, sameWeightedTerm)
+		equalBy(
+			a.PreferredDuringSchedulingIgnoredDuringExecution,
+			b.PreferredDuringSchedulingIgnoredDuringExecution,
+			sameWeightedTerm,
+		)
 }
 
 func sameWeightedTerm(a, b *corev1.WeightedPodAffinityTerm) bool {

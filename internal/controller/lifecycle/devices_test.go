@@ -45,7 +45,9 @@ func TestANodeWaitsForTheDriversThatWerePlanned(t *testing.T) {
 			"One of two slices is there.", append(complete, publishes(gpu, "a", 1)), gpu,
 		},
 		"Older": {
-			"The second slice is of an older generation.", append(complete, publishes(gpu, "a", 1), publishes(gpu, "a", 2)), gpu,
+			"The second slice is of an older generation.",
+			append(complete, publishes(gpu, "a", 1), publishes(gpu, "a", 2)),
+			gpu,
 		},
 		"Elsewhere": {
 			"Another node's are no help.", append(complete, publishes(gpu, "b", 1), publishes(gpu, "b", 1)), gpu,
@@ -62,7 +64,10 @@ func TestANodeWaitsForTheDriversThatWerePlanned(t *testing.T) {
 			claim := joinedAMinuteAgo()
 			claim.Annotations = map[string]string{karpenterv1.DRADriversAnnotationKey: gpu + "," + nic}
 			s := sight{
-				claim: claim, nodes: []corev1.Node{registeredNode()}, now: noon, limits: Limits{Initialization: time.Hour},
+				claim:   claim,
+				nodes:   []corev1.Node{registeredNode()},
+				now:     noon,
+				limits:  Limits{Initialization: time.Hour},
 				devices: devices.New(devices.Objects{Slices: tc.slices}, nil),
 			}
 			got := next(s)

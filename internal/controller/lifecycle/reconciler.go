@@ -82,9 +82,13 @@ type Reconciler struct {
 
 // New checks that nothing is missing.
 func New(d Deps) (*Reconciler, error) {
-	if d.Client == nil || d.Live == nil || d.Cloud == nil || d.Market == nil || d.Clock == nil || d.Events == nil || d.Metrics == nil ||
+	if d.Client == nil || d.Live == nil || d.Cloud == nil || d.Market == nil || d.Clock == nil || d.Events == nil ||
+		d.Metrics == nil ||
 		d.Delete == nil {
 		return nil, errors.New("lifecycle controller: a dependency is missing")
+	}
+	if d.Devices == nil {
+		d.Devices = func() *devices.World { return nil }
 	}
 	return &Reconciler{Deps: d, bought: map[string]purchase{}, failed: map[string]failure{}}, nil
 }
@@ -112,18 +116,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 
 	// Decide.
 	nodes = ownFirst(nodes, claim.Status.NodeName)
-	todo := next(sight{claim: claim, nodes: nodes, now: r.Clock.Now(), limits: r.Limits, devices: r.devices()})
+	todo := next(sight{claim: claim, nodes: nodes, now: r.Clock.Now(), limits: r.Limits, devices: r.Devices()})
 
 	// Act.
 	result, err := r.take(ctx, claim, nodes, todo)
 	return result, client.IgnoreNotFound(err)
-}
-
-func (r *Reconciler) devices() *devices.World {
-	if r.Devices == nil {
-		return nil
-	}
-	return r.Devices()
 }
 
 // ours are claims whose class is of this cloud.
@@ -183,7 +180,7 @@ func (r *Reconciler) take(
 		claim.Status.NodeName = nodes[0].Name
 		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionRegistered)
 		foretell(ctx, sight{claim: claim, nodes: nodes[:1], now: r.Clock.Now(), limits: r.Limits,
-			devices: r.devices()})
+			devices: r.Devices()})
 		if !rejoined {
 			r.decided(claim, true)
 		}

@@ -40,7 +40,7 @@ func (r *Reconciler) register(ctx context.Context, claim *karpenterv1.NodeClaim,
 		node.Spec.Taints = withTaints(node.Spec.Taints, []corev1.Taint{translate.PlannedTaint()})
 	}
 	adopt(claim, node, adopted)
-	if reason, _ := obstacle(claim, node, r.devices()); reason == "" {
+	if reason, _ := obstacle(claim, node, r.Devices()); reason == "" {
 		node.Labels[karpenterv1.NodeInitializedLabelKey] = "true" // it was ready before it was seen
 	}
 	if equality.Semantic.DeepEqual(before, node) {
