@@ -66,14 +66,13 @@ var pools = []pool{
 func Sample(nodes int) *view.Page {
 	dice := rand.New(rand.NewPCG(7, uint64(nodes)))
 	f := view.Fleet{
-		APIVersion: view.APIVersion,
-		Kind:       "Fleet",
-		At:         began,
-		Source:     "https://10.0.0.1:6443",
-		Nodes:      []view.Machine{},
-		Pending:    []view.Waiting{},
-		Pools:      []view.Pool{},
-		Moves:      []view.Course{},
+		Header:  view.HeaderOf("Fleet"),
+		At:      began,
+		Source:  "https://10.0.0.1:6443",
+		Nodes:   []view.Machine{},
+		Pending: []view.Waiting{},
+		Pools:   []view.Pool{},
+		Moves:   []view.Course{},
 	}
 	page := &view.Page{APIVersion: view.APIVersion, Kind: "Page", Reservations: []view.Reservation{}}
 	var lives []view.Life

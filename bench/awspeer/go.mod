@@ -5,7 +5,6 @@ go 1.26.6
 replace github.com/dovetail-sh/dovetail => ../../
 
 require (
-	github.com/aws/aws-sdk-go-v2/service/ec2 v1.344.0
 	github.com/aws/karpenter-provider-aws v1.14.1
 	github.com/dovetail-sh/dovetail v0.0.0-00010101000000-000000000000
 	k8s.io/api v0.36.3
@@ -19,6 +18,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/internal/configsources v1.5.9 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.8.9 // indirect
 	github.com/aws/aws-sdk-go-v2/service/arczonalshift v1.34.6 // indirect
+	github.com/aws/aws-sdk-go-v2/service/ec2 v1.344.0 // indirect
 	github.com/aws/aws-sdk-go-v2/service/eks v1.105.3 // indirect
 	github.com/aws/aws-sdk-go-v2/service/iam v1.64.7 // indirect
 	github.com/aws/aws-sdk-go-v2/service/internal/accept-encoding v1.13.24 // indirect
