@@ -46,9 +46,6 @@ func (s *solver) merge(kinds []kind, since int) {
 			m.grow(at, free)
 		}
 	}
-	if s.floor <= 0 || price > float64(s.floor*ProvenEnough) {
-		m.gather()
-	}
 	if scarce(s, kinds) {
 		for at := 0; at < len(m.order); at++ {
 			m.cheapen(at)

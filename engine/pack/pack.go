@@ -55,10 +55,6 @@ func Pack(b *board.Board, task Task) Result {
 		}
 		p.rounds()
 	}
-	if task.Way.Trim {
-		verify.Trim(b, p.placer, task.NodePrice, p.placer.Scarce)
-		p.retried = true
-	}
 	ledger, revised := verify.Verify(b, p.placer, task.NodePrice, p.placer.Scarce)
 	p.retried = p.retried || revised
 	deal(p)

@@ -13,7 +13,7 @@ import (
 
 // maxWays is in how many further ways a plan is made, and maxStrays up to how many pods that have a domain, or none.
 const (
-	maxWays   = 18
+	maxWays   = 16
 	maxStrays = 300
 )
 
@@ -27,7 +27,7 @@ func (task Task) Ways(b *board.Board, r *Result) []place.Way {
 	if stuck == 0 && r.Floor > 0 && price(b.Table, task, r) <= float64(r.Floor)*binpack.ProvenEnough {
 		return nil
 	}
-	out := []place.Way{{Trim: true}, {Whole: true}, {Even: true}, {Whole: true, Trim: true}}
+	out := []place.Way{{Whole: true}, {Even: true}}
 	if stuck > 0 {
 		out = append(out, place.Way{Last: true})
 	}

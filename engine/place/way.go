@@ -17,7 +17,6 @@ type Way struct {
 	Even  bool // where there are fewest of them
 	Last  bool // and pods of equal priority come in the opposite order: those that others keep away from may be more
 	Whole bool // pods of a class leave domains in which their last machine is hardly used for others
-	Trim  bool // in the end new nodes are given up whose pods find room on others
 
 	// Key and Domain are a label and its value: pods go to this domain as long as they may. Empty for none.
 	Key, Domain string

@@ -17,9 +17,6 @@ type Site struct {
 	hosts []int32
 }
 
-// Domain is the site's domain by a key, negative if it has none.
-func (s *Site) Domain(key int32) int32 { return s.domains[key] }
-
 // sites are all there are.
 type sites struct {
 	byText   map[string]*Site           // equal ones are one

@@ -40,7 +40,14 @@ func Verify(
 	if len(b.Spread.Tallies) == 0 && !limits.Scarce(t) {
 		return nil, false
 	}
-	a := newAudit(b, place, nodePrice, scarce)
+	a := &audit{
+		board: b, place: place, nodePrice: nodePrice, scarce: scarce,
+		placed: make([]bool, len(t.Classes)), lasts: make([]int32, len(t.Classes)),
+	}
+	for class := range a.lasts {
+		a.lasts[class] = int32(last(t, class))
+	}
+	a.eachEntry(func(class, _, _ int) { a.placed[class] = true })
 	vacant := false
 	for {
 		left := (&replay{a}).replay()
@@ -58,19 +65,6 @@ func Verify(
 	p.dropForSpread()
 	p.dropForDaemons()
 	return a.ledger, a.revised
-}
-
-func newAudit(b *board.Board, placer *place.Placer, nodePrice shape.Money, scarce bool) *audit {
-	t := b.Table
-	a := &audit{
-		board: b, place: placer, nodePrice: nodePrice, scarce: scarce,
-		placed: make([]bool, len(t.Classes)), lasts: make([]int32, len(t.Classes)),
-	}
-	for class := range a.lasts {
-		a.lasts[class] = int32(last(t, class))
-	}
-	a.eachEntry(func(class, _, _ int) { a.placed[class] = true })
-	return a
 }
 
 // last is what a class requires, without preferences.
