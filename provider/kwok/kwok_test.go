@@ -1,6 +1,7 @@
 package kwok
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	testclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -209,6 +211,7 @@ func TestRegistrationDelayHoldsTheNodeBackAndSurvivesARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	behind := claim.DeepCopy() // as a cache still shows it below
 	join := restarted.Tasks()[0]
 	clock.Step(29 * time.Second)
 	if err := join.Run(t.Context()); err != nil {
@@ -227,6 +230,34 @@ func TestRegistrationDelayHoldsTheNodeBackAndSurvivesARestart(t *testing.T) {
 	all := nodes(t, kube)
 	if len(all) != 1 || all[0].Spec.ProviderID != m.ProviderID || all[0].Status.Capacity.Cpu().Value() != 4 {
 		t.Fatalf("nodes after the delay: %v", all)
+	}
+
+	// The machine vanishes once its Node has been seen. A cache that does not show this yet makes no second one.
+	claim.Status.NodeName = all[0].Name
+	if err := kube.Status().Update(t.Context(), claim); err != nil {
+		t.Fatal(err)
+	}
+	if err := kube.Delete(t.Context(), &all[0]); err != nil {
+		t.Fatal(err)
+	}
+	stale := interceptor.NewClient(kube.(client.WithWatch), interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, o ...client.ListOption) error {
+			if claims, ok := list.(*karpenterv1.NodeClaimList); ok {
+				claims.Items = []karpenterv1.NodeClaim{*behind}
+				return nil
+			}
+			return c.List(ctx, list, o...)
+		},
+	})
+	cloud, err = New(Deps{Client: stale, Live: kube, Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cloud.Tasks()[0].Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if again := nodes(t, kube); len(again) != 0 {
+		t.Errorf("the Node is made anew: %v", again[0].Name)
 	}
 }
 

@@ -242,5 +242,12 @@ func (c *Cloud) joinOne(ctx context.Context, p waiting) error {
 	if err := c.live.Get(ctx, client.ObjectKey{Name: name}, node); !apierrors.IsNotFound(err) {
 		return err
 	}
+	claim := &karpenterv1.NodeClaim{}
+	if err := c.live.Get(ctx, client.ObjectKeyFromObject(p.claim), claim); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if claim.Status.NodeName != "" || claim.DeletionTimestamp != nil {
+		return nil // its Node has come and gone, and the cache does not show it yet
+	}
 	return c.createNode(ctx, newNode(p.claim, p.machine))
 }
