@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 )
 
@@ -48,14 +50,26 @@ func asUsage(err error) error {
 	return errUsage{err}
 }
 
-// grace is how long a command may take to end by itself once it is told to: planning cannot be broken off.
-const grace = 2 * time.Second
+// grace is how long a command may take to end by itself once it is told to: planning cannot be broken off. One that has
+// the terminal to give back gets longer, on however busy a machine.
+const (
+	grace         = 2 * time.Second
+	graceOfScreen = 20 * time.Second
+)
+
+// onScreen marks commands that draw on the whole terminal.
+const onScreen = "onScreen"
 
 // stays marks commands that end in their own time once they are told to.
 const stays = "stays"
 
+// quiet has libraries log nothing; the controller has them log again. It is done once and before anything runs, since
+// libraries read what is set without a lock.
+var quiet = sync.OnceFunc(func() { setGlobalLog(logr.Discard()) })
+
 // execute runs a command until it ends or is ended.
 func execute(ctx context.Context, root *cobra.Command, args []string) error {
+	quiet()
 	cmd, _, err := root.Find(args)
 	inItsOwnTime := err == nil && cmd.Annotations[stays] != ""
 	done := make(chan error, 1)
@@ -68,7 +82,11 @@ func execute(ctx context.Context, root *cobra.Command, args []string) error {
 	if inItsOwnTime {
 		return <-done
 	}
-	timer := time.NewTimer(grace)
+	most := grace
+	if err == nil && cmd.Annotations[onScreen] != "" {
+		most = graceOfScreen
+	}
+	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {
 	case err := <-done:

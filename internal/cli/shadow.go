@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 
 	"github.com/dovetail-sh/dovetail/internal/shadow"
@@ -93,7 +92,6 @@ func printShadow(out io.Writer, report *view.Shadow, output string) error {
 
 // running watches the cluster. The error is for one that cannot be seen at all.
 func (f *shadowFlags) running(cmd *cobra.Command) (*view.Shadow, error) {
-	setGlobalLog(logr.Discard()) // what a watch reports is in the report's trouble
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
 	from, input, err := f.follow(ctx, cmd)

@@ -127,22 +127,6 @@ func TestTheReportOfShadowCanBeForwarded(t *testing.T) {
 	}
 }
 
-// server is an API server behind a proxy that counts methods and verbs.
-type server struct {
-	mu      sync.Mutex
-	methods map[string]int
-	wrong   []string
-}
-
-func (s *server) see(r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.methods[r.Method]++
-	if r.Method != http.MethodGet || strings.Contains(r.URL.Path, "/leases") {
-		s.wrong = append(s.wrong, r.Method+" "+r.URL.Path)
-	}
-}
-
 // Beside a running controller, with the rights of deploy/shadow.yaml and no others, it reads all that it needs and
 // sends nothing but reads.
 func TestShadowOnlyReads(t *testing.T) {

@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	folder = dir
+	quiet()
 	code := m.Run()
 	_ = os.RemoveAll(folder)
 	os.Exit(code)

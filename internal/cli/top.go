@@ -40,8 +40,9 @@ Keys are listed with ?. With --once, or where the output is no terminal, the fle
   dovetail top --once -o csv > fleet.csv
   dovetail top --once --filter 'pool=web !phase=ready' --sort -price
   dovetail top -f cluster.json`,
-		Args: noNames("top"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runTop(cmd, &f) },
+		Args:        noNames("top"),
+		Annotations: map[string]string{onScreen: "it gives the terminal back"},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return runTop(cmd, &f) },
 	}
 	f.watch(cmd, topOutputs...)
 	cmd.Flags().BoolVar(&f.once, "once", false, "print the fleet and end; so it is where the output is no terminal")

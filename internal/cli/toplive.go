@@ -11,7 +11,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 
@@ -33,7 +32,6 @@ func topLive(cmd *cobra.Command, f *topFlags) error {
 	if err != nil {
 		return err
 	}
-	setGlobalLog(logr.Discard()) // what libraries log would be written over the screen
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
 	from, input, err := f.follow(ctx, cmd)

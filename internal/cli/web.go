@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/utils/clock"
 
@@ -63,7 +62,6 @@ func runWeb(cmd *cobra.Command, f *webFlags) error {
 			f.address,
 		)
 	}
-	setGlobalLog(logr.Discard()) // the page says what libraries would log
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
 	from, input, err := f.follow(ctx, cmd)

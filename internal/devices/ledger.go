@@ -2,8 +2,6 @@ package devices
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	resourcev1 "k8s.io/api/resource/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,22 +23,6 @@ func (l ledger) add(list []resourcev1.DeviceRequestAllocationResult) {
 			l[id] = append(l[id], r)
 		}
 	}
-}
-
-// without is l less one claim's results.
-func (l ledger) without(list []resourcev1.DeviceRequestAllocationResult) ledger {
-	out := maps.Clone(l)
-	for _, gone := range list {
-		id := poolID{gone.Driver, gone.Pool}
-		out[id] = slices.DeleteFunc(slices.Clone(out[id]), func(r resourcev1.DeviceRequestAllocationResult) bool {
-			return r.Device == gone.Device && sameShare(r.ShareID, gone.ShareID)
-		})
-	}
-	return out
-}
-
-func sameShare[T comparable](a, b *T) bool {
-	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }
 
 // copied is l to book further on, without changing l.
