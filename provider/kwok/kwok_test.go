@@ -231,13 +231,22 @@ func TestRegistrationDelayHoldsTheNodeBackAndSurvivesARestart(t *testing.T) {
 	if len(all) != 1 || all[0].Spec.ProviderID != m.ProviderID || all[0].Status.Capacity.Cpu().Value() != 4 {
 		t.Fatalf("nodes after the delay: %v", all)
 	}
+	vanishes(t, kube, clock, behind)
+}
 
-	// The machine vanishes once its Node has been seen. A cache that does not show this yet makes no second one.
-	claim.Status.NodeName = all[0].Name
+// vanishes ends a machine once its Node has been seen. A cache that does not show this yet makes no second one.
+func vanishes(t *testing.T, kube client.Client, clock *testclock.FakeClock, behind *karpenterv1.NodeClaim) {
+	t.Helper()
+	claim := &karpenterv1.NodeClaim{}
+	if err := kube.Get(t.Context(), client.ObjectKeyFromObject(behind), claim); err != nil {
+		t.Fatal(err)
+	}
+	node := nodes(t, kube)[0]
+	claim.Status.NodeName = node.Name
 	if err := kube.Status().Update(t.Context(), claim); err != nil {
 		t.Fatal(err)
 	}
-	if err := kube.Delete(t.Context(), &all[0]); err != nil {
+	if err := kube.Delete(t.Context(), &node); err != nil {
 		t.Fatal(err)
 	}
 	stale := interceptor.NewClient(kube.(client.WithWatch), interceptor.Funcs{
@@ -249,7 +258,7 @@ func TestRegistrationDelayHoldsTheNodeBackAndSurvivesARestart(t *testing.T) {
 			return c.List(ctx, list, o...)
 		},
 	})
-	cloud, err = New(Deps{Client: stale, Live: kube, Clock: clock})
+	cloud, err := New(Deps{Client: stale, Live: kube, Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
