@@ -34,7 +34,7 @@ flags=("$@")
 # Whole clusters get the machine to themselves: beside other tests their waits run out. They and the playground,
 # which links all of Kubernetes, run without the race detector; the packages that they are made of run with it.
 clusters='/internal/(integration|admissionoracle|volumeoracle)$'
-run "module . but its clusters" . -race -timeout=15m $(go list ./... | grep -Ev "$clusters")
+run "module . but its clusters" . -race -timeout=25m $(go list ./... | grep -Ev "$clusters")
 live "the clusters of module ." . -timeout=25m -p=1 $(go list ./... | grep -E "$clusters")
 whole='/playground/(cluster|command|pages|scenarios)$'
 run "module playground but its clusters" playground -timeout=15m $(cd playground && go list ./... | grep -Ev "$whole")
