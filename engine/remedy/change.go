@@ -40,10 +40,9 @@ type Change struct {
 	limit *[2]int // of one limit: index of the pool, and of the limit
 }
 
-// What changes cost: the order in which they are tried and told. Nothing was measured; what counts is who has to act
-// and
-// what is lost. One line in a NodePool comes first, then what a workload asks for, then where it may run, and last what
-// takes work: volumes, and pods that no node is bought for.
+// What changes cost: the order in which they are tried and told. Nothing was measured; what counts is who has to act,
+// and what is lost. One line in a NodePool comes first, then what a workload asks for, then where it may run, and last
+// what takes work: volumes, and pods that no node is bought for.
 const (
 	costRequest   = 60 // and up to 1000 for a request that goes to nothing
 	costLimit     = 100

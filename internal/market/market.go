@@ -34,8 +34,7 @@ func (m *Market) ForPool(ctx context.Context, pool *karpenterv1.NodePool) ([]*sh
 }
 
 // ForClaim lists what a NodeClaim can buy. Its node class counts, which its NodePool may have left since; pool is nil
-// if
-// the claim has none, and then no overlay applies. Errors are those of ForPool.
+// if the claim has none, and then no overlay applies. Errors are those of ForPool.
 func (m *Market) ForClaim(
 	ctx context.Context, claim *karpenterv1.NodeClaim, pool *karpenterv1.NodePool,
 ) ([]*shape.InstanceType, error) {
