@@ -19,9 +19,9 @@ run() {
 }
 again=()
 
-# live is run for parts that wait for other processes by the clock: a whole control plane, or a browser. On a machine that
-# somebody else keeps busy a wait can run out, so at most three of their tests are tried once more. Each that passes only
-# then is named below, and is a fault to mend.
+# live is run for parts that wait for other processes by the clock: a control plane, a terminal, or a browser. On a machine
+# that somebody else keeps busy a wait can run out, so at most three of their tests are tried once more. Each that passes
+# only then is named below, and is a fault to mend.
 live() {
   local name=$1 folder=$2 packages
   packages=$(printf '%s\n' "${@:3}" | grep -v '^-' | tr '\n' ' ')
@@ -34,7 +34,9 @@ flags=("$@")
 # Whole clusters get the machine to themselves: beside other tests their waits run out. They and the playground,
 # which links all of Kubernetes, run without the race detector; the packages that they are made of run with it.
 clusters='/internal/(integration|admissionoracle|volumeoracle)$'
-run "module . but its clusters" . -race -timeout=25m $(go list ./... | grep -Ev "$clusters")
+servers='/internal/(cli|devplane|lookout)$'
+run "module . but its servers" . -race -timeout=25m $(go list ./... | grep -Ev "$clusters|$servers")
+live "the servers of module ." . -race -timeout=15m $(go list ./... | grep -E "$servers")
 live "the clusters of module ." . -timeout=25m -p=1 $(go list ./... | grep -E "$clusters")
 whole='/playground/(cluster|command|pages|scenarios)$'
 run "module playground but its clusters" playground -timeout=15m $(cd playground && go list ./... | grep -Ev "$whole")

@@ -44,12 +44,27 @@ type batch struct {
 	first, last time.Time // of the pods that came
 }
 
-// Run watches for so long, or until the context ends, and returns the report. The error is for a cluster that could
-// not be seen at all.
+// Run watches for so long, or until the context ends, and returns the report. It thinks at the start and, unless over
+// is 0, at the end, however long thinking takes. The error is for a cluster that could not be seen at all.
 func (w *Watch) Run(ctx context.Context, over time.Duration) (*view.Shadow, error) {
 	if err := w.step(ctx); err != nil {
 		return nil, err
 	}
+	if over > 0 {
+		w.follow(ctx, over)
+		w.due, w.rested = time.Time{}, time.Time{}
+		w.note(w.step(context.WithoutCancel(ctx)))
+	}
+	report := w.ledger.Report()
+	report.Missing = w.missing
+	if w.trouble != "" {
+		report.Missing = append(report.Missing, w.trouble)
+	}
+	return report, nil
+}
+
+// follow looks whenever the cluster changes.
+func (w *Watch) follow(ctx context.Context, over time.Duration) {
 	end := time.NewTimer(over)
 	defer end.Stop()
 	tick := time.NewTicker(rest)
@@ -69,13 +84,6 @@ func (w *Watch) Run(ctx context.Context, over time.Duration) (*view.Shadow, erro
 			}
 		}
 	}
-	w.note(w.step(context.WithoutCancel(ctx)))
-	report := w.ledger.Report()
-	report.Missing = w.missing
-	if w.trouble != "" {
-		report.Missing = append(report.Missing, w.trouble)
-	}
-	return report, nil
 }
 
 // note remembers what kept the cluster from being seen.

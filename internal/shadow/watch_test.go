@@ -117,7 +117,7 @@ func TestAQuickControllerIsComparedFairly(t *testing.T) {
 	})
 }
 
-// Whoever ends it gets the report so far.
+// Whoever ends it gets the report so far, which tells of the end too.
 func TestAnEndedWatchReportsSoFar(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -131,6 +131,9 @@ func TestAnEndedWatchReportsSoFar(t *testing.T) {
 		report, err := w.Run(ctx, time.Hour)
 		if err != nil || report == nil || report.Until.Sub(report.From) != 90*time.Second {
 			t.Errorf("%+v, %v; want a report of 90 s", report, err)
+		}
+		if report.Looks != 3 {
+			t.Errorf("%d looks, want one at the start, after a minute, and at the end", report.Looks)
 		}
 	})
 }
