@@ -27,6 +27,11 @@ const (
 	Room
 	// Taken means that a pod has come to a node: room that buffers counted on may be gone.
 	Taken
+	// More means that a pod has come which kube-scheduler has not tried yet, and will refuse as it has refused others
+	// of the same owner.
+	More
+	// Confirmed means that it was right about such a pod. It says nothing new to those who planned it meanwhile.
+	Confirmed
 )
 
 // Put notes that an object is there, or has changed. The object must not be changed afterwards.

@@ -195,18 +195,16 @@ func (p *picture) place(id shape.PodID, rec *pod) Change {
 		p.leave(id, rec)
 	}
 	var change Change
+	_, planned := p.loose[id]
 	switch {
 	case slot != "":
 		p.loosen(id, nil)
 	case translate.Provisionable(rec.object):
-		if _, already := p.needy[id]; !already {
-			change |= Wanted
-		}
+		change |= p.needy.refuse(id, originOf(rec.object), planned)
 		p.loosen(id, rec)
-		p.needy[id] = struct{}{}
 	case translate.Waiting(rec.object):
+		change |= p.needy.queue(id, originOf(rec.object), planned)
 		p.loosen(id, rec)
-		delete(p.needy, id)
 	default:
 		p.loosen(id, nil)
 	}
@@ -289,7 +287,7 @@ func (p *picture) loosen(id shape.PodID, rec *pod) {
 			return
 		}
 		delete(p.loose, id)
-		delete(p.needy, id)
+		p.needy.drop(id)
 	} else {
 		sp := rec.view.Pod
 		sp.Role = shape.Movable

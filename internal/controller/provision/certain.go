@@ -28,8 +28,8 @@ const (
 )
 
 // Meanwhile opens what is certain while more pods are coming: nodes that are full and as good as the cheapest, of
-// machines that were so at the last look. If what comes is like what is there, all together cost half a percent more
-// than planned at once at most; pods of other sizes that come later may have gone better together with them. Their
+// machines that were so at the last look. If what comes is like what is there, all together rarely cost half a percent
+// more than planned at once; pods of other sizes that come later may have gone better together with them. Their
 // pods are planned by themselves, as if their batch had ended before the others came; those wait for its end. Batches
 // call it, and like Pass only one at a time.
 func (p *Provisioner) Meanwhile(ctx context.Context) {
