@@ -27,10 +27,8 @@ const (
 	Room
 	// Taken means that a pod has come to a node: room that buffers counted on may be gone.
 	Taken
-	// More means that a pod has come which kube-scheduler has not tried yet, and will refuse as it has refused others
-	// of the same owner.
-	More
-	// Confirmed means that it was right about such a pod. It says nothing new to those who planned it meanwhile.
+	// Confirmed means that kube-scheduler has refused a pod that could be planned before, with others of its owner. To
+	// those who have done so it is no news.
 	Confirmed
 )
 

@@ -74,7 +74,7 @@ type picture struct {
 	news       []Binding // not told yet
 	dirtySlots map[string]struct{}
 	loose      map[shape.PodID]shape.Pod // to be placed
-	needy      refusals                  // those of loose that kube-scheduler will not place by itself
+	refused    refusals                  // of loose and of those that were planned
 	dirtyLoose map[shape.PodID]struct{}
 	compactAt  int
 
@@ -226,7 +226,7 @@ func New(o Options) *Mirror {
 
 		dirtySlots: map[string]struct{}{},
 		loose:      map[shape.PodID]shape.Pod{},
-		needy:      newRefusals(),
+		refused:    newRefusals(),
 		dirtyLoose: map[shape.PodID]struct{}{},
 		compactAt:  compactSlack,
 	}
@@ -244,7 +244,7 @@ func (m *Mirror) Snapshot() shape.Snapshot {
 	m.mu.Lock()
 	m.settle(now, m.nomination)
 	pods := m.cutPods
-	if m.needy.len() == 0 {
+	if !m.refused.any() {
 		pods = pods[:0:0] // the others need no plan
 	}
 	nodes := m.cutNodes

@@ -27,7 +27,8 @@ func (p *picture) putPod(object *corev1.Pod) Change {
 		told = rec.object.Status.NominatedNodeName
 		p.unindex(rec)
 		if rec.object.UID != object.UID {
-			delete(p.nominated, id) // another pod of the same name
+			p.refused.forget(id) // another pod of the same name
+			delete(p.nominated, id)
 			delete(p.promised, id)
 		}
 	}
@@ -37,6 +38,7 @@ func (p *picture) putPod(object *corev1.Pod) Change {
 	}
 	var planned string
 	if object.Spec.NodeName != "" {
+		p.refused.forget(id)
 		p.swap(id, object.Spec.NodeName)
 		planned = p.slotNamed(cmp.Or(p.promised[id].node, p.nominated[id].target))
 		delete(p.nominated, id)
@@ -95,6 +97,7 @@ func (p *picture) dropPod(id shape.PodID) Change {
 		return 0
 	}
 	p.unindex(rec)
+	p.refused.forget(id)
 	delete(p.nominated, id)
 	delete(p.promised, id)
 	delete(p.pods, id)
@@ -200,10 +203,10 @@ func (p *picture) place(id shape.PodID, rec *pod) Change {
 	case slot != "":
 		p.loosen(id, nil)
 	case translate.Provisionable(rec.object):
-		change |= p.needy.refuse(id, originOf(rec.object), planned)
+		change |= p.refused.refuse(id, originOf(rec.object), planned)
 		p.loosen(id, rec)
 	case translate.Waiting(rec.object):
-		change |= p.needy.queue(id, originOf(rec.object), planned)
+		change |= p.refused.queue(id, originOf(rec.object))
 		p.loosen(id, rec)
 	default:
 		p.loosen(id, nil)
@@ -287,7 +290,7 @@ func (p *picture) loosen(id shape.PodID, rec *pod) {
 			return
 		}
 		delete(p.loose, id)
-		p.needy.drop(id)
+		p.refused.settle(id)
 	} else {
 		sp := rec.view.Pod
 		sp.Role = shape.Movable

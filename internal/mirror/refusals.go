@@ -8,15 +8,15 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/shape"
 )
 
-// refusals are the pods that kube-scheduler will not place by itself. They are counted by where they come from: of
-// thousands that a Deployment has made kube-scheduler tries one after the other, and what became of the first is known
-// long before the last has been tried.
+// refusals are the pods that kube-scheduler has found no node for or will find none for. It tries the thousands that a
+// Deployment makes one after the other; what becomes of the last is known when the first has been refused.
 type refusals struct {
-	of    map[shape.PodID]origin
-	count map[origin]int
+	needy map[shape.PodID]struct{} // that are to be planned
+	of    map[shape.PodID]origin   // that were refused and have no node yet, planned or not
+	count map[origin]int           // of these
 }
 
-// origin is the owner of pods, or the namespace of those that nobody owns. The zero origin is for pods that had a node.
+// origin is the owner of pods, or the namespace of those that nobody owns.
 type origin struct {
 	namespace string
 	owner     types.UID
@@ -31,46 +31,62 @@ func originOf(pod *corev1.Pod) origin {
 }
 
 func newRefusals() refusals {
-	return refusals{of: map[shape.PodID]origin{}, count: map[origin]int{}}
+	return refusals{
+		needy: map[shape.PodID]struct{}{},
+		of:    map[shape.PodID]origin{},
+		count: map[origin]int{},
+	}
 }
 
-func (r *refusals) len() int { return len(r.of) }
+// any reports whether anything is to be planned.
+func (r *refusals) any() bool { return len(r.needy) > 0 }
 
-// refuse notes that kube-scheduler has found no node for a pod, which was planned for already or not.
+// displace notes a pod that has to leave its node.
+func (r *refusals) displace(id shape.PodID) { r.needy[id] = struct{}{} }
+
+// refuse notes that kube-scheduler has found no node for a pod. It tells nothing new of one that is among those to be
+// planned because others of its origin were refused.
 func (r *refusals) refuse(id shape.PodID, from origin, planned bool) (change Change) {
-	switch _, known := r.of[id]; {
-	case known:
-	case planned && r.count[from] > 0:
-		change = Confirmed
-	default:
+	if _, known := r.needy[id]; !known {
 		change = Wanted
+		if planned && r.count[from] > 0 {
+			change = Confirmed
+		}
 	}
-	r.add(id, from)
+	r.needy[id] = struct{}{}
+	if _, known := r.of[id]; !known {
+		r.of[id] = from
+		r.count[from]++
+	}
 	return change
 }
 
-// queue notes that kube-scheduler has not tried a pod yet. It is planned with those that were refused.
-func (r *refusals) queue(id shape.PodID, from origin, planned bool) (change Change) {
-	r.drop(id)
-	if !planned && r.count[from] > 0 {
-		return More
+// queue notes that kube-scheduler has not tried a pod yet. Where others of its origin were refused and have no node, it
+// will be refused too. Otherwise it is planned only along with others.
+func (r *refusals) queue(id shape.PodID, from origin) (change Change) {
+	if r.count[from] == 0 {
+		delete(r.needy, id)
+		return 0
 	}
-	return 0
+	if _, known := r.needy[id]; !known {
+		change = Wanted
+	}
+	r.needy[id] = struct{}{}
+	return change
 }
 
-func (r *refusals) add(id shape.PodID, o origin) {
-	r.drop(id)
-	r.of[id] = o
-	r.count[o]++
-}
+// settle notes that a pod needs no plan, or none any more.
+func (r *refusals) settle(id shape.PodID) { delete(r.needy, id) }
 
-func (r *refusals) drop(id shape.PodID) {
-	o, ok := r.of[id]
-	if !ok {
+// forget is for a pod that has a node, or is gone.
+func (r *refusals) forget(id shape.PodID) {
+	delete(r.needy, id)
+	from, refused := r.of[id]
+	if !refused {
 		return
 	}
 	delete(r.of, id)
-	if r.count[o]--; r.count[o] == 0 {
-		delete(r.count, o)
+	if r.count[from]--; r.count[from] == 0 {
+		delete(r.count, from)
 	}
 }

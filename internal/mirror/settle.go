@@ -207,7 +207,7 @@ func (c *cutter) settleSlot(name string, s *slot) {
 	c.count(s, 1)
 	for _, d := range s.view.Displaced {
 		c.loose[d.ID] = d
-		c.needy.add(d.ID, origin{})
+		c.refused.displace(d.ID)
 		c.dirtyLoose[d.ID] = struct{}{}
 	}
 	if s.view.Stage != shape.Ready || len(c.nominated) == 0 {

@@ -13,7 +13,6 @@ type Batch struct {
 	clock         clock.Clock
 	triggers      chan struct{} // holds one: a trigger during a pass begins the next batch
 	nudges        chan struct{} // holds one
-	follows       chan struct{} // holds one; left over from an earlier batch it draws out the next by nothing
 }
 
 // NewBatch makes batches that end when no trigger has come for idle, and after longest at the latest.
@@ -24,7 +23,6 @@ func NewBatch(idle, longest time.Duration, c clock.Clock) *Batch {
 		clock:    c,
 		triggers: make(chan struct{}, 1),
 		nudges:   make(chan struct{}, 1),
-		follows:  make(chan struct{}, 1),
 	}
 }
 
@@ -34,10 +32,6 @@ func (b *Batch) Trigger() { say(b.triggers) }
 // Nudge says that what is to be planned may fare better now. It begins a batch but, unlike Trigger, does not
 // draw one out: in a busy cluster such news never ends. It never waits.
 func (b *Batch) Nudge() { say(b.nudges) }
-
-// Follow says that more may follow if something is to be planned. Unlike Trigger it does not begin a batch: nobody
-// knows yet whether anything is. It never waits.
-func (b *Batch) Follow() { say(b.follows) }
 
 func say(to chan struct{}) {
 	select {
@@ -107,17 +101,13 @@ func (b *Batch) collect(ctx context.Context, meanwhile func(context.Context)) bo
 			began := b.clock.Now()
 			meanwhile(ctx)
 			again = b.clock.After(max(b.idle, meanwhileRests*b.clock.Since(began)))
-			select { // before it is found to have been quiet
-			case <-b.triggers:
-				more()
-			case <-b.follows:
+			select {
+			case <-b.triggers: // before it is found to have been quiet
 				more()
 			default:
 			}
 		case <-b.nudges: // this batch is what it asks for
 		case <-b.triggers:
-			more()
-		case <-b.follows:
 			more()
 		}
 	}

@@ -132,11 +132,8 @@ func (p *Provisioner) Hear(c mirror.Change) {
 	switch {
 	case c&mirror.Wanted != 0:
 		p.Batch.Trigger()
-	case c&mirror.Confirmed != 0, c&^mirror.More != 0 && (p.open.Load() || p.buffered.Load()):
+	case c&mirror.Confirmed != 0, p.open.Load(), p.buffered.Load():
 		p.Batch.Nudge()
-	}
-	if c&mirror.More != 0 {
-		p.Batch.Follow()
 	}
 }
 

@@ -91,25 +91,41 @@ func TestABatchDoesNotWaitForASlowScheduler(t *testing.T) {
 	}
 }
 
-// What came after the batch is planned when kube-scheduler has refused it, although it was expected.
-func TestWhatIsRefusedAfterTheBatchIsPlannedToo(t *testing.T) {
+// What comes after the batch is planned at once as long as others of its owner wait for their nodes, and otherwise when
+// kube-scheduler has refused it.
+func TestLatecomersArePlannedWhenItIsKnownThatTheyWillWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRigOf(t, clock.RealClock{}, func(context.Context, client.Object) {})
+		r.pool("q", 1)
 		r.mirror.Hear(r.Hear)
-		r.mirror.Put(refused(queued("web", 0))) // and no pool would take it
-		r.Batch.Wait(t.Context(), 0)
-		if _, err := r.Pass(t.Context()); err != nil {
-			t.Fatal(err)
+		first := refused(queued("web", 0))
+		r.mirror.Put(first)
+		planned := func(want int, why string) {
+			t.Helper()
+			if came := r.Batch.Wait(t.Context(), 5*time.Second); came != (want > 0) {
+				t.Fatalf("%s: a batch came: %v", why, came)
+			}
+			if got := len(r.mirror.Snapshot().Pods); got != want {
+				t.Fatalf("%s: %d pods are to be planned, want %d", why, got, want)
+			}
+			if _, err := r.Pass(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
-		late := queued("web", 1)
+		planned(1, "refused")
+		r.mirror.Put(queued("web", 1))
+		planned(1, "not tried, and the first still waits for its node")
+		r.mirror.Put(refused(queued("web", 1)))
+		planned(0, "refused, and planned before")
+		for _, pod := range []*corev1.Pod{first, queued("web", 1)} {
+			pod.Spec.NodeName = "n"
+			r.mirror.Put(pod)
+		}
+		late := queued("web", 2)
 		r.mirror.Put(late)
-		if r.Batch.Wait(t.Context(), 5*time.Second) {
-			t.Error("a pod that was not tried began a batch")
-		}
+		planned(0, "not tried, and nobody waits")
 		r.mirror.Put(refused(late))
-		if !r.Batch.Wait(t.Context(), 5*time.Second) {
-			t.Error("a pod that was refused did not begin a batch")
-		}
+		planned(1, "refused again")
 	})
 }
