@@ -229,6 +229,14 @@ func TestConsolidateOffline(t *testing.T) {
 			fleet(all, machine{name: "a", size: "2xlarge", cores: 8, pods: []int{1, 1}}) + pdb("minAvailable: 50%"),
 			[]string{"Underutilized a, open m6i.xlarge"},
 		},
+		"GuardedSomeThatAreSaidToRun": {
+			"A pod of which somebody wrote down that it runs is ready too.",
+			strings.ReplaceAll(
+				fleet(all, machine{name: "a", size: "2xlarge", cores: 8, pods: []int{1, 1}})+pdb("minAvailable: 50%"),
+				"\nspec: {nodeName", "\nstatus: {phase: Running}\nspec: {nodeName",
+			),
+			[]string{"Underutilized a, open m6i.xlarge"},
+		},
 		"Expired": {
 			"A node past its expireAfter goes whatever budgets say.",
 			fleet(

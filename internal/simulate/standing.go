@@ -164,9 +164,11 @@ func (s *standing) expire() (names []string) {
 	return names
 }
 
-// running is a pod on a node that says nothing of itself: it runs and is ready.
+// running is a pod on a node that says nothing of itself, or no more than that it runs: it runs and is ready. A server
+// prints conditions too.
 func running(p *corev1.Pod) *corev1.Pod {
-	if p.Spec.NodeName == "" || p.Status.Phase != "" || len(p.Status.Conditions) > 0 {
+	said := p.Status.Phase != "" && p.Status.Phase != corev1.PodRunning || len(p.Status.Conditions) > 0
+	if p.Spec.NodeName == "" || said {
 		return p
 	}
 	p = p.DeepCopy()
