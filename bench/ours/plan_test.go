@@ -27,8 +27,8 @@ func TestWePlaceEveryPodOfThePeersWorkloads(t *testing.T) {
 	}
 }
 
-// Where pods that bear no second of their kind on a node say how many nodes there must be, the others go onto these, and
-// not onto larger ones beside which they are left alone.
+// Where pods that bear no second of their kind on a node say how many nodes there must be, the others go onto these,
+// and not onto larger ones beside which they are left alone.
 func TestNodesThatPodsWantForThemselvesAreFilled(t *testing.T) {
 	t.Parallel()
 	general := workload.FirstCut(0)

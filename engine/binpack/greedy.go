@@ -290,8 +290,8 @@ const (
 	// smallestNode is how small a node may be beside the average of those that hostname rules demand.
 	smallestNode = 0.2
 
-	// fewSizes is from how many sizes of node there must be a choice then. With two, pods that need little more than the
-	// smallest machine each cost a twentieth more (1,200 of 2,000 diverse pods alone on their nodes).
+	// fewSizes is among how many sizes of node there must be a choice then. With two, pods that need little more than
+	// the smallest machine each cost a twentieth more (1,200 of 2,000 diverse pods alone on their nodes).
 	fewSizes = 3
 )
 
