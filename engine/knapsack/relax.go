@@ -62,22 +62,24 @@ func (k *Solver) relax(room []int64) float64 {
 	return float64(best * (1 + 1e-9)) // so that rounding errors do not make it too low
 }
 
-// surrogate is what a machine can hold at most if pods could be cut, by one mix of resources.
+// surrogate is what a machine can hold at most if pods could be cut, by one mix of resources. Few items fill it, so
+// they come off a heap: most need no order.
 func (k *Solver) surrogate(room []int64, m float64) float64 {
 	k.setRatios(room, m)
-	slices.SortFunc(k.Items, func(a, b Item) int {
-		return cmp.Or(cmp.Compare(b.ratio, a.ratio), cmp.Compare(a.Row, b.Row))
-	})
-	size, value := 1.0, 0.0
+	h := k.heap[:0]
 	for i := range k.Items {
-		it := &k.Items[i]
+		h = append(h, ranked{k.Items[i].ratio, int32(k.Items[i].Row), int32(i)})
+	}
+	k.heap = h
+	h.order()
+	size, value := 1.0, 0.0
+	for len(h) > 0 && size > 1e-12 {
+		it := &k.Items[h[0].item]
+		h = h.pop()
 		s := it.Worth / it.ratio // size of one
 		n := min(float64(it.Most), size/s)
 		size -= float64(n * s)
 		value += float64(n * it.Worth)
-		if size <= 1e-12 {
-			break
-		}
 	}
 	return value
 }
@@ -137,18 +139,26 @@ func (k *Solver) weigh(i int, cpu, mem float64, s int8) float64 {
 
 func (k *Solver) sort(d *ordering, mix float64) {
 	d.known = true
-	d.list = d.list[:0]
-	for i := range k.Items {
-		it := &k.Items[i]
-		size := max(
+	size := func(it *Item) float64 {
+		return max(
 			float64(mix*float64(it.Need[CPU])*k.perCPU)+float64((1-mix)*float64(it.Need[Memory])*k.perMem), leastSize,
 		)
-		n := float64(it.Most)
-		d.list = append(d.list, orderedItem{int32(i), size, it.Worth / size, float64(n * it.Worth), float64(n * size)})
 	}
-	slices.SortFunc(d.list, func(a, b orderedItem) int {
-		return cmp.Or(cmp.Compare(b.ratio, a.ratio), cmp.Compare(a.item, b.item))
+	h := k.heap[:0]
+	for i := range k.Items {
+		it := &k.Items[i]
+		h = append(h, ranked{it.Worth / size(it), int32(i), int32(i)})
+	}
+	k.heap = h
+	slices.SortFunc(h, func(a, b ranked) int { // of what is sorted, not of all that is known: half as much to move
+		return cmp.Or(cmp.Compare(b.ratio, a.ratio), cmp.Compare(a.row, b.row))
 	})
+	d.list = d.list[:0]
+	for _, r := range h {
+		it := &k.Items[r.item]
+		n, of := float64(it.Most), size(it)
+		d.list = append(d.list, orderedItem{r.item, of, r.ratio, float64(n * it.Worth), float64(n * of)})
+	}
 }
 
 // descend is the least that a mix makes of items from i on, looking from one mix downhill; it stops

@@ -25,6 +25,7 @@ type Solver struct {
 	leastCPU, leastMem []int64
 
 	orderings [mixSteps + 1]ordering
+	heap      ranking
 
 	dims    []int    // resources that can run out, cpu and memory first; partial contents know no others
 	final   []int    // by dims: the last item that takes of it, -1 for none: its room does not matter after that one
