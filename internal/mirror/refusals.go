@@ -16,18 +16,14 @@ type refusals struct {
 	count map[origin]int           // of these
 }
 
-// origin is the owner of pods, or the namespace of those that nobody owns.
-type origin struct {
-	namespace string
-	owner     types.UID
-}
+// origin is the owner of pods. It is empty for pods that nobody owns: what becomes of one says nothing of another.
+type origin types.UID
 
 func originOf(pod *corev1.Pod) origin {
-	o := origin{namespace: pod.Namespace}
 	if ref := metav1.GetControllerOf(pod); ref != nil {
-		o.owner = ref.UID
+		return origin(ref.UID)
 	}
-	return o
+	return ""
 }
 
 func newRefusals() refusals {
@@ -54,7 +50,7 @@ func (r *refusals) refuse(id shape.PodID, from origin, planned bool) (change Cha
 		}
 	}
 	r.needy[id] = struct{}{}
-	if _, known := r.of[id]; !known {
+	if _, known := r.of[id]; !known && from != "" {
 		r.of[id] = from
 		r.count[from]++
 	}
