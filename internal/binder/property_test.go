@@ -93,7 +93,7 @@ func newWorld(ctx context.Context, seed uint64) *world {
 	return w
 }
 
-func ledger(w *world) mirror.Ledger { return mirror.Ledger{Mirror: w.mirror} }
+func ledger(w *world) mirror.Ledger { return w.mirror.Ledger() }
 
 // later carries a binding out some time after it was answered, unless the controller ends before: then it ended
 // with the connection.

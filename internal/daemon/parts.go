@@ -239,7 +239,7 @@ func (k *kit) addClaims() error {
 		Hold:    keeper.Hold,
 		Devices: k.mirror.Devices,
 		Outcome: k.joining.Note,
-		Planned: mirror.Ledger{Mirror: k.mirror}.Expected,
+		Planned: k.mirror.Ledger().Expected,
 		Market:  k.market("nodeclaim.lifecycle"),
 	})
 	if err != nil {

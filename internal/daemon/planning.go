@@ -62,7 +62,7 @@ func (k *kit) addPlacement() (*binder.Keeper, error) {
 	deps := binder.Deps{
 		Client:     writer,
 		Live:       k.manager.GetAPIReader(),
-		Plans:      mirror.Ledger{Mirror: k.mirror},
+		Plans:      k.mirror.Ledger(),
 		Clock:      k.clock,
 		Log:        k.log.WithName("binder"),
 		Metrics:    k.metrics.Pods,
@@ -73,7 +73,7 @@ func (k *kit) addPlacement() (*binder.Keeper, error) {
 	var told error
 	if deps.Keep {
 		n, err := nominate.New(
-			nominate.Deps{Client: writer, Plans: k.mirror, Clock: k.clock, Log: k.log.WithName("nominator")},
+			nominate.Deps{Client: writer, Plans: k.mirror.Ledger(), Clock: k.clock, Log: k.log.WithName("nominator")},
 		)
 		if err != nil {
 			return nil, err

@@ -38,55 +38,50 @@ const (
 // swap gives a pod that was bound to a node the place that was planned there for another of its class, which gets
 // the place that is left over in return: which of them goes where makes no difference.
 func (p *picture) swap(id shape.PodID, node string) {
-	own, planned := p.nominated[id]
-	slot := p.slotNamed(node)
-	if !planned || slot == "" || p.slotNamed(own.target) == slot {
+	own, planned := p.book.Target(id)
+	machine := p.facts.Named(node)
+	if !planned || machine == "" || p.facts.Named(own) == machine {
 		return
 	}
-	for _, other := range podIDs(p.slots[slot].pods) {
-		theirs, ok := p.nominated[other]
-		if !ok || p.pods[other].view.Class != p.pods[id].view.Class {
+	for other := range p.held[machine] {
+		if _, ok := p.book.Target(other); !ok || other == id ||
+			p.facts.Pods[other].View.Class != p.facts.Pods[id].View.Class {
 			continue
 		}
-		p.unindex(p.pods[other])
-		p.nominated[id], p.nominated[other] = theirs, own
-		p.index(other, p.pods[other])
-		p.place(other, p.pods[other])
+		p.book.Swap(id, other)
+		p.place(other, p.facts.Pods[other])
 		return
 	}
 }
 
-// arrived notes that a pod was bound, onto a slot and maybe not where it was planned: others that were
+// arrived notes that a pod was bound, onto a machine and maybe not where it was planned: others that were
 // planned there may have to look for another place. Told is the node that the scheduler was last told of.
-func (p *picture) arrived(id shape.PodID, told, slot, planned string) Change {
+func (p *picture) arrived(id shape.PodID, told, machine, planned string) Change {
 	if planned != "" {
-		p.news = append(
-			p.news,
-			Binding{
-				id,
-				p.slots[planned].pool(),
-				planned,
-				p.pods[id].object.Spec.NodeName,
-				p.stray(told, slot, planned),
-			},
-		)
+		at := p.facts.Machine(planned)
+		p.news = append(p.news, Binding{
+			Pod:     id,
+			Pool:    at.Pool(),
+			Planned: planned,
+			Node:    p.facts.Pods[id].Object.Spec.NodeName,
+			Why:     stray(at.Node, told, machine == planned),
+		})
 	}
-	if slot != "" && slot != planned && len(p.surplus(slot)) > 0 {
+	if machine != "" && machine != planned && len(p.surplus(machine)) > 0 {
 		return Wanted
 	}
 	return 0
 }
 
-func (p *picture) stray(told, slot, planned string) Stray {
-	node := p.slots[planned].node
+func stray(planned *corev1.Node, told string, asPlanned bool) Stray {
 	switch {
-	case slot == planned:
+	case asPlanned:
 		return AsPlanned
-	case node == nil:
+	case planned == nil:
 		return NotJoined
-	case hasTaint(node, karpenterv1.UnregisteredTaintKey), translate.Planned(node):
+	case hasTaint(planned, karpenterv1.UnregisteredTaintKey), translate.Planned(planned):
 		return NotOpen
-	case told != node.Name:
+	case told != planned.Name:
 		return NotNominated
 	}
 	return Refused

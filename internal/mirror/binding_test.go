@@ -82,7 +82,7 @@ func TestWhichTargetsAreUntold(t *testing.T) {
 	told := one.DeepCopy()
 	told.Status.NominatedNodeName = "c0"
 	m.Put(told)
-	if diff := cmp.Diff([]Target{{Claim: "c0"}, {Claim: "c1", Untold: true}}, m.Targets()); diff != "" {
+	if diff := cmp.Diff([]Target{{Claim: "c0"}, {Claim: "c1", Untold: true}}, m.Ledger().Targets()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	alike := two.DeepCopy()
@@ -90,10 +90,10 @@ func TestWhichTargetsAreUntold(t *testing.T) {
 	m.Drop(two)
 	m.Put(alike)
 	m.Nominate([]shape.PodID{"a/two"}, "c1")
-	if diff := cmp.Diff([]Target{{Claim: "c0"}, {Claim: "c1"}}, m.Targets()); diff != "" {
+	if diff := cmp.Diff([]Target{{Claim: "c0"}, {Claim: "c1"}}, m.Ledger().Targets()); diff != "" {
 		t.Errorf("pods of one class may go anywhere: -want +got\n%s", diff)
 	}
-	ledger := Ledger{m}
+	ledger := m.Ledger()
 	if got := ledger.Expected("c1"); len(got) != 1 || got[0].Name != "two" {
 		t.Errorf("expected on c1 are %d pods, want two, of one class with others or not", len(got))
 	}

@@ -35,7 +35,7 @@ func (m *Mirror) Keep(buffers []Buffer) {
 	for _, b := range buffers {
 		pod := translate.VirtualPod(b.Name, b.Template)
 		pod.CreationTimestamp = b.Created
-		_ = m.world.Admit(pod) // room is kept for what was asked for, whether or not such a pod may come today
+		_ = m.facts.World.Admit(pod) // room is kept for what was asked for, whether or not such a pod may come today
 		for i := range b.Pods {
 			one := *pod
 			one.Name = translate.VirtualName(b.Name.Name, i)
@@ -52,7 +52,7 @@ func (m *Mirror) Keep(buffers []Buffer) {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(wanted)) {
-		if _, known := m.virtual[id]; known && sameVirtual(m.pods[id].object, wanted[id]) {
+		if m.standsIn(id) && sameVirtual(m.facts.Pods[id].Object, wanted[id]) {
 			continue
 		}
 		m.virtual[id] = struct{}{}
@@ -77,7 +77,7 @@ func (m *Mirror) Seat(where map[shape.PodID]string) {
 	moved := false
 	for id := range m.virtual {
 		target := where[id]
-		if m.nominated[id].target == target && (target == "" || m.pods[id].slot != "") {
+		if now, _ := m.book.Target(id); now == target && (target == "" || m.facts.Pods[id].Place != "") {
 			continue
 		}
 		moved = true
@@ -99,9 +99,9 @@ func (m *Mirror) Buffered() bool {
 }
 
 // heldBack are the nodes while nobody knows which of them buffers need: none may be given up.
-func (p *picture) heldBack() []*shape.Node {
-	out := make([]*shape.Node, len(p.cutNodes))
-	for i, n := range p.cutNodes {
+func heldBack(nodes []*shape.Node) []*shape.Node {
+	out := make([]*shape.Node, len(nodes))
+	for i, n := range nodes {
 		held := *n
 		if held.Kept == "" {
 			held.Kept = "CapacityBuffers have not been planned for yet"

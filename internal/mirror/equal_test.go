@@ -19,6 +19,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/internal/devices"
+	"github.com/dovetail-sh/dovetail/internal/mirror/objects"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
@@ -33,8 +34,8 @@ func TestAnyHistoryEqualsTranslatingWhatIsLeftOfIt(t *testing.T) {
 				{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.ScheduleAnyway},
 			}
 		}
-		m := New(Options{Clock: clock, Defaults: defaults, Devices: rapid.Bool().Draw(t, "devices"), Sold: sold})
-		m.compactAt = rapid.SampledFrom([]int{3, compactSlack}).Draw(t, "compact at")
+		o := Options{Clock: clock, Defaults: defaults, Devices: rapid.Bool().Draw(t, "devices"), Sold: sold}
+		m := newMirror(o, rapid.SampledFrom([]int{3, objects.CompactSlack}).Draw(t, "compact at"))
 		objects := map[string]client.Object{}
 		offers := map[string]*translate.Offer{}
 		for range rapid.IntRange(1, 40).Draw(t, "events") {
@@ -81,13 +82,13 @@ func step(
 	case 5:
 		m.Forget(claimName(t))
 	case 7:
-		node, pods := pick(t, "promised by", "n0", "n1"), slices.Sorted(maps.Keys(m.pods))
+		node, pods := pick(t, "promised by", "n0", "n1"), slices.Sorted(maps.Keys(m.facts.Pods))
 		m.Nominate(pods, node)
-		_, seen, _ := Ledger{m}.Bound(map[string][]shape.PodID{node: pods})
-		Ledger{m}.Promise(node, seen[node], pods)
+		_, seen, _ := m.Ledger().Bound(map[string][]shape.PodID{node: pods})
+		m.Ledger().Promise(node, seen[node], pods)
 	case 8:
 		namespace, name := podKey(t)
-		Ledger{m}.Withdraw(shape.PodID(namespace + "/" + name))
+		m.Ledger().Withdraw(shape.PodID(namespace + "/" + name))
 	case 6:
 		clock.SetTime(clock.Now().Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "seconds")) * time.Second))
 	default:
@@ -101,7 +102,7 @@ func step(
 // offers belong to pools that exist.
 func compare(t *rapid.T, m *Mirror, objects map[string]client.Object, offers map[string]*translate.Offer) {
 	got := m.Snapshot()
-	o := translate.Objects{Defaults: m.world.Defaults}
+	o := translate.Objects{Defaults: m.facts.World.Defaults}
 	var seen devices.Objects
 	for _, key := range slices.Sorted(maps.Keys(objects)) {
 		collect(&o, objects[key])
@@ -111,24 +112,24 @@ func compare(t *rapid.T, m *Mirror, objects map[string]client.Object, offers map
 		put(&seen.Classes, objects[key])
 	}
 	// What only the mirror knows.
-	for name := range m.expected {
-		o.NodeClaims = append(o.NodeClaims, m.claims[name])
+	for name := range m.book.Expected() {
+		o.NodeClaims = append(o.NodeClaims, m.facts.Claim(name))
 	}
 	o.Offers, o.Nominated = map[string]*translate.Offer{}, map[shape.PodID]string{}
-	for name, p := range m.pools {
+	for name, p := range m.pools.all {
 		o.Offers[name] = p.offer
 	}
-	for id, n := range m.nominated {
-		o.Nominated[id] = n.target
+	for id, target := range m.book.Plans() {
+		o.Nominated[id] = target
 	}
 	for i, pod := range o.Pods {
-		if node := m.promised[translate.IDOf(pod)].node; m.nodes[node] != nil { // as good as bound
+		if node, _ := m.book.Sent(translate.IDOf(pod)); m.facts.Node(node) != nil { // as good as bound
 			o.Pods[i] = pod.DeepCopy()
 			o.Pods[i].Spec.NodeName = node
 		}
 	}
-	if m.devices.on {
-		seen.Sold, seen.Learned = sold, m.devices.learned
+	if m.devices.On {
+		seen.Sold, seen.Learned = sold, m.devices.Learned
 		o.Devices = devices.New(seen, nil)
 	}
 	want, _ := translate.Snapshot(o, got.Now)
@@ -408,7 +409,7 @@ func TestPodsOfOneClassMaySwapPlaces(t *testing.T) {
 	if s := m.Snapshot(); len(s.Pods) != 0 {
 		t.Errorf("%v are to be placed, want none: the other pod has the other place now", s.Pods)
 	}
-	targets := m.Targets()
+	targets := m.Ledger().Targets()
 	if len(targets) != 1 || targets[0].Claim != "c1" || targets[0].Node == nil {
 		t.Errorf("pods are planned onto %v, want c1 with its node", targets)
 	}

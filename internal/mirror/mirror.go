@@ -4,16 +4,17 @@ import (
 	"sync"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
-	storagev1 "k8s.io/api/storage/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/eviction"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/devices"
+	"github.com/dovetail-sh/dovetail/internal/mirror/cut"
+	"github.com/dovetail-sh/dovetail/internal/mirror/objects"
+	"github.com/dovetail-sh/dovetail/internal/mirror/promises"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
@@ -29,119 +30,27 @@ type Mirror struct {
 	picture
 }
 
-// picture is the state. All its methods need Mirror.mu held.
+// picture joins facts and promises: it knows which pods hold room on which machines. All its methods need Mirror.mu
+// held.
 type picture struct {
 	rev uint64 // +1 on every change
 
-	// The objects, as they were last seen.
-	pods       map[shape.PodID]*pod
-	nodes      map[string]*corev1.Node
-	claims     map[string]*karpenterv1.NodeClaim
-	pools      map[string]*pool
-	daemonSets map[types.NamespacedName]*appsv1.DaemonSet
-	csiNodes   map[string]*storagev1.CSINode
-	world      translate.World
+	facts   *objects.Store
+	devices objects.Inventory
+	pools   nodePools
+	book    *promises.Book
+	sheet   *cut.Sheet
 
-	// Indexes over them.
-	nodesByID      map[string]names
-	claimsByID     map[string]names
-	refs           map[string]map[shape.PodID]struct{} // pods by the nodes and claims that they name
-	users          map[types.NamespacedName]map[shape.PodID]struct{}
-	claimsByVolume map[string]map[types.NamespacedName]struct{}
+	held  objects.Index[string, shape.PodID] // pods by the machine on which they hold room
+	dirty map[string]struct{}                // machines that the sheet has not as they are now
 
-	devices inventory
+	refused  refusals                 // of the pods that wait for a place, and of those that were planned
+	reserved map[string]struct{}      // nodes with the taint that keeps them for a plan
+	virtual  map[shape.PodID]struct{} // stand-ins of buffers, among pods
+	kept     bool                     // somebody has said which buffers there are
+	seated   bool                     // and they were planned for since
 
-	// What was made of them.
-	in      *translate.Interner
-	slots   map[string]*slot  // by shape.Node.Name
-	slotOf  map[string]string // claim to slot
-	used    map[string]use    // by pool
-	daemons []shape.DaemonSet // ascending by name
-	daemon  map[types.NamespacedName]int32
-
-	virtual map[shape.PodID]struct{} // stand-ins of buffers, among pods
-	kept    bool                     // somebody has said which buffers there are
-	seated  bool                     // and they were planned for since
-
-	nominated map[shape.PodID]nomination
-	promised  map[shape.PodID]promise
-	reserved  map[string]struct{}  // nodes with the taint that keeps them for a plan
-	expected  map[string]time.Time // claims that no informer has shown yet, and until when they are believed
-	timed     map[shape.PodID]struct{}
-	nextTimer time.Time // the earliest at which something ends by itself; zero for never
-
-	stale      stale
-	news       []Binding // not told yet
-	dirtySlots map[string]struct{}
-	loose      map[shape.PodID]shape.Pod // to be placed
-	refused    refusals                  // of loose and of those that were planned
-	dirtyLoose map[shape.PodID]struct{}
-	compactAt  int
-
-	// What the last Snapshot was cut from; shared with it.
-	cutPods  []shape.Pod
-	cutNodes []*shape.Node
-	cutPools []*shape.Pool
-	cutTypes []*shape.InstanceType
-}
-
-// stale says which parts must be made anew before the next Snapshot.
-type stale struct {
-	everything bool                              // the interner with all that came of it
-	classes    bool                              // all pods' classes
-	volumes    bool                              // the classes of pods with volume claims
-	users      map[types.NamespacedName]struct{} // claims whose users' classes are
-	daemons    bool
-	pools      bool
-	types      bool
-}
-
-// pod is one pod and what was made of it.
-type pod struct {
-	object *corev1.Pod
-	view   translate.PodView
-	slot   string // where it holds room, empty for nowhere
-}
-
-// pool is one NodePool and what was made of it.
-type pool struct {
-	object *karpenterv1.NodePool
-	offer  *translate.Offer
-	shape  *shape.Pool
-	types  []int32
-}
-
-// slot is one shape.Node and what it is made from.
-type slot struct {
-	node  *corev1.Node
-	claim *karpenterv1.NodeClaim
-	pods  map[shape.PodID]struct{}
-	view  translate.NodeView
-}
-
-// use is what the nodes of a pool have together.
-type use struct {
-	nodes int64
-	sum   shape.Vector
-}
-
-type nomination struct {
-	target string    // a node or a claim
-	until  time.Time // zero while the target is not ready, and for stand-ins of buffers
-}
-
-// names is a set of object names.
-type names map[string]struct{}
-
-// first is the least name, empty if there is none.
-func (n names) first() string {
-	least := ""
-	for name := range n {
-		if least == "" || name < least {
-			least = name
-		}
-	}
-	return least
+	news []Binding // not told yet
 }
 
 // Options are what may be chosen.
@@ -180,61 +89,39 @@ const (
 
 	// believeFor is how long a created claim counts that no informer has shown.
 	believeFor = 2 * time.Minute
-
-	// compactSlack is how many classes that no pod has are put up with.
-	compactSlack = 4096
 )
 
 // New makes an empty Mirror.
-func New(o Options) *Mirror {
+func New(o Options) *Mirror { return newMirror(o, objects.CompactSlack) }
+
+// newMirror is New with objects.NewStore's compactAt.
+func newMirror(o Options, compactAt int) *Mirror {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
 	if o.Nomination == 0 {
 		o.Nomination = defaultNomination
 	}
+	world := translate.WorldOf(
+		translate.Objects{Defaults: o.Defaults, Aliases: o.Aliases, OwnDeletionCosts: o.OwnDeletionCosts},
+	)
 	m := &Mirror{clock: o.Clock, nomination: o.Nomination, bound: o.Bound}
 	m.picture = picture{
-		pods:       map[shape.PodID]*pod{},
-		nodes:      map[string]*corev1.Node{},
-		claims:     map[string]*karpenterv1.NodeClaim{},
-		pools:      map[string]*pool{},
-		daemonSets: map[types.NamespacedName]*appsv1.DaemonSet{},
-		csiNodes:   map[string]*storagev1.CSINode{},
-		world: translate.WorldOf(
-			translate.Objects{Defaults: o.Defaults, Aliases: o.Aliases, OwnDeletionCosts: o.OwnDeletionCosts},
-		),
-
-		nodesByID:      map[string]names{},
-		claimsByID:     map[string]names{},
-		refs:           map[string]map[shape.PodID]struct{}{},
-		users:          map[types.NamespacedName]map[shape.PodID]struct{}{},
-		claimsByVolume: map[string]map[types.NamespacedName]struct{}{},
-
-		slots:  map[string]*slot{},
-		slotOf: map[string]string{},
-		used:   map[string]use{},
-		daemon: map[types.NamespacedName]int32{},
-
-		virtual:   map[shape.PodID]struct{}{},
-		seated:    !o.Buffers,
-		nominated: map[shape.PodID]nomination{},
-		promised:  map[shape.PodID]promise{},
-		reserved:  map[string]struct{}{},
-		expected:  map[string]time.Time{},
-		timed:     map[shape.PodID]struct{}{},
-
-		dirtySlots: map[string]struct{}{},
-		loose:      map[shape.PodID]shape.Pod{},
-		refused:    newRefusals(),
-		dirtyLoose: map[shape.PodID]struct{}{},
-		compactAt:  compactSlack,
+		pools:    newNodePools(o.Aliases),
+		book:     promises.NewBook(),
+		sheet:    cut.NewSheet(),
+		held:     objects.Index[string, shape.PodID]{},
+		dirty:    map[string]struct{}{},
+		refused:  newRefusals(),
+		reserved: map[string]struct{}{},
+		virtual:  map[shape.PodID]struct{}{},
+		seated:   !o.Buffers,
 	}
 	if o.Devices {
-		m.devices = newInventory(o.Sold)
-		m.world.PlanDevices = true
+		m.devices = objects.NewInventory(o.Sold)
+		world.PlanDevices = true
 	}
-	m.in = translate.NewInterner(&m.world)
+	m.facts = objects.NewStore(&world, compactAt)
 	return m
 }
 
@@ -243,26 +130,27 @@ func (m *Mirror) Snapshot() shape.Snapshot {
 	now := m.clock.Now()
 	m.mu.Lock()
 	m.settle(now, m.nomination)
-	pods := m.cutPods
+	nodes := m.sheet.Nodes()
+	if !m.seated {
+		nodes = heldBack(nodes)
+	}
+	pods := m.sheet.Pods()
 	if !m.refused.any() {
 		pods = pods[:0:0] // the others need no plan
 	}
-	nodes := m.cutNodes
-	if !m.seated {
-		nodes = m.heldBack()
-	}
+	pools, types := m.sheet.Pools()
 	out := shape.Snapshot{
 		Now:        now,
 		Revision:   m.rev,
-		Classes:    m.in.Classes(),
-		Profiles:   m.in.Profiles(),
+		Classes:    m.facts.Interner.Classes(),
+		Profiles:   m.facts.Interner.Profiles(),
 		Pods:       pods,
 		Nodes:      nodes,
-		Pools:      m.cutPools,
-		Types:      m.cutTypes,
-		DaemonSets: m.daemons,
+		Pools:      pools,
+		Types:      types,
+		DaemonSets: m.facts.Daemons,
 	}
-	world := m.devices.known(nodes)
+	world := m.devices.Known(nodes)
 	m.mu.Unlock()
 	if world == nil {
 		return out
@@ -270,19 +158,19 @@ func (m *Mirror) Snapshot() shape.Snapshot {
 	return world.Shape(out)
 }
 
-// Revision grows with every change.
-func (m *Mirror) Revision() uint64 {
+// Devices is what the last Snapshot was shaped by; nil if claims for devices are not planned.
+func (m *Mirror) Devices() *devices.World {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.rev
+	return m.devices.Known(m.sheet.Nodes())
 }
 
 // Pod finds the object of a pod; nil if there is none. It must not be changed.
 func (m *Mirror) Pod(id shape.PodID) *corev1.Pod {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if p := m.pods[id]; p != nil {
-		return p.object
+	if p := m.facts.Pods[id]; p != nil {
+		return p.Object
 	}
 	return nil
 }
@@ -292,42 +180,9 @@ func (m *Mirror) Pod(id shape.PodID) *corev1.Pod {
 func (m *Mirror) EvictionRank(pod *corev1.Pod) eviction.Rank {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	rec, classes := m.pods[translate.IDOf(pod)], m.in.Classes()
-	if rec == nil || rec.object.UID != pod.UID || int(rec.view.Class) >= len(classes) || rec.view.Class < 0 {
+	rec, classes := m.facts.Pods[translate.IDOf(pod)], m.facts.Interner.Classes()
+	if rec == nil || rec.Object.UID != pod.UID || int(rec.View.Class) >= len(classes) || rec.View.Class < 0 {
 		return translate.EvictionRank(pod)
 	}
-	return eviction.RankOf(classes[rec.view.Class])
-}
-
-// Pool finds the object of a NodePool; nil if there is none. It must not be changed.
-func (m *Mirror) Pool(name string) *karpenterv1.NodePool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if p := m.pools[name]; p != nil {
-		return p.object
-	}
-	return nil
-}
-
-// Pools lists all NodePools. They must not be changed.
-func (m *Mirror) Pools() []*karpenterv1.NodePool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	out := make([]*karpenterv1.NodePool, 0, len(m.pools))
-	for _, p := range m.pools {
-		if p.object != nil {
-			out = append(out, p.object)
-		}
-	}
-	return out
-}
-
-// Offered is what a cloud last offered to a pool; nil if nobody has asked.
-func (m *Mirror) Offered(pool string) *translate.Offer {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if p := m.pools[pool]; p != nil {
-		return p.offer
-	}
-	return nil
+	return eviction.RankOf(classes[rec.View.Class])
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
+	"github.com/dovetail-sh/dovetail/internal/mirror/objects"
 )
 
 // Kinds are the kinds of objects that a Mirror follows.
@@ -55,11 +56,11 @@ type watch struct {
 // Follow has a cache's informers feed the mirror. It does not wait for them; see Synced.
 func (m *Mirror) Follow(ctx context.Context, from cache.Cache) error {
 	kinds := Kinds()
-	if len(m.world.Defaults) > 0 {
+	if len(m.facts.World.Defaults) > 0 {
 		kinds = append(Spreaders(), kinds...)
 	}
-	if m.devices.on {
-		kinds = append(DeviceKinds(), kinds...)
+	if m.devices.On {
+		kinds = append(objects.DeviceKinds(), kinds...)
 	}
 	for _, kind := range kinds {
 		informer, err := from.GetInformer(ctx, kind, cache.BlockUntilSynced(false))
@@ -127,7 +128,7 @@ func (m *Mirror) Informed() bool {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, p := range m.pools {
+	for _, p := range m.pools.all {
 		if p.offer == nil {
 			return false
 		}

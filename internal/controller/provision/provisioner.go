@@ -98,7 +98,7 @@ func New(d Deps) (*Provisioner, error) {
 	return &Provisioner{
 		Deps:   d,
 		rests:  rests{},
-		bought: newPurchases(mirror.Ledger{Mirror: d.Mirror}.IsReserved),
+		bought: newPurchases(d.Mirror.Ledger().IsReserved),
 	}, nil
 }
 

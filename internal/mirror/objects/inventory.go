@@ -1,4 +1,4 @@
-package mirror
+package objects
 
 import (
 	"maps"
@@ -12,12 +12,12 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/devices"
 )
 
-// inventory holds the cluster's dynamic resources. The zero inventory is one of which nobody plans.
-type inventory struct {
-	on      bool
+// Inventory holds the cluster's dynamic resources. The zero Inventory is one of which nobody plans.
+type Inventory struct {
+	On      bool // whether claims for devices are planned
 	library *devices.Library
 	sold    func(instanceType string) []*resourcev1.ResourceSlice
-	learned devices.Learned
+	Learned devices.Learned // what nodes have published so far
 
 	claims    map[types.NamespacedName]*resourcev1.ResourceClaim
 	templates map[types.NamespacedName]*resourcev1.ResourceClaimTemplate
@@ -27,9 +27,10 @@ type inventory struct {
 	world *devices.World // nil when objects have changed since
 }
 
-func newInventory(sold func(string) []*resourcev1.ResourceSlice) inventory {
-	return inventory{
-		on: true, library: devices.NewLibrary(), sold: sold,
+// NewInventory makes an empty Inventory that is planned with; see devices.Objects for sold.
+func NewInventory(sold func(string) []*resourcev1.ResourceSlice) Inventory {
+	return Inventory{
+		On: true, library: devices.NewLibrary(), sold: sold,
 		claims:    map[types.NamespacedName]*resourcev1.ResourceClaim{},
 		templates: map[types.NamespacedName]*resourcev1.ResourceClaimTemplate{},
 		slices:    map[string]*resourcev1.ResourceSlice{},
@@ -47,9 +48,9 @@ func DeviceKinds() []client.Object {
 	}
 }
 
-// change notes that an object is there, or gone.
-func (i *inventory) change(object client.Object, there bool) Change {
-	if !i.on {
+// Change notes that an object is there, or gone.
+func (i *Inventory) Change(object client.Object, there bool) Change {
+	if !i.On {
 		return 0
 	}
 	switch o := object.(type) {
@@ -76,9 +77,9 @@ func keep[K comparable, V any](all map[K]V, key K, object V, there bool) {
 	delete(all, key)
 }
 
-// known is what plans need to know; nil if nobody plans. What nodes publish is learned on the way.
-func (i *inventory) known(nodes []*shape.Node) *devices.World {
-	if !i.on {
+// Known is what plans need to know; nil if nobody plans. What nodes publish is learned on the way.
+func (i *Inventory) Known(nodes []*shape.Node) *devices.World {
+	if !i.On {
 		return nil
 	}
 	if i.world == nil {
@@ -88,16 +89,16 @@ func (i *inventory) known(nodes []*shape.Node) *devices.World {
 			Slices:    i.sorted(),
 			Classes:   slices.Collect(maps.Values(i.classes)),
 			Sold:      i.sold,
-			Learned:   i.learned,
+			Learned:   i.Learned,
 		}, i.library)
 	}
 	i.world = i.world.Learn(nodes)
-	i.learned = i.world.Learned()
+	i.Learned = i.world.Learned()
 	return i.world
 }
 
 // sorted are the slices by name: the allocator tries them in their order.
-func (i *inventory) sorted() []*resourcev1.ResourceSlice {
+func (i *Inventory) sorted() []*resourcev1.ResourceSlice {
 	out := make([]*resourcev1.ResourceSlice, 0, len(i.slices))
 	for _, name := range slices.Sorted(maps.Keys(i.slices)) {
 		out = append(out, i.slices[name])
@@ -105,12 +106,5 @@ func (i *inventory) sorted() []*resourcev1.ResourceSlice {
 	return out
 }
 
-// served reports whether kube-scheduler allocates devices for pods of a class.
-func (i *inventory) served(c *shape.Class) bool { return i.on && i.known(nil).Concerns(c) }
-
-// Devices is what the last Snapshot was shaped by; nil if claims for devices are not planned.
-func (m *Mirror) Devices() *devices.World {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.devices.known(m.cutNodes)
-}
+// Served reports whether kube-scheduler allocates devices for pods of a class.
+func (i *Inventory) Served(c *shape.Class) bool { return i.On && i.Known(nil).Concerns(c) }
