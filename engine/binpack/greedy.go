@@ -175,6 +175,9 @@ type relaxation struct {
 	dual  []float64 // of the resources, then of the groups
 }
 
+// valuePivots bounds the simplex method where it only ranks kinds: values that are not quite the best still rank them.
+const valuePivots = 2000
+
 // relax buys what is demanded, and the nodes that hostname rules want, by the fraction.
 func (p *greedy) relax(kinds []kind, needs []float64, groups []hostGroup) relaxation {
 	d := len(needs)
@@ -196,7 +199,7 @@ func (p *greedy) relax(kinds []kind, needs []float64, groups []hostGroup) relaxa
 		last = k
 		program.Add(relaxed(k, demand, len(groups)))
 	}
-	program.Solve(2000)
+	program.Solve(valuePivots)
 	dual := slices.Clone(program.Dual())
 	for i := range dual {
 		if dual[i] = max(dual[i], 0); demand[i] > 0 {
@@ -295,6 +298,10 @@ const (
 	fewSizes = 3
 )
 
+// A kind is a candidate if what it costs for the worth of its room is at most nearBest times the least. A higher limit
+// tries more kinds for each node; BenchmarkTrace and BenchmarkDiverse say what that takes and saves.
+const nearBest = 1.04
+
 // candidates picks kinds to open nodes of: those that the relaxation calls good value for some of
 // the pods, in sizes from small to large; around the average node when hostname rules say how many
 // there must be.
@@ -316,7 +323,7 @@ func (p *greedy) candidates(kinds []kind, v valuation) []int {
 	var list []int
 	for i := range kinds {
 		for m := kinds[i].takes.Next(0); m >= 0; m = kinds[i].takes.Next(m + 1) {
-			if waste[i] <= best[m]*1.04 {
+			if waste[i] <= best[m]*nearBest {
 				list = append(list, i)
 				break
 			}

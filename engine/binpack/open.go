@@ -99,10 +99,14 @@ const (
 	stepsEach = 500
 )
 
+// closeEnough is how close to the floor, as a factor, a greedy plan is left as it is: no plan can save more than the
+// rest, and generating columns would cost more time than that is worth.
+const closeEnough = 1.001
+
 // improve looks for a cheaper plan than the greedy one that follows from st, within the effort.
 func (s *solver) improve(kinds []kind, st checkpoint) {
 	greedy := spent(s, st)
-	if s.effort <= 0 || s.leftOver() > 0 || greedy <= s.floor*1.001 || !s.canGenerate(kinds, st) {
+	if s.effort <= 0 || s.leftOver() > 0 || greedy <= s.floor*closeEnough || !s.canGenerate(kinds, st) {
 		return
 	}
 	first := append([]opening(nil), s.opened[st.opened:]...)

@@ -9,6 +9,16 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/spread"
 )
 
+// What shift tries: a pass makes no more than beyondLimit times the steps that are left; pods move to machines that
+// become larger for them if there are at most growsUpTo machines; there are at most maxPasses; a machine is
+// dissolved if it has at most dissolvesUpTo pods.
+const (
+	beyondLimit   = 4
+	growsUpTo     = 60
+	maxPasses     = 6
+	dissolvesUpTo = 8
+)
+
 // shift moves pods from machine to machine while that saves money: a pod leaves if its machine can
 // then be a cheaper one, or none, and goes where there is room, or where room costs less than was saved.
 // Only what was opened from the given position on is touched.
@@ -17,7 +27,7 @@ func (s *solver) shift(kinds []kind, since int) {
 		return
 	}
 	h := &shifter{s: s, columns: bitset.New(len(s.table.Columns)), limit: s.effort - s.steps}
-	if h.work(s.opened[since:]) > 4*h.limit {
+	if h.work(s.opened[since:]) > beyondLimit*h.limit {
 		return
 	}
 	kept := slices.Clone(s.opened[:since])
@@ -30,8 +40,8 @@ func (s *solver) shift(kinds []kind, since int) {
 			h.bins = append(h.bins, h.newBin(o))
 		}
 	}
-	h.grow = len(h.bins) <= 60
-	for pass := 0; pass < 6 && h.pass(); pass++ {
+	h.grow = len(h.bins) <= growsUpTo
+	for pass := 0; pass < maxPasses && h.pass(); pass++ {
 	}
 	s.steps += h.steps
 	s.opened = kept
@@ -161,7 +171,7 @@ func (h *shifter) dissolve(from int) bool {
 	for _, e := range h.bins[from].entries {
 		pods += e.Count
 	}
-	if pods == 0 || pods > 8 {
+	if pods == 0 || pods > dissolvesUpTo {
 		return false
 	}
 	type step struct {

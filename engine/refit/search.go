@@ -13,11 +13,19 @@ type idea struct {
 	waste float64 // what it costs beyond what its pods are worth
 }
 
+// A look at a set of nodes takes stepsPerLook, one more for every nodesPerStep nodes of the fleet, and stepsPerPod for
+// each pod that has to move.
+const (
+	stepsPerLook = 200
+	nodesPerStep = 2
+	stepsPerPod  = 10
+)
+
 // lookCost is how many steps planning a set of nodes takes.
 func (f *fleet) lookCost(set []int) int {
-	cost := 200 + len(f.snapshot.Nodes)/2
+	cost := stepsPerLook + len(f.snapshot.Nodes)/nodesPerStep
 	for _, i := range set {
-		cost += 10 * f.nodes[i].podsToMove
+		cost += stepsPerPod * f.nodes[i].podsToMove
 	}
 	return cost
 }
@@ -173,6 +181,12 @@ func (r *Pass) merge() {
 // patience is how many sets that gain nothing are tried in a row for every node that could be in them, at most.
 const patience = 4
 
+// The dice pick from leastSet to mostSet nodes: fewer can't be merged.
+const (
+	leastSet = 2
+	mostSet  = 6
+)
+
 // exploreEffort is how many steps the plan of a set that the dice picked may take.
 const exploreEffort = 5_000
 
@@ -181,14 +195,14 @@ func (r *Pass) explore() {
 	d := dice(r.fleet.snapshot.Seed)
 	for tries := 0; tries < patience*len(r.ideas) && len(r.ideas) > 1; tries++ {
 		var set []int
-		for range 2 + d.roll(5) {
+		for range leastSet + d.roll(mostSet-leastSet+1) {
 			n := len(r.ideas)
 			i := r.ideas[d.roll(1+d.roll(n))].node
 			if _, ok := r.fleet.allowed(append(set, i)); ok && !slices.Contains(set, i) {
 				set = append(set, i)
 			}
 		}
-		if len(set) < 2 || !r.hopeful(set) {
+		if len(set) < leastSet || !r.hopeful(set) {
 			continue
 		}
 		if !r.afford(set) {
@@ -259,9 +273,9 @@ func (r *Pass) collect() {
 func (r *Pass) bestSet() (best []int) {
 	f := r.fleet
 	most := 0.0
-	for size := 2; ; size = size*3/2 + size&1 {
+	for size := leastSet; ; size = size*3/2 + size&1 { // half as many again each time
 		set := r.take(size)
-		if len(set) < 2 || !r.afford(set) {
+		if len(set) < leastSet || !r.afford(set) {
 			return best
 		}
 		o := f.look(set, nil, 0)
