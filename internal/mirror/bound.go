@@ -96,7 +96,7 @@ func (l Ledger) bare(n *shape.Node, node *corev1.Node, intruders []*shape.Class)
 func (l Ledger) intruders() (out []*shape.Class) {
 	add := func(id shape.PodID) {
 		rec := l.m.facts.Pods[id]
-		if _, virtual := l.m.virtual[id]; virtual || rec == nil {
+		if l.m.virtual.has(id) || rec == nil {
 			return
 		}
 		if class := l.m.facts.Class(rec); translate.ToleratesPlanned(class) {

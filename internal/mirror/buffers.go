@@ -14,6 +14,14 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
+// standIns are pods that stand for the room of buffers. No scheduler sees them.
+type standIns map[shape.PodID]struct{}
+
+func (s standIns) has(id shape.PodID) bool {
+	_, ok := s[id]
+	return ok
+}
+
 // Buffer is room that is to be kept free.
 type Buffer struct {
 	Name     types.NamespacedName // of the CapacityBuffer
@@ -52,7 +60,7 @@ func (m *Mirror) Keep(buffers []Buffer) {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(wanted)) {
-		if m.standsIn(id) && sameVirtual(m.facts.Pods[id].Object, wanted[id]) {
+		if m.virtual.has(id) && sameVirtual(m.facts.Pods[id].Object, wanted[id]) {
 			continue
 		}
 		m.virtual[id] = struct{}{}

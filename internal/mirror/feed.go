@@ -112,7 +112,7 @@ func (p *picture) absorb() {
 			p.dirty[pod.Place] = struct{}{}
 		}
 		if p.sheet.Waits(pod.View.ID) {
-			p.wait(pod)
+			p.sheet.Wait(pod.Movable())
 		}
 	})
 }

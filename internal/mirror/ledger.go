@@ -63,7 +63,7 @@ func (l Ledger) Expected(claim string) []*corev1.Pod {
 	defer l.m.mu.Unlock()
 	var out []*corev1.Pod
 	for id := range l.m.held[l.m.facts.OfClaim(claim)] {
-		if _, ok := l.m.book.Target(id); ok && !l.m.standsIn(id) {
+		if _, ok := l.m.book.Target(id); ok && !l.m.virtual.has(id) {
 			out = append(out, l.m.facts.Pods[id].Object)
 		}
 	}
@@ -91,7 +91,7 @@ func (l Ledger) Reserved() (nodes []Reserved, coming, pending int) {
 		}
 	}
 	for id := range l.m.sheet.Waiting() {
-		if !l.m.standsIn(id) {
+		if !l.m.virtual.has(id) {
 			pending++
 		}
 	}

@@ -44,11 +44,11 @@ type picture struct {
 	held  objects.Index[string, shape.PodID] // pods by the machine on which they hold room
 	dirty map[string]struct{}                // machines that the sheet has not as they are now
 
-	refused  refusals                 // of the pods that wait for a place, and of those that were planned
-	reserved map[string]struct{}      // nodes with the taint that keeps them for a plan
-	virtual  map[shape.PodID]struct{} // stand-ins of buffers, among pods
-	kept     bool                     // somebody has said which buffers there are
-	seated   bool                     // and they were planned for since
+	refused  refusals            // of the pods that wait for a place, and of those that were planned
+	reserved map[string]struct{} // nodes with the taint that keeps them for a plan
+	virtual  standIns            // among pods
+	kept     bool                // somebody has said which buffers there are
+	seated   bool                // and they were planned for since
 
 	news []Binding // not told yet
 }
@@ -114,7 +114,7 @@ func newMirror(o Options, compactAt int) *Mirror {
 		dirty:    map[string]struct{}{},
 		refused:  newRefusals(),
 		reserved: map[string]struct{}{},
-		virtual:  map[shape.PodID]struct{}{},
+		virtual:  standIns{},
 		seated:   !o.Buffers,
 	}
 	if o.Devices {

@@ -68,7 +68,7 @@ func (p *picture) nominate(target string, pods []shape.PodID, until time.Time) {
 			continue // it may be bound there already
 		}
 		end := until
-		if p.standsIn(id) {
+		if p.virtual.has(id) {
 			end = time.Time{}
 		}
 		p.book.Plan(id, target, end)
@@ -99,6 +99,6 @@ func (p *picture) cancelToward(name string) {
 func (p *picture) planned(id shape.PodID) bool {
 	_, planned := p.book.Target(id)
 	pod := p.facts.Pods[id]
-	return planned && !p.standsIn(id) && pod != nil && pod.Object.Spec.NodeName == "" &&
+	return planned && !p.virtual.has(id) && pod != nil && pod.Object.Spec.NodeName == "" &&
 		pod.Object.DeletionTimestamp == nil
 }

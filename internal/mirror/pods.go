@@ -109,7 +109,7 @@ func (p *picture) place(id shape.PodID, pod *objects.Pod) Change {
 	if pod.Place == "" {
 		pod.Place = at
 		p.held.Add(at, id)
-		if !p.standsIn(id) && len(p.virtual) > 0 {
+		if !p.virtual.has(id) && len(p.virtual) > 0 {
 			change |= Taken
 		}
 	}
@@ -125,21 +125,14 @@ func (p *picture) placeNowhere(id shape.PodID, pod *objects.Pod) (change Change)
 	switch {
 	case translate.Provisionable(pod.Object):
 		change = p.refused.refuse(id, originOf(pod.Object), p.sheet.Waits(id))
-		p.wait(pod)
+		p.sheet.Wait(pod.Movable())
 	case translate.Waiting(pod.Object):
 		change = p.refused.queue(id, originOf(pod.Object))
-		p.wait(pod)
+		p.sheet.Wait(pod.Movable())
 	default:
 		p.placed(id)
 	}
 	return change
-}
-
-// wait has a pod wait for a place.
-func (p *picture) wait(pod *objects.Pod) {
-	sp := pod.View.Pod
-	sp.Role = shape.Movable
-	p.sheet.Wait(sp)
 }
 
 // placed notes that a pod does not wait for a place any more.
@@ -189,10 +182,4 @@ func (p *picture) replace(name string) (change Change) {
 		}
 	}
 	return change
-}
-
-// standsIn reports whether a pod is a stand-in of a buffer, which no scheduler sees.
-func (p *picture) standsIn(id shape.PodID) bool {
-	_, ok := p.virtual[id]
-	return ok
 }

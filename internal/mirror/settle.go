@@ -92,7 +92,7 @@ func (c *cutter) settleNode(name string, machine *objects.Machine) {
 		return
 	}
 	for id := range held {
-		if !c.standsIn(id) {
+		if !c.virtual.has(id) {
 			c.book.Begin(id, c.now.Add(c.nomination))
 		}
 	}

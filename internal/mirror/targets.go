@@ -31,7 +31,7 @@ func (l Ledger) Targets() []Target {
 			continue
 		}
 		pod := l.m.facts.Pods[id]
-		untold := !alike && !l.m.standsIn(id) && pod != nil && pod.Object.Status.NominatedNodeName == ""
+		untold := !alike && !l.m.virtual.has(id) && pod != nil && pod.Object.Status.NominatedNodeName == ""
 		seen[at.Claim.Name] = Target{at.Claim.Name, at.Node, untold || seen[at.Claim.Name].Untold}
 	}
 	out := make([]Target, 0, len(seen))
@@ -52,7 +52,7 @@ func (l Ledger) Planned(claim string) []*corev1.Pod {
 	}
 	var plans []Plan
 	for id := range l.m.held[l.m.facts.OfClaim(claim)] {
-		if _, ok := l.m.book.Target(id); ok && !l.m.standsIn(id) {
+		if _, ok := l.m.book.Target(id); ok && !l.m.virtual.has(id) {
 			pod := l.m.facts.Pods[id]
 			plans = append(plans, Plan{Pod: pod.Object, Class: l.m.facts.Class(pod)})
 		}
@@ -75,7 +75,7 @@ func (l Ledger) alike() bool {
 		return c != class
 	}
 	for id := range l.m.book.Plans() {
-		if l.m.standsIn(id) {
+		if l.m.virtual.has(id) {
 			continue
 		}
 		if pod := l.m.facts.Pods[id]; pod != nil && differs(pod.View.Class) {
@@ -83,7 +83,7 @@ func (l Ledger) alike() bool {
 		}
 	}
 	for id, sp := range l.m.sheet.Waiting() {
-		if !l.m.standsIn(id) && differs(sp.Class) {
+		if !l.m.virtual.has(id) && differs(sp.Class) {
 			return false
 		}
 	}

@@ -19,6 +19,13 @@ type Pod struct {
 	Place string
 }
 
+// Movable is the planner's view of a pod that wants a place.
+func (p *Pod) Movable() shape.Pod {
+	view := p.View.Pod
+	view.Role = shape.Movable
+	return view
+}
+
 // PutPod notes a pod and translates it.
 func (s *Store) PutPod(object *corev1.Pod) *Pod {
 	id := translate.IDOf(object)
