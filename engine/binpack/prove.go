@@ -16,7 +16,7 @@ type prover struct{ s *solver }
 // prove raises the floor of a plan that follows from st and in which pods were settled in domains.
 func (p *prover) prove(pools []int, kinds []kind, st checkpoint) {
 	s := p.s
-	if noneSettled(s) || len(s.floors) > 1 || s.effort <= s.steps || s.leftOver() > 0 ||
+	if s.proven > 0 || noneSettled(s) || len(s.floors) > 1 || s.effort <= s.steps || s.leftOver() > 0 ||
 		spent(s, st) <= s.floor*(1+colgen.Gap) || !s.canGenerate(kinds, st) {
 		return
 	}
@@ -32,7 +32,7 @@ func (p *prover) anyTier(pools []int, before *limits.Budgets) float64 {
 	free := p.unsettled(before)
 	kinds, g := free.s.kinds(pools), &greedy{free.s}
 	floor := g.relax(kinds, g.demand(), g.hostGroups()).price
-	if free.s.effort > 0 && spent(p.s, checkpoint{}) > floor*(1+colgen.Gap) {
+	if p.s.proven == 0 && free.s.effort > 0 && spent(p.s, checkpoint{}) > floor*(1+colgen.Gap) {
 		floor = max(floor, free.generated(kinds))
 		p.s.steps += free.s.steps
 	}

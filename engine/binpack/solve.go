@@ -23,6 +23,10 @@ type Work struct {
 	NodePrice shape.Money     // added to each node's price in comparisons
 	Effort    int             // steps that may be spent on improving
 
+	// Proven is what any packing of the same pods costs at least, in whatever domains they are settled; 0 if nobody has
+	// proved it. What is known is not proved again.
+	Proven float64
+
 	// Frugal is by item how many pods come first: those that found no node when the same was tried before. Where it is
 	// not nil, pods that fewer pools suit come next; see [solver.turns].
 	Frugal []int
@@ -41,7 +45,7 @@ type Packing struct {
 func Fill(w Work) *Packing {
 	s := &solver{
 		table: w.Table, spread: w.Spread, items: w.Items, nodePrice: w.NodePrice, effort: w.Effort, limits: w.Limits,
-		frugal: w.Frugal,
+		frugal: w.Frugal, proven: w.Proven,
 	}
 	if len(w.Items) > 0 {
 		s.pack()
@@ -76,6 +80,9 @@ func (s *solver) pack() {
 	case len(s.floors) > 1:
 		s.floor = (&prover{s}).anyTier(slices.Concat(tiers...), before)
 	}
+	if s.floor > 0 {
+		s.floor = max(s.floor, s.proven)
+	}
 	s.handOut()
 }
 
@@ -87,6 +94,7 @@ type solver struct {
 	limits    *limits.Budgets
 	effort    int
 	steps     int
+	proven    float64
 	frugal    []int // by item: pods that come first; nil for a solver that keeps to no such order; see turns
 
 	scopes         []place.Scope

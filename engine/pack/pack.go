@@ -19,7 +19,8 @@ type Task struct {
 	Effort    int         // steps that may be spent on improving
 	Strict    bool        // keep the pools' minValues
 
-	Way place.Way // how pods choose among domains
+	Way    place.Way   // how pods choose among domains
+	Proven shape.Money // no plan for these pods costs less, in whatever way; 0 if nothing is known
 
 	// Level sends pods that are spread over domains to new nodes where there are fewest of them, whatever they cost
 	// there.
@@ -289,7 +290,7 @@ func (p *packer) pack(items []board.Item, first int) (left []int, held []bool, r
 func (p *packer) solve(items []board.Item, l *limits.Budgets, effort int, frugal []int) *binpack.Packing {
 	return binpack.Fill(binpack.Work{
 		Table: p.board.Table, Spread: p.board.Spread, Items: items, Limits: l,
-		NodePrice: p.task.NodePrice, Effort: effort, Frugal: frugal,
+		NodePrice: p.task.NodePrice, Effort: effort, Frugal: frugal, Proven: float64(p.task.Proven),
 	})
 }
 

@@ -23,10 +23,10 @@ func (task Task) Ways(b *board.Board, r *Result) []place.Way {
 	if len(keys) == 0 || task.Effort <= 0 || r.Short {
 		return nil
 	}
-	stuck := sum(r.Stuck)
-	if stuck == 0 && r.Floor > 0 && price(b.Table, task, r) <= float64(r.Floor)*binpack.ProvenEnough {
+	if task.Proves(b, r) {
 		return nil
 	}
+	stuck := sum(r.Stuck)
 	out := []place.Way{{Whole: true}, {Even: true}}
 	if stuck > 0 {
 		out = append(out, place.Way{Last: true})
@@ -37,6 +37,12 @@ func (task Task) Ways(b *board.Board, r *Result) []place.Way {
 		}
 	}
 	return out[:min(len(out), maxWays)]
+}
+
+// Proves reports whether a plan has a place for every pod and is about as cheap as what was proved.
+func (task Task) Proves(b *board.Board, r *Result) bool {
+	return r.Floor > 0 && sum(r.Stuck) == 0 &&
+		price(b.Table, task, r) <= float64(r.Floor)*binpack.ProvenEnough
 }
 
 // into is a way for each domain of a key.
@@ -91,6 +97,16 @@ func (task Task) Better(b *board.Board, r *Result, than *board.Board, other *Res
 		}
 	}
 	return true
+}
+
+// Compare orders plans for the same pods: first those with more pods in a place, the most important first, then the
+// cheaper.
+func (task Task) Compare(b *board.Board, r *Result, than *board.Board, other *Result) int {
+	return cmp.Or(
+		slices.Compare(stuckBy(b.Table, r), stuckBy(b.Table, other)),
+		cmp.Compare(wishes(b, r), wishes(than, other)),
+		cmp.Compare(price(b.Table, task, r), price(b.Table, task, other)),
+	)
 }
 
 func price(t *feasible.Table, task Task, r *Result) (sum float64) {
