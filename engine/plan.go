@@ -61,8 +61,8 @@ func (pl *Planner) once(s shape.Snapshot, p Policy) Decision {
 	return a.decision
 }
 
-// thorough is how many of the other ways are improved: those whose first plans are best. On diverse pods, 50 to 1,000 of
-// them and in three markets, one found the same prices as sixteen did, in a quarter of the time.
+// thorough is how many of the other ways are improved: those whose first plans are best. On diverse pods, 50 to 1,000
+// of them and in three markets, one found the same prices as sixteen did, in a quarter of the time.
 const thorough = 2
 
 // otherwise makes a plan in other ways too, as far as effort allows, and returns the best. What was proved holds for
