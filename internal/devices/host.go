@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -83,8 +84,8 @@ func newLabels(p *shape.Pool, it *shape.InstanceType, zone, capacityType string)
 	return out
 }
 
-// seat allocates a pod's claims on a host, books them, and reports the drivers whose devices it got. why says why it
-// got none; the books stay as they were then.
+// seat allocates a pod's claims on a host, books them, and reports the drivers whose devices it got from them. why says
+// why it got none; the books stay as they were then.
 func (w *World) seat(h *host, c *shape.Class, d *demand) (drivers []string, why string) {
 	claims := d.claims
 	if extra := w.extended(h, c); extra != nil {
@@ -115,7 +116,9 @@ func (w *World) seat(h *host, c *shape.Class, d *demand) (drivers []string, why 
 	for _, result := range results {
 		h.books.add(result.Devices.Results)
 		for _, got := range result.Devices.Results {
-			drivers = append(drivers, got.Driver)
+			if !strings.HasPrefix(got.Request, fromPlugin) {
+				drivers = append(drivers, got.Driver)
+			}
 		}
 	}
 	slices.Sort(drivers)
@@ -166,13 +169,24 @@ func (w *World) extended(h *host, c *shape.Class) *resourcev1.ResourceClaim {
 			claim.Name = "extended-resources"
 		}
 		claim.Spec.Devices.Requests = append(claim.Spec.Devices.Requests, resourcev1.DeviceRequest{
-			Name: "r" + strconv.Itoa(len(claim.Spec.Devices.Requests)),
+			Name: giver(h, a.Resource) + strconv.Itoa(len(claim.Spec.Devices.Requests)),
 			Exactly: &resourcev1.ExactDeviceRequest{
 				DeviceClassName: class, AllocationMode: resourcev1.DeviceAllocationModeExactCount, Count: a.Value,
 			},
 		})
 	}
 	return claim
+}
+
+// fromPlugin begins the names of requests for devices that a device plugin hands out, and no driver.
+const fromPlugin = "plugin"
+
+// giver begins the name of the request for an extended resource of a host.
+func giver(h *host, resource string) string {
+	if h.offers.Get(resource) > 0 && h.offers.Get(servedName(resource)) == 0 {
+		return fromPlugin
+	}
+	return "r"
 }
 
 // draws reports whether an extended resource of a host takes from its devices: no plugin offers it, or the plugin

@@ -555,7 +555,12 @@ func TestAGPUIsNotSoldTwice(t *testing.T) {
 	f.template("single", asks(exactly("nvidia", 1)))
 	f.add("a", &shape.Class{Namespace: "default", Requests: shape.Vector{CPU: 100, Pods: 1}.Add(plugin)})
 	f.pod("b", "single")
-	f.want(t, "a → g4dn.xlarge", "b → g4dn.xlarge")
+	for _, n := range f.want(t, "a → g4dn.xlarge", "b → g4dn.xlarge").Decision.Open {
+		want := map[shape.PodID][]string{"default/a": nil, "default/b": {"gpu.nvidia.com"}}[n.Pods[0]]
+		if !slices.Equal(n.Drivers, want) {
+			t.Errorf("the node of %s waits for drivers %q, want %q", n.Pods[0], n.Drivers, want)
+		}
+	}
 }
 
 func TestWhatCannotBeAllocatedSaysWhy(t *testing.T) {

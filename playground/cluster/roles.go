@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -30,6 +31,18 @@ var roles = map[string][]rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"nodes/status", "pods/status"}, Verbs: everything},
 		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: everything},
 		{APIGroups: []string{"", "events.k8s.io"}, Resources: []string{"events"}, Verbs: everything},
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get", "list", "watch"}},
+		{APIGroups: []string{resourcev1.GroupName}, Resources: []string{"resourceslices"}, Verbs: everything},
+		{
+			APIGroups: []string{resourcev1.GroupName},
+			Resources: []string{"resourceclaims", "resourceclaims/status"},
+			Verbs:     []string{"get", "list", "watch", "update", "patch"},
+		},
+		{
+			APIGroups: []string{resourcev1.GroupName},
+			Resources: []string{"resourceclaims/driver"},
+			Verbs:     []string{resourcev1.VerbPrefixArbitraryNode + "update"},
+		},
 	},
 	RegistrarUser: {
 		{APIGroups: []string{""}, Resources: []string{"nodes", "nodes/status"}, Verbs: everything},

@@ -73,14 +73,29 @@ spec:
       {{ end }}
 `
 
+// devicesPrepared has pods with claims for devices wait until a driver has prepared them, as package devicedriver does.
+const devicesPrepared = `    - key: |-
+        ((.spec.resourceClaims // []) != [] or .status.extendedResourceClaimStatus != null) and
+        .metadata.annotations["playground.dovetail.sh/devices-prepared"] != "true"
+      operator: 'NotIn'
+      values:
+      - 'true'
+`
+
+// podReady is kwok's own stage with one more condition.
+func podReady() string {
+	const before = "    matchExpressions:\n"
+	return strings.Replace(podstages.DefaultPodReady, before, before+devicesPrepared, 1)
+}
+
 // kwokConfig is how the pretend kubelets behave: nodes become Ready and renew
-// their leases, pods run at once, and those of Jobs complete
+// their leases, pods run at once or when their devices are ready, and those of Jobs complete
 // after the time in their annotation playground.dovetail.sh/completes-after, or at once.
 func kwokConfig() string {
 	return strings.Join([]string{
 		fast.DefaultNodeInit,
 		heartbeat.DefaultNodeHeartbeatWithLease,
-		podstages.DefaultPodReady,
+		podReady(),
 		jobDone,
 		podStop,
 	}, "\n---\n")

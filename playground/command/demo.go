@@ -84,7 +84,11 @@ func tell(ctx context.Context, out io.Writer, keep bool, goal time.Duration, sto
 	)
 	programs, err := programsNamed(
 		programNames,
-		func(*cluster.Cluster) []string { return []string{"--feature-gates=NodeOverlay=true"} },
+		func(*cluster.Cluster) []string {
+			return []string{
+				"--feature-gates=NodeOverlay=true", "--ignore-dra-requests=false", "--aws-feature-gates=DRANVIDIAGPU=true",
+			}
+		},
 	)
 	if err != nil {
 		return err

@@ -56,6 +56,7 @@ var Stories = []Story{
 	{"profiles", "OpenFaaS Profiles: affinity and tolerations", (*stage).profiles},
 	{"architectures", "Two architectures, a batch job, a limit and user data", (*stage).architectures},
 	{"gpus", "Whole and time-sliced GPUs", (*stage).gpus},
+	{"devices", "Devices that pods claim: whole GPUs, shared ones and partitions", (*stage).devices},
 	{"zonal", "A volume's zone, pod affinity, and nodes that expire", (*stage).zonal},
 }
 

@@ -2,6 +2,7 @@ package part
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -13,10 +14,11 @@ import (
 	"sigs.k8s.io/kwok/pkg/log"
 	"sigs.k8s.io/kwok/pkg/utils/signals"
 
+	"github.com/dovetail-sh/dovetail/playground/devicedriver"
 	"github.com/dovetail-sh/dovetail/playground/podadmission"
 )
 
-// kwok runs the pretend kubelets, and with them the admission that kwok's do without.
+// kwok runs the pretend kubelets, and with them what kwok's do without: admission, and the driver of devices.
 func kwok(args []string) int {
 	// Kubernetes registers its version flag in the global set, where kwok's
 	// own would clash with it; each part has its own process, so replacing
@@ -36,8 +38,8 @@ func kwok(args []string) int {
 		return 1
 	}
 
-	if err := admit(ctx, args); err != nil {
-		fmt.Fprintf(os.Stderr, "admitting pods: %v\n", err)
+	if err := beside(ctx, args); err != nil {
+		fmt.Fprintf(os.Stderr, "completing the kubelets: %v\n", err)
 		return 1
 	}
 
@@ -51,8 +53,8 @@ func kwok(args []string) int {
 	return 0
 }
 
-// admit refuses pods beside kwok, with its kubeconfig.
-func admit(ctx context.Context, args []string) error {
+// beside refuses pods and drives devices beside kwok, with its kubeconfig.
+func beside(ctx context.Context, args []string) error {
 	for _, arg := range args {
 		path, ok := strings.CutPrefix(arg, "--kubeconfig=")
 		if !ok {
@@ -62,7 +64,7 @@ func admit(ctx context.Context, args []string) error {
 		if err != nil {
 			return fmt.Errorf("reading the kubeconfig: %w", err)
 		}
-		return podadmission.Run(ctx, kube)
+		return errors.Join(podadmission.Run(ctx, kube), devicedriver.Run(ctx, kube))
 	}
 	return nil // kwok says what it thinks of that
 }
