@@ -18,7 +18,7 @@ var near = map[feasible.Kind]int{
 	feasible.NotReady: 7,
 	feasible.Spread:   6, feasible.NoDomain: 6, feasible.Affinity: 6, feasible.AntiAffinity: 6, feasible.PortTaken: 6,
 	feasible.NoAttach: 6,
-	feasible.TooSmall: 5, feasible.NoRoom: 5, feasible.WrongVolume: 4, feasible.InVain: 4,
+	feasible.TooSmall: 5, feasible.NoRoom: 5, feasible.WrongVolume: 4, feasible.NoDevices: 4, feasible.InVain: 4,
 	feasible.WrongLabel: 3, feasible.PoolExcludes: 2, feasible.Tainted: 1, feasible.Leaving: 0,
 }
 

@@ -108,6 +108,8 @@ func Words(r feasible.Reason) (title, detail string) {
 		return "wrong label", "wants " + r.Want
 	case feasible.WrongVolume:
 		return "volume out of reach", "wants " + r.Want
+	case feasible.NoDevices:
+		return "devices out of reach", r.Want
 	case feasible.Tainted:
 		if strings.Contains(r.Want, ":") { // value and effect
 			return "tainted", r.Key + "=" + r.Want

@@ -14,6 +14,8 @@ const (
 	WrongLabel Kind = "WrongLabel"
 	// WrongVolume nodes cannot reach the pod's volumes: Key, Want.
 	WrongVolume Kind = "WrongVolume"
+	// NoDevices nodes cannot give the pod the devices that it claims: Want.
+	NoDevices Kind = "NoDevices"
 	// InVain places are no larger than a node that was bought for the pod and did not take it.
 	InVain Kind = "InVain"
 	// Tainted nodes have a taint that the pod does not tolerate: Key, Want (value and effect).

@@ -22,8 +22,8 @@ type Planned struct {
 	Snapshot shape.Snapshot
 	Plan     engine.Decision
 
-	// Decision is Plan less what the allocator refuses, with the drivers of each new node. It is Plan if that is
-	// nothing.
+	// Decision is Plan less what the allocator refuses, with the drivers of each new node, and with reasons that speak
+	// of devices.
 	Decision engine.Decision
 }
 
@@ -256,11 +256,11 @@ func (c *checker) decision(d engine.Decision) engine.Decision {
 		out.Price += n.Price
 	}
 	out.Bound = min(d.Bound, out.Price)
+	out.Unplaced = c.told(d.Unplaced)
 	if len(c.refused) == 0 {
 		return out
 	}
 	out.Place = slices.DeleteFunc(slices.Clone(d.Place), func(p engine.Placement) bool { return c.refused[p.Pod] })
-	out.Unplaced = slices.Clone(d.Unplaced)
 	for id := range c.refused {
 		out.Unplaced = append(out.Unplaced, engine.Unplaced{Pod: id, Why: explain.Tree{
 			Subject: string(id),

@@ -17,6 +17,7 @@ type board struct {
 	byName  map[string]*framework.NodeInfo
 	csi     map[string]*storagev1.CSINode
 	volumes *bindings
+	claims  claims // for devices
 }
 
 // machine is a node with what runs on it and what it can attach.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"github.com/dovetail-sh/dovetail/internal/sample"
+	"maps"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -26,11 +27,22 @@ type cluster struct {
 	daemons  []*appsv1.DaemonSet
 	machines []machine // with their daemons, and the pods that run
 	pending  []*corev1.Pod
+
+	equipment *equipment // nil for a cluster of which nobody knows devices
 }
 
 // newCluster draws a cluster. Its running pods got there through the scheduler, but for a few that
 // broke a rule about neighbours, as when labels changed after they had started.
 func newCluster(ctx context.Context, s *scheduler, seed uint64) *cluster {
+	return drawn(ctx, s, seed, false)
+}
+
+// newEquipped is like newCluster, with devices, and with pods that claim them.
+func newEquipped(ctx context.Context, s *scheduler, seed uint64) *cluster {
+	return drawn(ctx, s, seed, true)
+}
+
+func drawn(ctx context.Context, s *scheduler, seed uint64, equipped bool) *cluster {
 	d := sample.NewDice(seed)
 	c := &cluster{seed: seed}
 	for i := range d.Between(2, 6) {
@@ -50,10 +62,16 @@ func newCluster(ctx context.Context, s *scheduler, seed uint64) *cluster {
 	for range d.Between(2, 7) {
 		templates = append(templates, d.Template())
 	}
+	if equipped {
+		more := sample.NewDice(seed ^ devicesSeed)
+		c.equipment = newEquipment(more, c.types)
+		c.equipment.equip(more, templates)
+	}
+	s.use(c.equipment)
 	c.run(ctx, s, d, templates)
 	for i, t := range templates {
 		for j := range d.IntN(8) {
-			c.pending = append(c.pending, sample.Replica(t, fmt.Sprintf("new-%d-%d", i, j)))
+			c.pending = append(c.pending, c.replica(t, fmt.Sprintf("new-%d-%d", i, j)))
 		}
 	}
 	c.complicate(ctx, s, sample.NewDice(seed^complications))
@@ -65,19 +83,47 @@ func (c *cluster) run(ctx context.Context, s *scheduler, d sample.Dice, template
 	if len(c.machines) == 0 {
 		return
 	}
-	s.board = newBoard(c.machines)
+	s.board = s.newBoard(c.machines)
 	for i := range d.IntN(3 * len(c.machines)) {
-		pod := sample.Replica(sample.Pick(d, templates...), fmt.Sprintf("old-%d", i))
+		pod := c.replica(sample.Pick(d, templates...), fmt.Sprintf("old-%d", i))
+		if c.equipment != nil {
+			maps.Copy(s.board.claims, c.unknown(s.board))
+		}
 		at := d.IntN(len(c.machines))
 		node := s.board.byName[c.machines[at].node.Name]
-		plugin, _ := s.attempt(ctx, pod).refusal(node)
-		if plugin != "" && (d.Percent(80) || plugin != "PodTopologySpread" && plugin != "InterPodAffinity") {
+		try := s.attempt(ctx, pod)
+		plugin, _ := try.refusal(node)
+		if plugin != "" && (c.equipment != nil || d.Percent(80) ||
+			plugin != "PodTopologySpread" && plugin != "InterPodAffinity") {
 			continue
 		}
 		pod.Spec.NodeName, pod.Status.Phase = node.Node().Name, corev1.PodRunning
-		s.board.seat(pod, node)
+		try.seat(pod, pod.Spec.NodeName)
 		c.machines[at].pods = append(c.machines[at].pods, pod)
 	}
+	if c.equipment != nil {
+		c.equipment.claims = s.board.claims
+	}
+}
+
+// replica is one pod of a template, with its claims for devices.
+func (c *cluster) replica(template *corev1.Pod, name string) *corev1.Pod {
+	pod := sample.Replica(template, name)
+	if c.equipment != nil {
+		c.equipment.make(pod)
+	}
+	return pod
+}
+
+// unknown are claims that have been made since the board began.
+func (c *cluster) unknown(b *board) claims {
+	out := claims{}
+	for name, claim := range c.equipment.claims {
+		if b.claims[name] == nil {
+			out[name] = claim
+		}
+	}
+	return out
 }
 
 func randomNode(d sample.Dice, name string, t *shape.InstanceType) *corev1.Node {

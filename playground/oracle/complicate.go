@@ -34,10 +34,10 @@ func (c *cluster) complicate(ctx context.Context, s *scheduler, d sample.Dice) {
 	if d.Percent(20) {
 		d.Breadth(sample.Pick(d, c.pools...))
 	}
-	if d.Percent(50) {
+	if d.Percent(50) && c.equipment == nil {
 		c.underWay(d)
 	}
-	if len(c.machines) > 0 && d.Percent(40) {
+	if len(c.machines) > 0 && d.Percent(40) && c.equipment == nil {
 		c.nominate(ctx, s, d)
 	}
 	for i := range c.machines {
@@ -135,7 +135,7 @@ func (c *cluster) claim(m machine, n engine.NewNode) *karpenterv1.NodeClaim {
 
 // nominate gives some pods that wait a node in view, as when they have made others leave it.
 func (c *cluster) nominate(ctx context.Context, s *scheduler, d sample.Dice) {
-	s.board = newBoard(c.machines)
+	s.board = s.newBoard(c.machines)
 	for _, pod := range slices.Clone(c.pending) {
 		m := &c.machines[d.IntN(len(c.machines))]
 		if !d.Percent(15) || m.claim != nil {

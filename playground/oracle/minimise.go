@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
 
@@ -141,8 +140,9 @@ func shorter[T any](list []T) []T {
 
 // planOf tells what the planner makes of a cluster.
 func planOf(c *cluster) string {
-	snapshot, _ := translate.Snapshot(c.objects(), noon)
-	d := engine.Plan(snapshot, engine.DefaultPolicy())
+	objects := c.objects()
+	snapshot, _ := translate.Snapshot(objects, noon)
+	d := c.plan(snapshot, objects.Devices)
 	var b strings.Builder
 	for _, p := range d.Place {
 		fmt.Fprintf(&b, "plan: %s on %s\n", p.Pod, p.Node)
@@ -183,6 +183,9 @@ func (c *cluster) String() string {
 			}
 		}
 		b.WriteByte('\n')
+	}
+	if c.equipment != nil {
+		c.equipment.tell(&b)
 	}
 	for _, p := range c.pools {
 		fmt.Fprintf(&b, "pool %s %s\n", p.Name, text(p.Spec))

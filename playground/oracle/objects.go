@@ -23,6 +23,9 @@ func (c *cluster) objects() translate.Objects {
 		c.machines[i].show(&o)
 	}
 	o.Pods = append(o.Pods, c.pending...)
+	if c.equipment != nil {
+		o.Devices = c.equipment.world(c.machines)
+	}
 	return o
 }
 

@@ -79,6 +79,7 @@ func (t *trial) narrows(ctx context.Context, pod *corev1.Pod, node string) bool 
 		machines[i] = t.cluster.launched(n, o)
 		machines[i].pods = append(slices.Clone(machines[i].pods), placed...)
 		t.scheduler.board = newBoard(machines)
+		t.scheduler.board.claims = before.claims
 		if plugin, _ := t.scheduler.attempt(ctx, pod).refusal(t.scheduler.board.byName[node]); plugin == "" {
 			types[o.Type] = true
 		}

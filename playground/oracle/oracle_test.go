@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"cmp"
+	"context"
 	"flag"
 	"maps"
 	"slices"
@@ -14,10 +15,11 @@ import (
 )
 
 var (
-	placements = flag.Int("placements", 20_000, "how many placements to check")
-	examples   = flag.Int("examples", 2, "in how many clusters to make each kind of disagreement small and show it")
-	firstSeed  = flag.Uint64("seed", 1, "the first cluster's seed; the next ones count up")
-	strict     = flag.Bool("strict", false, "fail on every disagreement, known or not, and show it")
+	placements       = flag.Int("placements", 20_000, "how many placements to check")
+	examples         = flag.Int("examples", 2, "in how many clusters to make each kind of disagreement small and show it")
+	devicePlacements = flag.Int("device-placements", 2_000, "how many placements to check in clusters with devices")
+	firstSeed        = flag.Uint64("seed", 1, "the first cluster's seed; the next ones count up")
+	strict           = flag.Bool("strict", false, "fail on every disagreement, known or not, and show it")
 )
 
 // known are the disagreements that the planner still has, in how many of the default run's clusters. The run is the
@@ -37,14 +39,20 @@ var explained = map[Kind]string{
 
 func TestTheSchedulerAgrees(t *testing.T) {
 	t.Parallel()
+	hold(t, newCluster, *placements)
+}
+
+// hold judges clusters until so many placements were checked.
+func hold(t *testing.T, draw func(context.Context, *scheduler, uint64) *cluster, placements int) {
+	t.Helper()
 	s, err := newScheduler(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var total counts
 	pods, clusters, seeds := map[string]int{}, map[string]int{}, map[string][]uint64{}
-	for seed := *firstSeed; total.placements < *placements && t.Context().Err() == nil; seed++ {
-		n, bad := judge(t.Context(), s, newCluster(t.Context(), s, seed))
+	for seed := *firstSeed; total.placements < placements && t.Context().Err() == nil; seed++ {
+		n, bad := judge(t.Context(), s, draw(t.Context(), s, seed))
 		total = total.plus(n)
 		seen := map[string]bool{}
 		for _, d := range bad {
@@ -57,7 +65,7 @@ func TestTheSchedulerAgrees(t *testing.T) {
 			seeds[kind] = append(seeds[kind], seed)
 			if clusters[kind]++; explained[d.Kind] == "" && (*strict || clusters[kind] > known[kind]) &&
 				clusters[kind] <= known[kind]+*examples {
-				small := minimise(t.Context(), s, newCluster(t.Context(), s, seed), d)
+				small := minimise(t.Context(), s, draw(t.Context(), s, seed), d)
 				t.Errorf("%v\nThe smallest cluster that shows it:\n%v%v", d, small, planOf(small))
 			}
 		}
@@ -132,4 +140,9 @@ func TestTheOracleSeesBadPlans(t *testing.T) {
 	if got := lie.impossible(t.Context()); len(got) != 1 || got[0].Kind != Untrue {
 		t.Errorf("a pod called too much for a taint that is not there: got %v, want one untrue reason", got)
 	}
+}
+
+func TestTheSchedulerAgreesAboutDevices(t *testing.T) {
+	t.Parallel()
+	hold(t, newEquipped, *devicePlacements)
 }

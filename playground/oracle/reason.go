@@ -21,7 +21,8 @@ var witnesses = map[feasible.Kind][]string{
 	feasible.Tainted:      {names.TaintToleration, names.NodeUnschedulable},
 	feasible.WrongLabel:   {names.NodeAffinity},
 	feasible.WrongVolume:  {names.VolumeBinding, names.VolumeZone},
-	feasible.NoRoom:       {names.NodeResourcesFit},
+	feasible.NoDevices:    {}, // a claim goes where its first pod goes, which is the plan's choice
+	feasible.NoRoom:       {names.NodeResourcesFit, names.DynamicResources},
 	feasible.NoAttach:     {names.NodeVolumeLimits},
 	feasible.PortTaken:    {names.NodePorts},
 	feasible.Spread:       {names.PodTopologySpread},

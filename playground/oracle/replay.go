@@ -79,11 +79,13 @@ func (c counts) plus(d counts) counts {
 
 // judge plans a cluster and holds the plan against the scheduler.
 func judge(ctx context.Context, s *scheduler, c *cluster) (counts, []Disagreement) {
-	snapshot, problems := translate.Snapshot(c.objects(), noon)
+	s.use(c.equipment)
+	objects := c.objects()
+	snapshot, problems := translate.Snapshot(objects, noon)
 	if len(problems) > 0 {
 		return counts{}, []Disagreement{{Seed: c.seed, Kind: Untranslated, Why: problems[0].Error()}}
 	}
-	decision := engine.Plan(snapshot, engine.DefaultPolicy())
+	decision := c.plan(snapshot, objects.Devices)
 	t := newTrial(s, c, decision)
 	n := counts{clusters: 1, unplaced: len(decision.Unplaced)}
 	for _, o := range decision.Open {
@@ -150,7 +152,7 @@ func (t *trial) replay(
 	moves := t.moves()
 	var stuck []Disagreement
 	for i := range orders {
-		t.scheduler.board = newBoard(t.cluster.machines)
+		t.scheduler.board = t.scheduler.newBoard(t.cluster.machines)
 		var made []move
 		if i%2 == 0 {
 			made = t.early(ctx, moves, i%4 == 0 || i%16 == leads)
@@ -261,6 +263,7 @@ func (t *trial) lead(ctx context.Context, moves []move) []move {
 
 // helps reports whether one of several moves would pass after another one.
 func (t *trial) helps(ctx context.Context, first move, then []move) bool {
+	undo := t.scheduler.board.undo()
 	if len(t.place(ctx, []move{first}, true)) > 0 {
 		return false
 	}
@@ -273,6 +276,7 @@ func (t *trial) helps(ctx context.Context, first move, then []move) bool {
 		panic(fmt.Sprintf("taking %s off %s again: %v", first.pod.Name, first.node, err))
 	}
 	t.scheduler.board.volumes.rise(first.pod)
+	undo()
 	return helped
 }
 
@@ -290,13 +294,14 @@ func (t *trial) place(ctx context.Context, moves []move, again bool) []move {
 		}
 		m := moves[at]
 		node := t.scheduler.board.byName[m.node]
-		if plugin, _ := t.scheduler.attempt(ctx, m.pod).refusal(node); plugin != "" {
+		try := t.scheduler.attempt(ctx, m.pod)
+		if plugin, _ := try.refusal(node); plugin != "" {
 			at++
 			continue
 		}
 		bound := m.pod.DeepCopy()
 		bound.Spec.NodeName = m.node
-		t.scheduler.board.seat(bound, node)
+		try.seat(bound, m.node)
 		moves, passed = slices.Delete(moves, at, at+1), true
 		if again {
 			at = 0
@@ -394,7 +399,7 @@ func (t *trial) withheld(ctx context.Context, pod *corev1.Pod, where string) boo
 		for _, n := range before.list {
 			there[n.Node().Labels[c.TopologyKey]] = true
 		}
-		t.scheduler.board = newBoard(t.cluster.machines)
+		t.scheduler.board = t.scheduler.newBoard(t.cluster.machines)
 		lost := false
 		for _, m := range t.cluster.fresh(engine.Decision{}) {
 			lost = lost ||
@@ -479,6 +484,12 @@ func (t *trial) passes(ctx context.Context, pod *corev1.Pod, m machine) bool {
 func (t *trial) nextPass(pod *corev1.Pod) bool {
 	after := *t.cluster
 	after.machines, after.pending = t.scheduler.board.machines(), []*corev1.Pod{pod}
-	snapshot, _ := translate.Snapshot(after.objects(), noon)
-	return len(engine.Plan(snapshot, engine.DefaultPolicy()).Unplaced) == 0
+	if t.cluster.equipment != nil {
+		own := *t.cluster.equipment
+		own.claims = t.scheduler.board.claims
+		after.equipment = &own
+	}
+	objects := after.objects()
+	snapshot, _ := translate.Snapshot(objects, noon)
+	return len(after.plan(snapshot, objects.Devices).Unplaced) == 0
 }

@@ -11,17 +11,15 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/events"
-	resourceslicetracker "k8s.io/dynamic-resource-allocation/resourceslice/tracker"
+	"k8s.io/dynamic-resource-allocation/deviceclass/extendedresourcecache"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config/latest"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins"
-	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/dynamicresources"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
-	"k8s.io/kubernetes/pkg/scheduler/util/assumecache"
 
 	"github.com/dovetail-sh/dovetail/internal/sample"
 )
@@ -32,6 +30,9 @@ type scheduler struct {
 	framework framework.Framework
 	board     *board
 	alone     map[string]fwk.Plugin // by name; see separate
+
+	equipment *equipment // that the board's pods claim; nil for none
+	served    *extendedresourcecache.ExtendedResourceCache
 }
 
 func newScheduler(ctx context.Context) (*scheduler, error) {
@@ -43,26 +44,13 @@ func newScheduler(ctx context.Context) (*scheduler, error) {
 	}
 	client := fake.NewClientset(sample.Landscape()...)
 	factory := informers.NewSharedInformerFactory(client, 0)
-	claims := assumecache.NewAssumeCache(
-		klog.FromContext(ctx),
-		factory.Resource().V1().ResourceClaims().Informer(),
-		"ResourceClaim",
-		"",
-		nil,
-	)
-	slices, err := resourceslicetracker.StartTracker(ctx, resourceslicetracker.Options{
-		SliceInformer: factory.Resource().V1().ResourceSlices(),
-		KubeClient:    client,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("starting the tracker of resource slices: %w", err)
-	}
 	s := &scheduler{board: newBoard(nil)}
+	s.use(nil)
 	s.framework, err = frameworkruntime.NewFramework(ctx, plugins.NewInTreeRegistry(), &config.Profiles[0],
 		frameworkruntime.WithClientSet(client),
 		frameworkruntime.WithInformerFactory(factory),
 		frameworkruntime.WithEventRecorder(silent{}),
-		frameworkruntime.WithSharedDRAManager(dynamicresources.NewDRAManager(ctx, claims, slices, factory)),
+		frameworkruntime.WithSharedDRAManager(inventory{s}),
 		frameworkruntime.WithSharedCSIManager(s),
 		frameworkruntime.WithSnapshotSharedLister(s),
 		frameworkruntime.WithMetricsRecorder(metrics.NewMetricsAsyncRecorder(1000, time.Second, ctx.Done())),
