@@ -2,6 +2,8 @@ package devices
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	resourcev1 "k8s.io/api/resource/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -44,6 +46,27 @@ func (l ledger) of(list []*resourcev1.ResourceSlice) ledger {
 		}
 	}
 	return out
+}
+
+// reset has l book of the pools of slices what another ledger books of them.
+func (l ledger) reset(list []*resourcev1.ResourceSlice, to ledger) {
+	for _, s := range list {
+		delete(l, poolID{s.Spec.Driver, s.Spec.Pool.Name})
+	}
+	maps.Copy(l, to.of(list))
+}
+
+// equal reports whether both book the same devices of the same pools. How shares are called does not matter.
+func (l ledger) equal(other ledger) bool {
+	devices := func(list []resourcev1.DeviceRequestAllocationResult) (out []string) {
+		for _, r := range list {
+			out = append(out, r.Device)
+		}
+		return out
+	}
+	return maps.EqualFunc(l, other, func(a, b []resourcev1.DeviceRequestAllocationResult) bool {
+		return slices.Equal(devices(a), devices(b))
+	})
 }
 
 // state is what of it concerns slices, as the allocator reads it.

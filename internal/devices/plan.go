@@ -168,6 +168,7 @@ func (c *checker) buy(n *engine.NewNode) {
 		return
 	}
 	pool, first := c.poolNamed(n.Pool), n.Options[0]
+	before := c.books.of(c.common)
 	h, index := c.optionHost(pool, n.ID, first)
 	start := h.books.copied()
 	drivers, kept := c.seatAll(h, pods)
@@ -179,7 +180,7 @@ func (c *checker) buy(n *engine.NewNode) {
 		c.cut(cut{index: index}, h, pods, kept)
 		own.Pods = slices.DeleteFunc(slices.Clone(n.Pods), func(id shape.PodID) bool { return c.refused[id] })
 	}
-	own.Options = c.suitable(pool, &own, kept)
+	own.Options = c.suitable(pool, &own, kept, before)
 	own.Requirements = listed(&own)
 	if len(own.Pods) > 0 {
 		c.open = append(c.open, own)
@@ -187,9 +188,12 @@ func (c *checker) buy(n *engine.NewNode) {
 }
 
 // suitable are those options of a node on which its pods get devices of the same drivers: whoever waits for the node
-// waits for these.
-func (c *checker) suitable(pool *shape.Pool, n *engine.NewNode, pods []*shape.Pod) []engine.Option {
-	known := map[string]bool{}
+// waits for these. Of devices that several nodes can reach they must get the same ones as on the first option, whose
+// were booked; before is what was booked until then.
+func (c *checker) suitable(
+	pool *shape.Pool, n *engine.NewNode, pods []*shape.Pod, before ledger,
+) []engine.Option {
+	known, booked := map[string]bool{}, c.books.of(c.common)
 	return slices.DeleteFunc(slices.Clone(n.Options), func(o engine.Option) bool {
 		key := signature(c.soldBy(Seller{n.Pool, o.Type}))
 		if c.bound {
@@ -202,8 +206,9 @@ func (c *checker) suitable(pool *shape.Pool, n *engine.NewNode, pods []*shape.Po
 				known[key] = true
 				return false
 			}
+			h.books.reset(c.common, before)
 			drivers, kept := c.seatAll(h, pods)
-			ok = len(kept) == len(pods) && slices.Equal(drivers, n.Drivers)
+			ok = len(kept) == len(pods) && slices.Equal(drivers, n.Drivers) && h.books.of(c.common).equal(booked)
 			known[key] = ok
 		}
 		return !ok

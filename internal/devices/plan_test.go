@@ -599,3 +599,35 @@ func contains(s, part string) bool {
 	}
 	return false
 }
+
+// What types publish is told apart by what it is: names of pools are the drivers' affair.
+func TestOptionsThatPublishLessAreNotBoughtWhateverTheirPoolIsCalled(t *testing.T) {
+	t.Parallel()
+	f := newFleet()
+	f.sells("two", 100, gpus(2, "t4", "16Gi"))
+	f.sells("one-and-one", 150, gpus(2, "t4", "16Gi"))
+	f.sold["one-and-one"][0].Spec.Devices[1].Attributes["bus"] = f.sold["two"][0].Spec.Devices[0].Attributes["model"]
+	pair := asks(exactly("gpu", 2))
+	bus := resourcev1.FullyQualifiedName("gpu.example.com/bus")
+	pair.Constraints = []resourcev1.DeviceConstraint{{MatchAttribute: &bus}}
+	f.template("pair", pair)
+	f.pod("a", "pair")
+	for _, o := range f.want(t, "a → two").Decision.Open[0].Options {
+		if o.Type != "two" {
+			t.Errorf("%s is an option, though its GPUs are behind two switches", o.Type)
+		}
+	}
+}
+
+func TestReasonsSpeakOfClaims(t *testing.T) {
+	t.Parallel()
+	f := newFleet()
+	f.sells("none", 10)
+	f.claim("ours", asks(exactly("gpu", 1)))
+	f.pod("a", "=ours")
+	f.pod("b", "=ours")
+	d := f.want(t, "a ✗", "b ✗").Decision
+	if got := d.Unplaced[1].Why.Sentence(); !contains(got, "shares ResourceClaim default/ours") {
+		t.Errorf("b says %q, want it to say with whom it goes", got)
+	}
+}

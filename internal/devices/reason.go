@@ -37,7 +37,8 @@ func (d *demand) reason(r feasible.Reason) feasible.Reason {
 	switch {
 	case r.Kind == feasible.WrongVolume && d.binds(r.Key):
 		return feasible.Reason{Kind: feasible.NoDevices, Want: "those of a claim are allocated where " + r.Want}
-	case r.Kind == feasible.Affinity && r.Key == shape.LabelHostname:
+	case r.Kind == feasible.Affinity:
+		// Whoever follows another pod is nobody's first neighbour either, so any affinity may be named for it.
 		for _, g := range d.groups {
 			if !g.leads {
 				return feasible.Reason{

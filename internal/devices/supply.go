@@ -1,8 +1,8 @@
 package devices
 
 import (
+	"fmt"
 	"slices"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
@@ -230,11 +230,10 @@ func (b *shaper) typeOf(p *shape.Pool, index int32) int32 {
 	return i
 }
 
-// signature tells lists of slices apart.
+// signature tells lists of slices apart. What is sold or learned are always the same objects, but need not have names.
 func signature(list []*resourcev1.ResourceSlice) (text string) {
 	for _, s := range list {
-		text += s.Spec.Driver + " " + string(s.UID) + " " + s.Name + " " + s.Spec.Pool.Name + " " +
-			strconv.FormatInt(s.Spec.Pool.Generation, 10) + ";"
+		text += fmt.Sprintf("%p ", s)
 	}
 	return text
 }
