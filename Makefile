@@ -19,6 +19,7 @@ CLIENTS ?=
 KARPENTERS ?=
 WORLDFLAGS ?=
 N ?= 20000
+DEVICES ?= 1000
 MODULE ?= core
 FROM ?= v1.14.1
 TO ?= v1.15.0
@@ -145,8 +146,8 @@ scale: playground-binary ## Scale four Deployments to 3,000 pods and down again 
 	@bin/playground scale $(SCALEFLAGS)
 
 .PHONY: oracle
-oracle: ## Hold N placements (20,000 unless told, half a minute) of random plans against kube-scheduler's own filters
-	cd playground && $(GO) test ./oracle -count=1 -timeout=0 -v -args -strict -placements=$(N)
+oracle: ## Hold N placements (20,000 unless told, half a minute) of random plans against kube-scheduler's own filters, and DEVICES (1,000, as long) of pods that claim devices
+	cd playground && $(GO) test ./oracle -count=1 -timeout=0 -v -args -strict -placements=$(N) -device-placements=$(DEVICES)
 
 .PHONY: admission-oracle
 admission-oracle: playground-binary ## Create N objects (20,000 unless told) on a real API server, and hold the pods that come of them against those of simulate
