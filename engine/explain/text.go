@@ -89,10 +89,20 @@ var plain = map[feasible.Kind]string{
 	feasible.NoPools:     "no NodePool",
 }
 
+// wanting are what reasons are called whose detail is what is wanted.
+var wanting = map[feasible.Kind]string{
+	feasible.NoDevices: "devices out of reach",
+	feasible.NotReady:  "pool not ready",
+	feasible.Refused:   "refused",
+}
+
 // Words are what a reason is called and its detail, which may be empty.
 func Words(r feasible.Reason) (title, detail string) {
 	if title, ok := plain[r.Kind]; ok {
 		return title, ""
+	}
+	if title, ok := wanting[r.Kind]; ok {
+		return title, r.Want
 	}
 	amounts := func(have string) string {
 		return fmt.Sprintf(
@@ -108,8 +118,6 @@ func Words(r feasible.Reason) (title, detail string) {
 		return "wrong label", "wants " + r.Want
 	case feasible.WrongVolume:
 		return "volume out of reach", "wants " + r.Want
-	case feasible.NoDevices:
-		return "devices out of reach", r.Want
 	case feasible.Tainted:
 		if strings.Contains(r.Want, ":") { // value and effect
 			return "tainted", r.Key + "=" + r.Want
@@ -129,14 +137,10 @@ func Words(r feasible.Reason) (title, detail string) {
 		return "no slot for a volume", fmt.Sprintf("%s: needs %d, has %d", r.Key, r.Need, r.Have)
 	case feasible.OverLimit:
 		return "over the pool's limit", amounts("left")
-	case feasible.NotReady:
-		return "pool not ready", r.Want
 	case feasible.PoolExcludes:
 		return "excluded by the pool", "wants " + r.Want
 	case feasible.TooFewTypes:
 		return "too few choices", fmt.Sprintf("%s: needs %d different values, has %d", r.Key, r.Need, r.Have)
-	case feasible.Refused:
-		return "refused", r.Want
 	}
 	return string(r.Kind), ""
 }

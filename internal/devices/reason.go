@@ -41,9 +41,8 @@ func (d *demand) reason(r feasible.Reason) feasible.Reason {
 		// Whoever follows another pod is nobody's first neighbour either, so any affinity may be named for it.
 		for _, g := range d.groups {
 			if !g.leads {
-				return feasible.Reason{
-					Kind: feasible.NoDevices, Want: "goes where another pod goes that shares ResourceClaim " + g.claim.String(),
-				}
+				with := "goes where another pod goes that shares ResourceClaim " + g.claim.String()
+				return feasible.Reason{Kind: feasible.NoDevices, Want: with}
 			}
 		}
 	}

@@ -22,6 +22,9 @@ var (
 	chipSize   = map[string]string{"small": "16Gi", "large": "40Gi"}
 )
 
+// DeviceDice draw what clusters have of dynamic resources.
+type DeviceDice struct{ Dice }
+
 // DeviceClasses are those of every cluster with devices.
 func DeviceClasses() []*resourcev1.DeviceClass {
 	class := func(name, expression string) *resourcev1.DeviceClass {
@@ -49,9 +52,9 @@ func modelIs(model string) string {
 }
 
 // Devices are what nodes of one type publish: slices without name and node. Some types have none.
-func (d Dice) Devices() (out []*resourcev1.ResourceSlice) {
+func (d DeviceDice) Devices() (out []*resourcev1.ResourceSlice) {
 	if d.Percent(75) {
-		out = Pick(d, d.wholeChips, d.wholeChips, d.sharedChips, d.dividedChips)()
+		out = Pick(d.Dice, d.wholeChips, d.wholeChips, d.sharedChips, d.dividedChips)()
 	}
 	if d.Percent(35) {
 		out = append(out, d.linkSlice(d.Between(1, 3)))
@@ -60,7 +63,7 @@ func (d Dice) Devices() (out []*resourcev1.ResourceSlice) {
 }
 
 // CommonDevices are what nodes of one zone, or all nodes, can reach.
-func (d Dice) CommonDevices() *resourcev1.ResourceSlice {
+func (d DeviceDice) CommonDevices() *resourcev1.ResourceSlice {
 	s := d.linkSlice(d.Between(1, 4))
 	s.Name, s.Spec.Pool.Name = "common", "common"
 	if d.Percent(30) {
@@ -70,7 +73,7 @@ func (d Dice) CommonDevices() *resourcev1.ResourceSlice {
 	}
 	s.Spec.NodeSelector = &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
 		MatchExpressions: []corev1.NodeSelectorRequirement{{
-			Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: Some(d, 1, 2, zones...),
+			Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: Some(d.Dice, 1, 2, zones...),
 		}},
 	}}}
 	return s
@@ -83,7 +86,7 @@ func deviceSlice(driver, pool string) *resourcev1.ResourceSlice {
 	return s
 }
 
-func (d Dice) linkSlice(n int) *resourcev1.ResourceSlice {
+func (d DeviceDice) linkSlice(n int) *resourcev1.ResourceSlice {
 	s := deviceSlice(links, "links")
 	rdma := d.Percent(50)
 	for i := range n {
@@ -108,32 +111,32 @@ func chip(name, model string, bus int) resourcev1.Device {
 	}
 }
 
-func (d Dice) wholeChips() []*resourcev1.ResourceSlice {
+func (d DeviceDice) wholeChips() []*resourcev1.ResourceSlice {
 	s := deviceSlice(chips, "chips")
-	model, mixed, ill := Pick(d, chipModels...), d.Percent(20), d.Percent(15)
-	for i := range Pick(d, 1, 2, 4, 8) {
+	model, mixed, ill := Pick(d.Dice, chipModels...), d.Percent(20), d.Percent(15)
+	for i := range Pick(d.Dice, 1, 2, 4, 8) {
 		if mixed {
-			model = Pick(d, chipModels...)
+			model = Pick(d.Dice, chipModels...)
 		}
 		s.Spec.Devices = append(s.Spec.Devices, chip(fmt.Sprint("chip-", i), model, i/2))
 	}
 	if ill {
 		at := d.IntN(len(s.Spec.Devices))
 		s.Spec.Devices[at].Taints = []resourcev1.DeviceTaint{{
-			Key: "ill", Effect: Pick(d, resourcev1.DeviceTaintEffectNoSchedule, resourcev1.DeviceTaintEffectNone),
+			Key: "ill", Effect: Pick(d.Dice, resourcev1.DeviceTaintEffectNoSchedule, resourcev1.DeviceTaintEffectNone),
 		}}
 	}
 	return []*resourcev1.ResourceSlice{s}
 }
 
-func (d Dice) sharedChips() []*resourcev1.ResourceSlice {
+func (d DeviceDice) sharedChips() []*resourcev1.ResourceSlice {
 	s := deviceSlice(chips, "chips")
-	model, least, yes := Pick(d, chipModels...), resource.MustParse("1Gi"), true
+	model, least, yes := Pick(d.Dice, chipModels...), resource.MustParse("1Gi"), true
 	for i := range d.Between(1, 2) {
 		c := chip(fmt.Sprint("chip-", i), model, i)
 		c.AllowMultipleAllocations = &yes
 		memory := c.Capacity["memory"]
-		usual := Pick(d, least, memory.Value)
+		usual := Pick(d.Dice, least, memory.Value)
 		memory.RequestPolicy = &resourcev1.CapacityRequestPolicy{
 			Default: &usual, ValidRange: &resourcev1.CapacityRequestPolicyRange{Min: &least, Step: &least},
 		}
@@ -144,7 +147,7 @@ func (d Dice) sharedChips() []*resourcev1.ResourceSlice {
 }
 
 // dividedChips are one whole device and partitions that take of the same counters, which have a slice of their own.
-func (d Dice) dividedChips() []*resourcev1.ResourceSlice {
+func (d DeviceDice) dividedChips() []*resourcev1.ResourceSlice {
 	shared, s := deviceSlice(chips, "chips"), deviceSlice(chips, "chips")
 	shared.Spec.Pool.ResourceSliceCount, s.Spec.Pool.ResourceSliceCount = 2, 2
 	shared.Spec.SharedCounters = []resourcev1.CounterSet{{
@@ -169,8 +172,8 @@ func (d Dice) dividedChips() []*resourcev1.ResourceSlice {
 }
 
 // DeviceClaim is what one claim asks for.
-func (d Dice) DeviceClaim() (out resourcev1.DeviceClaim) {
-	for i := range Pick(d, 1, 1, 1, 2) {
+func (d DeviceDice) DeviceClaim() (out resourcev1.DeviceClaim) {
+	for i := range Pick(d.Dice, 1, 1, 1, 2) {
 		out.Requests = append(out.Requests, d.deviceRequest(fmt.Sprint("r", i)))
 	}
 	bus := busName
@@ -194,7 +197,7 @@ func (d Dice) DeviceClaim() (out resourcev1.DeviceClaim) {
 	return out
 }
 
-func (d Dice) deviceRequest(name string) resourcev1.DeviceRequest {
+func (d DeviceDice) deviceRequest(name string) resourcev1.DeviceRequest {
 	if d.Percent(20) {
 		r := resourcev1.DeviceRequest{Name: name}
 		for i := range d.Between(2, 3) {
@@ -214,10 +217,10 @@ func (d Dice) deviceRequest(name string) resourcev1.DeviceRequest {
 	return resourcev1.DeviceRequest{Name: name, Exactly: e}
 }
 
-func (d Dice) exactly() *resourcev1.ExactDeviceRequest {
+func (d DeviceDice) exactly() *resourcev1.ExactDeviceRequest {
 	e := &resourcev1.ExactDeviceRequest{
-		DeviceClassName: Pick(d, "chip", "chip", "chip", "big", "link"),
-		AllocationMode:  resourcev1.DeviceAllocationModeExactCount, Count: Pick[int64](d, 1, 1, 1, 2, 3),
+		DeviceClassName: Pick(d.Dice, "chip", "chip", "chip", "big", "link"),
+		AllocationMode:  resourcev1.DeviceAllocationModeExactCount, Count: Pick[int64](d.Dice, 1, 1, 1, 2, 3),
 	}
 	if d.Percent(8) {
 		e.AllocationMode, e.Count = resourcev1.DeviceAllocationModeAll, 0
@@ -229,11 +232,11 @@ func (d Dice) exactly() *resourcev1.ExactDeviceRequest {
 		return e
 	}
 	if d.Percent(30) {
-		e.Selectors = []resourcev1.DeviceSelector{selector(modelIs(Pick(d, chipModels...)))}
+		e.Selectors = []resourcev1.DeviceSelector{selector(modelIs(Pick(d.Dice, chipModels...)))}
 	}
 	if d.Percent(25) {
 		e.Capacity = &resourcev1.CapacityRequirements{Requests: map[resourcev1.QualifiedName]resource.Quantity{
-			"memory": resource.MustParse(Pick(d, "3Gi", "7Gi", "16Gi")),
+			"memory": resource.MustParse(Pick(d.Dice, "3Gi", "7Gi", "16Gi")),
 		}}
 	}
 	if d.Percent(20) {
@@ -257,7 +260,7 @@ func Equip(pod *corev1.Pod, claims ...string) {
 }
 
 // EquipFast has the pods of a template ask for an extended resource that a DeviceClass serves.
-func (d Dice) EquipFast(pod *corev1.Pod) {
+func (d DeviceDice) EquipFast(pod *corev1.Pod) {
 	c := &pod.Spec.Containers[0]
 	if c.Resources.Requests == nil {
 		c.Resources.Requests = corev1.ResourceList{}

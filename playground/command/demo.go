@@ -86,7 +86,8 @@ func tell(ctx context.Context, out io.Writer, keep bool, goal time.Duration, sto
 		programNames,
 		func(*cluster.Cluster) []string {
 			return []string{
-				"--feature-gates=NodeOverlay=true", "--ignore-dra-requests=false", "--aws-feature-gates=DRANVIDIAGPU=true",
+				"--feature-gates=NodeOverlay=true",
+				"--ignore-dra-requests=false", "--aws-feature-gates=DRANVIDIAGPU=true",
 			}
 		},
 	)

@@ -56,7 +56,10 @@ var Stories = []Story{
 	{"profiles", "OpenFaaS Profiles: affinity and tolerations", (*stage).profiles},
 	{"architectures", "Two architectures, a batch job, a limit and user data", (*stage).architectures},
 	{"gpus", "Whole and time-sliced GPUs", (*stage).gpus},
-	{"devices", "Devices that pods claim: whole GPUs, shared ones and partitions", (*stage).devices},
+	{
+		"devices", "Devices that pods claim: whole GPUs, shared ones and partitions",
+		func(s *stage, ctx context.Context) error { return playDevices(ctx, s) },
+	},
 	{"zonal", "A volume's zone, pod affinity, and nodes that expire", (*stage).zonal},
 }
 

@@ -39,9 +39,9 @@ var deviceSteps = []deviceStep{
 	{"no pods", "partitions", 0, 0, 0, 0},
 }
 
-// devices plays claims for dynamic resources: whole GPUs, two pods on one claim, memory of a shared GPU, and
+// playDevices plays claims for dynamic resources: whole GPUs, two pods on one claim, memory of a shared GPU, and
 // partitions. Whatever is bought must be for a pod.
-func (s *stage) devices(ctx context.Context) error {
+func playDevices(ctx context.Context, s *stage) error {
 	s.say.Step("kubectl apply three pools, DeviceClasses, what the driver will publish, and claims")
 	manifests := []string{"nodeclass.yaml", "devices-driver.yaml", "devices-pools.yaml", "devices-workload.yaml"}
 	for _, manifest := range manifests {
@@ -57,7 +57,7 @@ func (s *stage) devices(ctx context.Context) error {
 			return err
 		}
 		bought += step.grows
-		if err := s.settled(ctx, step, bought); err != nil {
+		if err := step.settled(ctx, s, bought); err != nil {
 			return err
 		}
 	}
@@ -66,7 +66,7 @@ func (s *stage) devices(ctx context.Context) error {
 }
 
 // settled waits until a step's pods run on as many machines as it takes, and checks that no more were bought.
-func (s *stage) settled(ctx context.Context, step deviceStep, bought int) error {
+func (step deviceStep) settled(ctx context.Context, s *stage, bought int) error {
 	if step.grows > 0 {
 		if _, err := s.running(ctx, step.pods); err != nil {
 			return err
@@ -83,18 +83,14 @@ func (s *stage) settled(ctx context.Context, step deviceStep, bought int) error 
 		return err
 	}
 	s.show(f)
-	if got := s.boughtFor("devices-"); got != bought {
+	got := 0
+	for claim := range s.bought {
+		if strings.HasPrefix(claim, "devices-") {
+			got++
+		}
+	}
+	if got != bought {
 		return fmt.Errorf("%d machines were bought by now, it takes %d", got, bought)
 	}
 	return nil
-}
-
-// boughtFor counts the machines that were seen launched for pools of a prefix.
-func (s *stage) boughtFor(prefix string) (n int) {
-	for claim := range s.bought {
-		if strings.HasPrefix(claim, prefix) {
-			n++
-		}
-	}
-	return n
 }

@@ -68,16 +68,19 @@ func TestSlicesComeAWhileAfterTheirNodeAndBelongToIt(t *testing.T) {
 			node("n1", map[string]string{"gpu": "shared"}, time.Now()),
 			node("n2", map[string]string{"gpu": "whole"}, time.Now()),
 		)
+		seen, err := client.ResourceV1().ResourceSlices().Watch(ctx, metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
 		if err := start(ctx, client, time.Now); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(1900 * time.Millisecond)
+		<-seen.ResultChan()
 		synctest.Wait()
-		if got := published(t, client); len(got) > 0 {
-			t.Errorf("before the driver has started there is %v", got)
+		if after := time.Since(began); after < 2*time.Second || after > 2200*time.Millisecond {
+			t.Errorf("the first slice is there after %s, want 2s", after)
 		}
-		time.Sleep(200 * time.Millisecond)
-		synctest.Wait()
 		want := []string{"n1-gpu.example.com-0", "n1-gpu.example.com-1"}
 		if got := published(t, client); !slices.Equal(got, want) {
 			t.Fatalf("published %v, want %v", got, want)

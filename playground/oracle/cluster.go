@@ -63,7 +63,7 @@ func drawn(ctx context.Context, s *scheduler, seed uint64, equipped bool) *clust
 		templates = append(templates, d.Template())
 	}
 	if equipped {
-		more := sample.NewDice(seed ^ devicesSeed)
+		more := sample.DeviceDice{Dice: sample.NewDice(seed ^ devicesSeed)}
 		c.equipment = newEquipment(more, c.types)
 		c.equipment.equip(more, templates)
 	}

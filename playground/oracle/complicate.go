@@ -34,11 +34,8 @@ func (c *cluster) complicate(ctx context.Context, s *scheduler, d sample.Dice) {
 	if d.Percent(20) {
 		d.Breadth(sample.Pick(d, c.pools...))
 	}
-	if d.Percent(50) && c.equipment == nil {
-		c.underWay(d)
-	}
-	if len(c.machines) > 0 && d.Percent(40) && c.equipment == nil {
-		c.nominate(ctx, s, d)
+	if c.equipment == nil { // claims of pods that are on their way would have to be allocated first
+		c.inView(ctx, s, d)
 	}
 	for i := range c.machines {
 		m := &c.machines[i]
@@ -51,6 +48,16 @@ func (c *cluster) complicate(ctx context.Context, s *scheduler, d sample.Dice) {
 				m.pods[k].DeletionTimestamp = &metav1.Time{Time: noon}
 			}
 		}
+	}
+}
+
+// inView has pods know where they go: on nodes that are coming, and on some that are there.
+func (c *cluster) inView(ctx context.Context, s *scheduler, d sample.Dice) {
+	if d.Percent(50) {
+		c.underWay(d)
+	}
+	if len(c.machines) > 0 && d.Percent(40) {
+		c.nominate(ctx, s, d)
 	}
 }
 

@@ -37,7 +37,7 @@ type equipment struct {
 type claims map[types.NamespacedName]*resourcev1.ResourceClaim
 
 // newEquipment draws what there is before any pod.
-func newEquipment(d sample.Dice, list []*shape.InstanceType) *equipment {
+func newEquipment(d sample.DeviceDice, list []*shape.InstanceType) *equipment {
 	e := &equipment{
 		classes: sample.DeviceClasses(), sold: map[string][]*resourcev1.ResourceSlice{}, claims: claims{},
 		late: map[types.NamespacedName]bool{},
@@ -76,7 +76,7 @@ func (e *equipment) keep(c *resourcev1.ResourceClaim) {
 }
 
 // equip has most workloads claim devices.
-func (e *equipment) equip(d sample.Dice, templates []*corev1.Pod) {
+func (e *equipment) equip(d sample.DeviceDice, templates []*corev1.Pod) {
 	kinds := len(e.templates) / len(sample.Namespaces())
 	named := len(e.claims) / len(sample.Namespaces())
 	for _, pod := range templates {

@@ -8,8 +8,8 @@
 // order must exist in which every placement passes, and a pod that the planner calls unplaceable must be
 // rejected on every node there is and on a fresh one of every offering. Anything else is a [Disagreement].
 //
-// A second kind of clusters has devices, and most of its pods claim some: by templates, by claims that they share, or as
-// extended resources. What a placement allocates is kept by the scheduler's own plugin and counts for the next one.
+// A second kind of clusters has devices, and most of its pods claim some: by templates, by claims that they share, or
+// as extended resources. What a placement allocates, by the scheduler's own plugin, counts for the next one.
 //
 // It decides nothing about price, and nothing about preferences beyond that giving them up never loses a pod.
 package oracle

@@ -16,7 +16,7 @@ import (
 
 var (
 	placements       = flag.Int("placements", 20_000, "how many placements to check")
-	examples         = flag.Int("examples", 2, "in how many clusters to make each kind of disagreement small and show it")
+	examples         = flag.Int("examples", 2, "of how many clusters with a disagreement of a kind to show a small one")
 	devicePlacements = flag.Int("device-placements", 400, "how many placements to check in clusters with devices")
 	firstSeed        = flag.Uint64("seed", 1, "the first cluster's seed; the next ones count up")
 	strict           = flag.Bool("strict", false, "fail on every disagreement, known or not, and show it")
