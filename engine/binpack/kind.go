@@ -30,7 +30,7 @@ func (s *solver) kinds(pools []int) []kind {
 		for i := pool.Usable.Next(0); i >= 0; i = pool.Usable.Next(i + 1) {
 			s.takenBy(p, i, takes)
 			k := kind{
-				pool: p, column: i, price: float64(t.Columns[i].Price() + s.nodePrice), room: pool.Room(i),
+				pool: p, column: i, price: s.cost(p, i), room: pool.Room(i),
 				takes: takes,
 			}
 			if takes.Any() && !replacedByOneOf(out, &k) {

@@ -2,6 +2,7 @@ package binpack
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/dovetail-sh/dovetail/engine/bitset"
@@ -240,6 +241,9 @@ func (f *filling) finish(s *solver) bool {
 // limits allow some column that holds it.
 func (f *filling) choose(s *solver) (found, some bool) {
 	p := f.kind.pool
+	if s.spared != nil {
+		f.spare(s)
+	}
 	var tried []string // zones: with columns of one there is the same choice, near enough
 	for i := f.columns.Next(0); i >= 0; i = f.columns.Next(i + 1) {
 		if s.limits.Machines(p, i) == 0 {
@@ -249,13 +253,28 @@ func (f *filling) choose(s *solver) (found, some bool) {
 		if c := &s.table.Columns[i]; !slices.Contains(tried, c.Offering.Zone) {
 			if launch, keeps, ok := s.limits.Reserve(p, f.columns, f.free, i); ok {
 				copy(f.columns, launch)
-				f.column, f.keeps, f.price = i, keeps, float64(c.Price()+s.nodePrice)
+				f.column, f.keeps, f.price = i, keeps, s.cost(p, i)
 				return true, true
 			}
 			tried = append(tried, c.Offering.Zone)
 		}
 	}
 	return false, some
+}
+
+// spare leaves of the columns those that count for least where limits come before money, if any can be opened.
+func (f *filling) spare(s *solver) {
+	least := math.Inf(1)
+	for i := f.columns.Next(0); i >= 0; i = f.columns.Next(i + 1) {
+		if s.limits.Machines(f.kind.pool, i) > 0 {
+			least = min(least, s.spared.Share(f.kind.pool, i))
+		}
+	}
+	for i := f.columns.Next(0); i >= 0; i = f.columns.Next(i + 1) {
+		if s.spared.Share(f.kind.pool, i) > least {
+			f.columns.Remove(i)
+		}
+	}
 }
 
 // density is worth for money.

@@ -307,7 +307,7 @@ func (h *shifter) cheapest(b *shifted, row, change int) (column int, price float
 	if i < 0 {
 		return 0, 0, false
 	}
-	return i, float64(h.s.table.Columns[i].Price() + h.s.nodePrice), true
+	return i, h.s.cost(b.kind.pool, i), true
 }
 
 // apply changes a machine by pods of a row.

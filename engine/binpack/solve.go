@@ -30,6 +30,10 @@ type Work struct {
 	// Frugal is by item how many pods come first: those that found no node when the same was tried before. Where it is
 	// not nil, pods that fewer pools suit come next; see [solver.turns].
 	Frugal []int
+
+	// Sparing is set when limits come before money: of machines that hold the pods those count as cheap that take the
+	// smallest part of what is left of their pool's limits.
+	Sparing bool
 }
 
 // Packing is what was made of them.
@@ -46,6 +50,9 @@ func Fill(w Work) *Packing {
 	s := &solver{
 		table: w.Table, spread: w.Spread, items: w.Items, nodePrice: w.NodePrice, effort: w.Effort, limits: w.Limits,
 		frugal: w.Frugal, proven: w.Proven,
+	}
+	if w.Sparing {
+		s.spared = w.Limits.Clone()
 	}
 	if len(w.Items) > 0 {
 		s.pack()
@@ -75,7 +82,7 @@ func (s *solver) pack() {
 		}
 	}
 	switch {
-	case s.leftOver() > 0 || len(s.floors) == 0 || s.nodePrice > 0:
+	case s.leftOver() > 0 || len(s.floors) == 0 || s.nodePrice > 0 || s.spared != nil:
 		s.floor = 0
 	case len(s.floors) > 1:
 		s.floor = (&prover{s}).anyTier(slices.Concat(tiers...), before)
@@ -94,8 +101,9 @@ type solver struct {
 	limits    *limits.Budgets
 	effort    int
 	steps     int
-	proven    float64
-	frugal    []int // by item: pods that come first; nil for a solver that keeps to no such order; see turns
+	proven    float64         // of the same pods, in whatever domains; 0 if nobody has
+	frugal    []int           // by item: pods that come first; nil for a solver that keeps to no such order; see turns
+	spared    *limits.Budgets // what was left at the beginning of limits that come before money; nil if they do not
 
 	scopes         []place.Scope
 	scopeOf        []int // by item
@@ -116,6 +124,18 @@ type solver struct {
 	// floor is a price that no packing can go below; floors has what each tier began with.
 	floor  float64
 	floors []float64
+}
+
+// wholeLimit is what all that is left of a limit costs where limits come before money: far more than any machine.
+const wholeLimit = 1e10
+
+// cost is what a machine counts for in comparisons, with Policy's price of a node.
+func (s *solver) cost(pool, column int) float64 {
+	price := float64(s.table.Columns[column].Price() + s.nodePrice)
+	if s.spared == nil {
+		return price
+	}
+	return price + float64(wholeLimit*s.spared.Share(pool, column))
 }
 
 // scratch is a filling to try things with.

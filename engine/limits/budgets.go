@@ -115,6 +115,18 @@ func (l *Budgets) Times(pool, column int, keeps []int64) int {
 	return int(n)
 }
 
+// Share is which part one machine of a column takes of what is left to its pool, of the limit that it takes most of: 0
+// if there are none, 1 if it takes all.
+func (l *Budgets) Share(pool, column int) (most float64) {
+	c := &l.table.Columns[column]
+	for _, lim := range l.left[pool] {
+		if use := c.Takes(lim.resource); use > 0 && lim.left > 0 {
+			most = max(most, min(float64(use)/float64(lim.left), 1))
+		}
+	}
+	return most
+}
+
 // Take uses up what so many nodes of a column keep, or gives it back if there are fewer than none.
 func (l *Budgets) Take(pool, column int, keeps []int64, machines int) {
 	c := &l.table.Columns[column]

@@ -294,6 +294,14 @@ func (p *packer) solve(items []board.Item, l *limits.Budgets, effort int, frugal
 	})
 }
 
+// solveSparingly is solve where limits come before money.
+func (p *packer) solveSparingly(items []board.Item, l *limits.Budgets, effort int) *binpack.Packing {
+	return binpack.Fill(binpack.Work{
+		Table: p.board.Table, Spread: p.board.Spread, Items: items, Limits: l,
+		NodePrice: p.task.NodePrice, Effort: effort, Sparing: true,
+	})
+}
+
 // keep takes a packing's bins over; at tells which of done its items are.
 func (p *packer) keep(s *binpack.Packing, at func(int) int) {
 	for b := range s.Bins {

@@ -41,7 +41,14 @@ func (p rationer) most(items []board.Item, effort int) (best *binpack.Packing, a
 	after = p.packer.board.Limits.Clone()
 	best = p.packer.solve(items, after, effort, nil)
 	least := sum(best.Left)
-	if least == 0 || !p.packer.placer.Scarce || len(p.packer.board.Table.Pools) < 2 {
+	if least == 0 || !p.packer.placer.Scarce {
+		return best, after
+	}
+	used := p.packer.board.Limits.Clone()
+	if s := p.packer.solveSparingly(items, used, effort); sum(s.Left) < least {
+		best, after, least = s, used, sum(s.Left)
+	}
+	if least == 0 || len(p.packer.board.Table.Pools) < 2 {
 		return best, after
 	}
 	first := make([]int, len(items))
