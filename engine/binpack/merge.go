@@ -46,6 +46,7 @@ func (s *solver) merge(kinds []kind, since int) {
 			m.grow(at, free)
 		}
 	}
+	m.gather()
 	if scarce(s, kinds) {
 		for at := 0; at < len(m.order); at++ {
 			m.cheapen(at)
@@ -57,6 +58,57 @@ func (s *solver) merge(kinds []kind, since int) {
 			s.opened = append(s.opened, o)
 		}
 	}
+}
+
+// maxGathered is up to how many machines one is tried for more than two of them.
+const maxGathered = 40
+
+// gather has one machine take the place of more than two others, as long as that saves money: no two of them may be
+// worth it.
+func (m *merger) gather() {
+	if len(m.order) > maxGathered {
+		return
+	}
+	for k := len(m.kinds) - 1; k >= 0; k-- {
+		for m.gatherInto(&m.kinds[k]) {
+		}
+	}
+}
+
+// gatherInto opens one machine of a kind for those that fit in together, the dearest of them first.
+func (m *merger) gatherInto(k *kind) bool {
+	whole := &opening{bin: board.Bin{Load: make([]int64, len(m.s.table.Resources))}}
+	var taken []*opening
+	price := 0.0
+	for at := len(m.order) - 1; at >= 0; at-- {
+		o := &m.list[m.order[at]]
+		for n := 0; n < o.times && k.holds(whole.bin.Load, o.bin.Load); n++ {
+			m.use(o, -1)
+			if !m.fill(k, whole, o) {
+				m.use(o, 1)
+				break
+			}
+			taken, price = append(taken, o), price+o.price
+			whole.entries = slices.Clone(m.f.entries)
+			for d, load := range o.bin.Load {
+				whole.bin.Load[d] += load
+			}
+		}
+	}
+	nobody := &opening{bin: board.Bin{Load: make([]int64, len(m.s.table.Resources))}}
+	ok := len(taken) > 2 && m.fill(k, whole, nobody) && m.f.price < price &&
+		m.s.limits.Times(m.f.kind.pool, m.f.column, m.f.keeps) > 0
+	for _, o := range taken {
+		if ok {
+			o.times--
+		} else {
+			m.use(o, 1)
+		}
+	}
+	if ok {
+		m.replace(1)
+	}
+	return ok
 }
 
 // alone is a set of bits, one for every hostname tally of which the opening's node may hold only one pod.
