@@ -1,32 +1,42 @@
 #!/usr/bin/env bash
 # Plays taking over from Karpenter and handing back with its real controllers: takeover.sh [VERSION]…; without versions all.
-# Each controller for the kwok cloud is built from its own module, by the pins in hack/takeover/karpenter-VERSION.mod, with the
-# Go that it needs; nothing of it comes into this repository. TestTakeOver in internal/integration plays the story.
+# aws-VERSION is the AWS provider against the simulated AWS, VERSION alone the controller for the kwok cloud. Each is built
+# from its own module, by the pins in hack/takeover and hack/clients, with the Go that it needs; nothing of it comes into
+# this repository. TestTakeOver in internal/integration plays the story.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-module=sigs.k8s.io/karpenter
 versions=("$@")
-[ ${#versions[@]} -gt 0 ] || versions=(1.9.0 1.14.1 1.15.0)
+[ ${#versions[@]} -gt 0 ] || versions=(1.9.0 1.14.1 1.15.0 aws-1.9.3 aws-1.14.1 aws-1.15.2)
+
+# build NAME MODULE PACKAGE PINS builds a controller, and takes its definitions and those that it works with.
+build() (
+	to=$PWD/bin/takeover/$1
+	mkdir -p "$to/crds"
+	case $1 in *1.14.*) GOTOOLCHAIN=auto ;; *) GOTOOLCHAIN=go1.27.3 ;; esac
+	export GOTOOLCHAIN GOWORK=off
+	[ -x "$to/karpenter" ] || echo "building Karpenter $1; the first time takes some minutes" >&2
+	go build -mod=mod -modfile="$4" -o "$to/karpenter" "$2/$3"
+	core=$(go list -mod=mod -modfile="$4" -m -f '{{.Dir}}' sigs.k8s.io/karpenter)
+	own=$(go list -mod=mod -modfile="$4" -m -f '{{.Dir}}' "$2")
+	rm -rf "$to/crds" && mkdir -p "$to/crds"
+	for file in "$core"/pkg/apis/crds/*.yaml "$own"/pkg/apis/crds/*.yaml "$own"/kwok/apis/crds/*.yaml; do
+		[ ! -f "$file" ] || cp -f "$file" "$to/crds/"
+	done
+	chmod u+w "$to"/crds/*
+)
 
 peers=()
 for version in "${versions[@]}"; do
-	pins=$PWD/hack/takeover/karpenter-$version.mod
-	if [ ! -f "$pins" ]; then
-		echo "there are no pins for Karpenter $version; know $(cd hack/takeover && ls -- *.mod | tr '\n' ' ')" >&2
+	case $version in
+	aws-*) what=(github.com/aws/karpenter-provider-aws cmd/controller "$PWD/hack/clients/karpenter-${version#aws-}.mod") ;;
+	*) what=(sigs.k8s.io/karpenter kwok "$PWD/hack/takeover/karpenter-$version.mod") ;;
+	esac
+	if [ ! -f "${what[2]}" ]; then
+		echo "there are no pins for Karpenter $version" >&2
 		exit 2
 	fi
-	to=$PWD/bin/takeover/$version
-	mkdir -p "$to/crds"
-	case $version in 1.15.*) toolchain=go1.27.3 ;; *) toolchain=auto ;; esac
-	(
-		export GOTOOLCHAIN=$toolchain GOWORK=off
-		[ -x "$to/karpenter" ] || echo "building Karpenter $version; the first time takes some minutes" >&2
-		go build -mod=mod -modfile="$pins" -o "$to/karpenter" $module/kwok
-		dir=$(go list -mod=mod -modfile="$pins" -m -f '{{.Dir}}' $module)
-		cp -f "$dir"/pkg/apis/crds/*.yaml "$dir"/kwok/apis/crds/*.yaml "$to/crds/"
-		chmod u+w "$to"/crds/*
-	)
-	peers+=("$version=$to")
+	build "$version" "${what[@]}"
+	peers+=("$version=$PWD/bin/takeover/$version")
 done
 exec go test ./internal/integration -run '^TestTakeOver$' -count=1 -timeout=30m -v -args -takeover="$(
 	IFS=,

@@ -63,6 +63,7 @@ type Daemon struct {
 	metrics *observe.Metrics
 	gauges  *gauges
 	known   http.Handler
+	alone   *guard
 	synced  atomic.Bool
 }
 
@@ -86,7 +87,13 @@ func New(ctx context.Context, c config.Config, o Options) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{config: c, metrics: observe.NewMetrics()}
-	if d.manager, err = newManager(kube, c, o); err != nil {
+	if d.alone, err = newGuard(kube, c, o); err != nil {
+		return nil, err
+	}
+	if d.manager, err = newManager(kube, c, o, d.alone); err != nil {
+		return nil, err
+	}
+	if err := d.alone.addTo(d.manager); err != nil {
 		return nil, err
 	}
 	if err := lookup.Index(ctx, d.manager.GetFieldIndexer()); err != nil {
@@ -101,24 +108,23 @@ func New(ctx context.Context, c config.Config, o Options) (*Daemon, error) {
 	return d, nil
 }
 
-func newManager(kube *rest.Config, c config.Config, o Options) (manager.Manager, error) {
+func newManager(kube *rest.Config, c config.Config, o Options, alone *guard) (manager.Manager, error) {
 	yes, warm := true, !c.Leader.DisableWarmup
 	scheme := Scheme()
 	m, err := manager.New(kube, manager.Options{
-		Scheme:                        scheme,
-		Logger:                        o.Log,
-		Cache:                         cache.Options{DefaultTransform: lookup.Slim},
-		NewClient:                     wrapped(o.WrapClient),
-		LeaderElection:                !c.Leader.Disabled,
-		LeaderElectionID:              c.Leader.Name,
-		LeaderElectionNamespace:       c.LeaseNamespace(),
-		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 ptr(leaseDuration),
-		RenewDeadline:                 ptr(renewDeadline),
-		RetryPeriod:                   ptr(retryPeriod),
-		Metrics:                       metricsserver.Options{BindAddress: "0"}, // served with ours, in addServers
-		HealthProbeBindAddress:        address(c.Serve.Address, c.Serve.HealthPort),
-		GracefulShutdownTimeout:       ptr(10 * time.Second),
+		Scheme:                              scheme,
+		Logger:                              o.Log,
+		Cache:                               cache.Options{DefaultTransform: alone.slim},
+		NewClient:                           wrapped(o.WrapClient),
+		LeaderElection:                      !c.Leader.Disabled,
+		LeaderElectionResourceLockInterface: alone.lock(),
+		LeaderElectionReleaseOnCancel:       true,
+		LeaseDuration:                       ptr(leaseDuration),
+		RenewDeadline:                       ptr(renewDeadline),
+		RetryPeriod:                         ptr(retryPeriod),
+		Metrics:                             metricsserver.Options{BindAddress: "0"}, // served with ours, in addServers
+		HealthProbeBindAddress:              address(c.Serve.Address, c.Serve.HealthPort),
+		GracefulShutdownTimeout:             ptr(10 * time.Second),
 		Controller: ctrlconfig.Controller{
 			SkipNameValidation: &yes, // several daemons may share a process
 			EnableWarmup:       &warm,
@@ -188,6 +194,7 @@ func (d *Daemon) addServers() error {
 		d.manager.AddHealthzCheck("ping", healthz.Ping),
 		d.manager.AddReadyzCheck("caches", synced),
 		d.manager.AddReadyzCheck("crds", d.served),
+		d.manager.AddReadyzCheck("alone", d.alone.ready),
 		d.manager.Add(everywhere(func(ctx context.Context) error {
 			d.synced.Store(d.manager.GetCache().WaitForCacheSync(ctx))
 			<-ctx.Done()

@@ -9,9 +9,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -55,6 +57,36 @@ func standbyTakesOver(t *testing.T, c *cluster) {
 	c.scale(t, deployment, 2)
 	c.running(t, "one", 2)
 	c.remove(t, deployment, pool)
+}
+
+// nobodyLeadsBesideAnother runs two with Leases in different namespaces: the second waits, says so, is not ready, and
+// leads when the first has stopped.
+func nobodyLeadsBesideAnother(t *testing.T, c *cluster) {
+	elected := settings()
+	elected.Leader.Disabled = false
+	first, stopFirst := c.run(t, elected)
+	await(t, "the first daemon to lead", first.Elected())
+	elsewhere := elected
+	elsewhere.Leader.Namespace, elsewhere.Serve.HealthPort = "default", freePort(t)
+	said, waits := &sync.Once{}, make(chan struct{})
+	second, stopSecond := c.run(t, elsewhere, func(o *daemon.Options) {
+		o.RestConfig = c.kube // the chart's rights are for one namespace
+		o.Log = funcr.New(func(_, line string) {
+			if strings.Contains(line, "another controller leads") && strings.Contains(line, "-n kube-system") {
+				said.Do(func() { close(waits) })
+			}
+		}, funcr.Options{})
+	})
+	defer stopSecond()
+	await(t, "the second daemon to say why it waits", waits)
+	if _, problem := page200(fmt.Sprintf("http://127.0.0.1:%d/readyz", elsewhere.Serve.HealthPort)); problem == "" {
+		t.Error("it is ready although it must not lead")
+	}
+	if leads(second) {
+		t.Error("two daemons lead")
+	}
+	stopFirst()
+	await(t, "the second daemon to lead", second.Elected())
 }
 
 func leads(d *daemon.Daemon) bool {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,17 +22,20 @@ var handedOver = []schema.GroupVersionKind{
 	{Group: "karpenter.sh", Version: "v1", Kind: "NodePool"},
 	{Group: "karpenter.sh", Version: "v1", Kind: "NodeClaim"},
 	{Group: "karpenter.kwok.sh", Version: "v1alpha1", Kind: "KWOKNodeClass"},
+	{Group: "karpenter.k8s.aws", Version: "v1", Kind: "EC2NodeClass"},
 	{Version: "v1", Kind: "Node"},
 }
 
-// keep reads all objects of these kinds.
+// keep reads all objects of those of these kinds that the cluster has.
 func keep(t *testing.T, from client.Reader) estate {
 	t.Helper()
 	out := estate{}
 	for _, kind := range handedOver {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind)
-		if err := from.List(t.Context(), list); err != nil {
+		if err := from.List(t.Context(), list); meta.IsNoMatchError(err) {
+			continue
+		} else if err != nil {
 			t.Fatal(err)
 		}
 		for i := range list.Items {

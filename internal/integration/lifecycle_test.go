@@ -17,6 +17,7 @@ func TestLifecycle(t *testing.T) {
 		story{"KilledBetweenLaunchAndStatus", killedBetweenLaunchAndStatus},
 		story{"MachineOfADeletedClaim", machineOfADeletedClaimIsGivenBack},
 		story{"StandbyTakesOver", standbyTakesOver},
+		story{"NobodyLeadsBesideAnother", nobodyLeadsBesideAnother},
 		story{"MetricsAndHealth", metricsAndHealthAreServed},
 		story{"Interrupted", interruptedMachineIsReplaced},
 	)

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"encoding/base64"
 	"flag"
 	"fmt"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,18 +22,22 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	kwokv1alpha1 "github.com/dovetail-sh/dovetail/api/kwok/v1alpha1"
+	"github.com/dovetail-sh/dovetail/awssim"
 	"github.com/dovetail-sh/dovetail/internal/config"
 	"github.com/dovetail-sh/dovetail/internal/daemon"
 	"github.com/dovetail-sh/dovetail/internal/devplane"
 )
 
 var takeoverFrom = flag.String("takeover", "",
-	"Karpenters to take over from: VERSION=DIR,…, each with a binary karpenter and its definitions in crds")
+	"Karpenters to take over from: VERSION=DIR,…, each with a binary karpenter and its definitions in crds; "+
+		"one whose VERSION begins with aws- is the AWS provider, and plays on the simulated AWS")
 
 // TestTakeOver has Karpenter's own controller and Dovetail change places on clusters with the definitions of that
 // Karpenter: in good order, and killed in the middle of a scale-up. `make takeover` builds the controllers and runs it.
@@ -40,17 +47,16 @@ func TestTakeOver(t *testing.T) {
 	}
 	for one := range strings.SplitSeq(*takeoverFrom, ",") {
 		version, dir, _ := strings.Cut(one, "=")
-		t.Run(version, func(t *testing.T) { takeOver(t, dir) })
+		aws := strings.HasPrefix(version, "aws-")
+		t.Run(version, func(t *testing.T) { takeOver(t, newRelay(t, dir, aws)) })
+		t.Run(version+"-beside", func(t *testing.T) { beside(t, dir, aws) })
 	}
 }
 
-func takeOver(t *testing.T, dir string) {
-	r := newRelay(t, dir)
+func takeOver(t *testing.T, r *relay) {
 	app := web("web", 3, "1500m")
 	first := r.start(t, r.karpenter)
-	r.create(t, general(func(p *karpenterv1.NodePool) {
-		p.Spec.Disruption.ConsolidateAfter = karpenterv1.NillableDuration{} // Never: what goes then has drifted
-	}), app)
+	r.create(t, r.pool(), app)
 	r.running(t, "web", 3)
 	r.initialized(t)
 	before := keep(t, r)
@@ -58,8 +64,7 @@ func takeOver(t *testing.T, dir string) {
 
 	second := r.start(t, r.dovetail)
 	always(t, 3*time.Second, func() string { return r.book.by("dovetail") })
-	first.stop()
-	r.leads(t, second)
+	r.over(t, first.stop)
 	r.scale(t, app, 5)
 	r.running(t, "web", 5)
 	r.initialized(t)
@@ -82,15 +87,14 @@ func takeOver(t *testing.T, dir string) {
 
 	before = keep(t, r)
 	fourth := r.start(t, r.karpenter)
-	third.stop()
-	r.leads(t, fourth)
+	r.over(t, third.stop)
 	r.scale(t, app, 11)
 	r.running(t, "web", 11)
 	r.initialized(t)
 	r.same(t, "handed back", before)
 
 	before = keep(t, r)
-	fifth := r.start(t, r.dovetail)
+	r.start(t, r.dovetail)
 	claims = len(r.claims(t))
 	r.scale(t, app, 14)
 	eventually(t, "a NodeClaim of Karpenter's in the middle of a scale-up", func() string {
@@ -99,8 +103,7 @@ func takeOver(t *testing.T, dir string) {
 		}
 		return "none yet"
 	})
-	fourth.kill()
-	r.leads(t, fifth)
+	r.over(t, fourth.kill)
 	r.running(t, "web", 14)
 	r.initialized(t)
 	r.same(t, "taken over from one that was killed", before)
@@ -109,15 +112,51 @@ func takeOver(t *testing.T, dir string) {
 	}
 }
 
+// beside starts Dovetail beside a Karpenter that leads by a Lease of its own: it writes nothing, says why and what to
+// do, and leads when that one has stopped. One that leads ends when such a Karpenter comes.
+func beside(t *testing.T, dir string, aws bool) {
+	for name, elsewhere := range map[string][]string{
+		"other namespace": {"LEADER_ELECTION_NAMESPACE=default"},
+		"other name":      {"LEADER_ELECTION_NAME=blue"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRelay(t, dir, aws)
+			app := web("web", 2, "1500m")
+			karpenter := func(t *testing.T) (string, *exec.Cmd) { return r.karpenterWith(t, elsewhere...) }
+			first := r.start(t, karpenter)
+			r.create(t, r.pool(), app)
+			r.running(t, "web", 2)
+			second := r.start(t, r.dovetail)
+			second.says(t, "another controller leads")
+			r.scale(t, app, 4)
+			r.running(t, "web", 4)
+			if wrote := r.book.by("dovetail"); wrote != "" {
+				t.Error(wrote)
+			}
+			first.stop()
+			r.scale(t, app, 6)
+			r.running(t, "web", 6)
+			if r.book.by("dovetail") == "" {
+				t.Error("Dovetail does not lead after Karpenter has stopped")
+			}
+			r.start(t, karpenter)
+			second.says(t, "running the controllers: another controller leads")
+			await(t, "Dovetail to end", second.done)
+		})
+	}
+}
+
 // relay is a cluster whose controllers change places.
 type relay struct {
 	*cluster
 	dir  string
 	book *writers
-	made int // controllers
+	made int            // controllers
+	sim  *awssim.Server // nil on kwok
+	env  []string       // of controllers, for their cloud
 }
 
-func newRelay(t *testing.T, dir string) *relay {
+func newRelay(t *testing.T, dir string, aws bool) *relay {
 	t.Helper()
 	quietLibraries()
 	plane := devplane.Start(t, devplane.Full())
@@ -129,36 +168,70 @@ func newRelay(t *testing.T, dir string) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{dir: dir, book: &writers{}, cluster: &cluster{Client: c, kube: plane.Config(),
-		own: withChartsRights(t, plane, config.CloudKWOK)}}
-	class := &kwokv1alpha1.KWOKNodeClass{}
-	class.Name = "default"
-	r.create(t, class)
+	r := &relay{dir: dir, book: &writers{}, cluster: &cluster{Client: c, kube: plane.Config()}}
+	if !aws {
+		r.own = withChartsRights(t, plane, config.CloudKWOK)
+		class := &kwokv1alpha1.KWOKNodeClass{}
+		class.Name = "default"
+		r.create(t, class)
+		return r
+	}
+	r.own = withChartsRights(t, plane, config.CloudAWS)
+	r.sim = simulated(t, plane)
+	// They reach the API server through a proxy of ours; machines go to it directly.
+	r.env = []string{"AWS_ENDPOINT_URL=" + r.sim.URL(), "CLUSTER_NAME=" + clusterName, "INTERRUPTION_QUEUE=" + clusterName,
+		"CLUSTER_ENDPOINT=" + plane.Endpoint(),
+		"CLUSTER_CA_BUNDLE=" + base64.StdEncoding.EncodeToString(plane.Config().CAData)}
+	r.create(t, ec2Class("default", false))
 	return r
+}
+
+// pool is one in which nothing goes but what has drifted.
+func (r *relay) pool() *karpenterv1.NodePool {
+	return general(func(p *karpenterv1.NodePool) {
+		p.Spec.Disruption.ConsolidateAfter = karpenterv1.NillableDuration{} // Never
+		if r.sim == nil {
+			return
+		}
+		p.Spec.Template.Spec.NodeClassRef = &karpenterv1.NodeClassReference{
+			Group: awsv1.Group, Kind: "EC2NodeClass", Name: "default",
+		}
+		p.Spec.Template.Spec.Requirements = append(plainSells(), in(awsv1.LabelInstanceCategory, "c", "m", "r"),
+			in(awsv1.LabelInstanceSize, "large", "xlarge", "2xlarge"))
+	})
 }
 
 // contender is a controller's process.
 type contender struct {
 	name string
+	log  string // a file
 	cmd  *exec.Cmd
 	done chan struct{}
 }
 
 // karpenter is the command line of the reference, as an administrator.
-func (r *relay) karpenter(t *testing.T) (string, *exec.Cmd) {
+func (r *relay) karpenter(t *testing.T) (string, *exec.Cmd) { return r.karpenterWith(t) }
+
+// karpenterWith is the same with more of an environment.
+func (r *relay) karpenterWith(t *testing.T, more ...string) (string, *exec.Cmd) {
 	cmd := exec.Command(filepath.Join(r.dir, "karpenter"), "--metrics-port=0", "--health-probe-port=0",
 		"--batch-idle-duration=200ms")
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfigFor(t, r.book.before(t, "karpenter", r.kube)),
 		"SYSTEM_NAMESPACE=kube-system", "LEADER_ELECTION_NAMESPACE=kube-system", "KUBERNETES_MIN_VERSION=1.19.0-0")
+	cmd.Env = slices.Concat(cmd.Env, r.env, more)
 	return "karpenter", cmd
 }
 
 // dovetail is the command line of ours, with the rights of its chart.
 func (r *relay) dovetail(t *testing.T) (string, *exec.Cmd) {
-	args := []string{"controller", "--cloud=kwok", "--metrics-port=0", "--health-probe-port=0",
+	cloud := config.CloudKWOK
+	if r.sim != nil {
+		cloud = config.CloudAWS
+	}
+	args := []string{"controller", "--cloud=" + cloud, "--metrics-port=0", "--health-probe-port=0",
 		"--batch-idle-duration=200ms", "--kubeconfig=" + kubeconfigFor(t, r.book.before(t, "dovetail", r.own))}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestAsController$", "-test.timeout=0")
-	cmd.Env = append(os.Environ(), asController+"="+strings.Join(args, "\n"))
+	cmd.Env = slices.Concat(os.Environ(), r.env, []string{asController + "=" + strings.Join(args, "\n")})
 	return "dovetail", cmd
 }
 
@@ -172,7 +245,7 @@ func (r *relay) start(t *testing.T, which func(*testing.T) (string, *exec.Cmd)) 
 	}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	c := &contender{name: name, cmd: cmd, done: make(chan struct{})}
+	c := &contender{name: name, log: log.Name(), cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // processes live no longer than the thread that started them
@@ -196,6 +269,21 @@ func (r *relay) start(t *testing.T, which func(*testing.T) (string, *exec.Cmd)) 
 	return c
 }
 
+// says waits until its log has a text.
+func (c *contender) says(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, c.name+" to say "+text, func() string {
+		log, err := os.ReadFile(c.log)
+		if err != nil {
+			return err.Error()
+		}
+		if !strings.Contains(string(log), text) {
+			return "it does not"
+		}
+		return ""
+	})
+}
+
 // kill ends it as kill -9 does.
 func (c *contender) kill() {
 	_ = c.cmd.Process.Kill() // an error means that it has ended
@@ -208,25 +296,28 @@ func (c *contender) stop() {
 	<-c.done
 }
 
-// leads waits until the lease is held by somebody who is still there: one that was started last.
-func (r *relay) leads(t *testing.T, c *contender) {
+// over ends who holds the lease, and waits until another holds it that was there before.
+func (r *relay) over(t *testing.T, end func()) {
+	t.Helper()
+	was := r.holder(t)
+	end()
+	eventually(t, "another to hold the lease", func() string {
+		if now := r.holder(t); now == "" || now == was {
+			return "it is held by " + strconv.Quote(now)
+		}
+		return ""
+	})
+}
+
+// holder is who holds the lease; empty for nobody.
+func (r *relay) holder(t *testing.T) string {
 	t.Helper()
 	lease := &coordinationv1.Lease{}
 	key := client.ObjectKey{Namespace: "kube-system", Name: "karpenter-leader-election"}
 	if err := r.Get(t.Context(), key, lease); err != nil {
 		t.Fatal(err)
 	}
-	last := lease.Spec.HolderIdentity
-	eventually(t, c.name+" to hold the lease", func() string {
-		if err := r.Get(t.Context(), key, lease); err != nil {
-			return err.Error()
-		}
-		holder := lease.Spec.HolderIdentity
-		if holder == nil || *holder == "" || last != nil && *holder == *last {
-			return "it is not"
-		}
-		return ""
-	})
+	return ptr.Deref(lease.Spec.HolderIdentity, "")
 }
 
 // initialized waits until every NodeClaim is a node that takes pods.
@@ -251,11 +342,16 @@ func (r *relay) same(t *testing.T, when string, before estate) {
 		}
 		return ""
 	})
+	if r.sim != nil {
+		if ended := len(r.sim.Status().Instances) - len(paidFor(r.sim)); ended > 0 {
+			t.Errorf("%s: %d instances have ended", when, ended)
+		}
+	}
 	nodes, claims := len(r.nodes(t)), len(r.claims(t))
 	if nodes != claims {
 		t.Errorf("%s: %d nodes for %d NodeClaims", when, nodes, claims)
 	}
-	t.Logf("%s: %d nodes, none replaced, no field lost", when, nodes)
+	t.Logf("%s: nodes: %d, none replaced, no field lost", when, nodes)
 }
 
 // writers is the order in which controllers write.

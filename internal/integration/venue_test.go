@@ -180,25 +180,7 @@ func onAWS(t *testing.T) *venue {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sim, err := awssim.New(awssim.Options{
-		Seed:               7,
-		ClusterName:        clusterName,
-		ClusterEndpoint:    plane.Endpoint(),
-		ClusterCA:          plane.Config().CAData,
-		Kubeconfig:         plane.Config(),
-		PendingDelay:       50 * time.Millisecond,
-		BootDelay:          500 * time.Millisecond,
-		StopDelay:          300 * time.Millisecond,
-		CloudNodeLifecycle: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := sim.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	sim := simulated(t, plane)
 	v := &venue{
 		cluster: &cluster{Client: c, kube: plane.Config(), own: withChartsRights(t, plane, config.CloudAWS)},
 		plane:   plane,
@@ -235,17 +217,9 @@ func onAWS(t *testing.T) *venue {
 			Status: corev1.ConditionFalse,
 			Reason: "NvidiaXID46Error",
 		},
-		two:  "m5.large",
-		four: "m5.xlarge",
-		machines: func(*testing.T) []string {
-			var out []string
-			for _, m := range sim.Status().Instances {
-				if m.State != "terminated" && m.State != "shutting-down" {
-					out = append(out, "aws:///"+m.Zone+"/"+m.ID)
-				}
-			}
-			return out
-		},
+		two:      "m5.large",
+		four:     "m5.xlarge",
+		machines: func(*testing.T) []string { return paidFor(sim) },
 		kill: func(t *testing.T, id string) {
 			err := sim.World().Do(func(s *world.State) error {
 				for _, m := range s.Instances {
@@ -263,6 +237,41 @@ func onAWS(t *testing.T) *venue {
 	v.create(t, v.class("default", false))
 	v.open(t)
 	return v
+}
+
+// simulated is an AWS whose machines join a cluster.
+func simulated(t *testing.T, plane *devplane.Plane) *awssim.Server {
+	t.Helper()
+	sim, err := awssim.New(awssim.Options{
+		Seed:               7,
+		ClusterName:        clusterName,
+		ClusterEndpoint:    plane.Endpoint(),
+		ClusterCA:          plane.Config().CAData,
+		Kubeconfig:         plane.Config(),
+		PendingDelay:       50 * time.Millisecond,
+		BootDelay:          500 * time.Millisecond,
+		StopDelay:          300 * time.Millisecond,
+		CloudNodeLifecycle: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sim.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return sim
+}
+
+// paidFor are the provider IDs of instances that have not ended.
+func paidFor(sim *awssim.Server) (out []string) {
+	for _, m := range sim.Status().Instances {
+		if m.State != "terminated" && m.State != "shutting-down" {
+			out = append(out, "aws:///"+m.Zone+"/"+m.ID)
+		}
+	}
+	return out
 }
 
 // ec2Class selects what a simulated account has.
