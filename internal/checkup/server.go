@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/dovetail-sh/dovetail/api/crd"
+	"github.com/dovetail-sh/dovetail/internal/rival"
 )
 
 // Server is what only a live server tells.
@@ -25,7 +26,7 @@ type Server struct {
 }
 
 // lease is what controllers that speak Karpenter's API lead by.
-const lease = "karpenter-leader-election"
+const lease = rival.Usual
 
 // Ask reads what a server tells, as far as one may, and says what one may not.
 func Ask(ctx context.Context, from client.Reader, clock time.Time) (s *Server, missing []string, err error) {
@@ -174,12 +175,12 @@ func leaders(in *Input) (out []string) {
 		return nil
 	}
 	for _, l := range in.Server.Leases {
-		if l.Name != lease || l.Spec.HolderIdentity == nil || *l.Spec.HolderIdentity == "" ||
+		if !rival.OfController(&l) || l.Spec.HolderIdentity == nil || *l.Spec.HolderIdentity == "" ||
 			l.Spec.RenewTime == nil {
 			continue
 		}
 		if age(in.Now, l.Spec.RenewTime.Time) < time.Minute {
-			out = append(out, l.Namespace+" ("+*l.Spec.HolderIdentity+")")
+			out = append(out, l.Namespace+" (Lease "+l.Name+", "+*l.Spec.HolderIdentity+")")
 		}
 	}
 	slices.Sort(out)
@@ -192,12 +193,11 @@ func twoWriters(in *Input) (out []found, err error) {
 			out,
 			found{
 				"Lease " + lease,
-				"controllers lead in several namespaces at once, and undo each other's work: " + strings.Join(
+				"several controllers lead at once, and undo each other's work: " + strings.Join(
 					list,
 					", ",
 				),
-				"kubectl get leases -A --field-selector metadata.name=" + lease +
-					"   # scale all but one controller to 0",
+				"kubectl get leases -A --field-selector metadata.namespace!=kube-node-lease   # scale all but one to 0",
 			},
 		)
 	}

@@ -121,7 +121,7 @@ func (l *Lookout) look(ctx context.Context) (other *Rival, own *coordinationv1.L
 		switch {
 		case key == l.own:
 			l.lastMe = lease
-		case lease.Namespace != nodeLeases && l.last == nil && l.ofController(lease) && l.alive(key, lease, now):
+		case l.last == nil && (OfController(lease) || lease.Name == l.own.Name) && l.alive(key, lease, now):
 			l.last = &Rival{Lease: key, Holder: *lease.Spec.HolderIdentity, lease: lease}
 		}
 	}
@@ -136,9 +136,9 @@ func oldest(a, b *coordinationv1.Lease) int {
 	return 0
 }
 
-// ofController reports whether a Lease is one of Karpenter's or ours, by its name or by who wrote it.
-func (l *Lookout) ofController(lease *coordinationv1.Lease) bool {
-	return lease.Name == Usual || lease.Name == l.own.Name || writtenBy(lease, karpenter, dovetail)
+// OfController reports whether a Lease is one of Karpenter's or ours, by its name or by who wrote it.
+func OfController(lease *coordinationv1.Lease) bool {
+	return lease.Namespace != nodeLeases && (lease.Name == Usual || writtenBy(lease, karpenter, dovetail))
 }
 
 func writtenBy(o metav1.Object, who ...string) bool {
