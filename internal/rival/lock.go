@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
@@ -46,6 +47,8 @@ func (l *Lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []b
 	}
 	its := resourcelock.LeaseSpecToLeaderElectionRecord(&other.lease.Spec)
 	its.HolderIdentity = other.Lease.String() + ": " + other.Holder
+	// Whether it is still there is judged by the lookout alone: who asks must not think by itself that it has expired.
+	its.RenewTime = metav1.NewTime(l.lookout.clock.Now())
 	text, err := json.Marshal(its)
 	if err != nil {
 		return nil, nil, fmt.Errorf("writing what %s says: %w", other.Lease, err)

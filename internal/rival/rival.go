@@ -41,8 +41,8 @@ type Rival struct {
 
 // Error says what that means, and the way out.
 func (r *Rival) Error() string {
-	return fmt.Sprintf("another controller leads: %s holds the Lease %s, and two controllers would undo each other's work; "+
-		"to let this one work, stop that one: kubectl scale deployment %s --replicas 0 -n %s",
+	return fmt.Sprintf("another controller leads: %s holds the Lease %s, and two controllers would undo each other's "+
+		"work; to let this one work, stop that one: kubectl scale deployment %s --replicas 0 -n %s",
 		r.Holder, r.Lease, r.deployment(), r.Lease.Namespace)
 }
 

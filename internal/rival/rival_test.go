@@ -3,6 +3,8 @@ package rival
 import (
 	"context"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,10 +15,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes/fake"
-	clienttesting "k8s.io/client-go/testing"
+	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/utils/clock"
@@ -35,9 +35,63 @@ func lease(namespace, name, holder, writer string) *coordinationv1.Lease {
 	}
 }
 
-func lookout(objects ...runtime.Object) (*Lookout, *fake.Clientset) {
-	kube := fake.NewClientset(objects...)
-	return NewLookout(kube.CoordinationV1(), own, clock.RealClock{}), kube
+// shelf is an API server that has Leases alone, of any namespace.
+type shelf struct {
+	coordinationclient.CoordinationV1Interface // nil, as the next: nothing else is asked of it
+	coordinationclient.LeaseInterface
+
+	mu      sync.Mutex
+	leases  map[string]*coordinationv1.Lease
+	refuses error
+}
+
+func (s *shelf) Leases(string) coordinationclient.LeaseInterface { return s }
+
+func (s *shelf) put(list ...*coordinationv1.Lease) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range list {
+		s.leases[l.Namespace+"/"+l.Name] = l.DeepCopy()
+	}
+}
+
+func (s *shelf) List(context.Context, metav1.ListOptions) (*coordinationv1.LeaseList, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := &coordinationv1.LeaseList{}
+	for _, l := range s.leases {
+		out.Items = append(out.Items, *l.DeepCopy())
+	}
+	return out, s.refuses
+}
+
+func (s *shelf) Get(_ context.Context, name string, _ metav1.GetOptions) (*coordinationv1.Lease, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.leases[own.Namespace+"/"+name]; l != nil {
+		return l.DeepCopy(), nil
+	}
+	return nil, apierrors.NewNotFound(coordinationv1.Resource("leases"), name)
+}
+
+func (s *shelf) Create(
+	_ context.Context, l *coordinationv1.Lease, _ metav1.CreateOptions,
+) (*coordinationv1.Lease, error) {
+	s.put(l)
+	return l, nil
+}
+
+func (s *shelf) Update(
+	_ context.Context, l *coordinationv1.Lease, _ metav1.UpdateOptions,
+) (*coordinationv1.Lease, error) {
+	s.put(l)
+	return l, nil
+}
+
+func lookout(leases ...*coordinationv1.Lease) (*Lookout, *shelf) {
+	s := &shelf{leases: map[string]*coordinationv1.Lease{}}
+	s.put(leases...)
+	return NewLookout(s, own, clock.RealClock{}), s
 }
 
 // Another leads by whatever Lease, if it is Karpenter's or ours by name or by who writes it.
@@ -48,10 +102,10 @@ func TestOthersAreFound(t *testing.T) {
 		lease *coordinationv1.Lease
 		fix   string // empty if it is nobody
 	}{
-		"other namespace":      {lease("karpenter", Usual, pod, "karpenter"), "deployment karpenter --replicas 0 -n karpenter"},
-		"other name":           {lease("kube-system", "blue", pod, "karpenter"), "deployment karpenter --replicas 0 -n kube-system"},
-		"Dovetail elsewhere":   {lease("x", "y", "blue-dovetail-7d9f8b6c5d-x2x4z", "dovetail"), "deployment blue-dovetail "},
-		"a node's name":        {lease("karpenter", Usual, "ip-10-0-0-7.ec2.internal_6d0d", "karpenter"), "deployment karpenter "},
+		"other namespace":      {lease("karpenter", Usual, pod, "karpenter"), "karpenter --replicas 0 -n karpenter"},
+		"other name":           {lease("kube-system", "blue", pod, "karpenter"), "karpenter --replicas 0 -n kube-system"},
+		"Dovetail elsewhere":   {lease("x", "y", "blue-dove-7d9f8b6c5d-x2x4z", "dovetail"), "deployment blue-dove "},
+		"a node's name":        {lease("karpenter", Usual, "ip-10-0-0-7.ec2_6d0d", "karpenter"), "deployment karpenter "},
 		"our own":              {lease("kube-system", Usual, pod, "dovetail"), ""},
 		"released":             {lease("karpenter", Usual, "", "karpenter"), ""},
 		"of another operator":  {lease("kube-system", "kube-scheduler", "a_b", "kube-scheduler"), ""},
@@ -81,9 +135,9 @@ func TestWhoDoesNotRenewIsGone(t *testing.T) {
 			if got, _ := l.Look(t.Context()); got == nil {
 				t.Error("its lease is not over, and it is not found")
 			}
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 		}
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		if got, _ := l.Look(t.Context()); got != nil {
 			t.Errorf("its lease is over, and still: %v", got)
 		}
@@ -97,14 +151,14 @@ func TestWhoDoesNotRenewIsGone(t *testing.T) {
 }
 
 // elect runs for leader; the channel is closed when it leads.
-func elect(ctx context.Context, t *testing.T, kube *fake.Clientset, log logr.Logger) (*Lock, <-chan struct{}) {
+func elect(ctx context.Context, t *testing.T, kube *shelf, log logr.Logger) (*Lock, <-chan struct{}) {
 	t.Helper()
-	inner, err := resourcelock.New(resourcelock.LeasesResourceLock, own.Namespace, own.Name, kube.CoreV1(),
-		kube.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: "we"})
+	inner, err := resourcelock.New(resourcelock.LeasesResourceLock, own.Namespace, own.Name, nil,
+		kube, resourcelock.ResourceLockConfig{Identity: "we"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	lock := Behind(inner, NewLookout(kube.CoordinationV1(), own, clock.RealClock{}), log)
+	lock := Behind(inner, NewLookout(kube, own, clock.RealClock{}), log)
 	leads := make(chan struct{})
 	e, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: lock, LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: time.Second,
@@ -139,38 +193,36 @@ func TestNobodyLeadsBesideAnother(t *testing.T) {
 		within time.Duration
 	}{
 		"first ever":       {nil, false, 5 * time.Second},
-		"killed":           {nil, true, 20 * time.Second},
-		"stale lease":      {stale, false, 35 * time.Second},
-		"killed and stale": {stale, true, 40 * time.Second},
+		"killed":           {nil, true, 30 * time.Second},
+		"stale lease":      {stale, false, 45 * time.Second},
+		"killed and stale": {stale, true, 60 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				other := lease("karpenter", Usual, "karpenter-7d9f8b6c5d-x2x4z_6d0d", "karpenter")
-				kube := fake.NewClientset(other)
+				_, kube := lookout(other)
 				if c.own != nil {
-					if err := kube.Tracker().Add(c.own.DeepCopy()); err != nil {
-						t.Fatal(err)
-					}
+					kube.put(c.own)
 				}
-				said := 0
+				var said atomic.Int32
 				ctx, cancel := context.WithCancel(t.Context())
-				lock, leads := elect(ctx, t, kube, funcr.New(func(_, _ string) { said++ }, funcr.Options{}))
+				lock, leads := elect(ctx, t, kube, funcr.New(func(_, _ string) { said.Add(1) }, funcr.Options{}))
 				for range 50 { // 100 s
-					time.Sleep(2 * time.Second)
-					renew(t, kube, other)
+					<-time.After(2 * time.Second)
+					renew(kube, other)
 					if leading(leads) || lock.Waiting() == nil {
 						t.Fatal("it leads beside another")
 					}
 				}
-				if said != 2 {
-					t.Errorf("it said so %d times in 100 s", said)
+				if n := said.Load(); n != 2 {
+					t.Errorf("it said so %d times in 100 s", n)
 				}
 				if !c.killed {
 					*other.Spec.HolderIdentity = ""
-					renew(t, kube, other)
+					renew(kube, other)
 				}
-				time.Sleep(c.within)
+				<-time.After(c.within)
 				if !leading(leads) || lock.Waiting() != nil {
 					t.Errorf("it does not lead %s after the other has ended; waits for %v", c.within, lock.Waiting())
 				}
@@ -181,27 +233,24 @@ func TestNobodyLeadsBesideAnother(t *testing.T) {
 	}
 }
 
-func renew(t *testing.T, kube *fake.Clientset, l *coordinationv1.Lease) {
-	t.Helper()
+func renew(kube *shelf, l *coordinationv1.Lease) {
 	now := metav1.NowMicro()
 	l.Spec.RenewTime = &now
-	if _, err := kube.CoordinationV1().Leases(l.Namespace).Update(t.Context(), l, metav1.UpdateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	kube.put(l)
 }
 
 // Without the right to list Leases it leads, and says once what it cannot see.
 func TestWithoutTheRightItLeads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		kube := fake.NewClientset()
-		kube.PrependReactor("list", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return true, nil, apierrors.NewForbidden(coordinationv1.Resource("leases"), "", nil)
-		})
+		_, kube := lookout()
+		kube.refuses = apierrors.NewForbidden(coordinationv1.Resource("leases"), "", nil)
 		var said []string
 		ctx, cancel := context.WithCancel(t.Context())
-		_, leads := elect(ctx, t, kube, funcr.New(func(_, args string) { said = append(said, args) }, funcr.Options{}))
-		time.Sleep(10 * time.Second)
+		log := funcr.New(func(_, args string) { said = append(said, args) }, funcr.Options{})
+		_, leads := elect(ctx, t, kube, log)
+		<-time.After(10 * time.Second)
+		synctest.Wait()
 		if !leading(leads) || len(said) != 1 || !strings.Contains(said[0], "forbidden") {
 			t.Errorf("leads: %t; said %q", leading(leads), said)
 		}
@@ -229,13 +278,11 @@ func TestALeaderStepsBack(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan error, 1)
 				go func() { ended <- NewWatch(l, clock.RealClock{}).Start(ctx) }()
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 				other := lease("karpenter", Usual, "a", c.writer)
 				other.Spec.AcquireTime.Time = other.Spec.AcquireTime.Add(c.after - time.Minute)
-				if err := kube.Tracker().Add(other); err != nil {
-					t.Fatal(err)
-				}
-				time.Sleep(between)
+				kube.put(other)
+				<-time.After(between)
 				synctest.Wait()
 				select {
 				case err := <-ended:
@@ -254,7 +301,8 @@ func TestALeaderStepsBack(t *testing.T) {
 	}
 }
 
-// What Karpenter writes while we lead shows one that leads by no Lease; what it wrote before, and what others write, does not.
+// What Karpenter writes while we lead shows one that leads by no Lease; what it wrote before, and what others write,
+// does not.
 func TestWritesShowAnother(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -278,8 +326,10 @@ func TestWritesShowAnother(t *testing.T) {
 				go func() { ended <- w.Start(ctx) }()
 				synctest.Wait()
 				at := metav1.NewTime(time.Now().Add(c.after))
-				w.Saw(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "default-abcde",
-					ManagedFields: []metav1.ManagedFieldsEntry{{Manager: c.manager, Subresource: c.subresource, Time: &at}}}})
+				wrote := metav1.ManagedFieldsEntry{Manager: c.manager, Subresource: c.subresource, Time: &at}
+				w.Saw(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+					Name: "default-abcde", ManagedFields: []metav1.ManagedFieldsEntry{wrote},
+				}})
 				synctest.Wait()
 				cancel()
 				if err := <-ended; (err != nil) != c.ends || c.ends && !strings.Contains(err.Error(), "default-abcde") {

@@ -52,6 +52,9 @@ func (w *Watch) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case err := <-w.found:
+			if other, _, problem := w.lookout.look(ctx); problem == nil && other != nil {
+				return other // says more
+			}
 			return err
 		case <-tick.C():
 		}
