@@ -35,6 +35,7 @@ func nodeTemplate(f *fields) {
 // template takes what an AWSNodeTemplate and a Provisioner's provider say of machines.
 func template(s *fields, whose string) map[string]any {
 	out := map[string]any{}
+	s.dropped("apiVersion", "kind") // of the settings by themselves; they never had an effect
 	s.copies(out, "userData", "tags", "blockDeviceMappings", "detailedMonitoring", "context")
 	if n := s.take("launchTemplate"); n != nil {
 		s.problem(

@@ -212,3 +212,23 @@ func TestFilesAreConvertedTogether(t *testing.T) {
 		}
 	}
 }
+
+// Settings of a machine could say their own version and kind, which never had an effect.
+func TestSettingsMaySayTheirKind(t *testing.T) {
+	t.Parallel()
+	const settings = "{apiVersion: karpenter.k8s.aws/v1alpha1, kind: AWS, instanceProfile: p, " +
+		"subnetSelector: {a: b}, securityGroupSelector: {a: b}}"
+	for _, old := range []string{
+		"apiVersion: karpenter.k8s.aws/v1alpha1\nkind: AWSNodeTemplate\nmetadata: {name: a}\nspec: " + settings,
+		"apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: a}\nspec: {provider: " + settings + "}",
+	} {
+		r, err := convert.Files([]convert.Source{{Name: "in.yaml", Text: []byte(old)}}, convert.Options{})
+		if err != nil {
+			t.Errorf("%v\n%s", err, old)
+			continue
+		}
+		if got := string(r.Files[0].Text); strings.Contains(got, "kind: AWS\n") {
+			t.Errorf("it says its kind still:\n%s", got)
+		}
+	}
+}
