@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,7 +33,8 @@ type maker struct {
 
 // wanted are fields without which an object was good for nothing.
 var wanted = map[string]bool{"providerRef": true, "nodeClassRef": true, "requirements": true, "instanceProfile": true,
-	"role": true, "subnetSelector": true, "securityGroupSelector": true, "subnetSelectorTerms": true, "volumeSize": true,
+	"role": true, "subnetSelector": true, "securityGroupSelector": true, "subnetSelectorTerms": true,
+	"volumeSize":                 true,
 	"securityGroupSelectorTerms": true, "amiFamily": true, "template": true, "spec": true}
 
 // texts are tried in this order where a schema has a pattern.
@@ -56,77 +58,46 @@ func (m *maker) text(pattern, path string) string {
 	return "mark"
 }
 
-// known are values of fields whose schema does not say what they must be like.
-func (m *maker) known(path string) (any, bool) {
-	one := func(of ...any) (any, bool) { return of[m.dice.IntN(len(of))], true }
-	switch field := path[strings.LastIndex(path, ".")+1:]; field {
-	case "effect":
-		return one("NoSchedule", "PreferNoSchedule", "NoExecute")
-	case "timeAdded":
-		return one("2023-01-02T03:04:05Z")
-	case "amiFamily":
-		return one("AL2", "AL2023", "Bottlerocket")
-	case "providerRef", "nodeClassRef":
-		return map[string]any{"name": "made"}, true
+// choices are values of fields whose schema does not say what they must be like.
+var choices = map[string][]any{
+	"effect": {"NoSchedule", "PreferNoSchedule", "NoExecute"}, "timeAdded": {"2023-01-02T03:04:05Z"},
+	"amiFamily": {"AL2", "AL2023", "Bottlerocket"}, "volumeSize": {"31Gi"}, "rootVolume": {false},
+	"providerRef": {map[string]any{"name": "made"}}, "nodeClassRef": {map[string]any{"name": "made"}},
+	"httpTokens": {"required", "optional"}, "httpEndpoint": {"enabled", "disabled"},
+	"httpProtocolIPv6": {"enabled", "disabled"}, "httpPutResponseHopLimit": {1, 64},
+	"volumeType": {"gp2", "gp3", "io1"}, "apiVersion": {"karpenter.k8s.aws/v1alpha1"}, "kind": {"AWS"},
+}
+
+// refusedNames are fields that are refused by their names.
+var refusedNames = map[string]bool{
+	"launchTemplate": true, "provider": true, "containerRuntime": true, "resources": true,
+}
+
+// item makes one of a list whose schema does not say what it must be like; nil for others.
+func (m *maker) item(field, path string) any {
+	switch field {
 	case "requirements[]":
-		r := map[string]any{"key": m.text("", path), "operator": "DoesNotExist"}
 		if m.dice.IntN(2) == 0 {
-			r["operator"], r["values"] = "In", []any{m.text("", path)}
+			return map[string]any{"key": m.text("", path), "operator": "DoesNotExist"}
 		}
-		return r, true
+		return map[string]any{"key": m.text("", path), "operator": "In", "values": []any{m.text("", path)}}
 	case "subnetSelectorTerms[]", "securityGroupSelectorTerms[]":
-		return map[string]any{"tags": map[string]any{"k": m.text("", path)}}, true
+		return map[string]any{"tags": map[string]any{"k": m.text("", path)}}
 	case "amiSelectorTerms[]":
-		return map[string]any{"id": m.text("^ami", path)}, true
-	case "httpTokens":
-		return one("required", "optional")
-	case "httpEndpoint", "httpProtocolIPv6":
-		return one("enabled", "disabled")
-	case "httpPutResponseHopLimit":
-		return one(1, 64)
-	case "volumeType":
-		return one("gp2", "gp3", "io1")
-	case "launchTemplate", "provider", "containerRuntime", "resources":
-		return nil, false // refused, by their names
-	case "apiVersion":
-		return "karpenter.k8s.aws/v1alpha1", true
-	case "kind":
-		return one("AWS")
-	case "volumeSize":
-		return one("31Gi")
-	case "rootVolume":
-		return false, true
+		return map[string]any{"id": m.text("^ami", path)}
 	}
-	return nil, true
+	return nil
 }
 
 func (m *maker) value(s apiextensionsv1.JSONSchemaProps, path string) any {
-	if v, _ := m.known(path); v != nil {
+	field := path[strings.LastIndex(path, ".")+1:]
+	if of := choices[field]; of != nil {
+		return of[m.dice.IntN(len(of))]
+	}
+	if v := m.item(field, path); v != nil {
 		return v
 	}
 	switch {
-	case len(s.Enum) > 0:
-		var v any
-		if err := yaml.Unmarshal(s.Enum[m.dice.IntN(len(s.Enum))].Raw, &v); err != nil {
-			panic(err)
-		}
-		return v
-	case s.XIntOrString:
-		m.n++
-		return fmt.Sprintf("%d", 100+m.n%900)
-	case s.Type == "string":
-		return m.text(s.Pattern, path)
-	case s.Type == "boolean":
-		return m.dice.IntN(2) == 0
-	case s.Type == "integer", s.Type == "number":
-		low, high := 1, 100
-		if s.Minimum != nil {
-			low = max(low, int(*s.Minimum))
-		}
-		if s.Maximum != nil {
-			high = min(high, int(*s.Maximum))
-		}
-		return low + m.dice.IntN(high-low+1)
 	case s.Type == "array":
 		var out []any
 		for range 1 + m.dice.IntN(2) {
@@ -136,10 +107,12 @@ func (m *maker) value(s apiextensionsv1.JSONSchemaProps, path string) any {
 	case s.AdditionalProperties != nil && s.AdditionalProperties.Schema != nil:
 		m.n++
 		return map[string]any{fmt.Sprintf("key%dx", m.n): m.value(*s.AdditionalProperties.Schema, path+".*")}
+	case s.Type != "object":
+		return m.scalar(s, path)
 	}
 	out := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		if _, ok := m.known(path + "." + name); !ok {
+		if refusedNames[name] {
 			continue
 		}
 		if slices.Contains(s.Required, name) || wanted[name] || m.dice.IntN(3) == 0 {
@@ -147,6 +120,32 @@ func (m *maker) value(s apiextensionsv1.JSONSchemaProps, path string) any {
 		}
 	}
 	return out
+}
+
+func (m *maker) scalar(s apiextensionsv1.JSONSchemaProps, path string) any {
+	switch {
+	case len(s.Enum) > 0:
+		var v any
+		if err := yaml.Unmarshal(s.Enum[m.dice.IntN(len(s.Enum))].Raw, &v); err != nil {
+			panic(err)
+		}
+		return v
+	case s.XIntOrString:
+		m.n++
+		return strconv.Itoa(100 + m.n%900)
+	case s.Type == "boolean":
+		return m.dice.IntN(2) == 0
+	case s.Type == "string":
+		return m.text(s.Pattern, path)
+	}
+	low, high := 1, 100
+	if s.Minimum != nil {
+		low = max(low, int(*s.Minimum))
+	}
+	if s.Maximum != nil {
+		high = min(high, int(*s.Maximum))
+	}
+	return low + m.dice.IntN(high-low+1)
 }
 
 // Objects of the kinds of an old release, made by its own definitions, come out whole or are named with file and line.
@@ -188,11 +187,16 @@ metadata: {name: made}
 spec: {amiFamily: AL2, role: r, subnetSelectorTerms: [{tags: {a: b}}], securityGroupSelectorTerms: [{tags: {a: b}}]}
 `}
 
+// outcome is what became of the objects of one kind.
+type outcome struct {
+	converted     int
+	lost, refused map[string]int // by field, and by message
+}
+
 func convertMade(
 	t *testing.T, crd *apiextensionsv1.CustomResourceDefinition, v apiextensionsv1.CustomResourceDefinitionVersion,
 ) {
-	where := regexp.MustCompile(`^in\.yaml:\d+: `)
-	lost, refused, converted := map[string]int{}, map[string]int{}, 0
+	o := &outcome{lost: map[string]int{}, refused: map[string]int{}}
 	for i := range *objects {
 		m := &maker{dice: rand.New(rand.NewPCG(7, uint64(i))), leaves: map[string]string{}}
 		old, err := yaml.Marshal(map[string]any{
@@ -203,39 +207,46 @@ func convertMade(
 		if err != nil {
 			t.Fatal(err)
 		}
-		if beside := besides[crd.Spec.Names.Kind]; beside != "" {
-			old = []byte(string(old) + "---\n" + beside)
-		}
-		r, err := convert.Files([]convert.Source{{Name: "in.yaml", Text: old}}, convert.Options{})
-		if err != nil {
-			for line := range strings.SplitSeq(err.Error(), "\n") {
-				if !where.MatchString(line) {
-					t.Errorf("a problem does not say where: %s\n%s", line, old)
-				}
-				refused[regexp.MustCompile(`\d+`).ReplaceAllString(line, "N")]++
+		o.add(t, string(old)+"---\n"+besides[crd.Spec.Names.Kind], m.leaves)
+	}
+	if len(o.lost) > 0 {
+		t.Errorf("lost: %v", o.lost)
+	}
+	for _, line := range slices.Sorted(maps.Keys(o.refused)) {
+		t.Logf("%5d %s", o.refused[line], line)
+	}
+	t.Logf("%d of %d objects converted", o.converted, *objects)
+}
+
+var (
+	atLine = regexp.MustCompile(`^in\.yaml:\d+: `)
+	figure = regexp.MustCompile(`\d+`)
+)
+
+// add converts one.
+func (o *outcome) add(t *testing.T, old string, leaves map[string]string) {
+	r, err := convert.Files([]convert.Source{{Name: "in.yaml", Text: []byte(old)}}, convert.Options{})
+	if err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			if !atLine.MatchString(line) {
+				t.Errorf("a problem does not say where: %s\n%s", line, old)
 			}
+			o.refused[figure.ReplaceAllString(line, "N")]++
+		}
+		return
+	}
+	o.converted++
+	got := string(r.Files[0].Text)
+	for text, path := range leaves {
+		if strings.Contains(got, text) {
 			continue
 		}
-		converted++
-		got := string(r.Files[0].Text)
-		for text, path := range m.leaves {
-			if !strings.Contains(got, text) {
-				lost[path]++
-				if lost[path] == 1 {
-					t.Logf("%s (%s) is lost:\n%s\nbecame\n%s", path, text, old, got)
-				}
-			}
-		}
-		again, err := convert.Files([]convert.Source{{Name: "in.yaml", Text: []byte(got)}}, convert.Options{})
-		if err != nil || again.Files[0].Changed {
-			t.Errorf("a second run changes it: %v\n%s\nbecame\n%s", err, old, got)
+		if o.lost[path]++; o.lost[path] == 1 {
+			t.Logf("%s (%s) is lost:\n%s\nbecame\n%s", path, text, old, got)
 		}
 	}
-	if len(lost) > 0 {
-		t.Errorf("lost: %v", lost)
+	again, err := convert.Files([]convert.Source{{Name: "in.yaml", Text: []byte(got)}}, convert.Options{})
+	if err != nil || again.Files[0].Changed {
+		t.Errorf("a second run changes it: %v\n%s\nbecame\n%s", err, old, got)
 	}
-	for _, line := range slices.Sorted(maps.Keys(refused)) {
-		t.Logf("%5d %s", refused[line], line)
-	}
-	t.Logf("%d of %d objects converted", converted, *objects)
 }

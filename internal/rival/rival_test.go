@@ -103,9 +103,9 @@ func TestOthersAreFound(t *testing.T) {
 		fix   string // empty if it is nobody
 	}{
 		"other namespace":      {lease("karpenter", Usual, pod, "karpenter"), "karpenter --replicas 0 -n karpenter"},
-		"other name":           {lease("kube-system", "blue", pod, "karpenter"), "karpenter --replicas 0 -n kube-system"},
+		"other name":           {lease("kube-system", "blue", pod, "karpenter"), "--replicas 0 -n kube-system"},
 		"Dovetail elsewhere":   {lease("x", "y", "blue-dove-7d9f8b6c5d-x2x4z", "dovetail"), "deployment blue-dove "},
-		"a node's name":        {lease("karpenter", Usual, "ip-10-0-0-7.ec2_6d0d", "karpenter"), "deployment karpenter "},
+		"a node's name":        {lease("karpenter", Usual, "ip-10-0-0-7.a_6d0d", "karpenter"), "deployment karpenter "},
 		"our own":              {lease("kube-system", Usual, pod, "dovetail"), ""},
 		"released":             {lease("karpenter", Usual, "", "karpenter"), ""},
 		"of another operator":  {lease("kube-system", "kube-scheduler", "a_b", "kube-scheduler"), ""},
