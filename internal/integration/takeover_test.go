@@ -131,7 +131,8 @@ func beside(t *testing.T, dir string, aws bool) {
 			second.says(t, "another controller leads")
 			r.scale(t, app, 4)
 			r.running(t, "web", 4)
-			if wrote := r.book.by("dovetail"); wrote != "" {
+			// On a machine that is busy enough Karpenter loses its lease, and then it is Dovetail's turn.
+			if wrote := r.book.by("dovetail"); wrote != "" && !first.said(t, "leader election lost") {
 				t.Error(wrote)
 			}
 			first.stop()
@@ -304,15 +305,21 @@ func (r *relay) start(t *testing.T, which func(*testing.T) (string, *exec.Cmd)) 
 	return c
 }
 
-// says waits until its log has a text.
+// said reports whether its log has a text.
+func (c *contender) said(t *testing.T, text string) bool {
+	t.Helper()
+	log, err := os.ReadFile(c.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(log), text)
+}
+
+// says waits until it has said so.
 func (c *contender) says(t *testing.T, text string) {
 	t.Helper()
 	eventually(t, c.name+" to say "+text, func() string {
-		log, err := os.ReadFile(c.log)
-		if err != nil {
-			return err.Error()
-		}
-		if !strings.Contains(string(log), text) {
+		if !c.said(t, text) {
 			return "it does not"
 		}
 		return ""
