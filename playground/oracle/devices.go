@@ -177,6 +177,10 @@ func (e *equipment) freed(machines []machine) claims {
 			func(r resourcev1.ResourceClaimConsumerReference) bool { return gone[r.UID] })
 		if len(own.Status.ReservedFor) == 0 {
 			own.Status = resourcev1.ResourceClaimStatus{}
+			if own.Annotations[resourcev1.ExtendedResourceClaimAnnotation] == "true" {
+				delete(out, name) // it goes with its pod
+				continue
+			}
 		}
 		out[name] = own
 	}

@@ -107,7 +107,7 @@ func TestOldDisagreementsAboutDevicesStaySettled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, seed := range []uint64{2, 17, 213, 214, 267} {
+	for _, seed := range []uint64{2, 17, 213, 214, 267, 753} {
 		_, bad := judge(t.Context(), s, newEquipped(t.Context(), s, seed))
 		for _, d := range bad {
 			if explained[d.Kind] == "" {
