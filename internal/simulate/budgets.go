@@ -71,3 +71,16 @@ func ready(p *corev1.Pod) bool {
 	}
 	return false
 }
+
+// Guarded is the status of a PodDisruptionBudget: its own, or for one that no server has judged, what its controller
+// would write. pods are the cluster's. The error is that of its selector.
+func Guarded(b *policyv1.PodDisruptionBudget, pods []*corev1.Pod) (policyv1.PodDisruptionBudgetStatus, error) {
+	if _, err := metav1.LabelSelectorAsSelector(b.Spec.Selector); err != nil {
+		return b.Status, err
+	}
+	seen := make([]*corev1.Pod, len(pods))
+	for i, p := range pods {
+		seen[i] = running(p)
+	}
+	return guardsOf([]*policyv1.PodDisruptionBudget{b}, seen)[0].Status, nil
+}

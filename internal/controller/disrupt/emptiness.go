@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// minQuiet is how long a node must have seen no pod come or go before it may be called empty, however short
+	// MinQuiet is how long a node must have seen no pod come or go before it may be called empty, however short
 	// consolidateAfter is. It keeps a node between two jobs; Karpenter waits as long before it validates.
-	minQuiet = 15 * time.Second
+	MinQuiet = 15 * time.Second
 
 	// settle is how long a node carries the disrupted taint before it is looked at a last time. A pod
 	// that the scheduler was binding when the taint came is seen by then.
@@ -164,7 +164,7 @@ func (s seen) ripe(now time.Time) (ripe bool, in time.Duration) {
 	if last := s.claim.Status.LastPodEventTime; last != nil && last.After(since) {
 		since = last.Time
 	}
-	in = since.Add(minQuiet).Sub(now)
+	in = since.Add(MinQuiet).Sub(now)
 	return in <= 0, in
 }
 
