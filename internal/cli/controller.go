@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"math"
 	"runtime/debug"
 
@@ -46,7 +47,10 @@ func runController(cmd *cobra.Command, c config.Config) error {
 		debug.SetMemoryLimit(int64(math.Round(float64(c.MemoryLimit) * 0.9)))
 	}
 	d, err := daemon.New(cmd.Context(), c, daemon.Options{Log: log, Explain: Explained})
-	if err != nil {
+	switch {
+	case errors.Is(err, daemon.ErrNoServer):
+		return asUsage(err)
+	case err != nil:
 		return err
 	}
 	version, _ := observe.Version()

@@ -24,6 +24,9 @@ import (
 // preflightTimeout is how long the API server may take to answer the first question.
 const preflightTimeout = 15 * time.Second
 
+// ErrNoServer is that nothing given says where the API server is. Nothing was contacted.
+var ErrNoServer = errors.New("finding the API server")
+
 // restConfig finds the API server: what the caller brought, else --kubeconfig, else the
 // pod's service account, else KUBECONFIG and the usual file.
 func restConfig(c config.Config, given *rest.Config) (*rest.Config, error) {
@@ -51,7 +54,8 @@ func findConfig(path string) (*rest.Config, error) {
 	kube, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf(
-			"finding the API server: %w; run in a pod with a service account, or set KUBECONFIG or --kubeconfig to a kubeconfig that works with kubectl",
+			"%w: %w; run in a pod with a service account, or set KUBECONFIG or --kubeconfig to a kubeconfig that works with kubectl",
+			ErrNoServer,
 			err,
 		)
 	}

@@ -62,11 +62,6 @@ func (s *Seen) Node(plan *simulate.Result, name string) (view.NodeAnswer, error)
 	}
 	out.At, out.Node = s.in.Now, m.Name
 	out.Price, out.PriceFrom = m.Price.Dollar(), m.PriceFrom
-	if claim := s.claims[m.Claim]; claim != nil {
-		if dollars, ok := translate.PlannedPrice(claim); ok {
-			out.Price, out.PriceFrom = dollars, "plan"
-		}
-	}
 	if m.Phase == view.Ready {
 		return out, nil
 	}
