@@ -239,8 +239,12 @@ func (f *running) rules() {
 			continue
 		}
 		b := &policyv1.PodDisruptionBudget{
-			ObjectMeta: metav1.ObjectMeta{Namespace: sample.Pick(f.Dice, "default", "team-a", "team-b"), Name: fmt.Sprint("guard-", i)},
-			Spec:       policyv1.PodDisruptionBudgetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}},
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: sample.Pick(f.Dice, "default", "team-a", "team-b"), Name: fmt.Sprint("guard-", i),
+			},
+			Spec: policyv1.PodDisruptionBudgetSpec{
+				Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}},
+			},
 		}
 		value := intstr.FromInt32(int32(f.Between(0, 3)))
 		if f.Percent(30) {

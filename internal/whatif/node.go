@@ -292,4 +292,3 @@ func NodeText(in roster.Input, node string) string {
 	}
 	return "still here: " + stays + "\n" + found.Text()
 }
-
