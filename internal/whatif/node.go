@@ -51,8 +51,8 @@ type trial struct {
 }
 
 // find looks for one change, else for several: of what keeps this node alone; of what its pods ask for; of what is
-// worth a move at all; and at last of how many pods there are, with which any node goes. More is not always better: with
-// all rules gone other nodes may go instead, and this one takes their pods.
+// worth a move at all; and at last of how many pods there are, with which any node goes. More is not always better:
+// with all rules gone other nodes may go instead, and this one takes their pods.
 func (t *trial) find(out *view.Remedy) {
 	w := waysOut(t.in.Set, t.node, t.in.Now)
 	single := w.all()
@@ -61,19 +61,22 @@ func (t *trial) find(out *view.Remedy) {
 		return
 	}
 	requests, scaled := requests(t.in.Set, t.node), scaled(movable(t.in.Set, t.node))
-	for _, together := range [][]wayOut{
-		w.keeps,
-		slices.Concat(w.keeps, w.wishes),
-		slices.Concat(w.keeps, w.worth),
-		slices.Concat(w.keeps, w.market),
-		single,
-		slices.Concat(w.keeps, requests),
-		slices.Concat(w.keeps, w.wishes, requests),
-		t.instead(w.keeps),
-		slices.Concat(w.keeps, scaled),
-		t.alone(slices.Concat(w.keeps, scaled)),
+	as := func(lists ...[]wayOut) func() []wayOut {
+		return func() []wayOut { return slices.Concat(lists...) }
+	}
+	for _, together := range []func() []wayOut{
+		as(w.keeps),
+		as(w.keeps, w.wishes),
+		as(w.keeps, w.worth),
+		as(w.keeps, w.market),
+		as(single),
+		as(w.keeps, requests),
+		as(w.keeps, w.wishes, requests),
+		func() []wayOut { return t.instead(w.keeps) },
+		as(w.keeps, scaled),
+		func() []wayOut { return t.alone(slices.Concat(w.keeps, scaled)) },
 	} {
-		if t.together(together, out) {
+		if t.together(together(), out) {
 			return
 		}
 	}
