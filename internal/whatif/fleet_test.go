@@ -69,60 +69,83 @@ type running struct {
 	home map[string]string // node of each pod
 }
 
-// join adds the node of one option, mostly the cheapest.
+// join adds the node of one option, mostly the cheapest, with its claim.
 func (f *running) join(n *engine.NewNode) {
 	option := n.Options[0]
 	if f.Percent(50) {
 		option = sample.Pick(f.Dice, n.Options...)
 	}
-	var bought provider.Candidate
-	for _, it := range f.Types {
-		for i := range it.Offerings {
-			o := &it.Offerings[i]
-			if it.Name == option.Type && o.Zone == option.Zone && o.CapacityType == option.CapacityType &&
-				o.Reservation == option.Reservation {
-				bought = provider.Candidate{Type: it, Offering: o}
-			}
-		}
-	}
-	var pool *karpenterv1.NodePool
-	for _, p := range f.Pools {
-		if p.Name == n.Pool {
-			pool = p
-		}
-	}
+	bought, pool := f.offering(option), f.poolOf(n.Pool)
 	claim := translate.NodeClaim(pool, *n, nil)
 	claim.Name, claim.GenerateName = "claim-"+n.ID, ""
 	claim.UID = types.UID(claim.Name)
 	age := sample.Pick(f.Dice, time.Minute, time.Hour, 100*time.Hour)
 	claim.CreationTimestamp = metav1.NewTime(now.Add(-age))
 	claim.Status.ProviderID, claim.Status.NodeName = "id:///"+n.ID, "node-"+n.ID
+	maps.Copy(claim.Labels, bought.Labels())
+	claim.Status.Capacity = provider.ResourceListOf(bought.Type.Capacity)
+	claim.Status.Allocatable = provider.ResourceListOf(bought.Allocatable())
+	if f.Percent(50) {
+		last := metav1.NewTime(now.Add(-time.Duration(f.IntN(int(age)))))
+		claim.Status.LastPodEventTime = &last
+	}
+	node := nodeFor(claim, n)
+	f.fare(claim, node)
+	f.set.Nodes, f.set.NodeClaims = append(f.set.Nodes, node), append(f.set.NodeClaims, claim)
+	for _, id := range n.Pods {
+		f.home[string(id)] = node.Name
+	}
+}
+
+// offering is what an option buys.
+func (f *running) offering(option engine.Option) (out provider.Candidate) {
+	for _, it := range f.Types {
+		for i := range it.Offerings {
+			o := &it.Offerings[i]
+			if it.Name == option.Type && o.Zone == option.Zone && o.CapacityType == option.CapacityType &&
+				o.Reservation == option.Reservation {
+				out = provider.Candidate{Type: it, Offering: o}
+			}
+		}
+	}
+	return out
+}
+
+func (f *running) poolOf(name string) *karpenterv1.NodePool {
+	for _, p := range f.Pools {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// nodeFor is the node that a claim's machine becomes.
+func nodeFor(claim *karpenterv1.NodeClaim, n *engine.NewNode) *corev1.Node {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
 		Name: claim.Status.NodeName, CreationTimestamp: claim.CreationTimestamp, Labels: maps.Clone(claim.Labels),
 		Annotations: map[string]string{},
 	}}
-	for key, value := range bought.Labels() {
-		claim.Labels[key], node.Labels[key] = value, value
-	}
 	for _, r := range n.Requirements {
 		if r.Operator == shape.In && len(r.Values) == 1 {
 			node.Labels[r.Key] = r.Values[0]
 		}
 	}
-	for key, value := range map[string]string{
-		karpenterv1.NodePoolLabelKey: pool.Name, shape.LabelHostname: node.Name,
+	maps.Copy(node.Labels, map[string]string{
+		karpenterv1.NodePoolLabelKey: n.Pool, shape.LabelHostname: node.Name,
 		karpenterv1.NodeRegisteredLabelKey: "true", karpenterv1.NodeInitializedLabelKey: "true",
-	} {
-		node.Labels[key] = value
-	}
-	claim.Status.Capacity = provider.ResourceListOf(bought.Type.Capacity)
-	claim.Status.Allocatable = provider.ResourceListOf(bought.Allocatable())
+	})
 	node.Status.Capacity, node.Status.Allocatable = claim.Status.Capacity, claim.Status.Allocatable
 	for _, taint := range claim.Spec.Taints {
 		node.Spec.Taints = append(node.Spec.Taints, corev1.Taint(taint))
 	}
 	node.Spec.ProviderID = claim.Status.ProviderID
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+	return node
+}
+
+// fare is how far a machine has come, and what is said of it.
+func (f *running) fare(claim *karpenterv1.NodeClaim, node *corev1.Node) {
 	steps := []string{
 		karpenterv1.ConditionLaunched, karpenterv1.ConditionRegistered, karpenterv1.ConditionInitialized,
 	}
@@ -142,14 +165,6 @@ func (f *running) join(n *engine.NewNode) {
 	}
 	if f.Percent(10) {
 		node.Annotations[karpenterv1.DoNotDisruptAnnotationKey] = "true"
-	}
-	if f.Percent(50) {
-		last := metav1.NewTime(now.Add(-time.Duration(f.IntN(int(age)))))
-		claim.Status.LastPodEventTime = &last
-	}
-	f.set.Nodes, f.set.NodeClaims = append(f.set.Nodes, node), append(f.set.NodeClaims, claim)
-	for _, id := range n.Pods {
-		f.home[string(id)] = node.Name
 	}
 }
 
@@ -191,8 +206,8 @@ func (f *running) start() {
 		p.CreationTimestamp = metav1.NewTime(now.Add(-sample.Pick(f.Dice, time.Minute, time.Hour, 50*time.Hour)))
 		yes := true
 		p.OwnerReferences = []metav1.OwnerReference{{
-			APIVersion: "apps/v1", Kind: "StatefulSet", Name: "set-" + p.Name[len("new-"):len("new-")+1], Controller: &yes,
-			UID: types.UID("set-" + p.Namespace + p.Name[len("new-"):len("new-")+1]),
+			APIVersion: "apps/v1", Kind: "StatefulSet", Name: "set-" + p.Name[4:5], Controller: &yes,
+			UID: types.UID("set-" + p.Namespace + p.Name[4:5]), // of new-0-3
 		}}
 		if f.Percent(8) {
 			p.OwnerReferences = nil

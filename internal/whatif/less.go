@@ -33,14 +33,20 @@ func requests(set *manifest.Set, node string) (out []wayOut) {
 		}
 		whole := asking(name, least, compressible...)
 		for _, percent := range shares {
-			for _, resource := range compressible[:2] {
-				if asks(of[name][0], resource) {
-					whole.less = append(whole.less, asking(name, percent, resource))
-				}
-			}
+			whole.less = append(whole.less, single(of[name][0], name, percent)...)
 			whole.less = append(whole.less, asking(name, percent, compressible...))
 		}
 		out = append(out, whole)
+	}
+	return out
+}
+
+// single is that a workload, of which one pod is given, asks for less cpu or less memory alone.
+func single(p *corev1.Pod, workload string, percent int64) (out []wayOut) {
+	for _, resource := range compressible[:2] {
+		if asks(p, resource) {
+			out = append(out, asking(workload, percent, resource))
+		}
 	}
 	return out
 }

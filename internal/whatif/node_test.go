@@ -168,21 +168,30 @@ func (p *person) unhoused(m *view.Move) string {
 		case slices.Contains(m.GiveUp, at):
 			return "pod " + id + " goes onto a node that goes"
 		}
-		n := p.node(at)
-		if !labels.SelectorFromSet(pod.Spec.NodeSelector).Matches(labels.Set(n.Labels)) {
-			return "pod " + id + " does not want node " + at
+		if why := p.crowded(pod, at, home); why != "" {
+			return why
 		}
-		sum := int64(0)
-		for _, other := range p.in.Set.Pods {
-			if other.Spec.NodeName == at || home[other.Namespace+"/"+other.Name] == at {
-				for i := range other.Spec.Containers {
-					sum += other.Spec.Containers[i].Resources.Requests.Cpu().MilliValue()
-				}
-			}
+	}
+	return ""
+}
+
+// crowded says what a pod's new home lacks.
+func (p *person) crowded(pod *corev1.Pod, at string, home map[string]string) string {
+	n := p.node(at)
+	if !labels.SelectorFromSet(pod.Spec.NodeSelector).Matches(labels.Set(n.Labels)) {
+		return "pod " + pod.Name + " does not want node " + at
+	}
+	sum := int64(0)
+	for _, other := range p.in.Set.Pods {
+		if other.Spec.NodeName != at && home[other.Namespace+"/"+other.Name] != at {
+			continue
 		}
-		if has := n.Status.Allocatable.Cpu().MilliValue(); sum > has {
-			return fmt.Sprintf("node %s has %dm cpu, and gets pods that request %dm", at, has, sum)
+		for i := range other.Spec.Containers {
+			sum += other.Spec.Containers[i].Resources.Requests.Cpu().MilliValue()
 		}
+	}
+	if has := n.Status.Allocatable.Cpu().MilliValue(); sum > has {
+		return fmt.Sprintf("node %s has %dm cpu, and gets pods that request %dm", at, has, sum)
 	}
 	return ""
 }
