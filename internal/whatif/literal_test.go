@@ -32,7 +32,7 @@ var skills = []struct {
 	do    func(p *person, words []string)
 }{
 	{regexp.MustCompile(`^take back the hold of NodePool (\S+)$`), func(p *person, w []string) {
-		p.pool(w[1]).Annotations = map[string]string{hold.AnnotationScope: p.pool(w[1]).Annotations[hold.AnnotationScope]}
+		delete(p.pool(w[1]).Annotations, hold.AnnotationUntil)
 	}},
 	{regexp.MustCompile(`^remove ` + doNotDisrupt + ` from node (\S+)$`), func(p *person, w []string) {
 		delete(p.node(w[1]).Annotations, doNotDisrupt)
