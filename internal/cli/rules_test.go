@@ -356,13 +356,3 @@ func TestCtrlCLeavesNothingBehind(t *testing.T) {
 		}
 	}
 }
-
-// A controller that is told of no API server was called wrong, as any other command would have been.
-func TestAControllerWithoutAServerWasCalledWrong(t *testing.T) {
-	t.Parallel()
-	absent := filepath.Join(t.TempDir(), "absent")
-	code, stdout, stderr := run(t, "controller", "--cloud", "kwok", "--cluster-name", "c", "--kubeconfig", absent)
-	if code != 2 || stdout != "" || !strings.Contains(stderr, absent) || !strings.Contains(stderr, "--kubeconfig") {
-		t.Errorf("exit code %d, %q on stdout, and %q", code, stdout, stderr)
-	}
-}

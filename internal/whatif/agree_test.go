@@ -18,7 +18,7 @@ import (
 // can be saved: they are read off the same objects, so they are the same, to the last digit.
 func TestNumbersAgreeEverywhere(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(25) {
+	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			in := fleet(t, seed)

@@ -18,7 +18,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/whatif"
 )
 
-var clusters = flag.Int("clusters", 10, "random clusters whose nodes are asked why they stay")
+var clusters = flag.Int("clusters", 5, "random clusters whose nodes are asked why they stay")
 
 // tally is how answers fare.
 type tally struct {
