@@ -21,6 +21,9 @@ type cli struct {
 
 func newCLI(t *testing.T, a *account) *cli {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("each command starts Python: left out with -short")
+	}
 	path, err := exec.LookPath("aws")
 	if err != nil {
 		t.Skip("aws is not on PATH: install awscli (apt-get install awscli) to test with a second client")
