@@ -34,7 +34,7 @@ func (l Ledger) Bound(want map[string][]shape.PodID) (s shape.Snapshot, seen map
 	now := l.m.clock.Now()
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
-	l.m.settle(now, l.m.nomination)
+	l.m.settle(now)
 	s = shape.Snapshot{
 		Now: now, Revision: l.m.rev, DaemonSets: l.m.facts.Daemons,
 		Classes: l.m.facts.Interner.Classes(), Profiles: l.m.facts.Interner.Profiles(),
@@ -53,7 +53,7 @@ func (l Ledger) Bound(want map[string][]shape.PodID) (s shape.Snapshot, seen map
 		}
 		seen[name] = view.Node
 		for _, id := range want[name] {
-			if rec := l.m.facts.Pods[id]; rec != nil && l.m.planned(id) {
+			if rec := l.m.facts.Pods[id]; rec != nil && l.planned(id) {
 				pod := rec.View.Pod
 				pod.Role = shape.Movable
 				s.Pods = append(s.Pods, pod)
@@ -69,11 +69,11 @@ func (l Ledger) bare(n *shape.Node, node *corev1.Node, intruders []*shape.Class)
 	_, reserved := l.m.reserved[n.Name]
 	displaced := l.m.sheet.View(n.Name).Displaced
 	if !reserved && len(displaced) == 0 && !slices.ContainsFunc(n.Pods,
-		func(pod shape.Pod) bool { return l.m.planned(pod.ID) }) {
+		func(pod shape.Pod) bool { return l.planned(pod.ID) }) {
 		return n
 	}
 	out := *n
-	out.Pods = slices.DeleteFunc(slices.Clone(n.Pods), func(pod shape.Pod) bool { return l.m.planned(pod.ID) })
+	out.Pods = slices.DeleteFunc(slices.Clone(n.Pods), func(pod shape.Pod) bool { return l.planned(pod.ID) })
 	for _, pod := range displaced {
 		pod.From = ""
 		out.Pods = append(out.Pods, pod)

@@ -80,13 +80,13 @@ func (l Ledger) Reserved() (nodes []Reserved, coming, pending int) {
 	if len(l.m.reserved) == 0 {
 		return nil, 0, 0
 	}
-	l.m.settle(now, l.m.nomination)
+	l.m.settle(now)
 	for _, name := range slices.Sorted(maps.Keys(l.m.reserved)) {
 		nodes = append(nodes, l.reserved(name, l.m.facts.Machine(name)))
 	}
 	for id, target := range l.m.book.Plans() {
 		at := l.m.facts.Machine(l.m.facts.Named(target))
-		if at != nil && l.m.planned(id) && at.Claim != nil && !at.Registered() {
+		if at != nil && l.planned(id) && at.Claim != nil && !at.Registered() {
 			coming++
 		}
 	}
@@ -103,7 +103,7 @@ func (l Ledger) reserved(name string, at *objects.Machine) Reserved {
 	for id := range l.m.held[name] {
 		if _, ok := l.m.book.Sent(id); ok {
 			r.Promised++
-		} else if l.m.planned(id) {
+		} else if l.planned(id) {
 			pod := l.m.facts.Pods[id]
 			class := l.m.facts.Class(pod)
 			r.Planned = append(r.Planned, Plan{pod.Object, class, l.m.devices.Served(class)})
@@ -138,7 +138,7 @@ func (l Ledger) Awaited(claim string) (planned, blocked bool) {
 	now := l.m.clock.Now()
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
-	l.m.settle(now, l.m.nomination)
+	l.m.settle(now)
 	machine := l.m.facts.OfClaim(claim)
 	at := l.m.facts.Machine(machine)
 	if at == nil {
@@ -149,7 +149,7 @@ func (l Ledger) Awaited(claim string) (planned, blocked bool) {
 		have = translate.Offered(at.Node.Status.Allocatable)
 	}
 	for id := range l.m.held[machine] {
-		if !l.m.planned(id) {
+		if !l.planned(id) {
 			continue
 		}
 		planned = true
@@ -171,7 +171,7 @@ func (l Ledger) Promise(node string, seen *shape.Node, pods []shape.PodID) (prom
 		return nil
 	}
 	for _, id := range pods {
-		if target, _ := l.m.book.Target(id); !l.m.planned(id) || l.m.facts.Named(target) != node {
+		if target, _ := l.m.book.Target(id); !l.planned(id) || l.m.facts.Named(target) != node {
 			continue
 		}
 		l.m.book.Send(id, node)
@@ -200,7 +200,7 @@ func (l Ledger) Withdraw(id shape.PodID) {
 func (l Ledger) GiveUp(id shape.PodID) {
 	l.m.mu.Lock()
 	var change Change
-	if l.m.planned(id) {
+	if l.planned(id) {
 		change = l.m.cancel(id)
 		l.m.rev++
 	}
@@ -214,4 +214,12 @@ func (l Ledger) PromisedTo(id shape.PodID) string {
 	defer l.m.mu.Unlock()
 	node, _ := l.m.book.Sent(id)
 	return node
+}
+
+// planned reports whether a pod is only planned: the API server may not know where.
+func (l Ledger) planned(id shape.PodID) bool {
+	_, planned := l.m.book.Target(id)
+	pod := l.m.facts.Pods[id]
+	return planned && !l.m.virtual.has(id) && pod != nil && pod.Object.Spec.NodeName == "" &&
+		pod.Object.DeletionTimestamp == nil
 }

@@ -129,7 +129,7 @@ func newMirror(o Options, compactAt int) *Mirror {
 func (m *Mirror) Snapshot() shape.Snapshot {
 	now := m.clock.Now()
 	m.mu.Lock()
-	m.settle(now, m.nomination)
+	m.settle(now)
 	nodes := m.sheet.Nodes()
 	if !m.seated {
 		nodes = heldBack(nodes)

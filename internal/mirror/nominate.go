@@ -94,11 +94,3 @@ func (p *picture) cancelToward(name string) {
 		p.cancel(id)
 	}
 }
-
-// planned reports whether a pod is only planned: the API server may not know where.
-func (p *picture) planned(id shape.PodID) bool {
-	_, planned := p.book.Target(id)
-	pod := p.facts.Pods[id]
-	return planned && !p.virtual.has(id) && pod != nil && pod.Object.Spec.NodeName == "" &&
-		pod.Object.DeletionTimestamp == nil
-}

@@ -13,29 +13,29 @@ import (
 // settle brings the sheet up to date with facts and promises as they are at one moment. It changes nothing of those,
 // but that what is over by then ends, that plans for a node begin to end once the node is ready, and that pods are
 // planned again whose place others have taken.
-func (p *picture) settle(now time.Time, nomination time.Duration) {
-	p.expire(now)
-	if p.facts.Settle() {
-		for name := range p.facts.All() {
-			p.dirty[name] = struct{}{}
+func (m *Mirror) settle(now time.Time) {
+	c := &cutter{picture: &m.picture, now: now, nomination: m.nomination}
+	c.expire()
+	if c.facts.Settle() {
+		for name := range c.facts.All() {
+			c.dirty[name] = struct{}{}
 		}
 	}
-	p.absorb()
-	c := &cutter{picture: p, now: now, nomination: nomination}
+	c.absorb()
 	c.settleNodes()
-	p.pools.settle(p.sheet)
+	c.pools.settle(c.sheet)
 }
 
 // expire ends what ends by itself: promises, and annotations that hold pods for a while.
-func (p *picture) expire(now time.Time) {
-	claims, pods := p.book.Expire(now)
+func (c *cutter) expire() {
+	claims, pods := c.book.Expire(c.now)
 	for _, claim := range claims {
-		p.dropClaim(claim)
+		c.dropClaim(claim)
 	}
 	for _, id := range pods {
-		p.cancel(id)
+		c.cancel(id)
 	}
-	p.facts.EndHolds(now)
+	c.facts.EndHolds(c.now)
 }
 
 // cutter makes machines anew.
