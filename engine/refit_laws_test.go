@@ -163,6 +163,66 @@ func begun(f fleet, moves []refit.Move) (shape.Snapshot, []refit.Course) {
 	return s, courses
 }
 
+// Moves that are found after a node had to go, and new ones were planned for its pods, bring each pod that they evict to
+// one place, which is not on a node that goes.
+func TestMovesAfterOthersHaveAPlaceForEachPod(t *testing.T) {
+	t.Parallel()
+	found := 0
+	rapid.Check(t, func(t *rapid.T) {
+		f := fleets().Draw(t, "fleet")
+		if len(f.snapshot.Nodes) < 2 {
+			return
+		}
+		pass := refit.Begin(f.snapshot, f.policy, f.snapshot.Now)
+		gone := map[string]bool{}
+		for range rapid.IntRange(1, 2).Draw(t, "nodes that have to go") {
+			name := rapid.SampledFrom(f.snapshot.Nodes).Draw(t, "node").Name
+			if gone[name] {
+				continue
+			}
+			if out := pass.Follow(refit.Course{Nodes: []string{name}}); out.Why.Kind == "" {
+				gone[name] = true
+			}
+		}
+		moves := pass.Find().Moves
+		found += len(moves)
+		for _, m := range moves {
+			for _, name := range m.Remove {
+				if gone[name] {
+					t.Fatalf("%s goes twice:\n%s", name, text(t, m))
+				}
+				gone[name] = true
+			}
+			homes := homesOf(&m)
+			for _, home := range homes {
+				if gone[home] {
+					t.Fatalf("pods are to go to %s, which goes:\n%s", home, text(t, m))
+				}
+			}
+			if len(homes) != m.Pods {
+				t.Fatalf("%d pods are evicted, and %d have a place:\n%s", m.Pods, len(homes), text(t, m))
+			}
+		}
+	})
+	if found == 0 {
+		t.Error("nothing was ever found")
+	}
+}
+
+// homesOf is where a move brings pods.
+func homesOf(m *refit.Move) map[shape.PodID]string {
+	out := map[shape.PodID]string{}
+	for _, p := range m.Place {
+		out[p.Pod] = p.Node
+	}
+	for i := range m.Open {
+		for _, id := range m.Open[i].Pods {
+			out[id] = m.Open[i].ID
+		}
+	}
+	return out
+}
+
 func poolOf(s shape.Snapshot, node string) string {
 	return s.Nodes[slices.IndexFunc(s.Nodes, func(n *shape.Node) bool { return n.Name == node })].Pool
 }

@@ -86,6 +86,7 @@ func (c *cluster) addPlannedNode(n *engine.NewNode, pods []shape.Pod) {
 	node := closed(c.ready(n, at))
 	node.Name = fmt.Sprintf("bought %06d", len(c.snapshot.Nodes)) // ascending
 	node.Hostname = node.Name
+	c.at[node.Name] = len(c.snapshot.Nodes)
 	c.snapshot.Nodes = append(c.snapshot.Nodes, c.joined(node, pods))
 }
 

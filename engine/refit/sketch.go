@@ -68,7 +68,7 @@ func newSketch(f *fleet, order []int) *sketch {
 
 // index matches nodes, and ranks them: those that never go first, then the others, those that go last first.
 func (x *sketch) index(leavers []int) {
-	x.node, x.back = make([]int, len(x.fleet.nodes)), make([]int, len(x.table.Nodes))
+	x.node, x.back = make([]int, len(x.fleet.snapshot.Nodes)), make([]int, len(x.table.Nodes))
 	x.takes = make([]bool, len(x.table.Nodes))
 	place := make([]int, len(x.table.Nodes))
 	for k := range x.table.Nodes {
