@@ -163,8 +163,8 @@ func begun(f fleet, moves []refit.Move) (shape.Snapshot, []refit.Course) {
 	return s, courses
 }
 
-// Moves that are found after a node had to go, and new ones were planned for its pods, bring each pod that they evict to
-// one place, which is not on a node that goes.
+// Moves that are found after a node had to go, and new ones were planned for its pods, bring each pod that they evict
+// to one place, which is not on a node that goes.
 func TestMovesAfterOthersHaveAPlaceForEachPod(t *testing.T) {
 	t.Parallel()
 	found := 0

@@ -19,9 +19,8 @@ type sketch struct {
 	table *feasible.Table
 	board *board.Board
 
-	node       []int         // by index of the fleet's nodes: index of the Table's
-	back       []int         // the other way round
-	podsToMove [][]classPods // by index of the fleet's nodes: pods that would have to move
+	node       []int         // by index of the snapshot's nodes: index of the Table's
+	podsToMove [][]classPods // by index of the snapshot's nodes: pods that would have to move
 	takes      []bool        // by index of the Table's nodes: may be given pods
 
 	rank       []int32     // of the Table's nodes: which are given pods first
@@ -68,12 +67,12 @@ func newSketch(f *fleet, order []int) *sketch {
 
 // index matches nodes, and ranks them: those that never go first, then the others, those that go last first.
 func (x *sketch) index(leavers []int) {
-	x.node, x.back = make([]int, len(x.fleet.snapshot.Nodes)), make([]int, len(x.table.Nodes))
+	x.node = make([]int, len(x.fleet.snapshot.Nodes))
 	x.takes = make([]bool, len(x.table.Nodes))
 	place := make([]int, len(x.table.Nodes))
 	for k := range x.table.Nodes {
 		i := x.fleet.at[x.table.Nodes[k].Name]
-		x.node[i], x.back[k] = k, i
+		x.node[i] = k
 		x.takes[k] = x.table.Nodes[k].Stage == shape.Ready
 		x.rank = append(x.rank, int32(k))
 		place[k] = len(leavers)
