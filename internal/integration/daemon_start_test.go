@@ -98,7 +98,7 @@ func TestCommandLineErrors(t *testing.T) {
 		"NoCloud":   {[]string{"controller", "--cloud=gcp"}, []string{"--cloud is \"gcp\"", "aws, kwok"}, 2},
 		"NoKubeconfig": {
 			[]string{"controller", "--cloud=kwok", "--kubeconfig=/no/such/file"},
-			[]string{"/no/such/file", "--kubeconfig"}, 1,
+			[]string{"/no/such/file", "--kubeconfig"}, 2,
 		},
 		"Unreachable": {
 			[]string{"controller", "--cloud=kwok", "--kubeconfig=" + nowhere},
