@@ -44,6 +44,8 @@ func topLive(cmd *cobra.Command, f *topFlags) error {
 	program := tea.NewProgram(
 		model,
 		tea.WithContext(ctx),
+		// Signals end the context. A handler of the program's own would wait for ever to tell it of one when it has ended.
+		tea.WithoutSignalHandler(),
 		tea.WithInput(cmd.InOrStdin()),
 		tea.WithOutput(cmd.OutOrStdout()),
 		tea.WithColorProfile(profile(os.LookupEnv)),
