@@ -44,7 +44,7 @@ func topLive(cmd *cobra.Command, f *topFlags) error {
 	program := tea.NewProgram(
 		model,
 		tea.WithContext(ctx),
-		// Signals end the context. A handler of the program's own would wait for ever to tell it of one when it has ended.
+		// Signals end the context. The program's own handler would wait for ever to tell it of one once it has ended.
 		tea.WithoutSignalHandler(),
 		tea.WithInput(cmd.InOrStdin()),
 		tea.WithOutput(cmd.OutOrStdout()),
