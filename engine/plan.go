@@ -65,11 +65,13 @@ func (pl *Planner) once(s shape.Snapshot, p Policy) Decision {
 // of them and in three markets, one found the same prices as sixteen did, in a quarter of the time.
 const thorough = 2
 
-// otherwise makes a plan in other ways too, as far as effort allows, and returns the best. What was proved holds for
-// all of them.
+// otherwise makes a plan in other ways too, as far as effort allows, and returns the best. What was proved of new nodes
+// for all pods holds for all ways; where some pods are on existing nodes, another way may put others there.
 func otherwise(b *board.Board, task pack.Task, r pack.Result) (*board.Board, pack.Result) {
 	steps, all := r.Steps, task.Effort
-	task.Proven = r.Floor
+	if len(b.Moves(0)) == 0 {
+		task.Proven = r.Floor
+	}
 	ways := task.Ways(b, &r)
 	if len(ways) > thorough {
 		ways = promising(b, task, ways)

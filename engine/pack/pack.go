@@ -290,8 +290,20 @@ func (p *packer) pack(items []board.Item, first int) (left []int, held []bool, r
 func (p *packer) solve(items []board.Item, l *limits.Budgets, effort int, frugal []int) *binpack.Packing {
 	return binpack.Fill(binpack.Work{
 		Table: p.board.Table, Spread: p.board.Spread, Items: items, Limits: l,
-		NodePrice: p.task.NodePrice, Effort: effort, Frugal: frugal, Proven: float64(p.task.Proven),
+		NodePrice: p.task.NodePrice, Effort: effort, Frugal: frugal, Proven: p.proven(items),
 	})
+}
+
+// proven is what was proved of items: nothing if they are only some of the pods that it was proved of.
+func (p *packer) proven(items []board.Item) float64 {
+	pods := 0
+	for _, it := range items {
+		pods += it.Count
+	}
+	if pods < len(p.board.Table.Snapshot().Pods) {
+		return 0
+	}
+	return float64(p.task.Proven)
 }
 
 // solveSparingly is solve where limits come before money.
