@@ -14,6 +14,8 @@ const (
 	whole = 1 << 20
 	// plenty is how much of it nodes have that it is not about.
 	plenty = 1 << 40
+	// besidePrefix begins the names of the resources and labels of cuts.
+	besidePrefix = Prefix + "beside/"
 )
 
 // cut forbids what the allocator refused: on a node or an instance type a mixture of pods and all that are larger, or,
@@ -91,7 +93,7 @@ func (c *checker) narrowed() shape.Snapshot {
 	s.Classes, s.Nodes, s.Types = slices.Clone(s.Classes), slices.Clone(s.Nodes), slices.Clone(s.Types)
 	serial := c.serial()
 	for _, about := range c.cuts {
-		resource := Prefix + "beside/" + strconv.Itoa(serial)
+		resource := besidePrefix + strconv.Itoa(serial)
 		serial++
 		if about.apart != nil {
 			separate(s.Classes, about.apart, resource)
@@ -154,7 +156,7 @@ func separate(classes []*shape.Class, apart map[int32][]int32, key string) {
 // serial is the first number that no cut of the Snapshot has.
 func (c *checker) serial() (n int) {
 	used := func(name string) {
-		if rest, ok := strings.CutPrefix(name, Prefix+"beside/"); ok {
+		if rest, ok := strings.CutPrefix(name, besidePrefix); ok {
 			rest, _, _ = strings.Cut(rest, "/")
 			k, _ := strconv.Atoi(rest) // made above
 			n = max(n, k+1)

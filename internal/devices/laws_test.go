@@ -102,6 +102,9 @@ func TestNoPodStarvesThatFitsOnANodeOfItsOwn(t *testing.T) {
 			t.Fatalf("%d pods are accounted for, of %d", seen, len(claimed))
 		}
 		for _, u := range d.Unplaced {
+			if why := u.Why.Text(); contains(why, "beside/") {
+				t.Fatalf("a reason names what is made up: %s", why)
+			}
 			alone := *f
 			alone.s.Nodes, alone.s.Pods, alone.s.Classes = nil, nil, nil
 			alone.pod("alone", claimed[u.Pod])

@@ -631,3 +631,25 @@ func TestReasonsSpeakOfClaims(t *testing.T) {
 		t.Errorf("b says %q, want it to say with whom it goes", got)
 	}
 }
+
+// What the planner was forbidden since the allocator refused a mixture of pods is nothing that anybody can look up.
+func TestNoReasonNamesWhatIsMadeUp(t *testing.T) {
+	t.Parallel()
+	f := newFleet()
+	f.node("four", gpus(4, "t4", "16Gi"))
+	bus := resourcev1.FullyQualifiedName("gpu.example.com/bus")
+	pair, apart := asks(exactly("gpu", 2)), asks(exactly("gpu", 2))
+	pair.Constraints = []resourcev1.DeviceConstraint{{MatchAttribute: &bus}}
+	apart.Constraints = []resourcev1.DeviceConstraint{{DistinctAttribute: &bus}}
+	f.template("pair", pair)
+	f.template("apart", apart)
+	f.pod("a", "apart")
+	f.pod("b", "pair")
+	d := f.plan(t).Decision
+	if len(d.Place) != 1 || len(d.Unplaced) != 1 {
+		t.Fatalf("%+v, want one of the two placed", d)
+	}
+	if got := d.Unplaced[0].Why.Sentence(); !contains(got, "could not be allocated for") || contains(got, "beside/") {
+		t.Errorf("the other says %q, want it to speak of devices that could not be allocated", got)
+	}
+}

@@ -2,6 +2,7 @@ package devices
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/explain"
@@ -14,32 +15,62 @@ import (
 func (c *checker) told(list []engine.Unplaced) []engine.Unplaced {
 	out := slices.Clone(list)
 	for i := range out {
-		if d := c.demands[out[i].Pod]; d != nil {
-			out[i].Why = d.told(out[i].Why)
+		p := c.pods[out[i].Pod]
+		if p == nil {
+			continue
 		}
+		t := teller{demand: c.needs(p)}
+		if class := c.classOf(p); class != nil {
+			t.apart = apart(class)
+		}
+		out[i].Why = t.told(out[i].Why)
 	}
 	return out
 }
 
-func (d *demand) told(t explain.Tree) explain.Tree {
-	t.Groups, t.Children = slices.Clone(t.Groups), slices.Clone(t.Children)
-	for i := range t.Groups {
-		t.Groups[i].Reason = d.reason(t.Groups[i].Reason)
-	}
-	for i := range t.Children {
-		t.Children[i] = d.told(t.Children[i])
-	}
-	return t
+// Why a pod has no place where the planner may not mix it with others, since the allocator refused it once.
+const (
+	notBeside = "devices could not be allocated for it and other pods there together"
+	keptApart = "it keeps away from other pods there, or devices could not be allocated for them together"
+)
+
+// teller tells why one pod has no place.
+type teller struct {
+	*demand
+	apart bool // from other classes, by a rule that is made up
 }
 
-// reason is what a refusal is about if a claim of the pod stands behind it.
-func (d *demand) reason(r feasible.Reason) feasible.Reason {
+func (t *teller) told(why explain.Tree) explain.Tree {
+	groups := why.Groups
+	why.Groups, why.Children = nil, slices.Clone(why.Children)
+	for _, g := range groups {
+		g.Reason = t.reason(g.Reason)
+		same := func(o explain.Group) bool { return o.Reason == g.Reason }
+		if at := slices.IndexFunc(why.Groups, same); at >= 0 {
+			why.Groups[at].Count += g.Count
+			continue
+		}
+		why.Groups = append(why.Groups, g)
+	}
+	for i := range why.Children {
+		why.Children[i] = t.told(why.Children[i])
+	}
+	return why
+}
+
+// reason is what a refusal is about if devices stand behind it. What was forbidden of a plan that the allocator refused
+// is no amount and no neighbour that anybody could find in the cluster.
+func (t *teller) reason(r feasible.Reason) feasible.Reason {
 	switch {
-	case r.Kind == feasible.WrongVolume && d.binds(r.Key):
+	case strings.HasPrefix(r.Resource, besidePrefix):
+		return feasible.Reason{Kind: feasible.NoDevices, Want: notBeside}
+	case r.Kind == feasible.AntiAffinity && r.Key == shape.LabelHostname && t.apart:
+		return feasible.Reason{Kind: feasible.NoDevices, Want: keptApart}
+	case r.Kind == feasible.WrongVolume && t.binds(r.Key):
 		return feasible.Reason{Kind: feasible.NoDevices, Want: "those of a claim are allocated where " + r.Want}
 	case r.Kind == feasible.Affinity:
 		// Whoever follows another pod is nobody's first neighbour either, so any affinity may be named for it.
-		for _, g := range d.groups {
+		for _, g := range t.groups {
 			if !g.leads {
 				with := "goes where another pod goes that shares ResourceClaim " + g.claim.String()
 				return feasible.Reason{Kind: feasible.NoDevices, Want: with}
@@ -47,6 +78,15 @@ func (d *demand) reason(r feasible.Reason) feasible.Reason {
 		}
 	}
 	return r
+}
+
+// apart reports whether pods of a class are kept off the nodes of others, or others off theirs, by a cut.
+func apart(c *shape.Class) bool {
+	about := func(key string) bool { return strings.HasPrefix(key, besidePrefix) }
+	return slices.ContainsFunc(c.Labels, func(l shape.Label) bool { return about(l.Key) }) ||
+		slices.ContainsFunc(c.Affinity, func(t shape.PodTerm) bool {
+			return slices.ContainsFunc(t.Selector.Requirements, func(r shape.Requirement) bool { return about(r.Key) })
+		})
 }
 
 // binds reports whether claims are bound to nodes by a label or field.
