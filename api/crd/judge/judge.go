@@ -40,6 +40,27 @@ type Judge struct {
 
 // New compiles a definition, which must have one version.
 func New(definition *apiextensionsv1.CustomResourceDefinition) (*Judge, error) {
+	j, err := newSchema(definition)
+	if err != nil {
+		return nil, err
+	}
+	j.rules = cel.NewValidator(j.structural, true, celconfig.PerCallLimit)
+	return j, nil
+}
+
+// WithSchema returns the judge of a definition that has the same fields, of the same types, and the same rules as j's,
+// and other limits. It shares the rules of j: compiling them takes nearly all the time that New takes.
+func (j *Judge) WithSchema(definition *apiextensionsv1.CustomResourceDefinition) (*Judge, error) {
+	other, err := newSchema(definition)
+	if err != nil {
+		return nil, err
+	}
+	other.rules = j.rules
+	return other, nil
+}
+
+// newSchema compiles a definition without its rules.
+func newSchema(definition *apiextensionsv1.CustomResourceDefinition) (*Judge, error) {
 	internal := &apiextensions.CustomResourceDefinition{}
 	convert := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition
 	if err := convert(definition, internal, nil); err != nil {
@@ -58,11 +79,7 @@ func New(definition *apiextensionsv1.CustomResourceDefinition) (*Judge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compiling the schema of %s: %w", definition.Name, err)
 	}
-	return &Judge{
-		structural: structural,
-		schema:     checker,
-		rules:      cel.NewValidator(structural, true, celconfig.PerCallLimit),
-	}, nil
+	return &Judge{structural: structural, schema: checker}, nil
 }
 
 // Default fills in defaults as the server does when it reads an object.
