@@ -11,6 +11,8 @@ import (
 type Outlook struct {
 	// Why the nodes cannot go after all; a zero Reason if they can.
 	Why Reason
+	// Unplaced is the pod that Why is about if one has no other place.
+	Unplaced *engine.Unplaced
 	// Open are the nodes that are missing still.
 	Open []engine.NewNode
 	// Waits is set when pods go to nodes that are on their way.
@@ -53,7 +55,7 @@ func (r *Pass) Follow(c Course) Outlook {
 	}
 	seen := f.look(set, c.Homes, f.policy.Plan.Effort)
 	if u := seen.decision.Unplaced; len(u) > 0 {
-		return Outlook{Why: noPlace(&u[0])}
+		return Outlook{Why: WithoutPlace(&u[0]), Unplaced: &u[0]}
 	}
 	m.Open, m.Place = seen.decision.Open, seen.decision.Place
 	if len(m.Open) > 0 && c.Thrifty {
@@ -90,6 +92,7 @@ func (f *fleet) reserve(c Course, n int64) {
 	}
 }
 
-func noPlace(u *engine.Unplaced) Reason {
+// WithoutPlace is why a node stays one of whose pods has no other place.
+func WithoutPlace(u *engine.Unplaced) Reason {
 	return Reason{Kind: NoPlace, Want: "pod " + string(u.Pod) + " has no other place: " + u.Why.Sentence()}
 }

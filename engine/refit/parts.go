@@ -34,7 +34,7 @@ func (f *fleet) parts(o *planned) (moves []Move, stuck map[int]Reason) {
 		u := &o.decision.Unplaced[k]
 		i := find(o.home[u.Pod])
 		if stuck[i].Kind == "" {
-			stuck[i] = noPlace(u)
+			stuck[i] = WithoutPlace(u)
 		}
 	}
 	at := map[int]int{}

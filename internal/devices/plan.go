@@ -16,6 +16,9 @@ const rounds = 8
 // NotTogether is why a pod waits whose devices the allocator refused to the end.
 const NotTogether = "its devices could not be allocated on the node that was planned for it; it is planned again"
 
+// NotMoved is why a node stays whose pods' devices the allocator refused where they would go.
+const NotMoved = "devices that its pods claim could not be allocated where they would go"
+
 // Planned is a plan whose devices can be allocated.
 type Planned struct {
 	// Snapshot and Plan are the last round: the planner makes the one of the other.
@@ -52,6 +55,11 @@ func (w *World) Allows(s shape.Snapshot, place []engine.Placement, open []engine
 	}
 	c := w.check(s, engine.Decision{Place: place, Open: open})
 	return c.open, len(c.refused) == 0
+}
+
+// Narrowed is a Snapshot in which what [World.Allows] refuses of a plan is forbidden.
+func Narrowed(w *World, s shape.Snapshot, place []engine.Placement, open []engine.NewNode) shape.Snapshot {
+	return w.check(s, engine.Decision{Place: place, Open: open}).narrowed()
 }
 
 // checker goes through one plan.
@@ -182,6 +190,10 @@ func (c *checker) buy(n *engine.NewNode) {
 	}
 	own.Options = c.suitable(pool, &own, kept, before)
 	own.Requirements = listed(&own)
+	if len(own.Options) < len(n.Options) && c.short(pool, &own) {
+		c.refuse(pool, n, &own, kept, before)
+		return
+	}
 	if len(own.Pods) > 0 {
 		c.open = append(c.open, own)
 	}
@@ -243,12 +255,11 @@ func (c *checker) poolNamed(name string) *shape.Pool {
 
 // optionHost is what a new node will be, and the index of its type.
 func (c *checker) optionHost(pool *shape.Pool, name string, o engine.Option) (*host, int32) {
-	for _, i := range pool.Types {
-		if it := c.snapshot.Types[i]; it.Name == o.Type {
-			h := c.newHost(name, Seller{pool.Name, o.Type}, newLabels(pool, it, o.Zone, o.CapacityType), it.Allocatable)
-			h.books = c.books.of(h.slices)
-			return h, i
-		}
+	if i := c.typeNamed(pool, o.Type); i >= 0 {
+		it := c.snapshot.Types[i]
+		h := c.newHost(name, Seller{pool.Name, o.Type}, newLabels(pool, it, o.Zone, o.CapacityType), it.Allocatable)
+		h.books = c.books.of(h.slices)
+		return h, i
 	}
 	return c.newHost(name, Seller{pool.Name, o.Type}, nil, shape.Vector{}), -1
 }

@@ -28,6 +28,15 @@ func (c *checker) told(list []engine.Unplaced) []engine.Unplaced {
 	return out
 }
 
+// Told is why a pod has no place in a plan for a part of a Snapshot that [World.Shape] made, in words that speak of
+// devices.
+func Told(w *World, s shape.Snapshot, u engine.Unplaced) engine.Unplaced {
+	if w == nil || !slices.ContainsFunc(s.Classes, w.Concerns) {
+		return u
+	}
+	return w.check(s, engine.Decision{}).told([]engine.Unplaced{u})[0]
+}
+
 // Why a pod has no place where the planner may not mix it with others, since the allocator refused it once.
 const (
 	notBeside = "devices could not be allocated for it and other pods there together"

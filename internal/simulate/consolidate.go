@@ -76,7 +76,7 @@ func (p *Prepared) look(s *standing, rules disrupt.Rules) *reading {
 	c := disrupt.Cluster{
 		Budgets: guardsOf(p.input.Set.Budgets, s.pods), Snapshot: snapshot, Now: p.input.Now,
 		Pod:    func(id shape.PodID) *corev1.Pod { return byID[id] },
-		Policy: p.input.Policy, Rules: rules, Effort: searchEffort,
+		Policy: p.input.Policy, Rules: rules, Effort: searchEffort, Devices: p.objects.Devices,
 	}
 	c.Claims, c.Pools, c.Nodes = values(s.claims), values(p.objects.NodePools), values(s.nodes)
 	r := &reading{

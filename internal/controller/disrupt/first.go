@@ -63,7 +63,11 @@ func (p slots) inSlot(s seen, slot string) (place []engine.Placement, ok bool) {
 		more.Types[i] = withOneMore(t, slot)
 	}
 	next := refit.Begin(more, p.refitPolicy(false), time.Time{}).Follow(refit.Course{Nodes: []string{s.node.Name}})
-	return next.Place, next.Why.Kind == ""
+	if next.Why.Kind != "" {
+		return nil, false
+	}
+	_, ok = p.devices.Allows(more, next.Place, next.Open)
+	return next.Place, ok
 }
 
 // withOneMore is a type of whose full reservation one machine is free.

@@ -12,6 +12,7 @@ import (
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/refit"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 )
 
 // Cluster is a cluster that stands still. Claims must have UIDs of their own and carry the conditions that the other
@@ -26,6 +27,8 @@ type Cluster struct {
 	Now      time.Time
 	Policy   engine.Policy
 	Rules    Rules
+	// Devices is what Snapshot was shaped by; nil if claims for devices are not planned.
+	Devices *devices.World
 
 	// Effort is how many steps the search may take; 0 is what the controller spends at once.
 	Effort int
@@ -69,7 +72,7 @@ func Foresee(c Cluster) Outlook {
 			c.Snapshot,
 			c.Now,
 		), snapshot: c.Snapshot, guards: compileGuards(c.Budgets, nil), podOf: c.Pod,
-		now: c.Now, policy: c.Policy, rules: c.Rules, effort: c.Effort,
+		now: c.Now, policy: c.Policy, rules: c.Rules, effort: c.Effort, devices: c.Devices,
 	}
 	next := v.plan(&m)
 	out := Outlook{Found: next.found}

@@ -196,15 +196,40 @@ func (p *planner) follow(c refit.Course) refit.Outlook {
 	if p.search != nil {
 		p.search.Followed = append(p.search.Followed, frozen([]refit.Course{c})...)
 	}
-	next := p.pass.Follow(c)
-	if next.Why.Kind != "" {
-		return next
+	next, snapshot := p.pass.Follow(c), p.snapshot
+	for round := 1; next.Why.Kind == ""; round++ {
+		open, ok := p.devices.Allows(snapshot, next.Place, next.Open)
+		if ok {
+			next.Open = open
+			return next
+		}
+		if round == otherWays || c.Thrifty || !p.alone(c) {
+			return refit.Outlook{Why: refit.Reason{Kind: refit.NoPlace, Want: devices.NotMoved}}
+		}
+		// The pods' devices may be had in another way, on several nodes say. What other moves need is not known then.
+		snapshot = devices.Narrowed(p.devices, snapshot, next.Place, next.Open)
+		next = refit.Begin(snapshot, p.refitPolicy(false), time.Time{}).Follow(c)
 	}
-	var ok bool
-	if next.Open, ok = p.devices.Allows(p.snapshot, next.Place, next.Open); !ok {
-		return refit.Outlook{Why: refit.Reason{Kind: refit.NoPlace, Want: devices.NotTogether}}
+	if next.Unplaced != nil {
+		u := devices.Told(p.devices, snapshot, *next.Unplaced)
+		next.Why = refit.WithoutPlace(&u)
 	}
 	return next
+}
+
+// otherWays is in how many ways a move is tried whose pods claim devices.
+const otherWays = 4
+
+// alone reports whether no other move is under way.
+func (p *planner) alone(c refit.Course) bool {
+	for _, m := range p.memory.moves {
+		for _, name := range m.Remove {
+			if !slices.Contains(c.Nodes, name) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // frozen are courses whose homes nobody will change: moves go on while the journal writes.

@@ -15,6 +15,7 @@ import (
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 )
 
 // fleet is a cluster of one pool that sells machines of 4 cores at 4 and of 8 cores at 8 dollars.
@@ -27,6 +28,7 @@ type fleet struct {
 
 	payback time.Duration // 0 counts any saving as enough
 	first   map[karpenterv1.DisruptionReason]bool
+	devices *devices.World
 }
 
 // classes of pods by their cores: index i asks for i+1 cores.
@@ -127,6 +129,7 @@ func (f *fleet) pass(m *memory, now time.Time) moves {
 		podOf:    func(id shape.PodID) *corev1.Pod { return f.pods[id] },
 		now:      now,
 		policy:   policy,
+		devices:  f.devices,
 		rules:    Rules{MinSaving: 0.05, Payback: f.payback, First: f.first},
 	}.plan(m)
 }

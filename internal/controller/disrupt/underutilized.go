@@ -9,6 +9,7 @@ import (
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/refit"
+	"github.com/dovetail-sh/dovetail/internal/devices"
 )
 
 const (
@@ -174,6 +175,15 @@ func (p *planner) underutilized() {
 		m := &found.Moves[i]
 		if _, ok := p.devices.Allows(p.snapshot, m.Place, m.Open); ok {
 			p.begin(m, byNode)
+			continue
+		}
+		for _, name := range m.Remove {
+			if s, ours := byNode[name]; ours {
+				p.out.choices = append(p.out.choices, choice{
+					seen: s, step: explain, why: devices.NotMoved,
+					reason: karpenterv1.DisruptionReasonUnderutilized, kind: refit.NoPlace,
+				})
+			}
 		}
 	}
 	for _, k := range found.Kept {
