@@ -26,6 +26,11 @@ func TestLive(t *testing.T) {
 	v := onAWS(t)
 	way := &assassin{seen: map[string]int{}, killed: map[string]int{}}
 	process := v.process(t, way)
+	process.args = append(
+		process.args,
+		"--feature-gates=NodeRepair=true,StaticCapacity=true,TerminateFirstDrift=true,TerminateFirstRepair=true",
+		"--aws-feature-gates=RebootForRepair=true",
+	)
 	supervise(t, process)
 	v.play(t, 5, []act{
 		{"Shed", func(t *testing.T, s *scene) { shedWritesKeepTheNode(t, s, &way.weather) }},
@@ -35,6 +40,7 @@ func TestLive(t *testing.T) {
 		{"NodeDeletedByForce", nodeDeletedByForce},
 		{"AllDeleted", allIsDeletedTheClassFirst},
 	})
+	v.play(t, 6, append(mending(), terminateFirst()...))
 	v.play(t, 1, []act{{"LostVolume", func(t *testing.T, s *scene) { lostVolumeAndARestart(t, s, process.kill) }}})
 }
 
