@@ -44,9 +44,8 @@ func (pl *Planner) once(s shape.Snapshot, p Policy) Decision {
 	if result.Short {
 		b, task.Level = board.New(t, neighbours(t)), true
 		result = pack.Pack(b, task)
-	} else {
-		b, result = otherwise(b, task, result)
 	}
+	b, result = otherwise(b, task, result)
 
 	a := &assembler{
 		table: t, board: b, items: result.Items, ledger: result.Ledger, policy: p, next: make([]int, len(t.Classes)),

@@ -25,6 +25,12 @@ func (s *solver) greedy(kinds []kind) (floor float64) {
 	v := p.value(kinds)
 	p.buildBuckets()
 	order := p.bulkFirst(v.scale)
+	if p.s.many {
+		slices.Reverse(order)
+		for r := range p.s.rows {
+			p.s.rows[r].worth = 1
+		}
+	}
 	p.drain(kinds, p.candidates(kinds, v), order)
 	p.drain(kinds, countUp(len(kinds)), order) // what no candidate could take
 	return v.price
@@ -56,7 +62,7 @@ func (p *greedy) drain(kinds []kind, use, order []int) {
 			queue = queue[1:]
 			continue
 		}
-		if f.count() >= blendFrom && g.blend(p.s, c.kind, order) && g.density() > f.density()*asGood {
+		if f.count() >= blendFrom && !p.s.many && g.blend(p.s, c.kind, order) && g.density() > f.density()*asGood {
 			f, g = g, f
 		}
 		c.density = f.density()

@@ -34,6 +34,9 @@ type Work struct {
 	// Sparing is set when limits come before money: of machines that hold the pods those count as cheap that take the
 	// smallest part of what is left of their pool's limits.
 	Sparing bool
+
+	// Many is set, with Sparing, when each pod counts as much as any other: the smallest come first.
+	Many bool
 }
 
 // Packing is what was made of them.
@@ -49,7 +52,7 @@ type Packing struct {
 func Fill(w Work) *Packing {
 	s := &solver{
 		table: w.Table, spread: w.Spread, items: w.Items, nodePrice: w.NodePrice, effort: w.Effort, limits: w.Limits,
-		frugal: w.Frugal, proven: w.Proven,
+		frugal: w.Frugal, proven: w.Proven, many: w.Many,
 	}
 	if w.Sparing {
 		s.spared = w.Limits.Clone()
@@ -104,6 +107,7 @@ type solver struct {
 	proven    float64         // of the same pods, in whatever domains; 0 if nobody has
 	frugal    []int           // by item: pods that come first; nil for a solver that keeps to no such order; see turns
 	spared    *limits.Budgets // what was left at the beginning of limits that come before money; nil if they do not
+	many      bool            // each pod counts as much as any other
 
 	scopes         []place.Scope
 	scopeOf        []int // by item

@@ -115,6 +115,18 @@ func (l *Budgets) Times(pool, column int, keeps []int64) int {
 	return int(n)
 }
 
+// Covers reports whether at least as much is left of every limit as others leave of it.
+func (l *Budgets) Covers(others *Budgets) bool {
+	for p := range l.left {
+		for i := range l.left[p] {
+			if l.left[p][i].left < others.left[p][i].left {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // Share is which part one machine of a column takes of what is left to its pool, of the limit that it takes most of: 0
 // if there are none, 1 if it takes all.
 func (l *Budgets) Share(pool, column int) (most float64) {

@@ -39,6 +39,10 @@ type Result struct {
 	// Short is set when limits, or something else that is scarce, left too little for pods that are spread over
 	// domains. With [Task.Level] more of them may have a place then.
 	Short bool
+
+	// Divided is set when pods were packed by priority, each apart from those of others, because not all could have a
+	// node.
+	Divided bool
 }
 
 // Pack places all pods of the board's Table: on existing nodes, which the board then shows, and on
@@ -56,12 +60,12 @@ func Pack(b *board.Board, task Task) Result {
 		}
 		p.rounds()
 	}
-	ledger, revised := verify.Verify(b, p.placer, task.NodePrice, p.placer.Scarce)
+	ledger, revised := verify.Verify(b, p.placer, task.NodePrice, p.placer.Scarce, task.Effort > 0)
 	p.retried = p.retried || revised
 	deal(p)
 	return Result{
 		Ledger: ledger, Items: p.board.Items, Bins: p.board.Bins, Stuck: p.board.Stuck, Steps: p.steps,
-		Floor: p.bound(), Short: p.wants,
+		Floor: p.bound(), Short: p.wants, Divided: p.divided,
 	}
 }
 
@@ -78,6 +82,7 @@ type packer struct {
 	sure   int32 // pods with turns before it are known to fit, if they are packed again
 	probes int   // packings that may still be tried to find out how far limits reach
 
+	divided bool // see Result.Divided
 	retried bool // some items had to leave the place that they were counted in
 }
 
@@ -265,6 +270,7 @@ func (p *packer) pack(items []board.Item, first int) (left []int, held []bool, r
 	if sum(s.Left) > 0 {
 		groups = p.byPriority(items)
 	}
+	before := p.mark()
 	left, held = make([]int, len(items)), make([]bool, len(items))
 	for _, group := range groups {
 		if len(groups) > 1 {
@@ -282,7 +288,41 @@ func (p *packer) pack(items []board.Item, first int) (left []int, held []bool, r
 			held[group[i]] = r.ended >= 0 && i != r.ended && n > 0 && len(items[group[i]].Turns) > 0
 		}
 	}
+	p.divided = p.divided || len(groups) > 1
+	if len(groups) > 1 && p.task.Way.Joint {
+		p.together(before, items, left, first)
+	}
 	return left, held, rationed
+}
+
+// together packs once more those pods that have a node, all at once, and keeps that if it is cheaper: who is served is
+// a question of priority, whom one shares a machine with is not.
+func (p *packer) together(before progress, items []board.Item, left []int, first int) {
+	served := slices.Clone(items)
+	for i, n := range left {
+		served[i].Count -= n
+		p.board.Settle(served[i].Class, -served[i].Count)
+	}
+	after := before.limits.Clone()
+	s := p.solve(served, after, p.task.Effort-p.steps, nil)
+	if sum(s.Left) > 0 || p.cost(s.Bins) >= p.cost(p.board.Bins[before.bins:]) || !after.Covers(p.board.Limits) {
+		for _, it := range served {
+			p.board.Settle(it.Class, it.Count)
+		}
+		return
+	}
+	p.board.SetLimits(after)
+	p.board.SetBins(slices.Clone(p.board.Bins[:before.bins]))
+	p.floor = p.floor[:before.floor]
+	p.keep(s, func(i int) int { return first + i })
+}
+
+// cost is what nodes count for in comparisons.
+func (p *packer) cost(bins []board.Bin) (sum float64) {
+	for i := range bins {
+		sum += float64(bins[i].Price(p.board.Table) + p.task.NodePrice)
+	}
+	return sum
 }
 
 // solve packs items into new nodes within the limits, which it uses up; effort is how many steps it may spend. frugal
@@ -310,7 +350,7 @@ func (p *packer) proven(items []board.Item) float64 {
 func (p *packer) solveSparingly(items []board.Item, l *limits.Budgets, effort int) *binpack.Packing {
 	return binpack.Fill(binpack.Work{
 		Table: p.board.Table, Spread: p.board.Spread, Items: items, Limits: l,
-		NodePrice: p.task.NodePrice, Effort: effort, Sparing: true,
+		NodePrice: p.task.NodePrice, Effort: effort, Sparing: true, Many: p.task.Way.Many,
 	})
 }
 

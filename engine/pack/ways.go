@@ -7,36 +7,57 @@ import (
 	"github.com/dovetail-sh/dovetail/engine/binpack"
 	"github.com/dovetail-sh/dovetail/engine/board"
 	"github.com/dovetail-sh/dovetail/engine/feasible"
+	"github.com/dovetail-sh/dovetail/engine/limits"
 	"github.com/dovetail-sh/dovetail/engine/place"
 	"github.com/dovetail-sh/dovetail/engine/spread"
 )
 
-// maxWays is in how many further ways a plan is made, and maxStrays up to how many pods that have a domain, or none.
+// maxWays is in how many further ways a plan is made, and maxStrays up to how many pods that have a domain or no place.
+// A plan of more than maxServed pods and existing nodes is not made again for the sake of a few pods without a place.
 const (
 	maxWays   = 16
 	maxStrays = 300
+	maxServed = 3000
 )
 
 // Ways lists the other ways that a plan is worth making in, most promising first.
 func (task Task) Ways(b *board.Board, r *Result) []place.Way {
-	keys := contested(b, r)
-	if len(keys) == 0 || task.Effort <= 0 || r.Short {
+	keys, strays := contested(b, r)
+	if strays > maxStrays || task.Effort <= 0 || task.Proves(b, r) {
 		return nil
 	}
-	if task.Proves(b, r) {
-		return nil
+	stuck := sum(r.Stuck) > 0
+	var out []place.Way
+	if small := len(b.Table.Snapshot().Pods)+len(b.Table.Nodes) <= maxServed; small && stuck {
+		out = served(b, r)
 	}
-	stuck := sum(r.Stuck)
-	out := []place.Way{{Whole: true}, {Even: true}}
-	if stuck > 0 {
-		out = append(out, place.Way{Last: true})
-	}
-	for _, whole := range []bool{false, true} {
-		for _, k := range keys {
-			out = append(out, into(&b.Spread.Keys[k], whole)...)
+	if len(keys) > 0 && !task.Level {
+		out = append(out, place.Way{Whole: true}, place.Way{Even: true})
+		if stuck {
+			out = append(out, place.Way{Last: true})
+		}
+		for _, whole := range []bool{false, true} {
+			for _, k := range keys {
+				out = append(out, into(&b.Spread.Keys[k], whole)...)
+			}
 		}
 	}
-	return out[:min(len(out), maxWays)]
+	out = out[:min(len(out), maxWays)]
+	for i := range out {
+		out[i].Joint = r.Divided
+	}
+	return out
+}
+
+// served are the ways in which others of the pods may have a place, or the same ones for less.
+func served(b *board.Board, r *Result) (out []place.Way) {
+	if limits.Scarce(b.Table) {
+		out = append(out, place.Way{Many: true})
+	}
+	if r.Divided {
+		out = append(out, place.Way{})
+	}
+	return out
 }
 
 // Proves reports whether a plan has a place for every pod and is about as cheap as what was proved.
@@ -55,9 +76,10 @@ func into(key *spread.Key, whole bool) (out []place.Way) {
 	return out
 }
 
-// contested are the keys, ascending, by which pods of a plan were sent to domains; none if there are too many pods.
-func contested(b *board.Board, r *Result) (keys []int32) {
-	strays := sum(r.Stuck)
+// contested are the keys, ascending, by which pods of a plan were sent to domains, and how many pods these are, with
+// those that have no place.
+func contested(b *board.Board, r *Result) (keys []int32, strays int) {
+	strays = sum(r.Stuck)
 	for _, it := range r.Items {
 		if it.Cell == nil || it.Count == 0 {
 			continue
@@ -69,17 +91,14 @@ func contested(b *board.Board, r *Result) (keys []int32) {
 			}
 		}
 	}
-	if strays > maxStrays {
-		return nil
-	}
 	slices.Sort(keys)
-	return keys
+	return keys, strays
 }
 
 // Better reports whether one plan is better than another for the same pods: pods of higher priority have a place, or
 // the same for clearly less money, with no more wishes given up and no pods in pools of lower weight for that.
 func (task Task) Better(b *board.Board, r *Result, than *board.Board, other *Result) bool {
-	if r.Short {
+	if r.Short && !task.Level {
 		return false
 	}
 	t := b.Table

@@ -16,6 +16,8 @@ import (
 type Way struct {
 	Even  bool // where there are fewest of them
 	Last  bool // and pods of equal priority come in the opposite order: those that others keep away from may be more
+	Many  bool // and where limits leave some without a node, as many as can be get one, the smallest first
+	Joint bool // and pods of different priorities that all have a node share machines
 	Whole bool // pods of a class leave domains in which their last machine is hardly used for others
 
 	// Key and Domain are a label and its value: pods go to this domain as long as they may. Empty for none.

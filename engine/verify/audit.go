@@ -31,10 +31,11 @@ type audit struct {
 }
 
 // Verify takes back pods that could be bound in no order that was tried, and places those that the estimates refused
-// and kube-scheduler would not. It also drops options of new nodes that would make a difference. revised reports
+// and kube-scheduler would not. It also drops options of new nodes that would make a difference.
+// With tidy it gives up new nodes whose pods find room on others. revised reports
 // whether pods were added to nodes or taken off them.
 func Verify(
-	b *board.Board, place *place.Placer, nodePrice shape.Money, scarce bool,
+	b *board.Board, place *place.Placer, nodePrice shape.Money, scarce, tidy bool,
 ) (ledger *spread.Ledger, revised bool) {
 	t := b.Table
 	if len(b.Spread.Tallies) == 0 && !limits.Scarce(t) {
@@ -61,6 +62,9 @@ func Verify(
 	q := &leftovers{a: a, roomAgain: vacant}
 	q.placeLeftovers()
 	q.placeWithOpenDomains()
+	if tidy {
+		newTidier(q).tidy()
+	}
 	p := &optionFilter{a}
 	p.dropForSpread()
 	p.dropForDaemons()

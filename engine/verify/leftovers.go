@@ -88,21 +88,26 @@ func (q *leftovers) intoBin(class int) int {
 		if !within.holds(bin.Load, c.Need) || q.a.ledger.Room(class, node, 1) == 0 {
 			continue
 		}
-		load := slices.Clone(bin.Load)
-		for d, n := range c.Need {
-			load[d] += n
-		}
-		for _, v := range c.Shared {
-			if !q.a.attached(bin, v) {
-				load[v.Dim]++
-			}
-		}
-		if q.growInto(b, class, load) {
+		if q.growInto(b, class, q.loadWith(bin, c)) {
 			q.a.ledger.Add(class, node, 1)
 			return 1
 		}
 	}
 	return 0
+}
+
+// loadWith is a bin's load with one more pod of a class.
+func (q *leftovers) loadWith(bin *board.Bin, c *feasible.Class) []int64 {
+	load := slices.Clone(bin.Load)
+	for d, n := range c.Need {
+		load[d] += n
+	}
+	for _, v := range c.Shared {
+		if !q.a.attached(bin, v) {
+			load[v.Dim]++
+		}
+	}
+	return load
 }
 
 // growInto puts a pod into a bin that has this load then, if one of the bin's columns holds it and leaves it where it

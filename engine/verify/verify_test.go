@@ -64,7 +64,7 @@ func TestAPlanThatBreaksASpreadIsMended(t *testing.T) {
 		for range pods {
 			b.Place(rapid.IntRange(0, n-1).Draw(t, "node"), 0, 1)
 		}
-		verify.Verify(b, place.New(b, false, place.Way{}), 0, false)
+		verify.Verify(b, place.New(b, false, place.Way{}), 0, false, false)
 		least, most, sum := pods, 0, b.Stuck[0]
 		for _, c := range counts(b) {
 			least, most, sum = min(least, c), max(most, c), sum+c
@@ -88,7 +88,7 @@ func TestPodsThatAttractEachOtherEndUpInOneZone(t *testing.T) {
 		for range pods {
 			b.Place(rapid.IntRange(0, n-1).Draw(t, "node"), 0, 1)
 		}
-		verify.Verify(b, place.New(b, false, place.Way{}), 0, false)
+		verify.Verify(b, place.New(b, false, place.Way{}), 0, false, false)
 		used := 0
 		for _, c := range counts(b) {
 			if c > 0 {
@@ -107,7 +107,7 @@ func TestAPlanWithoutRulesAndLimitsIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	b := zones(2, 3, shape.Class{})
 	b.Place(0, 0, 3)
-	if ledger, revised := verify.Verify(b, place.New(b, false, place.Way{}), 0, false); ledger != nil || revised ||
+	if ledger, revised := verify.Verify(b, place.New(b, false, place.Way{}), 0, false, false); ledger != nil || revised ||
 		counts(b)[0] != 3 {
 		t.Errorf("ledger %v, revised %v, pods %v", ledger, revised, counts(b))
 	}
