@@ -217,3 +217,20 @@ func TestResourcesThereAndBack(t *testing.T) {
 		}
 	}
 }
+
+// Nothing that a user may write turns into less, or into nothing.
+func TestAmountsSaturate(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{
+		"1": 1000, "1n": 1, "9E": MaxAmount, "1e30": MaxAmount, "9223372036854775807": MaxAmount, "-1e30": -MaxAmount,
+	} {
+		q := resource.MustParse(text)
+		if got := Amount(&q, ScaleOf(corev1.ResourceCPU)); got != want {
+			t.Errorf("%s cores are %dm, want %dm", text, got, want)
+		}
+	}
+	v := VectorOf(corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1e30"), "x/y": resource.MustParse("9E")})
+	if v.Memory != MaxAmount || v.Get("x/y") != MaxAmount {
+		t.Errorf("%+v, want %d of each", v, MaxAmount)
+	}
+}

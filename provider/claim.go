@@ -59,21 +59,22 @@ func CandidatesFor(
 	return Candidates(types, reqs, NeedOf(claim)), nil
 }
 
-// VectorOf counts resources in base units: milli-cores of cpu, bytes, pieces. Fractions round up.
+// VectorOf counts resources in base units: milli-cores of cpu, bytes, pieces. Fractions round up, and
+// what is beyond MaxAmount counts as that.
 func VectorOf(list corev1.ResourceList) shape.Vector {
 	var v shape.Vector
 	for name, q := range list {
 		switch string(name) {
 		case shape.CPU:
-			v.CPU = q.MilliValue()
+			v.CPU = Amount(&q, resource.Milli)
 		case shape.Memory:
-			v.Memory = q.Value()
+			v.Memory = Amount(&q, 0)
 		case shape.Ephemeral:
-			v.Ephemeral = q.Value()
+			v.Ephemeral = Amount(&q, 0)
 		case shape.Pods:
-			v.Pods = q.Value()
+			v.Pods = Amount(&q, 0)
 		default:
-			if n := q.Value(); n != 0 {
+			if n := Amount(&q, 0); n != 0 {
 				v.Extended = append(v.Extended, shape.Amount{Resource: string(name), Value: n})
 			}
 		}

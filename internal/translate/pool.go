@@ -12,6 +12,7 @@ import (
 	"github.com/dovetail-sh/dovetail/api/condition"
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider"
 )
 
 // Pool translates a NodePool, without its instance types and without what its limits have used. The error names the
@@ -77,8 +78,8 @@ func limitsOf(list corev1.ResourceList) []shape.Limit {
 	var out []shape.Limit
 	for name, q := range list {
 		// A limit saturates far above the amounts that it is compared with.
-		n := floor(&q, scaleOf(name))
-		if n >= maxAmount {
+		n := floor(&q, provider.ScaleOf(name))
+		if n >= provider.MaxAmount {
 			n = math.MaxInt64 / 2
 		}
 		out = append(out, shape.Limit{Resource: string(name), Max: n})

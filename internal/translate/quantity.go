@@ -8,35 +8,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider"
 )
 
-// maxAmount is where amounts saturate, in base units: a pebibyte, or a trillion cores. Sums of
-// eight thousand such amounts still fit an int64.
-const maxAmount = 1 << 50
-
-// scaleOf is the scale of a resource's base unit.
-func scaleOf(name corev1.ResourceName) resource.Scale {
-	if name == corev1.ResourceCPU {
-		return resource.Milli
-	}
-	return 0
-}
-
 // ceil is a quantity in base units, rounded up and saturated.
-func ceil(q *resource.Quantity, scale resource.Scale) int64 {
-	// Quantities far outside of int64 come back from ScaledValue as anything, 0 included.
-	rough := q.AsApproximateFloat64()
-	if scale == resource.Milli {
-		rough *= 1000
-	}
-	switch {
-	case rough >= maxAmount:
-		return maxAmount
-	case rough <= -maxAmount:
-		return -maxAmount
-	}
-	return q.ScaledValue(scale)
-}
+func ceil(q *resource.Quantity, scale resource.Scale) int64 { return provider.Amount(q, scale) }
 
 // floor is a quantity in base units, rounded down and saturated.
 func floor(q *resource.Quantity, scale resource.Scale) int64 {
@@ -56,7 +32,7 @@ func Asked(list corev1.ResourceList) shape.Vector { return vectorOf(list, ceil) 
 func vectorOf(list corev1.ResourceList, round func(*resource.Quantity, resource.Scale) int64) shape.Vector {
 	var v shape.Vector
 	for name, q := range list {
-		addTo(&v, name, round(&q, scaleOf(name)))
+		addTo(&v, name, round(&q, provider.ScaleOf(name)))
 	}
 	sortExtended(&v)
 	return v

@@ -8,6 +8,7 @@ import (
 	resources "k8s.io/component-helpers/resource"
 
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider"
 )
 
 // requestsOf is what a pod takes from its node, as kube-scheduler counts it: containers
@@ -60,9 +61,9 @@ var usual = [...]corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory}
 // addPlain adds what one container asks for; false if that cannot be rounded by itself: with several containers,
 // fractions of a base unit must be summed first.
 func addPlain(v *shape.Vector, name corev1.ResourceName, q *resource.Quantity, several bool) bool {
-	scale := scaleOf(name)
+	scale := provider.ScaleOf(name)
 	n := ceil(q, scale)
-	if several && ceil(q, scale-3) != 1000*n && n < maxAmount/1000 {
+	if several && ceil(q, scale-3) != 1000*n && n < provider.MaxAmount/1000 {
 		return false
 	}
 	addTo(v, name, n)
@@ -106,7 +107,7 @@ func fullRequests(pod *corev1.Pod, scratch []shape.Amount) shape.Vector {
 	})
 	v := shape.Vector{Extended: scratch[:0]}
 	for name, q := range list {
-		addTo(&v, name, ceil(&q, scaleOf(name)))
+		addTo(&v, name, ceil(&q, provider.ScaleOf(name)))
 	}
 	return v
 }

@@ -13,6 +13,7 @@ import (
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/catalog"
 	"github.com/dovetail-sh/dovetail/engine/shape"
+	"github.com/dovetail-sh/dovetail/provider"
 )
 
 const (
@@ -307,11 +308,11 @@ func override(v *shape.Vector, with map[string]string) {
 		}
 		switch name {
 		case shape.CPU:
-			v.CPU = q.MilliValue()
+			v.CPU = provider.Amount(&q, resource.Milli)
 		case shape.Memory:
-			v.Memory = q.Value()
+			v.Memory = provider.Amount(&q, 0)
 		case shape.Ephemeral:
-			v.Ephemeral = q.Value()
+			v.Ephemeral = provider.Amount(&q, 0)
 		}
 	}
 }
@@ -342,7 +343,7 @@ func threshold(text string, of int64) int64 {
 	if err != nil {
 		return 0
 	}
-	return q.Value()
+	return provider.Amount(&q, 0)
 }
 
 func ceilPercent(of int64, percent float64) int64 {

@@ -161,6 +161,15 @@ func TestAllocatable(t *testing.T) {
 				}
 			}), cpu: 1700, mem: 6703, pod: 29,
 		},
+		"ReservedTooMuch": {
+			why:  "what is beyond every number leaves nothing, and does not wrap around",
+			info: m5Large(), setup: setup(awsv1.AMIFamilyAL2023, func(s *Setup) {
+				s.Kubelet = kubelet.Settings{
+					KubeReserved:   map[string]string{"cpu": "9E", "memory": "9000000000000000Mi"},
+					SystemReserved: map[string]string{"cpu": "1e30", "memory": "1e30"},
+				}
+			}), cpu: 0, mem: 0, pod: 29,
+		},
 		"ReservedENI": {
 			why:   "an interface kept free has no pods; the kubelet reserves as before",
 			info:  m5Large(),
