@@ -292,6 +292,7 @@ func (r *Reconciler) forget(claim string) {
 	defer r.mu.Unlock()
 	delete(r.bought, claim)
 	delete(r.failed, claim)
+	r.left.forget(claim)
 }
 
 // failure is a launch that is not to be tried again before its time.

@@ -78,6 +78,8 @@ type Reconciler struct {
 	mu     sync.Mutex          // guards the fields below
 	bought map[string]purchase // by claim name: launched, and maybe not written yet
 	failed map[string]failure  // by claim name
+
+	left departed
 }
 
 // New checks that nothing is missing.
@@ -90,7 +92,9 @@ func New(d Deps) (*Reconciler, error) {
 	if d.Devices == nil {
 		d.Devices = func() *devices.World { return nil }
 	}
-	return &Reconciler{Deps: d, bought: map[string]purchase{}, failed: map[string]failure{}}, nil
+	return &Reconciler{
+		Deps: d, bought: map[string]purchase{}, failed: map[string]failure{},
+	}, nil
 }
 
 // Reconcile takes one claim one step further.
@@ -108,6 +112,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	if !claim.DeletionTimestamp.IsZero() {
 		return reconcile.Result{}, r.recordLate(ctx, claim)
+	}
+	if r.left.has(claim) {
+		return reconcile.Result{}, nil // the cache is behind; nothing is bought or told a second time
 	}
 	nodes, err := lookup.Nodes(ctx, r.Client, claim.Status.ProviderID)
 	if err != nil {
@@ -173,26 +180,55 @@ func (r *Reconciler) take(
 		}
 		return reconcile.Result{}, nil
 	case register:
-		rejoined := claim.Status.NodeName != ""
-		if err := r.register(ctx, claim, &nodes[0]); err != nil {
-			return reconcile.Result{}, err
-		}
-		claim.Status.NodeName = nodes[0].Name
-		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionRegistered)
-		foretell(ctx, sight{claim: claim, nodes: nodes[:1], now: r.Clock.Now(), limits: r.Limits,
-			devices: r.Devices()})
-		if !rejoined {
-			r.decided(claim, true)
-		}
+		return again, r.takeIn(ctx, before, claim, nodes[:1])
 	case initialize:
-		if err := r.initialize(ctx, claim, &nodes[0]); err != nil {
-			return reconcile.Result{}, err
-		}
-		condition.True(claim, r.Clock.Now(), karpenterv1.ConditionInitialized)
+		return again, makeReady(ctx, r, before, claim, &nodes[0])
 	case rest:
 		again.RequeueAfter = wait(claim, todo, r.Clock.Now())
 	}
 	return again, r.write(ctx, before, claim)
+}
+
+// takeIn makes the node the claim's and says so on the claim. What happens once is told once the claim has it: a write
+// that somebody else was faster with is made again.
+func (r *Reconciler) takeIn(ctx context.Context, before, claim *karpenterv1.NodeClaim, nodes []corev1.Node) error {
+	if err := r.register(ctx, claim, &nodes[0]); err != nil {
+		return err
+	}
+	claim.Status.NodeName = nodes[0].Name
+	condition.True(claim, r.Clock.Now(), karpenterv1.ConditionRegistered)
+	ready := foretell(sight{claim: claim, nodes: nodes, now: r.Clock.Now(), limits: r.Limits, devices: r.Devices()})
+	if err := r.write(ctx, before, claim); err != nil {
+		return err
+	}
+	if ready {
+		sayInitialized(ctx, claim, &nodes[0])
+	}
+	if before.Status.NodeName == "" {
+		r.decided(claim, true)
+	}
+	return nil
+}
+
+// makeReady says on the node and on the claim that the node is ready for pods, and tells of it once both have it.
+func makeReady(
+	ctx context.Context,
+	r *Reconciler,
+	before, claim *karpenterv1.NodeClaim,
+	node *corev1.Node,
+) error {
+	labelled, err := markReady(ctx, r.Client, claim, node)
+	if err != nil {
+		return err
+	}
+	changed := condition.True(claim, r.Clock.Now(), karpenterv1.ConditionInitialized)
+	if err := r.write(ctx, before, claim); err != nil {
+		return err
+	}
+	if labelled || changed {
+		sayInitialized(ctx, claim, node)
+	}
+	return nil
 }
 
 // settlesWithin is how long what a claim waits for may change without a word: a node that starts has one obstacle after
@@ -297,6 +333,7 @@ func (r *Reconciler) giveUp(ctx context.Context, claim *karpenterv1.NodeClaim, r
 	if err := r.Delete(ctx, claim, reason); err != nil {
 		return fmt.Errorf("giving up NodeClaim %s (%s): %w", claim.Name, reason, err)
 	}
+	r.left.add(claim)
 	return nil
 }
 

@@ -120,33 +120,39 @@ func withTaints(have, add []corev1.Taint) []corev1.Taint {
 }
 
 // foretell puts onto a claim whose node was just registered what the next look at both would write, so that one write
-// says it all.
-func foretell(ctx context.Context, s sight) {
+// says it all. It returns whether the node is ready for pods.
+func foretell(s sight) (ready bool) {
 	node := &s.nodes[0]
 	switch todo := next(s); {
 	case todo.kind == rest && todo.open.Type != "":
 		condition.Set(s.claim, s.now, todo.open)
 	case todo.kind == initialize && node.Labels[karpenterv1.NodeInitializedLabelKey] == "true":
-		condition.True(s.claim, s.now, karpenterv1.ConditionInitialized)
-		sayInitialized(ctx, s.claim, node)
+		return condition.True(s.claim, s.now, karpenterv1.ConditionInitialized)
 	}
+	return false
 }
 
-// initialize marks the node as ready for pods.
-func (r *Reconciler) initialize(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) error {
+// markReady marks the node as ready for pods, unless it is marked.
+func markReady(
+	ctx context.Context,
+	c client.Client,
+	claim *karpenterv1.NodeClaim,
+	node *corev1.Node,
+) (labelled bool, err error) {
 	if node.Labels[karpenterv1.NodeInitializedLabelKey] == "true" {
-		return nil
+		return false, nil
 	}
 	before := node.DeepCopy()
 	if node.Labels == nil {
 		node.Labels = map[string]string{}
 	}
 	node.Labels[karpenterv1.NodeInitializedLabelKey] = "true"
-	if err := r.Client.Patch(ctx, node, client.MergeFrom(before)); err != nil {
-		return fmt.Errorf("marking node %s of NodeClaim %s as initialized: %w", node.Name, claim.Name, err)
+	// A cache that is behind shows the node without a label that it has by now; that would be told once more.
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := c.Patch(ctx, node, patch); err != nil {
+		return false, fmt.Errorf("marking node %s of NodeClaim %s as initialized: %w", node.Name, claim.Name, err)
 	}
-	sayInitialized(ctx, claim, node)
-	return nil
+	return true, nil
 }
 
 func sayInitialized(ctx context.Context, claim *karpenterv1.NodeClaim, node *corev1.Node) {

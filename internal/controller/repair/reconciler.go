@@ -168,7 +168,9 @@ func (r *Reconciler) giveUp(
 	claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey] = r.Clock.Now().
 		UTC().
 		Format(time.RFC3339)
-	if err := r.Client.Patch(ctx, claim, client.MergeFrom(before)); err != nil {
+	// A cache that is behind shows a claim that was given up a moment ago as it was before: it counts once.
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, claim, patch); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("writing the deadline of NodeClaim %s: %w", claim.Name, err))
 	}
 	if !claim.DeletionTimestamp.IsZero() {

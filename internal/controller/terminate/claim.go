@@ -83,7 +83,9 @@ func (r *Claims) setDeadline(ctx context.Context, claim *karpenterv1.NodeClaim) 
 	}
 	at := claim.DeletionTimestamp.Add(period.Duration).UTC().Format(time.RFC3339)
 	claim.Annotations[karpenterv1.NodeClaimTerminationTimestampAnnotationKey] = at
-	if err := r.Client.Patch(ctx, claim, client.MergeFrom(before)); err != nil {
+	// A deadline that was set a moment ago, and that the cache does not show yet, stays.
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, claim, patch); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("writing the deadline of NodeClaim %s: %w", claim.Name, err))
 	}
 	r.Events.Emitf(claim, observe.TerminationGracePeriodExpires, "What is left on the node is deleted at %s.", at)
