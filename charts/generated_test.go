@@ -68,6 +68,7 @@ func TestWhatIsMadeFromTheValuesIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	current(t, "dovetail/templates/_known.tpl", known)
+	current(t, "../internal/chartvalues/known.txt", valuesfile.Paths(readValues(t, "dovetail")))
 }
 
 // A chart holds copies: Helm warns of links, and takes along all that is behind them.

@@ -96,6 +96,27 @@ func (v *Value) each(visit func(*Value)) {
 	}
 }
 
+// Paths lists all values, one a line and in order; a slash follows those below which any key may stand.
+func Paths(v *Value) []byte {
+	var lines []string
+	var walk func(*Value)
+	walk = func(v *Value) {
+		if v.Path != "" {
+			line := v.Path
+			if v.Below == nil && slices.Contains(v.Types, "object") {
+				line += "/"
+			}
+			lines = append(lines, line)
+		}
+		for _, b := range v.Below {
+			walk(b)
+		}
+	}
+	walk(v)
+	slices.Sort(lines)
+	return []byte(strings.Join(lines, "\n") + "\n")
+}
+
 type refusal struct {
 	Refusal  string   `json:"refusal"`
 	Harmless []string `json:"harmless"`

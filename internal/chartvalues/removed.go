@@ -17,6 +17,9 @@ type Removed struct {
 	// Harmless are values, as in JSON and without quotes, that ask for nothing which is not so anyway. "*" is any
 	// value. Empty values are harmless everywhere.
 	Harmless []string `json:"harmless,omitempty"`
+	// Dropped is set where nothing is lost by leaving the value out, whatever it is: dovetail convert does so with a
+	// note. The chart refuses it all the same, since nobody reads notes there.
+	Dropped bool `json:"dropped,omitempty"`
 }
 
 const (
@@ -83,10 +86,10 @@ func logging() []Removed {
 		{Path: "controller.logLevel", To: "logLevel"},
 		{Path: "controller.outputPaths", To: "logOutputPaths"},
 		{Path: "controller.errorOutputPaths", To: "logErrorOutputPaths"},
-		{Path: "controller.logEncoding", Instead: encoding, Harmless: []string{"json"}},
-		{Path: "logEncoding", Instead: encoding, Harmless: []string{"json"}},
+		{Path: "controller.logEncoding", Instead: encoding, Harmless: []string{"json"}, Dropped: true},
+		{Path: "logEncoding", Instead: encoding, Harmless: []string{"json"}, Dropped: true},
 		{Path: "logConfig.enabled", Instead: "there is no ConfigMap of logging: remove it", Harmless: []string{"*"}},
-		{Path: "logConfig.logEncoding", Instead: encoding, Harmless: []string{"json"}},
+		{Path: "logConfig.logEncoding", Instead: encoding, Harmless: []string{"json"}, Dropped: true},
 		{Path: "logConfig.outputPaths", To: "logOutputPaths", Harmless: []string{`["stdout"]`}},
 		{Path: "logConfig.errorOutputPaths", To: "logErrorOutputPaths", Harmless: []string{`["stderr"]`}},
 		{Path: "logConfig.logLevel.global", To: "logLevel", Harmless: []string{"info"}},
@@ -96,7 +99,7 @@ func logging() []Removed {
 }
 
 func hooks() []Removed {
-	out := []Removed{{Path: "webhook.enabled", Instead: noHook, Harmless: []string{"false"}}}
+	out := []Removed{{Path: "webhook.enabled", Instead: noHook, Harmless: []string{"false"}, Dropped: true}}
 	for _, path := range []string{
 		"webhook.logLevel", "webhook.port", "webhook.metrics.port", "webhook.serviceName", "webhook.serviceNamespace",
 		"postInstallHook.image.repository", "postInstallHook.image.tag", "postInstallHook.image.digest",
@@ -114,11 +117,6 @@ func Find(path string) (Removed, bool) {
 		}
 	}
 	return Removed{}, false
-}
-
-// Above reports whether removed values stand somewhere below a path, such as settings.aws.
-func Above(path string) bool {
-	return slices.ContainsFunc(All(), func(r Removed) bool { return strings.HasPrefix(r.Path, path+".") })
 }
 
 // AsksNothing reports whether a value is empty, or asks for what is so anyway.

@@ -66,6 +66,10 @@ func (c *conversion) judge(d *document, object map[string]any) {
 	if all[kind] == nil || !strings.HasPrefix(version, "karpenter.") {
 		return
 	}
+	if stands.Match(text) {
+		c.note(d, d.root, kind+" "+name, "it holds interpolations: terraform plan shows whether it is served")
+		return
+	}
 	if strings.Contains(string(text), "${") {
 		c.note(d, d.root, kind+" "+name, "it holds variables of a shell: expand them before it is applied")
 		return

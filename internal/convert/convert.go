@@ -45,6 +45,7 @@ type conversion struct {
 	made     []map[string]any // new objects of the document at hand
 	users    []*user
 	classes  map[string]map[string]any // new EC2NodeClasses by name
+	stands   standIns
 }
 
 func (c *conversion) note(d *document, at *yaml.Node, about, format string, args ...any) {
@@ -65,10 +66,14 @@ type part struct {
 // Files converts files together: settings move from one object to another. The error joins a Problem for each thing
 // that stands in the way, and then there is no Result.
 func Files(sources []Source, o Options) (*Result, error) {
-	c := &conversion{options: o, classes: map[string]map[string]any{}}
+	c := &conversion{options: o, classes: map[string]map[string]any{}, stands: standIns{}}
 	var all []*document
 	for _, s := range sources {
-		docs, err := documents(s)
+		split := documents
+		if isTerraform(s.Name) {
+			split = func(s Source) ([]*document, error) { return terraform(c, s) }
+		}
+		docs, err := split(s)
 		if err != nil {
 			return nil, err
 		}
@@ -101,6 +106,7 @@ func (c *conversion) trouble() error {
 	)
 	var errs []error
 	for _, p := range c.problems {
+		p.Object, p.Text = c.stands.words(p.Object), c.stands.words(p.Text)
 		errs = append(errs, p)
 	}
 	return errors.Join(errs...)
@@ -109,11 +115,15 @@ func (c *conversion) trouble() error {
 // document converts what one document holds.
 func (c *conversion) document(d *document) *part {
 	p := &part{in: d, text: d.text}
+	if d.hcl != nil && d.hcl.outside {
+		p.changed = d.changed
+		return p
+	}
 	if d.root == nil {
 		return p
 	}
 	if child(d.root, "apiVersion") == nil && child(d.root, "kind") == nil {
-		c.values(d, p)
+		chartValues(c, d, p)
 		return p
 	}
 	items := []*yaml.Node{d.root}
@@ -124,13 +134,7 @@ func (c *conversion) document(d *document) *part {
 		}
 	}
 	if !slices.ContainsFunc(items, func(n *yaml.Node) bool { return maker(d, n) != nil }) {
-		p.text = c.rename(d)
-		p.changed = p.text != d.text
-		if !p.changed {
-			for _, item := range items {
-				c.passed = append(c.passed, Problem{File: d.file, Line: d.line(item), Text: about(item)}.Error())
-			}
-		}
+		c.keep(d, items, p)
 		return p
 	}
 	first := len(c.made)
@@ -152,6 +156,21 @@ func (c *conversion) document(d *document) *part {
 	}
 	p.objects, p.text, p.changed = slices.Clone(c.made[first:]), "", true
 	return p
+}
+
+// keep leaves a document as it is but for names, and values of the chart in it.
+func (c *conversion) keep(d *document, items []*yaml.Node, p *part) {
+	if release(c, d, p) {
+		return
+	}
+	p.text = c.rename(d)
+	p.changed = p.text != d.text
+	if p.changed {
+		return
+	}
+	for _, item := range items {
+		c.passed = append(c.passed, Problem{File: d.file, Line: d.line(item), Text: about(item)}.Error())
+	}
 }
 
 func about(n *yaml.Node) string {
@@ -197,9 +216,8 @@ func machine(f *fields) {
 // instance profile of a chart's values.
 func (c *conversion) standing(all []*document) {
 	for _, d := range all {
-		profile := text(child(child(child(d.root, "settings"), "aws"), "defaultInstanceProfile"))
-		if profile != "" && c.options.InstanceProfile == "" {
-			c.options.InstanceProfile = profile
+		if d.root != nil && c.options.InstanceProfile == "" {
+			c.options.InstanceProfile = profileIn(d.root)
 		}
 		if text(child(d.root, "kind")) != "EC2NodeClass" || text(child(d.root, "apiVersion")) != classes {
 			continue
@@ -212,10 +230,14 @@ func (c *conversion) standing(all []*document) {
 }
 
 func (c *conversion) result(sources []Source, parts []*part) (*Result, error) {
-	out := &Result{Notes: c.notes, Passed: c.passed}
+	out := &Result{Passed: c.passed}
+	for _, note := range c.notes {
+		out.Notes = append(out.Notes, c.stands.words(note))
+	}
 	for _, s := range sources {
 		file := File{Name: s.Name}
 		var texts []string
+		var inPlace strings.Builder
 		for _, p := range parts {
 			if p.in.file != s.Name {
 				continue
@@ -226,9 +248,13 @@ func (c *conversion) result(sources []Source, parts []*part) (*Result, error) {
 				return nil, fmt.Errorf("writing %s: %w", s.Name, err)
 			}
 			texts = append(texts, written...)
+			inPlace.WriteString(c.stands.inPlace(p, written))
 		}
 		file.Text = s.Text
-		if file.Changed {
+		switch {
+		case file.Changed && isTerraform(s.Name):
+			file.Text = []byte(inPlace.String())
+		case file.Changed:
 			file.Text = join(texts)
 		}
 		out.Files = append(out.Files, file)

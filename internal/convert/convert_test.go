@@ -201,7 +201,7 @@ func TestFilesAreConvertedTogether(t *testing.T) {
 		t.Errorf("the class is\n%s", class)
 	}
 	if diff := cmp.Diff(
-		"controller:\n  resources:\n    requests:\n      cpu: 1\nsettings:\n  clusterName: blue\n",
+		"settings:\n  clusterName: blue\ncontroller:\n  resources: {requests: {cpu: 1}}\n",
 		string(r.Files[2].Text),
 	); diff != "" {
 		t.Errorf("values: -want +got\n%s", diff)

@@ -44,6 +44,10 @@ type document struct {
 	first int // line of the file that is the document's first, from 1
 	text  string
 	root  *yaml.Node // nil if there is nothing but comments
+
+	hcl     *quoted // of a file of Terraform's; nil for others
+	follows bool    // another document in the same heredoc
+	changed bool    // what is outside of heredocs was changed
 }
 
 var separator = regexp.MustCompile(`^---(\s|$)`)
@@ -73,7 +77,7 @@ func documents(s Source) ([]*document, error) {
 
 func (d *document) parse() error {
 	var node yaml.Node
-	err := yaml.Unmarshal([]byte(d.text), &node)
+	err := yaml.Unmarshal([]byte(strings.ReplaceAll(d.text, "\r\n", "\n")), &node) // comments would be lost
 	if err == nil && strings.Contains(d.text, ": {{") && node.Decode(new(any)) != nil {
 		err = errors.New("a map cannot be a key")
 	}
