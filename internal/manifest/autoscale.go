@@ -40,28 +40,12 @@ func (s *Set) autoscale() {
 func (s *Set) scalers() []scaler {
 	var out []scaler
 	for _, a := range s.autoscalers {
-		out = append(
-			out,
-			scaler{
-				&a.ObjectMeta,
-				a.Spec.ScaleTargetRef.Kind,
-				a.Spec.ScaleTargetRef.Name,
-				count(a.Spec.MinReplicas),
-				a.Spec.MaxReplicas,
-			},
-		)
+		to := a.Spec.ScaleTargetRef
+		out = append(out, scaler{&a.ObjectMeta, to.Kind, to.Name, count(a.Spec.MinReplicas), a.Spec.MaxReplicas})
 	}
 	for _, a := range s.olderAutoscalers {
-		out = append(
-			out,
-			scaler{
-				&a.ObjectMeta,
-				a.Spec.ScaleTargetRef.Kind,
-				a.Spec.ScaleTargetRef.Name,
-				count(a.Spec.MinReplicas),
-				a.Spec.MaxReplicas,
-			},
-		)
+		to := a.Spec.ScaleTargetRef
+		out = append(out, scaler{&a.ObjectMeta, to.Kind, to.Name, count(a.Spec.MinReplicas), a.Spec.MaxReplicas})
 	}
 	return out
 }

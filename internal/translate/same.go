@@ -108,32 +108,15 @@ func samePodAffinity(a, b *corev1.PodAffinity) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return equalBy(
-		a.RequiredDuringSchedulingIgnoredDuringExecution,
-		b.RequiredDuringSchedulingIgnoredDuringExecution,
-		samePodTerm,
-	) &&
-		equalBy(
-			a.PreferredDuringSchedulingIgnoredDuringExecution,
-			b.PreferredDuringSchedulingIgnoredDuringExecution,
-			sameWeightedTerm,
-		)
+	required := a.RequiredDuringSchedulingIgnoredDuringExecution
+	preferred := a.PreferredDuringSchedulingIgnoredDuringExecution
+	return equalBy(required, b.RequiredDuringSchedulingIgnoredDuringExecution, samePodTerm) &&
+		equalBy(preferred, b.PreferredDuringSchedulingIgnoredDuringExecution, sameWeightedTerm)
 }
 
+// samePodAntiAffinity compares what has the same fields as affinity.
 func samePodAntiAffinity(a, b *corev1.PodAntiAffinity) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return equalBy(
-		a.RequiredDuringSchedulingIgnoredDuringExecution,
-		b.RequiredDuringSchedulingIgnoredDuringExecution,
-		samePodTerm,
-	) &&
-		equalBy(
-			a.PreferredDuringSchedulingIgnoredDuringExecution,
-			b.PreferredDuringSchedulingIgnoredDuringExecution,
-			sameWeightedTerm,
-		)
+	return samePodAffinity((*corev1.PodAffinity)(a), (*corev1.PodAffinity)(b))
 }
 
 func sameWeightedTerm(a, b *corev1.WeightedPodAffinityTerm) bool {
