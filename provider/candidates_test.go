@@ -229,7 +229,9 @@ func TestAmountsSaturate(t *testing.T) {
 			t.Errorf("%s cores are %dm, want %dm", text, got, want)
 		}
 	}
-	v := VectorOf(corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1e30"), "x/y": resource.MustParse("9E")})
+	v := VectorOf(corev1.ResourceList{
+		corev1.ResourceMemory: resource.MustParse("1e30"), "x/y": resource.MustParse("9E"),
+	})
 	if v.Memory != MaxAmount || v.Get("x/y") != MaxAmount {
 		t.Errorf("%+v, want %d of each", v, MaxAmount)
 	}

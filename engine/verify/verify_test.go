@@ -107,7 +107,8 @@ func TestAPlanWithoutRulesAndLimitsIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	b := zones(2, 3, shape.Class{})
 	b.Place(0, 0, 3)
-	if ledger, revised := verify.Verify(b, place.New(b, false, place.Way{}), 0, false, false); ledger != nil || revised ||
+	placer := place.New(b, false, place.Way{})
+	if ledger, revised := verify.Verify(b, placer, 0, false, false); ledger != nil || revised ||
 		counts(b)[0] != 3 {
 		t.Errorf("ledger %v, revised %v, pods %v", ledger, revised, counts(b))
 	}
