@@ -314,10 +314,10 @@ func (p *Pass) Learn(places map[shape.PodID]Place, try Trial) (again bool) {
 // last reports whether there will be one more plan at most: what has no volume by now waits.
 func (p *Pass) last() bool { return p.rounds >= Rounds-1 }
 
-// placed are the users of a claim that have a place.
-func (p *Pass) placed(c *claim) []*pod {
+// placed are those of some pods that have a place.
+func (p *Pass) placed(users []*pod) []*pod {
 	var out []*pod
-	for _, one := range c.users {
+	for _, one := range users {
 		if _, ok := p.place(one); ok {
 			out = append(out, one)
 		}
@@ -336,7 +336,7 @@ func (p *Pass) settleOnce() {
 		if !c.binding.Once || c.closed {
 			continue
 		}
-		placed := p.placed(c)
+		placed := p.placed(c.users)
 		if len(placed) == 0 {
 			continue
 		}

@@ -27,7 +27,7 @@ func (p *Pass) settleSlots() {
 			continue // whichever node it gets, nobody else wants the volumes there
 		}
 		p.choose(c, slot, false)
-		p.again = p.again || slices.ContainsFunc(p.placed(c), func(one *pod) bool {
+		p.again = p.again || slices.ContainsFunc(p.placed(c.users), func(one *pod) bool {
 			at, _ := p.place(one)
 			return !everywhere(slot.Terms, at)
 		})
@@ -36,7 +36,7 @@ func (p *Pass) settleSlots() {
 
 // here reports whether a volume can be reached from where the pods of a claim are, those that have a place.
 func (p *Pass) here(c *claim, s *shape.Slot) bool {
-	return !slices.ContainsFunc(p.placed(c), func(one *pod) bool {
+	return !slices.ContainsFunc(p.placed(c.users), func(one *pod) bool {
 		at, _ := p.place(one)
 		return !planned(s.Terms, at)
 	})
@@ -55,7 +55,7 @@ func (p *Pass) anywhere(c *claim, s *shape.Slot) bool {
 func (p *Pass) open() (list []*claim, contested map[*claim]bool) {
 	wanted := map[string][]*claim{}
 	for _, c := range p.claims {
-		if c.closed || c.made || c.volume != "" || len(c.binding.Slots) == 0 || len(p.placed(c)) == 0 {
+		if c.closed || c.made || c.volume != "" || len(c.binding.Slots) == 0 || len(p.placed(c.users)) == 0 {
 			continue
 		}
 		list = append(list, c)
@@ -149,7 +149,7 @@ func (p *Pass) reconsider() {
 	}
 	var rest []*claim
 	for _, c := range p.claims {
-		if !c.byGuess || c.closed || len(p.placed(c)) > 0 {
+		if !c.byGuess || c.closed || len(p.placed(c.users)) > 0 {
 			continue
 		}
 		c.byGuess = false
@@ -181,7 +181,7 @@ func (p *Pass) loosen() {
 		if c.none != "" {
 			none = append(none, c)
 		}
-		if c.volume == "" || c.closed || p.held[c.name] || len(p.placed(c)) > 0 {
+		if c.volume == "" || c.closed || p.held[c.name] || len(p.placed(c.users)) > 0 {
 			continue
 		}
 		p.takeBack(c)

@@ -20,14 +20,61 @@ func (p *Pass) settleValues(try Trial) {
 		return slices.ContainsFunc(one.terms, func(terms []shape.NodeTerm) bool { return !planned(terms, at) })
 	}
 	for _, c := range p.claims {
-		b := c.binding
-		if c.closed || c.value || b.Key == "" || !b.Made || c.volume != "" || len(b.Slots) > 0 && !c.made {
+		if !c.lacksValue() {
 			continue
 		}
-		placed := p.placed(c)
+		g := joined(c)
+		placed := p.placed(g.users)
 		if len(placed) > 1 && !p.together(placed) && (p.last() || !slices.ContainsFunc(placed, moves)) {
-			p.settleValue(c, placed, try)
+			p.settleValue(g, placed, try)
 		}
+	}
+}
+
+// lacksValue reports whether it is open where the volume of a claim will be made.
+func (c *claim) lacksValue() bool {
+	b := c.binding
+	return !c.closed && !c.value && b.Key != "" && b.Made && c.volume == "" && (len(b.Slots) == 0 || c.made)
+}
+
+// group are claims whose volumes are made in one place, as each has a pod in common with another one.
+type group struct {
+	claims []*claim
+	users  []*pod // of all of them
+}
+
+// joined is the group of a claim that lacks a value.
+func joined(c *claim) group {
+	g := group{claims: []*claim{c}}
+	known, seen := map[*claim]bool{c: true}, map[*pod]bool{}
+	for i := 0; i < len(g.claims); i++ {
+		for _, one := range g.claims[i].users {
+			if !seen[one] {
+				seen[one] = true
+				g.users = append(g.users, one)
+				g.claims = append(g.claims, one.joins(c.binding.Key, known)...)
+			}
+		}
+	}
+	return g
+}
+
+// joins are the pod's claims that lack a value of a label and are not known yet; then they are.
+func (one *pod) joins(key string, known map[*claim]bool) []*claim {
+	var out []*claim
+	for _, c := range one.claims {
+		if !known[c] && c.lacksValue() && c.binding.Key == key {
+			known[c] = true
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// hasValue says that it is settled where the volumes of all claims will be made.
+func (g *group) hasValue() {
+	for _, c := range g.claims {
+		c.value = true
 	}
 }
 
@@ -40,8 +87,8 @@ func (p *Pass) together(pods []*pod) bool {
 	})
 }
 
-func (p *Pass) settleValue(c *claim, placed []*pod, try Trial) {
-	key := c.binding.Key
+func (p *Pass) settleValue(g group, placed []*pod, try Trial) {
+	key := g.claims[0].binding.Key
 	votes := map[string]int{}
 	certain := true
 	for _, one := range placed {
@@ -56,7 +103,7 @@ func (p *Pass) settleValue(c *claim, placed []*pod, try Trial) {
 	values := p.values(key, votes)
 	best, found := candidate{}, false
 	for _, value := range values {
-		if len(values) == 1 || len(votes) == 1 && votes[value] == len(c.users) {
+		if len(values) == 1 || len(votes) == 1 && votes[value] == len(g.users) {
 			best, found = candidate{value: value}, true
 			break
 		}
@@ -64,7 +111,7 @@ func (p *Pass) settleValue(c *claim, placed []*pod, try Trial) {
 			continue // they agree; those that have no place have none for other reasons
 		}
 		next := candidate{value: value, votes: votes[value]}
-		next.placed, next.price = try(p.narrowed(c.users, only(key, value)))
+		next.placed, next.price = try(p.narrowed(g.users, only(key, value)))
 		if !found || next.better(best) {
 			best, found = next, true
 		}
@@ -72,8 +119,8 @@ func (p *Pass) settleValue(c *claim, placed []*pod, try Trial) {
 	if !found {
 		return
 	}
-	c.value = true
-	p.demand(c.users, only(key, best.value))
+	g.hasValue()
+	p.demand(g.users, only(key, best.value))
 	p.again = p.again || !certain || len(votes) != 1 || votes[best.value] != len(placed)
 }
 
