@@ -25,7 +25,7 @@ func Describe(t *catalog.Type) (ec2types.InstanceTypeInfo, bool) {
 			SustainedClockSpeedInGhz: &clock,
 		},
 		NetworkInfo:         network(t.Network),
-		EbsInfo:             ebs(t.EBS),
+		EbsInfo:             ebs(t),
 		GpuInfo:             gpu(t.GPU),
 		NeuronInfo:          neuron(t.Neuron),
 		InstanceStorageInfo: store(t.Disk),
@@ -54,15 +54,21 @@ func network(n catalog.Network) *ec2types.NetworkInfo {
 	return out
 }
 
-func ebs(e catalog.EBS) *ec2types.EbsInfo {
-	if e.MaxMbps == 0 {
+func ebs(t *catalog.Type) *ec2types.EbsInfo {
+	most := attachments(t.Name)
+	if t.EBS.MaxMbps == 0 && most == 0 {
 		return nil
 	}
-	return &ec2types.EbsInfo{
-		EbsOptimizedSupport: ec2types.EbsOptimizedSupportDefault,
-		EbsOptimizedInfo: &ec2types.EbsOptimizedInfo{
-			BaselineBandwidthInMbps: number(e.BaselineMbps), MaximumBandwidthInMbps: number(e.MaxMbps)},
+	out := &ec2types.EbsInfo{}
+	if t.EBS.MaxMbps > 0 {
+		out.EbsOptimizedSupport = ec2types.EbsOptimizedSupportDefault
+		out.EbsOptimizedInfo = &ec2types.EbsOptimizedInfo{
+			BaselineBandwidthInMbps: number(t.EBS.BaselineMbps), MaximumBandwidthInMbps: number(t.EBS.MaxMbps)}
 	}
+	if most > 0 {
+		out.MaximumEbsAttachments, out.AttachmentLimitType = number(most), ec2types.AttachmentLimitTypeDedicated
+	}
+	return out
 }
 
 func gpu(g catalog.GPU) *ec2types.GpuInfo {
