@@ -97,10 +97,11 @@ func hugePages(name corev1.ResourceName) bool {
 }
 
 // whole reports resources of which a request must be its limit: huge pages and devices.
-func whole(name corev1.ResourceName) bool {
-	device := strings.Contains(string(name), "/") &&
-		!strings.Contains(string(name), corev1.ResourceDefaultNamespacePrefix)
-	return device || hugePages(name)
+func whole(name corev1.ResourceName) bool { return device(name) || hugePages(name) }
+
+// device reports resources that only a vendor's plugin gives out, and never a part of one.
+func device(name corev1.ResourceName) bool {
+	return strings.Contains(string(name), "/") && !strings.Contains(string(name), corev1.ResourceDefaultNamespacePrefix)
 }
 
 // less compares two amounts.

@@ -399,7 +399,9 @@ func TestBadInputGetsOneClearMessage(t *testing.T) {
 		"no trace":       {[]string{"simulate", "-f", "testdata/shop", "--pods", "7"}, "--pods is about a trace; give one with --trace"},
 		"command":        {[]string{"simulat"}, `there is no command "simulat" below dovetail; did you mean simulate?`},
 		"sub-command":    {[]string{"sim", "weather"}, "there is no command \"weather\" below dovetail sim; `dovetail sim --help` lists what there is"},
-		"replicas":       {[]string{"simulate", "-f", write("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: -3}")}, "Deployment default/d: it asks for -3 pods; want 0 or more"},
+		"replicas": {[]string{"simulate", "-f", write("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" +
+			"spec: {replicas: -3, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, " +
+			"spec: {containers: [{name: c}]}}}")}, "Deployment default/d: it asks for -3 pods; want 0 or more"},
 		"pool": {[]string{"simulate", "-f", write("apiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {name: p}\nspec: {weight: 101, template: {spec: {requirements: [], nodeClassRef: {group: karpenter.k8s.aws, kind: EC2NodeClass, name: c}}}}")},
 			"NodePool p: spec.weight: Invalid value: 101: "},
 		"amount":      {[]string{"simulate", "-f", write("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i, resources: {requests: {memory: 1GB}}}]}")}, `Pod p: spec.containers[0].resources.requests.memory is "1GB"; want an amount such as 500m, 2 or 1Gi`},
@@ -411,7 +413,7 @@ func TestBadInputGetsOneClearMessage(t *testing.T) {
 		"no journal":  {[]string{"replay", write("{}")}, "is no plan of the controller's journal; want a file that --journal-dir has"},
 		"record and":  {[]string{"explain", "pod", "p", "--record", "x", "-f", "y"}, "--record is a whole plan: it goes with neither -f nor --trace"},
 		"no name":     {[]string{"explain", "pod", "-f", "testdata/shop"}, "explain pod takes the name of one pod, not 0 names"},
-		"refused pod": {[]string{"simulate", "-f", write("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {tolerations: [{operator: Equal}]}")},
+		"refused pod": {[]string{"simulate", "-f", write("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c}], tolerations: [{operator: Equal}]}")},
 			"Pod default/p: spec.tolerations[0].operator"},
 	} {
 		t.Run(name, func(t *testing.T) {

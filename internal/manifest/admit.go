@@ -1,11 +1,14 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	nodev1 "k8s.io/api/node/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/dovetail-sh/dovetail/internal/admission"
 	"github.com/dovetail-sh/dovetail/internal/translate"
@@ -28,10 +31,7 @@ func (s *Set) admit() error {
 	for _, c := range s.RuntimeClasses {
 		s.rules.RuntimeClasses[c.Name] = c
 	}
-	if err := s.oneDefault(); err != nil {
-		return err
-	}
-	if err := s.checkTemplates(); err != nil {
+	if err := cmp.Or(s.checkPriorities(), s.checkTemplates()); err != nil {
 		return err
 	}
 	for _, p := range s.Pods {
@@ -39,7 +39,7 @@ func (s *Set) admit() error {
 			admission.Default(p) // as a server does whenever it prints one
 			continue
 		}
-		if err := s.rules.Pod(p); err != nil {
+		if err := cmp.Or(structure(p), s.rules.Pod(p)); err != nil {
 			return translate.Problem{Object: fmt.Sprintf("Pod %s/%s", p.Namespace, p.Name), Err: err}
 		}
 	}
@@ -57,18 +57,41 @@ func (s *Set) admit() error {
 		if c.UID != "" {
 			continue
 		}
-		if err := s.rules.Claim(c); err != nil {
+		err := s.rules.Claim(c)
+		if c.Status.Phase == "" {
+			err = cmp.Or(admission.ClaimStructure(field.NewPath("spec"), &c.Spec), err)
+		}
+		if err != nil {
 			return fmt.Errorf("PersistentVolumeClaim %s/%s: %w", c.Namespace, c.Name, err)
 		}
 	}
 	return nil
 }
 
-// oneDefault refuses a second PriorityClass that would count for all pods without one.
-func (s *Set) oneDefault() error {
+// structure refuses a pod that no server keeps. One that runs somewhere has been kept.
+func structure(p *corev1.Pod) error {
+	if p.Status.Phase != "" {
+		return nil
+	}
+	return admission.Structure(&p.Spec)
+}
+
+// mostPriority is the highest that is not the system's own.
+const mostPriority = 1_000_000_000
+
+// checkPriorities refuses a second PriorityClass that would count for all pods without one, and values that only the
+// system may have.
+func (s *Set) checkPriorities() error {
 	var first *schedulingv1.PriorityClass
 	for _, c := range s.priorities {
 		switch {
+		case c.UID == "" && c.Value > mostPriority && !strings.HasPrefix(c.Name, "system-"):
+			return fmt.Errorf(
+				"PriorityClass %s: value: it is %d, and at most %d is allowed",
+				c.Name,
+				c.Value,
+				mostPriority,
+			)
 		case !c.GlobalDefault:
 		case first == nil:
 			first = c

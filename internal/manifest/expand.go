@@ -9,7 +9,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/dovetail-sh/dovetail/internal/translate"
 )
@@ -21,7 +20,6 @@ const mostPods = 1_000_000
 type workload struct {
 	kind     string
 	meta     *metav1.ObjectMeta
-	selector *metav1.LabelSelector // nil for none, or one that nobody has written
 	template corev1.PodTemplateSpec
 	labels   map[string]string // on top of the template's
 	claims   []corev1.PersistentVolumeClaim
@@ -60,33 +58,12 @@ func (s *Set) expand() error {
 		case w.wants < 0:
 			return fmt.Errorf("%s: it asks for %d pods; want 0 or more", w.id(), w.wants)
 		}
-		if err := w.check(); err != nil {
-			return fmt.Errorf("%s: %w", w.id(), err)
-		}
 		if w.lacks <= 0 {
 			continue
 		}
 		if err := s.create(&w); err != nil {
 			return fmt.Errorf("%s: %w", w.id(), err)
 		}
-	}
-	return nil
-}
-
-// check refuses a workload whose selector would not find its own pods. One that a server has seen does.
-func (w *workload) check() error {
-	if w.selector == nil || w.meta.UID != "" {
-		return nil
-	}
-	selector, err := metav1.LabelSelectorAsSelector(w.selector)
-	if err != nil {
-		return fmt.Errorf("spec.selector: %w", err)
-	}
-	if !selector.Matches(labels.Set(w.template.Labels)) {
-		return fmt.Errorf(
-			"spec.selector wants %s, which the labels of spec.template are not; make them agree",
-			selector,
-		)
 	}
 	return nil
 }
@@ -216,7 +193,6 @@ func (s *Set) workloads() []workload {
 	for _, d := range s.deployments {
 		deployed[d.Namespace+"/"+d.Name] = true
 		w := s.deployment(d, pods("Deployment", &d.ObjectMeta))
-		w.selector = d.Spec.Selector
 		out = append(out, w)
 	}
 	for _, rs := range s.replicaSets {
@@ -230,7 +206,6 @@ func (s *Set) workloads() []workload {
 			&rs.Spec.Template,
 			pods("ReplicaSet", &rs.ObjectMeta),
 		)
-		w.selector = rs.Spec.Selector
 		out = append(out, w)
 	}
 	for _, rc := range s.controllers {
@@ -296,7 +271,6 @@ func (s *Set) statefulSet(sts *appsv1.StatefulSet, pods []*corev1.Pod) workload 
 	w := workload{
 		kind:     "StatefulSet",
 		meta:     &sts.ObjectMeta,
-		selector: sts.Spec.Selector,
 		wants:    count(sts.Spec.Replicas),
 		template: sts.Spec.Template,
 		claims:   sts.Spec.VolumeClaimTemplates,

@@ -14,9 +14,13 @@ import (
 	"slices"
 	"strings"
 
+	yamlv3 "go.yaml.in/yaml/v3"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metavalidation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
@@ -181,10 +185,34 @@ func inJSON(text []byte) ([]json.RawMessage, error) {
 		}
 	}
 	one, err := yaml.YAMLToJSONStrict(text)
+	if err != nil && bytes.Contains(text, []byte("<<")) && !twice(text) {
+		one, err = yaml.YAMLToJSON(text) // what a merge brings may be said anew, which is no slip
+	}
 	if err != nil || bytes.Equal(one, []byte("null")) { // only comments
 		return nil, err
 	}
 	return []json.RawMessage{one}, nil
+}
+
+// twice reports whether a mapping of a document has a key two times as it is written, before anything is merged.
+func twice(text []byte) bool {
+	var document yamlv3.Node
+	if err := yamlv3.Unmarshal(text, &document); err != nil {
+		return true
+	}
+	nodes := []*yamlv3.Node{&document}
+	for len(nodes) > 0 {
+		n := nodes[0]
+		nodes = append(nodes[1:], n.Content...) // aliases are not followed: what they name stands elsewhere
+		keys := map[string]bool{}
+		for i := 0; n.Kind == yamlv3.MappingNode && i < len(n.Content); i += 2 {
+			if keys[n.Content[i].Value] {
+				return true
+			}
+			keys[n.Content[i].Value] = true
+		}
+	}
+	return false
 }
 
 // object reads one object. of is the kind of items of a typed list, which do not say it themselves.
@@ -239,11 +267,8 @@ func (s *Set) note(place, kindName string, k kind, object metav1.Object) error {
 	if object.GetName() == "" && object.GetGenerateName() != "" {
 		object.SetName(fmt.Sprintf("%s%d", object.GetGenerateName(), len(s.source)+1))
 	}
-	switch name := object.GetName(); {
-	case name == "":
-		return fmt.Errorf("a %s has no metadata.name", kindName)
-	case strings.Contains(name, "{{"):
-		return fmt.Errorf("%s %s: metadata.name is no name", kindName, name)
+	if err := checkMeta(kindName, object); err != nil {
+		return err
 	}
 	id := kindName + " " + object.GetName()
 	if k.namespaced {
@@ -276,6 +301,30 @@ func (s *Set) note(place, kindName string, k kind, object metav1.Object) error {
 	}
 	s.source[id] = origin{place, object}
 	k.keep(s, object, before.object)
+	return nil
+}
+
+// checkMeta refuses an object whose name or labels no server keeps.
+func checkMeta(kindName string, object metav1.Object) error {
+	name := object.GetName()
+	switch {
+	case name == "":
+		return fmt.Errorf("a %s has no metadata.name", kindName)
+	case strings.Contains(name, "{{"):
+		return fmt.Errorf("%s %s: metadata.name is no name", kindName, name)
+	case object.GetUID() != "":
+		return nil
+	case len(validation.IsDNS1123Subdomain(name)) > 0:
+		return fmt.Errorf(
+			"%s %s: metadata.name is no name: it may have lower case letters, digits, '-' and '.', and begins and "+
+				"ends with a letter or digit",
+			kindName,
+			name,
+		)
+	}
+	if errs := metavalidation.ValidateLabels(object.GetLabels(), field.NewPath("metadata", "labels")); len(errs) > 0 {
+		return fmt.Errorf("%s %s: %w", kindName, name, errs[0])
+	}
 	return nil
 }
 

@@ -31,7 +31,11 @@ func podNames(set *manifest.Set) []string {
 	return out
 }
 
-const template = "template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}"
+const (
+	template    = "selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, " + spec + "}"
+	jobTemplate = "template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}"
+	spec        = "spec: {containers: [{name: c, image: i}]}"
+)
 
 func TestWorkloadsBecomeThePodsThatTheyLack(t *testing.T) {
 	t.Parallel()
@@ -46,25 +50,43 @@ func TestWorkloadsBecomeThePodsThatTheyLack(t *testing.T) {
 		"ordinals": {"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec: {replicas: 2, " +
 			"ordinals: {start: 5}, " + template + "}", []string{"default/s-5", "default/s-6"}},
 		"a job's rest": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {parallelism: 5, completions: " +
-			"4, " + template + "}\nstatus: {succeeded: 2}",
+			"4, " + jobTemplate + "}\nstatus: {succeeded: 2}",
 			[]string{"default/j-0", "default/j-1"}},
 		"a job that has more than it needs": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: " +
-			"{completions: 1, " + template + "}\nstatus: {succeeded: 2}", nil},
+			"{completions: 1, " + jobTemplate + "}\nstatus: {succeeded: 2}", nil},
 		"a job that has failed": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {" +
-			template + "}\nstatus: {conditions: [{type: Failed, status: 'True'}]}", nil},
+			jobTemplate + "}\nstatus: {conditions: [{type: Failed, status: 'True'}]}", nil},
 		"suspended": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {suspend: " +
-			"true, " + template + "}", nil},
+			"true, " + jobTemplate + "}", nil},
 		"a set of a deployment": {`{"apiVersion": "v1", "kind": "List", "items": [
-			{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": 2, "template": {"spec": {"containers": []}}}},
+			{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"},
+			 "spec": {"replicas": 2, "selector": {"matchLabels": {"a": "b"}},
+			 "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c"}]}}}},
 			{"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "d-1", "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "u", "controller": true}]},
-			 "spec": {"replicas": 2, "template": {"spec": {"containers": []}}}},
-			{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "d-1-x", "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "d-1", "uid": "u", "controller": true}]}}]}`,
+			 "spec": {"replicas": 2, "selector": {"matchLabels": {"a": "b"}},
+			 "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c"}]}}}},
+			{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "d-1-x",
+			 "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "d-1", "uid": "u", "controller": true}]},
+			 "spec": {"containers": [{"name": "c"}]}}]}`,
 			[]string{"default/d-0", "default/d-1-x"}},
-		"a typed list": {"apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}, {metadata: {name: b}}]",
+		"a typed list": {"apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}, " + spec + "}, " +
+			"{metadata: {name: b}, " + spec + "}]",
 			[]string{"default/a", "default/b"}},
-		"JSON after JSON": {`{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}} {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"}}`, []string{"default/a", "default/b"}},
-		"YAML in braces":  {`{apiVersion: v1, kind: Pod, metadata: {name: a}}`, []string{"default/a"}},
-		"comments": {"# nothing\n---\n---\napiVersion: v1\nkind: Pod\nmetadata: {generateName: g-}\n",
+		"JSON after JSON": {`{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
+			"spec": {"containers": [{"name": "c"}]}}
+			{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"}, "spec": {"containers": [{"name": "c"}]}}`,
+			[]string{"default/a", "default/b"}},
+		"YAML in braces": {"{apiVersion: v1, kind: Pod, metadata: {name: a}, " + spec + "}", []string{"default/a"}},
+		"a merge that is overridden": {"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n" +
+			"spec: {containers: [&c {name: c, image: i}, {<<: *c, name: d}]}", []string{"default/a"}},
+		"a set that mounts its claims": {"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec: " +
+			"{selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: " +
+			"[{name: c, volumeMounts: [{name: v, mountPath: /v}]}]}}, " +
+			"volumeClaimTemplates: [{metadata: {name: v}, spec: " +
+			"{accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]}", []string{"default/s-0"}},
+		"a pod that a server has kept": {"apiVersion: v1\nkind: Pod\nmetadata: {name: a, uid: u}",
+			[]string{"default/a"}},
+		"comments": {"# nothing\n---\n---\napiVersion: v1\nkind: Pod\nmetadata: {generateName: g-}\n" + spec,
 			[]string{"default/g-1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,8 +180,8 @@ func TestWhatNoServerAcceptsIsNamed(t *testing.T) {
 		"apiVersion: v1\nkind: Pod\nspec: " +
 			"{}": "standard input, document " +
 			"1: a Pod has no metadata.name",
-		"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {priorityClassName: " +
-			"gone}": "Pod default/p: spec.priorityClassName: Forbidden: there is no " +
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c}], " +
+			"priorityClassName: gone}": "Pod default/p: spec.priorityClassName: Forbidden: there is no " +
 			"PriorityClass gone",
 		"apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: " +
 			"p}": "for an older release of Karpenter: standard input:1: " +
@@ -168,6 +190,32 @@ func TestWhatNoServerAcceptsIsNamed(t *testing.T) {
 			"}": "Deployment default/d: 2000000 pods are more than",
 		"apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: " +
 			"1}}]": "item 1: Pod p: ",
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: Web_1}\n" + spec: "" +
+			"Pod Web_1: metadata.name is no name: it may have",
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {a: b c}}\n" + spec: "Pod p: metadata.labels: " +
+			"Invalid value: \"b c\"",
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {}": "Pod default/p: spec.containers: Required",
+		"apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: d}\nspec: {selector: " +
+			"{matchLabels: {a: c}}, template: {metadata: {labels: {a: b}}, " + spec + "}}": "" +
+			"DaemonSet default/d: spec.selector wants a=c",
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {" + spec +
+			"}}": "Deployment default/d: spec.selector: Required",
+		"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: d}\nspec: {selector: {}, template: {" + spec +
+			"}}": "StatefulSet default/d: spec.selector: Invalid",
+		"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: d}\nspec: {volumeClaimTemplates: " +
+			"[{metadata: {name: v}}], " + template + "}": "spec.volumeClaimTemplates[0].spec.accessModes: Required",
+		"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {template: {" + spec +
+			"}}": "Job default/j: spec.template.spec.restartPolicy: Required",
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {selector: " +
+			"{matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, " +
+			"spec: {restartPolicy: Never, containers: [{name: c}]}}}": "" +
+			"spec.template.spec.restartPolicy: Unsupported",
+		"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: c}\nspec: {accessModes: [ReadWriteOnce]}": "" +
+			"PersistentVolumeClaim default/c: spec.resources.requests[storage]: Required",
+		"apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: p}\nvalue: 1000000001": "" +
+			"PriorityClass p: value: it is 1000000001",
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n" +
+			"spec: {containers: [&c {name: c, image: i}, {<<: *c, image: j, image: k}]}": "already set",
 	} {
 		if _, err := manifest.Read(
 			[]string{"-"},
