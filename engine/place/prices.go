@@ -2,6 +2,7 @@ package place
 
 import (
 	"cmp"
+	"encoding/binary"
 	"math"
 	"slices"
 
@@ -76,8 +77,27 @@ func (p machine) equals(q machine) bool {
 // left.
 func efficient(machines []machine) []machine {
 	var out []machine
-	for i := len(machines) - 1; i >= 0; i-- { // the large ones outdo the others
-		if !slices.ContainsFunc(out, func(p machine) bool { return p.dominates(machines[i]) }) {
+	list := unlike(machines)
+	for i := len(list) - 1; i >= 0; i-- { // the large ones outdo the others
+		if !slices.ContainsFunc(out, func(p machine) bool { return p.dominates(list[i]) }) {
+			out = append(out, list[i])
+		}
+	}
+	return out
+}
+
+// unlike leaves out machines of which a cheaper one has the same room. They ascend by price, and a type is sold in many
+// zones and ways.
+func unlike(machines []machine) (out []machine) {
+	known := make(map[string]bool, len(machines))
+	var text []byte
+	for i := range machines {
+		text = text[:0]
+		for _, n := range machines[i].room {
+			text = binary.LittleEndian.AppendUint64(text, uint64(n))
+		}
+		if !known[string(text)] {
+			known[string(text)] = true
 			out = append(out, machines[i])
 		}
 	}
