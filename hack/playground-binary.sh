@@ -9,6 +9,9 @@ minor=${version#v1.}
 # The API server reports these; without them it would say v0.0.0-master.
 package=k8s.io/component-base/version
 flags="-s -w -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*} -X $package.gitTreeState=clean"
+if [[ -n ${RELEASE_VERSION:-} ]]; then # as .goreleaser.yaml does; otherwise Go writes the commit
+	flags+=" -X github.com/dovetail-sh/dovetail/internal/observe.version=$RELEASE_VERSION"
+fi
 
 if [[ ! -x $out ]]; then
 	echo "building bin/playground (Kubernetes $version, etcd, kwok); the first time takes about 5 minutes on 2 cores" >&2
