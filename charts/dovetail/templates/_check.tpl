@@ -3,6 +3,11 @@
 {{- $known := include "dovetail.known" . | fromJson -}}
 {{- $found := dict "faults" (list) -}}
 {{- include "dovetail.walk" (dict "path" "" "values" .Values "known" $known "found" $found) -}}
+{{- $image := .Values.controller.image | default dict -}}
+{{- if and (kindIs "map" $image) (contains "karpenter/controller" (toString $image.repository)) -}}
+{{- $own := printf "controller.image.repository is the controller of Karpenter, %v; remove controller.image: the chart has one" $image.repository -}}
+{{- $_ := set $found "faults" (append $found.faults $own) -}}
+{{- end -}}
 {{- with $found.faults -}}
 {{- fail (printf "values that this chart does not have:\n  - %s\n" (join "\n  - " .)) -}}
 {{- end -}}
