@@ -18,8 +18,8 @@ import (
 	"github.com/dovetail-sh/dovetail/provider/aws/offline"
 )
 
-// BenchmarkPlan plans few pods of usual sizes from all that EC2 sells in a region, on demand and spot: what a plan takes
-// because the market is large shows. The same planner made one before, as in a controller.
+// BenchmarkPlan plans few pods of usual sizes from all that EC2 sells in a region, on demand and spot: it shows what a
+// plan takes because the market is large. The same planner made one before, as in a controller.
 func BenchmarkPlan(b *testing.B) {
 	market, _, err := offline.Account{}.Types("eu-west-1", &awsv1.EC2NodeClass{})
 	if err != nil {
