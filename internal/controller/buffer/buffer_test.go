@@ -96,6 +96,13 @@ func TestCount(t *testing.T) {
 			0,
 			"set replicas",
 		},
+		"Boundless": {
+			"A limit beyond every number caps nothing.",
+			autoscalingv1beta1.CapacityBufferSpec{Replicas: n(2), Limits: cpu("9E")},
+			0,
+			2,
+			"",
+		},
 		"TooMany": {
 			"A buffer has a bound.",
 			autoscalingv1beta1.CapacityBufferSpec{Replicas: n(2_000_000_000)},
@@ -179,5 +186,18 @@ func TestTroubleClearsTheStatus(t *testing.T) {
 	describe(b, outcome{trouble: &unresolved{autoscalingv1beta1.ReasonPodTemplateNotFound, "gone"}}, now)
 	if b.Status.Replicas != nil || b.Status.PodTemplateRef != nil || b.Status.PodTemplateGeneration != nil {
 		t.Errorf("status %+v of a buffer that nobody can provision for", b.Status)
+	}
+}
+
+// A request beyond every number fits into no limit, and stops nobody.
+func TestCountOfPodsThatNoNodeHolds(t *testing.T) {
+	t.Parallel()
+	template := &corev1.PodTemplateSpec{}
+	template.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: cpu("9E")}}}
+	replicas := int32(2)
+	spec := autoscalingv1beta1.CapacityBufferSpec{Replicas: &replicas, Limits: cpu("100")}
+	got, err := count(&autoscalingv1beta1.CapacityBuffer{Spec: spec}, resolved{template: template})
+	if got != 0 || err != nil {
+		t.Errorf("%d pods, error %v; want none of either", got, err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	autoscalingv1beta1 "github.com/dovetail-sh/dovetail/api/autoscaling/v1beta1"
 	"github.com/dovetail-sh/dovetail/internal/translate"
+	"github.com/dovetail-sh/dovetail/provider"
 )
 
 // mostPods is how many pods one buffer may stand for. Each is planned in every pass; a buffer for more nodes than a
@@ -161,7 +162,8 @@ func within(limits corev1.ResourceList, template *corev1.PodTemplateSpec) int64 
 		if need.Sign() <= 0 {
 			continue
 		}
-		most = min(most, max(limit.MilliValue(), 0)/need.MilliValue())
+		unit := provider.ScaleOf(name)
+		most = min(most, max(provider.Amount(&limit, unit), 0)/provider.Amount(&need, unit))
 	}
 	return most
 }

@@ -29,7 +29,7 @@ func (r *Reconciler) see(ctx context.Context, pool *karpenterv1.NodePool) (sight
 	}
 	s := sight{replicas: int(*pool.Spec.Replicas), limit: -1, launches: condition.IsTrue(pool, condition.Ready)}
 	if q, ok := pool.Spec.Limits[corev1.ResourceName(shape.LimitNodes)]; ok {
-		s.limit = int(q.Value())
+		s.limit = int(provider.Amount(&q, 0))
 	}
 	byName := map[string]*corev1.Node{}
 	for i := range nodes.Items {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,6 +28,7 @@ func TestANodeThatFailsUsesTheBudgetUp(t *testing.T) {
 	pool := &karpenterv1.NodePool{}
 	pool.Name, pool.Spec.Replicas = "fixed", &replicas
 	pool.Spec.Disruption.Budgets = []karpenterv1.Budget{{Nodes: "2"}}
+	pool.Spec.Limits = corev1.ResourceList{corev1.ResourceName(shape.LimitNodes): resource.MustParse("1e30")}
 	objects := []client.Object{pool}
 	add := func(name string, ready corev1.ConditionStatus, change ...func(*member)) {
 		m := one(name, change...)
@@ -61,5 +63,8 @@ func TestANodeThatFailsUsesTheBudgetUp(t *testing.T) {
 			len(s.members),
 			s.drift.left,
 		)
+	}
+	if s.limit < 1_000_000 {
+		t.Errorf("the limit is %d nodes, want one that is out of reach", s.limit)
 	}
 }
