@@ -57,7 +57,6 @@ func reserved(
 		{Tags: map[string]string{"story": s.name}},
 	}
 	s.create(t, class)
-	t.Cleanup(func() { _ = s.Delete(t.Context(), class) }) // it goes with the cluster at the latest
 	return s.pool(append(change, func(p *karpenterv1.NodePool) {
 		p.Spec.Template.Spec.NodeClassRef = s.classRef(s.name)
 		p.Spec.Template.Spec.Requirements = []karpenterv1.Requirement{
