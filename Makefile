@@ -92,7 +92,7 @@ lint: ## gofmt, go vet and staticcheck
 
 .PHONY: regression
 regression: playground-binary ## Play the regression suite on the kwok cloud and on the simulated AWS (15 minutes)
-	DOVETAIL_ALL_CLOUDS=1 $(GO) test ./internal/integration -run 'TestRegression|TestImpatient' -count=1 -timeout=40m $(TESTFLAGS)
+	DOVETAIL_ALL_CLOUDS=1 $(GO) test ./internal/integration -run 'TestRegression|TestImpatient|TestLive' -count=1 -timeout=40m $(TESTFLAGS)
 
 .PHONY: crash
 crash: playground-binary ## Kill the controller at every write of a scripted day, and print a table (20 minutes)
