@@ -150,16 +150,6 @@ func prefixPods(info ec2types.InstanceTypeInfo, single int64) int64 {
 	return min(max(single-hostPods, 0)*prefixSize+hostPods, bearable)
 }
 
-func efaOnlyOnFirstCard(s Setup) int {
-	n := 0
-	for _, i := range s.NetworkInterfaces {
-		if i.InterfaceType == awsv1.InterfaceTypeEFAOnly && i.NetworkCardIndex == 0 {
-			n++
-		}
-	}
-	return n
-}
-
 // disk is the size of the volume that holds the kubelet's directory, in bytes.
 func disk(info ec2types.InstanceTypeInfo, s Setup) int64 {
 	if s.InstanceStore != nil && *s.InstanceStore == awsv1.InstanceStorePolicyRAID0 {
@@ -233,26 +223,6 @@ func neurons(info ec2types.InstanceTypeInfo) (devices, cores int64) {
 		}
 	}
 	return devices, cores
-}
-
-func efas(info ec2types.InstanceTypeInfo, s Setup) int64 {
-	if len(s.NetworkInterfaces) == 0 {
-		return int64(maxEFAs(info))
-	}
-	var n int64
-	for _, i := range s.NetworkInterfaces {
-		if i.InterfaceType == awsv1.InterfaceTypeEFAOnly {
-			n++
-		}
-	}
-	return n
-}
-
-func maxEFAs(info ec2types.InstanceTypeInfo) int32 {
-	if info.NetworkInfo == nil || info.NetworkInfo.EfaInfo == nil {
-		return 0
-	}
-	return deref(info.NetworkInfo.EfaInfo.MaximumEfaInterfaces)
 }
 
 // allocatable is what the kubelet leaves to pods.

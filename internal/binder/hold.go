@@ -60,7 +60,7 @@ const (
 	open                // take the taint off
 )
 
-// decide is what is to happen with a node now. It is pure: see decide_test.go for every case.
+// decide is what is to happen with a node now. It is pure: see hold_test.go for every case.
 func decide(s sight) verdict {
 	switch {
 	case s.leaving, s.promised > 0:
