@@ -78,15 +78,16 @@ func resized(pod *corev1.Pod) bool {
 			continue
 		}
 		if i >= len(pod.Spec.Containers) || pod.Spec.Containers[i].Name != status.Name ||
-			!sameList(pod.Spec.Containers[i].Resources.Requests, status.Resources.Requests) ||
-			!sameList(pod.Spec.Containers[i].Resources.Requests, status.AllocatedResources) {
+			!SameAmounts(pod.Spec.Containers[i].Resources.Requests, status.Resources.Requests) ||
+			!SameAmounts(pod.Spec.Containers[i].Resources.Requests, status.AllocatedResources) {
 			return true
 		}
 	}
 	return false
 }
 
-func sameList(a, b corev1.ResourceList) bool {
+// SameAmounts reports whether two lists name the same resources with equal amounts, however these are written.
+func SameAmounts(a, b corev1.ResourceList) bool {
 	if len(a) != len(b) {
 		return false
 	}

@@ -20,23 +20,19 @@ type Machine struct {
 // Machines joins Nodes with NodeClaims by the machine that they name. A machine has the name of its Node, or else of
 // its claim; see translate.ClaimOnlyName for claims of which another Node has the name.
 type Machines struct {
-	nodes      map[string]*corev1.Node
-	claims     map[string]*karpenterv1.NodeClaim
-	nodesByID  Index[string, string]
-	claimsByID Index[string, string]
-	joined     map[string]*Machine
-	nameOf     map[string]string // the machine of a claim
+	nodes  byID[*corev1.Node]
+	claims byID[*karpenterv1.NodeClaim]
+	joined map[string]*Machine
+	nameOf map[string]string // the machine of a claim
 }
 
 // NewMachines makes an empty Machines.
 func NewMachines() *Machines {
 	return &Machines{
-		nodes:      map[string]*corev1.Node{},
-		claims:     map[string]*karpenterv1.NodeClaim{},
-		nodesByID:  Index[string, string]{},
-		claimsByID: Index[string, string]{},
-		joined:     map[string]*Machine{},
-		nameOf:     map[string]string{},
+		nodes:  newByID[*corev1.Node](),
+		claims: newByID[*karpenterv1.NodeClaim](),
+		joined: map[string]*Machine{},
+		nameOf: map[string]string{},
 	}
 }
 
@@ -48,62 +44,40 @@ type Touched struct {
 
 // PutNode notes a Node. It touches nothing if only what no Snapshot holds has changed, as in a heartbeat.
 func (m *Machines) PutNode(n *corev1.Node) Touched {
-	old := m.nodes[n.Name]
-	m.nodes[n.Name] = n
-	if old != nil && sameNode(old, n) {
+	if old := m.nodes.objects[n.Name]; old != nil && sameNode(old, n) {
+		m.nodes.objects[n.Name] = n
 		if j := m.joined[n.Name]; j != nil {
 			j.Node = n
 		}
 		return Touched{}
 	}
-	ids := []string{n.Spec.ProviderID}
-	if old != nil {
-		m.nodesByID.Remove(old.Spec.ProviderID, n.Name)
-		ids = append(ids, old.Spec.ProviderID)
-	}
-	m.nodesByID.Add(n.Spec.ProviderID, n.Name)
-	return m.rejoin(n.Name, ids...)
+	return m.rejoin(n.Name, m.nodes.put(n.Name, n.Spec.ProviderID, n)...)
 }
 
 // DropNode notes that a Node is gone.
-func (m *Machines) DropNode(name string) Touched {
-	old := m.nodes[name]
-	if old == nil {
-		return Touched{}
-	}
-	delete(m.nodes, name)
-	m.nodesByID.Remove(old.Spec.ProviderID, name)
-	return m.rejoin(name, old.Spec.ProviderID)
-}
+func (m *Machines) DropNode(name string) Touched { return m.dropped(name, m.nodes.drop(name)) }
 
 // PutClaim notes a NodeClaim.
 func (m *Machines) PutClaim(c *karpenterv1.NodeClaim) Touched {
-	ids := []string{c.Status.ProviderID}
-	if old := m.claims[c.Name]; old != nil {
-		m.claimsByID.Remove(old.Status.ProviderID, c.Name)
-		ids = append(ids, old.Status.ProviderID)
-	}
-	m.claims[c.Name] = c
-	m.claimsByID.Add(c.Status.ProviderID, c.Name)
-	return m.rejoin(c.Name, ids...)
+	return m.rejoin(c.Name, m.claims.put(c.Name, c.Status.ProviderID, c)...)
 }
 
 // DropClaim notes that a NodeClaim is gone.
-func (m *Machines) DropClaim(name string) Touched {
-	old := m.claims[name]
-	if old == nil {
+func (m *Machines) DropClaim(name string) Touched { return m.dropped(name, m.claims.drop(name)) }
+
+// dropped joins anew after an object with these provider IDs is gone; without IDs none was there.
+func (m *Machines) dropped(name string, ids []string) Touched {
+	if len(ids) == 0 {
 		return Touched{}
 	}
-	delete(m.claims, name)
-	m.claimsByID.Remove(old.Status.ProviderID, name)
-	return m.rejoin(name, old.Status.ProviderID)
+	return m.rejoin(name, ids...)
 }
 
 // Node finds a Node; nil if there is none.
-func (m *Machines) Node(name string) *corev1.Node { return m.nodes[name] }
+func (m *Machines) Node(name string) *corev1.Node { return m.nodes.objects[name] }
 
 // Claim finds a NodeClaim; nil if there is none.
-func (m *Machines) Claim(name string) *karpenterv1.NodeClaim { return m.claims[name] }
+func (m *Machines) Claim(name string) *karpenterv1.NodeClaim { return m.claims.objects[name] }
 
 // Machine finds a machine by its own name; nil if there is none.
 func (m *Machines) Machine(name string) *Machine { return m.joined[name] }
@@ -120,7 +94,7 @@ func (m *Machines) Named(name string) string {
 	if name == "" {
 		return ""
 	}
-	if m.nodes[name] != nil {
+	if m.nodes.objects[name] != nil {
 		return name
 	}
 	if machine, ok := m.nameOf[name]; ok {
@@ -138,19 +112,19 @@ func (m *Machines) rejoin(name string, ids ...string) Touched {
 	touched := map[string]struct{}{name: {}}
 	claims := map[string]struct{}{name: {}}
 	for _, id := range ids {
-		maps.Copy(touched, m.nodesByID[id])
-		maps.Copy(claims, m.claimsByID[id])
+		maps.Copy(touched, m.nodes.names[id])
+		maps.Copy(claims, m.claims.names[id])
 	}
 	m.part(claims, touched)
 	for node := range touched {
-		if m.nodes[node] != nil {
-			m.machine(node).Node = m.nodes[node]
+		if m.nodes.objects[node] != nil {
+			m.machine(node).Node = m.nodes.objects[node]
 		} else if j := m.joined[node]; j != nil {
 			j.Node = nil
 		}
 	}
 	for claim := range claims {
-		if c := m.claims[claim]; c != nil {
+		if c := m.claims.objects[claim]; c != nil {
 			machine := m.nameFor(c)
 			m.machine(machine).Claim = c
 			m.nameOf[claim] = machine
@@ -185,12 +159,12 @@ func (m *Machines) machine(name string) *Machine {
 
 // nameFor is where a claim belongs: with the Node of its machine if there is one, else by itself.
 func (m *Machines) nameFor(c *karpenterv1.NodeClaim) string {
-	if id := c.Status.ProviderID; id != "" && first(m.claimsByID[id]) == c.Name {
-		if node := first(m.nodesByID[id]); node != "" {
+	if id := c.Status.ProviderID; id != "" && first(m.claims.names[id]) == c.Name {
+		if node := first(m.nodes.names[id]); node != "" {
 			return node
 		}
 	}
-	if m.nodes[c.Name] != nil {
+	if m.nodes.objects[c.Name] != nil {
 		return translate.ClaimOnlyName(c.Name)
 	}
 	return c.Name
@@ -236,18 +210,6 @@ func sameNode(a, b *corev1.Node) bool {
 		slices.EqualFunc(a.Spec.Taints, b.Spec.Taints, func(x, y corev1.Taint) bool {
 			return x.Key == y.Key && x.Value == y.Value && x.Effect == y.Effect
 		}) &&
-		sameAmounts(a.Status.Allocatable, b.Status.Allocatable) && sameAmounts(a.Status.Capacity, b.Status.Capacity)
-}
-
-func sameAmounts(a, b corev1.ResourceList) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for name, q := range a {
-		other, ok := b[name]
-		if !ok || q.Cmp(other) != 0 {
-			return false
-		}
-	}
-	return true
+		translate.SameAmounts(a.Status.Allocatable, b.Status.Allocatable) &&
+		translate.SameAmounts(a.Status.Capacity, b.Status.Capacity)
 }
