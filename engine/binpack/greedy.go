@@ -43,6 +43,9 @@ const blendFrom = 8
 // behind that go together as well as they did.
 const asGood = 0.98
 
+// untried is the density of a candidate that was not filled yet: above every real one, so that each is tried once.
+const untried = 1e18
+
 // drain opens machines of some kinds until none of them can take anything that is left.
 func (p *greedy) drain(kinds []kind, use, order []int) {
 	left := p.refreshBuckets()
@@ -51,7 +54,7 @@ func (p *greedy) drain(kinds []kind, use, order []int) {
 	}
 	queue := make([]candidate, 0, len(use))
 	for _, i := range use {
-		queue = append(queue, candidate{kind: &kinds[i], density: 1e18})
+		queue = append(queue, candidate{kind: &kinds[i], density: untried})
 	}
 	f, g := p.s.newFilling(), p.s.newFilling()
 	for len(queue) > 0 {
@@ -134,6 +137,11 @@ type valuation struct {
 	most   float64 // times as large as the average of these a node may be, if there are any
 }
 
+// leastWorth is what a pod is worth at least, in millionths of a dollar an hour as prices are. Pods whose resources are
+// abundant count for nothing in the relaxation; they are to fill machines all the same. It is far below what any pod
+// costs, so it decides between pods only where nothing else does.
+const leastWorth = 1e-6
+
 // value solves the fractional relaxation: resources and places on nodes of their own are bought
 // by the kind. It sets every row's worth.
 func (p *greedy) value(kinds []kind) valuation {
@@ -159,7 +167,7 @@ func (p *greedy) value(kinds []kind) valuation {
 		for i, n := range p.s.rows[r].need {
 			p.s.rows[r].worth += float64(v.scale[i] * float64(n))
 		}
-		p.s.rows[r].worth = max(p.s.rows[r].worth, 1e-6)
+		p.s.rows[r].worth = max(p.s.rows[r].worth, leastWorth)
 	}
 	return v
 }
@@ -339,6 +347,10 @@ func (p *greedy) candidates(kinds []kind, v valuation) []int {
 	return thin(kinds, list)
 }
 
+// leastRoom is what a machine's room is worth at least, in the unit of prices: a kind with nothing of what is scarce
+// costs very much for it, and not infinitely much. It is below what any useful room is worth.
+const leastRoom = 1e-9
+
 // judge is what a kind costs for what its room is worth, 1 at best, and which part of all pods it can take.
 func (v *valuation) judge(k *kind) (waste, size float64) {
 	worth := 0.0
@@ -350,7 +362,7 @@ func (v *valuation) judge(k *kind) (waste, size float64) {
 		}
 	}
 	if v.nodes == 0 {
-		return k.price / max(worth, 1e-9), size
+		return k.price / max(worth, leastRoom), size
 	}
 	// What a node is worth by being one more node is not in worth; what counts is the size beside the average.
 	if average := float64(size * v.nodes); average < smallestNode || average > v.most {

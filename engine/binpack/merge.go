@@ -245,9 +245,12 @@ func (m *merger) use(o *opening, times int) {
 	m.s.limits.Take(o.kind.pool, o.bin.Column, o.bin.Keeps, times)
 }
 
+// rounding is by which part a sum of prices may be off: two machines that cost as much as one are not to differ by it.
+const rounding = 1e-12
+
 // together fills a machine with the pods of both for at most so much more than the two cost.
 func (m *merger) together(a, b *opening, extra float64) bool {
-	most := float64((a.price + b.price + extra) * (1 + 1e-12))
+	most := float64((a.price + b.price + extra) * (1 + rounding))
 	// greedy filling would have found a cheaper one, but for reservations and pods that need each other
 	least := max(a.price, b.price)
 	if len(m.list) <= maxThorough {

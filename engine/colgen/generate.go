@@ -104,6 +104,10 @@ const (
 	rowsSquared  = 1000
 )
 
+// provePercent is the share of the effort after which proving stops being more thorough: the rest is kept for diving,
+// which finds the plan that the proof is for.
+const provePercent = 75
+
 // relax solves the linear program for a demand, generating patterns until none is worth more than it costs. With prove
 // it ends with a thorough search, which gives the bound that holds for any packing.
 func (g *Generator) relax(demand []int, prove bool) *lp.Cover {
@@ -128,8 +132,8 @@ func (g *Generator) relax(demand []int, prove bool) *lp.Cover {
 		case added:
 			level = 0
 		case prove && level+1 < len(searches) && g.Bound*searches[level+1].gain < program.Cost() &&
-			g.Steps < g.problem.Effort*3/4:
-			level++ // a quarter of the effort is kept for diving
+			g.Steps < g.problem.Effort*provePercent/100:
+			level++
 		default:
 			return program
 		}

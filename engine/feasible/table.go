@@ -388,5 +388,13 @@ func (cp *compiler) sortClasses() {
 	}
 }
 
-// bulk weighs a request with a core like 4 GiB, the shape of a general-purpose machine.
-func bulk(need []int64) int64 { return max(need[0], need[1]>>22, need[2]>>25) }
+// Shifts make bytes comparable with thousandths of a core. A core weighs as much as 4 GiB of memory, the shape of a
+// general-purpose machine (as in engine/eviction), and as 32 GiB of disk, of which nodes
+// rarely run short. They only order classes: large ones come first. What fits does not depend on them.
+const (
+	memoryShift = 22
+	diskShift   = 25
+)
+
+// bulk weighs a request, in thousandths of a core: what it takes most of.
+func bulk(need []int64) int64 { return max(need[0], need[1]>>memoryShift, need[2]>>diskShift) }

@@ -41,6 +41,10 @@ var mixes = [...]float64{0, 0.25, 0.5, 0.75, 1}
 // is tighter by the rest would rarely save a search.
 const coarse, finest = 0.06, 0.01
 
+// rounding is by which part the optimum is raised, so that rounding errors do not make the bound too low: thousands of
+// times what a sum over a few hundred items can lose.
+const rounding = 1e-9
+
 // relax picks the mix with the least fractional optimum and sets the ratios by it. It returns that optimum, an upper
 // bound on what any content is worth.
 func (k *Solver) relax(room []int64) float64 {
@@ -59,7 +63,7 @@ func (k *Solver) relax(room []int64) float64 {
 		try(min(at+step, 1))
 	}
 	k.setRatios(room, bestMix)
-	return float64(best * (1 + 1e-9)) // so that rounding errors do not make it too low
+	return float64(best * (1 + rounding))
 }
 
 // surrogate is what a machine can hold at most if pods could be cut, by one mix of resources. Few items fill it, so
@@ -73,7 +77,7 @@ func (k *Solver) surrogate(room []int64, m float64) float64 {
 	k.heap = h
 	h.order()
 	size, value := 1.0, 0.0
-	for len(h) > 0 && size > 1e-12 {
+	for len(h) > 0 && size > leastSize {
 		it := &k.Items[h[0].item]
 		h = h.pop()
 		s := it.Worth / it.ratio // size of one

@@ -50,7 +50,7 @@ type Result struct {
 func Pack(b *board.Board, task Task) Result {
 	p := &packer{board: b, task: task, failed: map[int]bool{}}
 	b.SetLimits(limits.New(b.Table, task.Strict))
-	p.probes = max(maxProbes*manyClasses/max(len(b.Table.Classes), manyClasses), 4)
+	p.probes = max(maxProbes*manyClasses/max(len(b.Table.Classes), manyClasses), minProbes)
 	p.placer = place.New(b, task.Level, task.Way)
 	p.assignAll()
 	for range packRounds {

@@ -17,10 +17,13 @@ import (
 // is cut.
 
 // A plan may try so many packings to find out how far its limits reach: maxProbes, fewer if there are more than
-// manyClasses.
+// manyClasses, as each takes longer then, and minProbes at least: with none the limits would be reached by guess. While
+// probes succeed, the next one is probeGrowth times as far on.
 const (
 	maxProbes   = 40
+	minProbes   = 4
 	manyClasses = 100
+	probeGrowth = 4
 )
 
 // rationer is a packer while it packs items of which not all may have a node.
@@ -157,7 +160,7 @@ func (p rationer) divide(s *binpack.Packing, short []int) (out *binpack.Packing,
 		} else {
 			most = guess
 			guess = min(most+step, (most+upto+1)/2)
-			step *= 4
+			step *= probeGrowth
 		}
 	}
 	grant(most)

@@ -133,10 +133,13 @@ func (q *scheduler) nodes(class int) []int32 {
 	return list
 }
 
+// fullScore is the most that one of kube-scheduler's plugins gives a node (framework.MaxNodeScore).
+const fullScore = 100
+
 // score is NodeResourcesFit by LeastAllocated and NodeResourcesBalancedAllocation with equal weights, 0 to 200.
 func (q *scheduler) score(node, class int) float64 {
 	all, free, need := &q.table.Nodes[node].Allocatable, q.board.Free(node), q.table.Classes[class].Need
 	cpu := float64(free[0]-need[0]) / float64(max(all.CPU, 1))
 	memory := float64(free[1]-need[1]) / float64(max(all.Memory, 1))
-	return float64(50*(cpu+memory)) + float64(100*(1-math.Abs(cpu-memory)/2))
+	return float64(fullScore/2*(cpu+memory)) + float64(fullScore*(1-math.Abs(cpu-memory)/2))
 }

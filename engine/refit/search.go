@@ -269,11 +269,15 @@ func (r *Pass) collect() {
 	})
 }
 
+// setGrowth is the part of itself by which the next set to be tried is larger, a half: a look takes as long as its set
+// is large, and sets of all sizes up to n are tried in three times the time of the last.
+const setGrowth = 2
+
 // bestSet is the most worthwhile of sets of growing size of the most wasteful nodes; nil if none is worth it.
 func (r *Pass) bestSet() (best []int) {
 	f := r.fleet
 	most := 0.0
-	for size := leastSet; ; size = size*3/2 + size&1 { // half as many again each time
+	for size := leastSet; ; size += (size + 1) / setGrowth {
 		set := r.take(size)
 		if len(set) < leastSet || !r.afford(set) {
 			return best

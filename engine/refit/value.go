@@ -8,6 +8,9 @@ import (
 // maxPivots bounds the linear program; its bound holds only if it was solved.
 const maxPivots = 2000
 
+// rounding is by which part its optimum is lowered to be a bound in spite of rounding errors.
+const rounding = 1e-9
+
 // value is what the pods of some nodes would cost if machines could be bought in fractions: by class of pod, and for
 // all together, which no plan on new nodes can go below.
 func (x *sketch) value(of []int) (worth []float64, floor shape.Money) {
@@ -49,7 +52,7 @@ func (x *sketch) value(of []int) (worth []float64, floor shape.Money) {
 		}
 	}
 	if solved {
-		floor = shape.Money(program.Cost() * (1 - 1e-9))
+		floor = shape.Money(program.Cost() * (1 - rounding))
 	}
 	return worth, floor
 }

@@ -25,6 +25,14 @@ const mostOthers = 4
 // mostPairs is how many pairs of changes are tried where no single one is enough.
 const mostPairs = 80
 
+// maxHalvings is how often a request is halved until it fits: a pod that does not fit with a four-thousandth of what it
+// asks for is kept out by something else. Each halving is a plan.
+const maxHalvings = 12
+
+// precision is the part of an amount to which the least change is found, a thousandth: people round what they are told,
+// and each factor of two is one more plan.
+const precision = 1000
+
 // Apply is a Snapshot with all changes made.
 func (r *Remedy) Apply(s shape.Snapshot) shape.Snapshot { return all(s, r.class, r.Changes) }
 
@@ -153,7 +161,7 @@ func (f *search) everything(list []Change) (Remedy, bool) {
 func (f *search) shrink(c Change) (Change, string, bool) {
 	class := *f.s.Classes[f.class]
 	c.relax(&class)
-	for range 12 {
+	for range maxHalvings {
 		half, asked := class.Requests, f.s.Classes[f.class].Requests
 		class.Requests.Each(func(resource string, n int64) {
 			if n < asked.Get(resource) {
@@ -178,7 +186,7 @@ func (f *search) grow(c Change, where string) (Change, string) {
 	fits := class.Requests
 	asked.Each(func(resource string, most int64) {
 		low, high := fits.Get(resource), most
-		for high-low > max(1, most/1000) {
+		for high-low > max(1, most/precision) {
 			middle := low + (high-low)/2
 			if at, ok := f.try(ask(c, asked, with(fits, resource, middle))); ok {
 				low, where = middle, at
@@ -213,7 +221,7 @@ func (f *search) exact(c Change, where string) (Change, string) {
 	for ; high < noLimit/2 && !enough(high); high = 2*high + 1 { // doubling ends below what noLimit proved
 		low = high
 	}
-	for high-low > max(1, high/1000) {
+	for high-low > max(1, high/precision) {
 		if middle := low + (high-low)/2; enough(middle) {
 			high = middle
 		} else {

@@ -22,6 +22,10 @@ const (
 	nominationsSettle = 200 * time.Millisecond
 	settleAtMost      = 3 * time.Second
 
+	// settlePart is which part of the time that its bindings took a node stays closed after them, if that is more than
+	// settleFor: a quarter. Watches that were slow to show the first of them are as slow with the last.
+	settlePart = 4
+
 	// holdTimes is how many times its limit a node that is ready stays kept at most while pods are being bound all
 	// along: thousands of them take longer than the limit, and who opens among them has its room filled with pods of
 	// others.
@@ -104,9 +108,9 @@ func openIf(yes bool) verdict {
 func (s sight) settles() time.Duration {
 	switch {
 	case s.bound:
-		return min(max(settleFor, s.took/4), settleAtMost)
+		return min(max(settleFor, s.took/settlePart), settleAtMost)
 	case !s.told.IsZero():
-		return min(max(nominationsSettle, s.took/4), writesWithin)
+		return min(max(nominationsSettle, s.took/settlePart), writesWithin)
 	}
 	return 0
 }

@@ -175,13 +175,16 @@ func notReadyClass(in *Input) (out []found, err error) {
 	return out, nil
 }
 
+// manyNodes is a pool so large that any budget that lets nodes go in percent lets one go.
+const manyNodes = 1_000_000
+
 // closedBudget finds pools of whose nodes none may go, for some reason, at any time: a budget of nothing without a
 // schedule.
 func closedBudget(in *Input) (out []found, err error) {
 	for _, np := range in.Set.NodePools {
 		for i := range np.Spec.Disruption.Budgets {
 			b := &np.Spec.Disruption.Budgets[i]
-			n, err := b.Allowed(in.Now, 1_000_000)
+			n, err := b.Allowed(in.Now, manyNodes)
 			if b.Schedule != nil || err != nil || n > 0 {
 				continue
 			}
@@ -213,6 +216,9 @@ func brokenSchedule(np *karpenterv1.NodePool, now time.Time) bool {
 // aYear is how far ahead a schedule is looked at.
 const aYear = 366 * 24 * time.Hour
 
+// fourYears is how far ahead a schedule may have its first hit: one of 29 February has none for so long.
+const fourYears = 4 * aYear
+
 func brokenBudget(in *Input) (out []found, err error) {
 	for _, np := range in.Set.NodePools {
 		for i := range np.Spec.Disruption.Budgets {
@@ -232,7 +238,7 @@ func brokenBudget(in *Input) (out []found, err error) {
 				continue
 			}
 			year := b
-			year.Duration = &metav1.Duration{Duration: 4 * aYear}
+			year.Duration = &metav1.Duration{Duration: fourYears}
 			if hits, err := year.Active(in.Now); err == nil && !hits {
 				out = append(
 					out,

@@ -45,6 +45,13 @@ func (c *cluster) loader() clientcmd.ClientConfig {
 		&clientcmd.ConfigOverrides{CurrentContext: c.context})
 }
 
+// A command asks the API server no more often than this: it lists a dozen kinds at once, as often as kubectl does by
+// itself, and leaves the server to those who run the cluster.
+const (
+	callsPerSecond = 50
+	callsAtOnce    = 100
+)
+
 // reach is how the cluster is spoken to. Nothing is contacted yet, so that whatever is wrong is so in what was given.
 func (c *cluster) reach() (*rest.Config, error) {
 	if c.timeout < 0 {
@@ -71,7 +78,7 @@ func (c *cluster) reach() (*rest.Config, error) {
 	default:
 		return nil, asUsage(err)
 	}
-	kube.Timeout, kube.QPS, kube.Burst = c.timeout, 50, 100
+	kube.Timeout, kube.QPS, kube.Burst = c.timeout, callsPerSecond, callsAtOnce
 	if c.readOnly {
 		kube = lookout.ReadOnly(kube)
 	}

@@ -21,6 +21,13 @@ const followEvery = 25 * time.Millisecond
 // up to sixteen times. The scheduler itself waits for one, two and four seconds after its first attempts.
 const stuckAfter = 5 * time.Second
 
+// maxDoublings bounds how often stuckAfter doubles, and stuckLook is how long nothing is looked for after nothing was
+// found stuck: looking takes a walk over all planned pods.
+const (
+	maxDoublings = 4
+	stuckLook    = stuckAfter / 10
+)
+
 // NeedLeaderElection is true: only the leader plans.
 func (n *Nominator) NeedLeaderElection() bool { return true }
 
@@ -101,11 +108,11 @@ func (n *Nominator) stuck(targets []mirror.Target) (first *corev1.Pod) {
 		}
 	}
 	if first == nil {
-		n.wakes, n.wakeAt = 0, now.Add(stuckAfter/10)
+		n.wakes, n.wakeAt = 0, now.Add(stuckLook)
 		return nil
 	}
 	n.wakes++
-	n.wakeAt = now.Add(stuckAfter << min(n.wakes, 4))
+	n.wakeAt = now.Add(stuckAfter << min(n.wakes, maxDoublings))
 	return first
 }
 

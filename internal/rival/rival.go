@@ -147,6 +147,10 @@ func writtenBy(o metav1.Object, who ...string) bool {
 	})
 }
 
+// longGone is after how many of its durations a Lease was left behind, and not renewed by somebody whose clock is
+// wrong: 5 minutes of the usual 15 seconds.
+const longGone = 20
+
 // alive reports whether a Lease is held by somebody who renews it.
 func (l *Lookout) alive(key types.NamespacedName, lease *coordinationv1.Lease, now time.Time) bool {
 	spec := lease.Spec
@@ -159,7 +163,7 @@ func (l *Lookout) alive(key types.NamespacedName, lease *coordinationv1.Lease, n
 	}
 	is := sight{*spec.HolderIdentity + " " + spec.RenewTime.UTC().Format(time.RFC3339Nano), now}
 	was, known := l.seen[key]
-	switch long := now.Add(-20 * lasts); {
+	switch long := now.Add(-longGone * lasts); {
 	case known && was.renewed == is.renewed:
 		is = was
 	case !known && spec.RenewTime.Time.Before(long):

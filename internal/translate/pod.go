@@ -122,18 +122,25 @@ func DoNotDisrupt(value string) (forever bool, after time.Duration, err error) {
 	return false, after, nil
 }
 
-// evictionCost is in thousandths of an ordinary pod's: 1000, more or less by the pod's disruption cost, else its
-// deletion cost unless that is the controller's own (2^27 is one more), and by its priority (2^25 is one more), within
-// ten times either way. Equal to what Karpenter counts, so that the same annotations have the same weight.
+// What an eviction costs. The units are Karpenter's, so that the same annotations have the same weight.
+const (
+	ordinary     = 1000    // the cost of a pod that says nothing
+	costUnit     = 1 << 27 // of a disruption or deletion cost: counts as one more ordinary pod
+	priorityUnit = 1 << 25 // of a priority: counts as one more ordinary pod
+	mostCost     = 10      // ordinary pods that one may count as at most, or at least below zero
+)
+
+// evictionCost is in thousandths of an ordinary pod's: it is more or less by the pod's disruption cost, else its
+// deletion cost unless that is the controller's own, and by its priority.
 func evictionCost(pod *corev1.Pod, ownCosts bool) int32 {
 	cost := 1.0
 	if n, ok := costIn(pod, karpenterv1.DisruptionCostAnnotationKey); ok {
-		cost += n / (1 << 27)
+		cost += n / costUnit
 	} else if n, ok := costIn(pod, corev1.PodDeletionCost); ok && !ownCosts {
-		cost += n / (1 << 27)
+		cost += n / costUnit
 	}
-	cost += float64(priorityOf(&pod.Spec)) / (1 << 25)
-	return int32(math.Round(1000 * min(max(cost, -10), 10)))
+	cost += float64(priorityOf(&pod.Spec)) / priorityUnit
+	return int32(math.Round(ordinary * min(max(cost, -mostCost), mostCost)))
 }
 
 // costIn reads an annotation that holds an int32. What is none does not count.

@@ -101,14 +101,20 @@ func (p *planner) fence(g group) bool {
 	return bare
 }
 
-// maxOpens is how often nodes are opened for one move. Room that was opened may be taken by other pods before it is
-// used; a drifted or sick node must go all the same. Consolidation opens once more if what is missing still costs less
-// than what goes: what took the room would have needed other nodes.
+// Nodes are opened so often for one move. Room that was opened may be taken by other pods before it is used; a drifted
+// or sick node must go all the same, but not at the price of nodes without end. Consolidation opens once more if what
+// is missing still costs less than what goes: what took the room would have needed other nodes.
+const (
+	mandatoryOpens = 6
+	voluntaryOpens = 2
+)
+
+// maxOpens is how often nodes are opened for one move.
 func maxOpens(reason karpenterv1.DisruptionReason) int {
 	if mandatory(reason) {
-		return 6
+		return mandatoryOpens
 	}
-	return 2
+	return voluntaryOpens
 }
 
 // remove gives up the move's nodes: all of them, or the next one when their pods stand in each other's way.

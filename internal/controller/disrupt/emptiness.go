@@ -89,7 +89,7 @@ func (v view) decide(first moves) (out moves) {
 			left[c.pool.Name]--
 		}
 	}
-	soon := func(d time.Duration) { out.again = minPositive(out.again, max(d, time.Second/10)) }
+	soon := func(d time.Duration) { out.again = minPositive(out.again, max(d, soonest)) }
 	choose := func(s seen, what step, why string) {
 		out.choices = append(
 			out.choices,

@@ -343,8 +343,12 @@ func (p *planner) underWay() []group {
 	return slices.DeleteFunc(out, p.unbegun)
 }
 
+// soonest is when a pass looks again at the earliest, so that a time that has just come does not make the loop spin.
+const soonest = 100 * time.Millisecond
+
+// soon has the next pass come after d at the latest.
 func (p *planner) soon(d time.Duration) {
-	p.out.again = minPositive(p.out.again, max(d, time.Second/10))
+	p.out.again = minPositive(p.out.again, max(d, soonest))
 }
 
 // allowed reports whether the pool's budgets let one more node go, and takes it if take is set. A sick node that was

@@ -92,13 +92,20 @@ func (p replacer) block(s seen, reason karpenterv1.DisruptionReason, why string)
 	p.out.choices = append(p.out.choices, choice{seen: s, step: explain, why: why, reason: reason})
 }
 
+// A rest is shorter by up to a fifth, in a thousand steps: enough to spread pools that failed together over several
+// passes, and too little to be taken for another delay.
+const (
+	jitterPart  = 5
+	jitterSteps = 1000
+)
+
 // restPool leaves the nodes of a pool alone after one of them could not be replaced: what stopped that one will stop
-// the others. The time doubles as retry says, less up to a fifth so that pools do not all come back at once.
+// the others. The time doubles as retry says, less up to a jitterPart so that pools do not all come back at once.
 func (p replacer) restPool(s seen, reason karpenterv1.DisruptionReason) {
 	of := poolReason{s.pool.Name, reason}
 	tried := p.memory.pools[of].Fail(p.now, retry)
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(s.claim.UID)) // a hash takes everything
-	less := tried.Left(p.now) / 5 * time.Duration(h.Sum32()%1000) / 1000
+	less := tried.Left(p.now) / jitterPart * time.Duration(h.Sum32()%jitterSteps) / jitterSteps
 	p.memory.pools[of] = tried.Pause(tried.Until().Add(-less))
 }

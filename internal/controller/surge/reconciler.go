@@ -129,12 +129,15 @@ func (s *Surger) others(ctx context.Context, pod *corev1.Pod, r begunAs) (*appsv
 	return d, list.Items, nil
 }
 
+// atOnce is how many surges are looked after at once: each mostly waits for the API server.
+const atOnce = 10
+
 // Register has the manager call the Surger for pods whose successor was started, those of a leader before included.
 func (s *Surger) Register(m manager.Manager) error {
 	begun := predicate.NewPredicateFuncs(
 		func(o client.Object) bool { return o.GetAnnotations()[annotationBegun] != "" },
 	)
-	return builder.ControllerManagedBy(m).Named("pod.surge").WithOptions(calm.Options(10)).
+	return builder.ControllerManagedBy(m).Named("pod.surge").WithOptions(calm.Options(atOnce)).
 		For(&corev1.Pod{}, builder.WithPredicates(begun)).
 		Complete(calm.Conflicts(s))
 }

@@ -67,8 +67,12 @@ type Surger struct {
 	known *cache.LRUExpireCache // by the pod's UID: whether it may surge
 }
 
+// maxKnown is of how many pods it is remembered whether they may surge, the ones last asked about: some 1 MB, and more
+// pods than leave at once. One that is forgotten costs a read.
+const maxKnown = 10_000
+
 // New makes a Surger.
-func New(d Deps) *Surger { return &Surger{d, cache.NewLRUExpireCacheWithClock(10_000, d.Clock)} }
+func New(d Deps) *Surger { return &Surger{d, cache.NewLRUExpireCacheWithClock(maxKnown, d.Clock)} }
 
 // Able reports whether a pod that its budget does not let go can have its successor started first, or has it already.
 // What cannot be read counts as no.
