@@ -296,11 +296,11 @@ func (a *account) step(t *testing.T, d time.Duration, done func() bool) {
 // waitFor polls until something holds.
 func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for !holds() {
 		select {
 		case <-deadline:
-			t.Fatalf("waited 20 s for %s", what)
+			t.Fatalf("waited two minutes for %s", what)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

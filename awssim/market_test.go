@@ -231,11 +231,11 @@ func TestTimeRunsFast(t *testing.T) {
 	before := must[control.Status](t)(admin.Status(t.Context())).Now
 	speed := 10_000.0
 	must[control.Settings](t)(admin.Set(t.Context(), control.Settings{Speed: &speed}))
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for server.Status().Now.Sub(before) < time.Hour {
 		select {
 		case <-deadline:
-			t.Fatal("an hour did not pass in 20 s at 10,000 times the speed")
+			t.Fatal("an hour did not pass in two minutes at 10,000 times the speed")
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

@@ -72,7 +72,11 @@ func TestABudgetOfOneReachesWhatNoBudgetReaches(t *testing.T) {
 	t.Parallel()
 	var before shape.Money
 	var none, one saved
-	for seed := range uint64(4) {
+	seeds := uint64(4)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
 		for _, apps := range []int{1, 3, 10} {
 			s := grown(77*seed, apps, 1)
 			before += enginetest.Price(s)

@@ -91,7 +91,7 @@ func TestThePageSaysWhatTheFleetSays(t *testing.T) {
 	fleet := seen.Fleet(thoughts)
 	fleet.Money.Pools = 96_000
 	pager := &feed.Pager{Hub: web.NewHub("b"), Lives: func(feed.Frame) []view.Life { return nil }}
-	for range 4000 { // more often than is kept
+	for range 2000 { // more often than is kept: it is thinned out twice
 		fleet.At = fleet.At.Add(2 * time.Minute)
 		if err := pager.Frame(feed.Frame{Fleet: fleet, Thoughts: thoughts, Input: input(t)}); err != nil {
 			t.Fatal(err)

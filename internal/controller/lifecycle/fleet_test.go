@@ -207,8 +207,8 @@ func pods(dice *rand.Rand) []*corev1.Pod {
 	return out
 }
 
-// plannedSeeds is how many clusters are planned and launched.
-const plannedSeeds = 24
+// plannedSeeds is how many clusters are planned and launched, and fewSeeds how many with -short.
+const plannedSeeds, fewSeeds = 24, 6
 
 // A plan reckons with the cheapest of each node's options. That must be among what CreateFleet may choose from, and
 // nothing that the plan priced lower; and what is bought on demand is what was planned.
@@ -216,7 +216,11 @@ func TestWhatIsPlannedIsWhatIsLaunched(t *testing.T) {
 	t.Parallel()
 	s := newSeller(t)
 	planned, launched := shape.Money(0), shape.Money(0)
-	for seed := range uint64(plannedSeeds) {
+	seeds := plannedSeeds
+	if testing.Short() {
+		seeds = fewSeeds
+	}
+	for seed := range uint64(seeds) {
 		dice := rand.New(rand.NewPCG(seed, 1))
 		p, l := s.play(t, fmt.Sprintf("s%d", seed), s.pools(dice), pods(dice))
 		planned, launched = planned+p, launched+l
