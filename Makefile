@@ -39,7 +39,7 @@ world: playground-binary ## Play over forty stories of what people really run, a
 	@bin/playground world $(WORLDFLAGS)
 
 .PHONY: test
-test: playground-binary ## Run every test, with the race detector, against a real control plane (15 minutes or less with a warm build cache)
+test: playground-binary ## Run every test, most with the race detector, against real control planes (half an hour with a warm build cache)
 	@hack/test.sh $(TESTFLAGS)
 
 .PHONY: playground
@@ -89,6 +89,10 @@ verify: lint ## Check without changing anything: generated files are current, mo
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck
 	@hack/lint.sh
+
+.PHONY: golangci
+golangci: ## golangci-lint with the linters of .golangci.yml over every module (some minutes; its build takes two more the first time)
+	@hack/golangci/lint.sh
 
 .PHONY: regression
 regression: playground-binary ## Play the regression suite on the kwok cloud and on the simulated AWS (15 minutes)

@@ -67,7 +67,7 @@ func gpuSlices(t *Type) []*resourcev1.ResourceSlice {
 	}
 	kind := "gpu"
 	s := slice(DriverGPU, "gpus-"+t.Name)
-	for i := range int(t.GPU.Count) {
+	for i := range t.GPU.Count {
 		s.Spec.Devices = append(s.Spec.Devices, resourcev1.Device{
 			Name: "gpu-" + strconv.Itoa(i),
 			Attributes: map[resourcev1.QualifiedName]resourcev1.DeviceAttribute{

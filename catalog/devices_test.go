@@ -36,7 +36,7 @@ func TestNoWholeGPUIsForgotten(t *testing.T) {
 			}
 		}
 		old := it.GPU.Name == "V100" && it.GPU.MemoryMiB == 16384 // p3, which the driver does not serve
-		if want := int(it.GPU.Count); it.GPU.Maker == "NVIDIA" && !old && count != want {
+		if want := it.GPU.Count; it.GPU.Maker == "NVIDIA" && !old && count != want {
 			t.Errorf("%s has %d devices, want %d", it.Name, count, want)
 		}
 	}

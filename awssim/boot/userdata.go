@@ -3,6 +3,7 @@ package boot
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -91,7 +92,7 @@ func split(raw []byte) ([]part, error) {
 	reader := multipart.NewReader(message.Body, params["boundary"])
 	for {
 		next, err := reader.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return parts, nil
 		}
 		if err != nil {

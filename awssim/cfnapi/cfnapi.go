@@ -178,7 +178,7 @@ func (a api) delete(_ context.Context, c *wire.Call, in *deleteIn) (any, error) 
 	defer a.mu.Unlock()
 	s, err := a.live(in.StackName)
 	if err != nil {
-		return nil, nil //nolint:nilerr // nothing to delete is no error
+		return nil, nil // nothing to delete is no error
 	}
 	if s.protected {
 		return nil, invalid("Stack [%s] cannot be deleted while TerminationProtection is enabled", s.name)

@@ -162,7 +162,10 @@ func (a *Account) apply(s *stack, w wish, host string) error {
 	}
 	if doing == "CREATE" {
 		s.body, s.template, s.given = w.body, w.template, w.given
-		a.clear(s, m)
+		if undo := a.clear(s, m); undo != nil {
+			a.finish(s, "ROLLBACK_FAILED", undo.Error())
+			return err
+		}
 		a.finish(s, "ROLLBACK_COMPLETE", err.Error())
 		return err
 	}
@@ -217,7 +220,7 @@ func (a *Account) put(s *stack, scope *scope, m *maker, name, doing string) erro
 			strings.Join(slices.Sorted(maps.Keys(kinds)), ", "),
 		)
 	}
-	resolved, err := scope.resolve(map[string]any(wanted.Properties))
+	resolved, err := scope.resolve(wanted.Properties)
 	if err != nil {
 		return err
 	}

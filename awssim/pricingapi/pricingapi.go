@@ -53,8 +53,7 @@ func getProducts(_ context.Context, _ *wire.Call, in *getProductsIn) (*getProduc
 	if in.MaxResults != nil {
 		most = *in.MaxResults
 	}
-	switch {
-	case most < 1 || most > 100:
+	if most < 1 || most > 100 {
 		return nil, apierror.New("InvalidParameterException", "MaxResults must be from 1 to 100, got %d.", most)
 	}
 	if in.half {

@@ -65,7 +65,8 @@ func (s *State) Schedule(in *Instance, code string, ahead time.Duration) error {
 		NotBefore:   at,
 		NotAfter:    at.Add(maintenanceWindow),
 	}
-	in.ailment().Events = append(in.Ailment.Events, e)
+	ailment := in.ailment()
+	ailment.Events = append(ailment.Events, e)
 	s.effect(in, EffectScheduled)
 	s.effects[len(s.effects)-1].Event = *e
 	s.after(ahead, func() {

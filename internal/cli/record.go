@@ -189,7 +189,7 @@ func (r *recording) redact() (int, error) {
 
 // write writes the file, readable by its owner alone.
 func (r *recording) write(cmd *cobra.Command, name string) (size int, err error) {
-	out := io.Writer(cmd.OutOrStdout())
+	out := cmd.OutOrStdout()
 	if name != "-" {
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {

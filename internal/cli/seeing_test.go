@@ -217,7 +217,7 @@ func (l lines) Write(p []byte) (int, error) { l <- string(p); return len(p), nil
 // served reports whether the page has a fleet that somebody has thought about.
 func served(t *testing.T, address string) bool {
 	t.Helper()
-	answer, err := http.Get(address + "api/page") //nolint:noctx // a browser has none
+	answer, err := http.Get(address + "api/page")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestThePageIsServedUntilItsUserLeaves(t *testing.T) {
 	for !served(t, address) {
 		runtime.Gosched() // the fleet is looked at beside, and there is nothing to wait for but the page itself
 	}
-	answer, err := http.Get(address + "api/explain?pod=default/shy") //nolint:noctx // a browser has none
+	answer, err := http.Get(address + "api/explain?pod=default/shy")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,8 +126,7 @@ func (f *topFlags) pick(fleet *view.Fleet) error {
 }
 
 func printFleet(out io.Writer, fleet *view.Fleet, output string) error {
-	switch output {
-	case "csv":
+	if output == "csv" {
 		return fleet.CSV(out)
 	}
 	return write(

@@ -94,7 +94,7 @@ func (g *guard) ready(*http.Request) error {
 // addTo has the manager end when another controller works beside it.
 func (g *guard) addTo(m manager.Manager) error {
 	//lint:ignore SA1019 as for our other events
-	g.events.to = m.GetEventRecorderFor(observe.Component)
+	g.events.to = m.GetEventRecorderFor(observe.Component) //nolint:staticcheck // as for our other events
 	if g.watch == nil {
 		return nil
 	}

@@ -112,10 +112,14 @@ func wordsOf(cloud provider.Cloud, err error) string {
 	return err.Error()
 }
 
+// mostAtOnce bounds atOnce whatever is requested: each object in work has a goroutine and a call, and the API server
+// gives one client's calls some hundreds of places.
+const mostAtOnce = 1000
+
 // atOnce is how many objects a controller whose work is mostly waiting handles at once: so many for
 // each core that it requests, within what memory and the API server bear.
 func (k *kit) atOnce(perCore int) int {
-	return min(max(perCore*k.config.CPURequests/1000, perCore/2), 1000)
+	return min(max(perCore*k.config.CPURequests/1000, perCore/2), mostAtOnce)
 }
 
 // addParts makes the cloud and everything that works for it, and adds it to the manager.
@@ -126,7 +130,8 @@ func (d *Daemon) addParts(ctx context.Context, o Options) error {
 		overlay: market.NoOverlays(),
 	}
 	//lint:ignore SA1019 the new events API has no source component, which users filter by
-	k.events = observe.NewRecorder(d.manager.GetEventRecorderFor(observe.Component), o.Clock)
+	recorder := d.manager.GetEventRecorderFor(observe.Component) //nolint:staticcheck // see above
+	k.events = observe.NewRecorder(recorder, o.Clock)
 	if d.config.Lifecycle.Surge {
 		k.surger = surge.New(
 			surge.Deps{Client: k.client, Reader: d.manager.GetAPIReader(), Clock: o.Clock, Events: k.events},

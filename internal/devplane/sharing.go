@@ -26,8 +26,7 @@ func Main(m *testing.M, options ...Option) {
 
 	code := m.Run()
 
-	common.mu.Lock()
-	defer common.mu.Unlock()
+	common.mu.Lock() // for good: the process ends here
 	if common.plane != nil {
 		if err := common.plane.stop(); err != nil {
 			fmt.Fprintf(os.Stderr, "devplane: %v\n", err)

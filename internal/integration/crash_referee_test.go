@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -81,7 +82,7 @@ func (r *referee) start(t *testing.T) (stop func()) {
 func (r *referee) look(t *testing.T) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	wrongs := append(r.rude, r.twice(), r.unguarded(t), r.beyondBudget(t), r.cutOff(t))
+	wrongs := slices.Concat(r.rude, []string{r.twice(), r.unguarded(t), r.beyondBudget(t), r.cutOff(t)})
 	r.rude = nil
 	for _, wrong := range wrongs {
 		if wrong != "" && !r.told[wrong] {

@@ -62,11 +62,8 @@ func Replica(template *corev1.Pod, name string) *corev1.Pod {
 			strings.HasPrefix(claim.ClaimName, "mixed-") {
 			h := fnv.New32a()
 			h.Write([]byte(pod.Name))
-			claim.ClaimName = fmt.Sprintf(
-				"%s-%d",
-				claim.ClaimName[:strings.Index(claim.ClaimName, "-")],
-				(h.Sum32()+uint32(i))%volumesPerKind,
-			)
+			kind, _, _ := strings.Cut(claim.ClaimName, "-")
+			claim.ClaimName = fmt.Sprintf("%s-%d", kind, (h.Sum32()+uint32(i))%volumesPerKind)
 		}
 	}
 	return pod

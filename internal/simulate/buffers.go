@@ -29,7 +29,9 @@ func (p *Prepared) addBuffers() error {
 		}
 		pod := translate.VirtualPod(name, template)
 		pod.CreationTimestamp = b.CreationTimestamp
-		world.Admit(pod)
+		if err := world.Admit(pod); err != nil {
+			p.note(fmt.Sprintf("CapacityBuffer %s: an API server would refuse its template's pods: %v", name, err))
+		}
 		for i := range n {
 			one := *pod
 			one.Name = translate.VirtualName(b.Name, i)

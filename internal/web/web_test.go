@@ -123,7 +123,7 @@ func TestOnlyThisMachineReadsALocalPage(t *testing.T) {
 	h := web.Local(handler(t, web.NewHub("b")))
 	for host, want := range map[string]int{"localhost:1": 200, "127.0.0.1:1": 200, "[::1]:1": 200, "127.0.0.1": 200,
 		"evil.example": 403, "evil.example:80": 403, "10.0.0.1": 403, "": 403} {
-		r := httptest.NewRequest("GET", "/", http.NoBody)
+		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 		r.Host = host
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
@@ -143,7 +143,7 @@ type reader struct {
 // catchUp reads a stream until it has nothing more, or of that so many pieces before it is cut off.
 func (r *reader) catchUp(rt *rapid.T, h http.Handler, most int) {
 	ctx, cut := context.WithCancel(rt.Context())
-	request := httptest.NewRequest("GET", "/api/stream", http.NoBody).WithContext(ctx)
+	request := httptest.NewRequest(http.MethodGet, "/api/stream", http.NoBody).WithContext(ctx)
 	request.Header.Set("Last-Event-ID", r.last)
 	w := httptest.NewRecorder()
 	done := make(chan struct{})

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -224,8 +225,11 @@ func (p *person) overBudget(moves *view.Moves, node string) string {
 	if len(budgets) != 1 || strings.HasSuffix(budgets[0].Nodes, "%") || len(budgets[0].Reasons) > 0 {
 		return ""
 	}
-	most, goes := 0, 0
-	fmt.Sscan(budgets[0].Nodes, &most)
+	most, err := strconv.Atoi(budgets[0].Nodes)
+	if err != nil {
+		return ""
+	}
+	goes := 0
 	for i := range moves.Moves {
 		for _, name := range moves.Moves[i].GiveUp {
 			if p.node(name).Labels["karpenter.sh/nodepool"] == pool.Name &&

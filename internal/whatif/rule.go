@@ -127,7 +127,7 @@ type wish struct {
 
 var wishes = []wish{
 	{
-		words: func(p *corev1.Pod) string { return spreadWords(p) },
+		words: spreadWords,
 		drop:  func(p *corev1.Pod) { p.Spec.TopologySpreadConstraints = nil },
 	},
 	{words: func(p *corev1.Pod) string {

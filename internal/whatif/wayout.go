@@ -340,7 +340,7 @@ func lettingGo(set *manifest.Set, np *karpenterv1.NodePool, nodes int) wayOut {
 
 // budgetSteps let more and more nodes go.
 func budgetSteps(set *manifest.Set, np *karpenterv1.NodePool) (out []wayOut) {
-	for n := 1; n < len(set.Nodes); n = n + max(1, n/2) {
+	for n := 1; n < len(set.Nodes); n += max(1, n/2) {
 		out = append(out, lettingGo(set, np, n))
 	}
 	return out

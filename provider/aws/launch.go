@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	awsv1 "github.com/dovetail-sh/dovetail/api/aws/v1"
 	"github.com/dovetail-sh/dovetail/engine/shape"
 	"github.com/dovetail-sh/dovetail/provider"
@@ -58,6 +56,10 @@ func (c *launcher) launch(ctx context.Context, order provider.Order) (provider.M
 // failsAfter is how many launches in a row must go without an answer for a capacity type until its API counts as
 // failing. One may have lost its connection, which says nothing of the market.
 const failsAfter = 2
+
+// mostAddresses is how many addresses of a subnet a node is taken to need at most: more than any instance type gives to
+// pods, and far below what an int32 holds where a class sets maxPods to nonsense.
+const mostAddresses = 1 << 10
 
 // fails notes that a launch got no answer for a capacity type, and reports whether its API counts as failing.
 func (c *launcher) fails(capacityType string) bool {
@@ -185,7 +187,7 @@ func (c *launcher) buy(
 		if bought.Offer.Reservation != "" {
 			c.reserved.Launched(bought.Offer.Reservation)
 		}
-		c.subnets.Take(bought.Offer.Subnet, int32(min(chosen.Type.Capacity.Pods, 1<<10)))
+		c.subnets.Take(bought.Offer.Subnet, int32(min(chosen.Type.Capacity.Pods, mostAddresses)))
 		m := c.machineFrom(class, order, chosen, bought.InstanceID, bought.Offer.ImageID)
 		c.fresh.Put(m.ProviderID, m)
 		return m, nil
@@ -202,7 +204,7 @@ func (c *launcher) fleetOffers(
 	round []provider.Candidate,
 ) ([]fleet.Offer, error) {
 	subnets := c.subnets.ByZone(c.subnetsOf(ctx, class))
-	wantsEFA := !order.Claim.Spec.Resources.Requests.Name(corev1.ResourceName(awsv1.ResourceEFA), "").IsZero() ||
+	wantsEFA := !order.Claim.Spec.Resources.Requests.Name(awsv1.ResourceEFA, "").IsZero() ||
 		takesEFA(order.Claim)
 	kubelets, err := kubeletsOf(ctx, c.inventory, c.catalogue.setup(class), class)
 	if err != nil {

@@ -29,12 +29,12 @@ func TestALaunchThatFailsIsNotTriedAgainForItsOwnNote(t *testing.T) {
 			}
 		}
 	}
-	want := []time.Duration{0, 1, 3, 7, 15, 31, 63, 123}
+	want := []int{0, 1, 3, 7, 15, 31, 63, 123}
 	if len(tried) != len(want) {
 		t.Fatalf("tried at %v, want at seconds %d", tried, want)
 	}
 	for i := range want {
-		if tried[i] != want[i]*time.Second {
+		if tried[i] != time.Duration(want[i])*time.Second {
 			t.Errorf("tried at %v, want at seconds %d", tried, want)
 		}
 	}

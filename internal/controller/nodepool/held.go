@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/dovetail-sh/dovetail/api/condition"
@@ -47,7 +46,7 @@ func (r *Reconciler) holds(pool *karpenterv1.NodePool, all []karpenterv1.NodePoo
 
 // switchedOff says of a pool whose limit of nodes is 0 that this is why it launches nothing.
 func switchedOff(pool *karpenterv1.NodePool, now time.Time) {
-	if limit, ok := pool.Spec.Limits[corev1.ResourceName(resourceNodes)]; ok && limit.IsZero() {
+	if limit, ok := pool.Spec.Limits[resourceNodes]; ok && limit.IsZero() {
 		condition.False(
 			pool,
 			now,

@@ -93,7 +93,7 @@ func (r *Reconciler) nodeOf(ctx context.Context, claim *karpenterv1.NodeClaim) (
 	}
 	i := slices.IndexFunc(nodes, func(n corev1.Node) bool { return n.Name == claim.Status.NodeName })
 	if i < 0 {
-		return nil, nil //nolint:nilnil // a Node that is gone is a case of its own
+		return nil, nil // a Node that is gone is a case of its own
 	}
 	return &nodes[i], nil
 }

@@ -49,6 +49,7 @@ func (l *list[K, V]) settle() []V {
 		}
 	}
 	clear(l.dirty)
-	l.cut = append(out, base...)
-	return l.cut
+	out = append(out, base...)
+	l.cut = out
+	return out
 }

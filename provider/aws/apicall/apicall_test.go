@@ -113,7 +113,7 @@ func TestACallIsToldOnceWithAllItsAttempts(t *testing.T) {
 				Region:      "us-east-1",
 				HTTPClient:  &wire{clock, tc.status},
 				Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
-				Retryer:     func() awssdk.Retryer { return quick() },
+				Retryer:     quick,
 			}
 			if tc.nobody {
 				config.Credentials = awssdk.CredentialsProviderFunc(nobody)
