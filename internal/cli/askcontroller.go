@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,9 +12,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/dovetail-sh/dovetail/internal/known"
+	"github.com/dovetail-sh/dovetail/internal/manifest"
 	"github.com/dovetail-sh/dovetail/internal/view"
 )
 
@@ -30,20 +33,42 @@ func (c *controllerFlags) add(cmd *cobra.Command) {
 		"`file` with the token that it is asked with (default that of the kubeconfig)")
 }
 
-// notAsked is what is to be said of an answer that the controller has no part in.
-const notAsked = "planned here with built-in prices; what the cloud has none of now, and what comes next, " +
-	"only the controller knows: kubectl port-forward -n kube-system deployment/karpenter 8080, and " +
-	"--controller http://127.0.0.1:8080"
+// notAsked is what is to be said of an answer that the controller has no part in, with the way to it: which pod it is
+// and where it listens, as far as that can be seen.
+func notAsked(set *manifest.Set) string {
+	at, port := "-n kube-system deployment/karpenter", int32(usualPort)
+	for _, pod := range set.Pods {
+		if pod.Labels["app.kubernetes.io/name"] != "karpenter" || pod.Status.Phase != corev1.PodRunning {
+			continue
+		}
+		at, port = fmt.Sprintf("-n %s pod/%s", pod.Namespace, pod.Name), metricsPort(&pod.Spec)
+		break
+	}
+	return fmt.Sprintf("planned here with built-in prices; what the cloud has none of now, and what comes next, "+
+		"only the controller knows: kubectl port-forward %s 8080:%d, and --controller http://127.0.0.1:8080", at, port)
+}
+
+// usualPort is where the chart has the controller's metrics.
+const usualPort = 8080
+
+// metricsPort is where a controller's pod says that its metrics are.
+func metricsPort(spec *corev1.PodSpec) int32 {
+	for i := range spec.Containers {
+		for _, p := range spec.Containers[i].Ports {
+			if p.Name == "http-metrics" {
+				return p.ContainerPort
+			}
+		}
+	}
+	return usualPort
+}
 
 // mostKnown bounds what is read of an answer.
 const mostKnown = 16 << 20
 
-// known asks the controller; nil and a note if it is not to be asked, or does not know what is asked.
+// known asks the controller; nil and a note if it does not know what is asked.
 func (c *controllerFlags) known(ctx context.Context, kube *rest.Config, what, name string) (*view.Known, string,
 	error) {
-	if c.address == "" {
-		return nil, notAsked, nil
-	}
 	base, err := url.Parse(c.address)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
 		return nil, "", usage("--controller %q is no address; want one such as http://127.0.0.1:8080", c.address)
@@ -60,25 +85,38 @@ func (c *controllerFlags) known(ctx context.Context, kube *rest.Config, what, na
 	}
 	response, err := (&http.Client{Transport: as}).Do(request)
 	if err != nil {
-		return nil, "", fmt.Errorf("asking the controller: %w; is it there? --timeout allows more", err)
+		return nil, "", fmt.Errorf("asking the controller: %w; is it there? --timeout allows more", told{err})
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, mostKnown))
 	if err != nil {
 		return nil, "", fmt.Errorf("asking the controller: %w", err)
 	}
-	switch response.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound:
-		return nil, strings.TrimSpace(string(text)), nil
-	default:
-		return nil, "", fmt.Errorf("asking the controller: %s: %s", response.Status, strings.TrimSpace(string(text)))
+	note, err := c.heard(response, oneLine(errors.New(string(text[:min(len(text), 1024)]))))
+	if note != "" || err != nil {
+		return nil, note, err
 	}
 	var out view.Known
 	if err := json.Unmarshal(text, &out); err != nil || out.Kind != "Known" {
 		return nil, "", fmt.Errorf("%s is no Dovetail: it answers something else", c.address)
 	}
 	return &out, "", nil
+}
+
+// heard is what to make of an answer that is no knowledge: a note, or an error with the way out.
+func (c *controllerFlags) heard(response *http.Response, said string) (note string, err error) {
+	switch {
+	case response.StatusCode == http.StatusOK:
+		return "", nil
+	case response.StatusCode == http.StatusNotFound && strings.HasPrefix(said, known.Nothing):
+		return said, nil
+	case response.StatusCode == http.StatusNotFound:
+		return "", fmt.Errorf("%s is not where the controller has its metrics: %s", c.address, response.Status)
+	case response.StatusCode == http.StatusUnauthorized:
+		return "", fmt.Errorf("asking the controller: %s: %s > FILE, and give it with --controller-token FILE",
+			response.Status, said)
+	}
+	return "", fmt.Errorf("asking the controller: %s: %s", response.Status, said)
 }
 
 // wrapped sends what proves to the API server who its user is, as far as that is a token.

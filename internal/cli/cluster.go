@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/dovetail-sh/dovetail/internal/daemon"
 	"github.com/dovetail-sh/dovetail/internal/lookout"
+	"github.com/dovetail-sh/dovetail/internal/view"
 )
 
 // cluster is which cluster a command looks at, and how long it waits for it.
@@ -63,26 +66,60 @@ func (c *cluster) reach() (*rest.Config, error) {
 		}
 	}
 	kube, err := c.loader().ClientConfig()
-	switch {
-	case err == nil:
-	case clientcmd.IsEmptyConfig(err):
+	if clientcmd.IsEmptyConfig(err) && c.blank() {
 		if kube, err = rest.InClusterConfig(); err != nil {
 			return nil, usage(
 				"no cluster to look at: name a kubeconfig with --kubeconfig or KUBECONFIG, or give files with -f")
 		}
-	case c.context != "":
-		if known := c.contexts(); !slices.Contains(known, c.context) {
-			return nil, usage("there is no context %q in the kubeconfig; there are %q", c.context, known)
-		}
-		return nil, asUsage(err)
-	default:
-		return nil, asUsage(err)
+	}
+	if err != nil {
+		return nil, c.unusable(err)
+	}
+	if _, _, err := rest.DefaultServerUrlFor(kube); err != nil {
+		return nil, usage("the kubeconfig's server %q is no address: %w", kube.Host, err)
 	}
 	kube.Timeout, kube.QPS, kube.Burst = c.timeout, callsPerSecond, callsAtOnce
 	if c.readOnly {
 		kube = lookout.ReadOnly(kube)
 	}
 	return kube, nil
+}
+
+// blank reports whether there is no kubeconfig, or nothing in it.
+func (c *cluster) blank() bool {
+	raw, err := c.loader().RawConfig()
+	return err == nil && c.context == "" && len(raw.Contexts)+len(raw.Clusters) == 0
+}
+
+// unusable is what is wrong with a kubeconfig, and how another is chosen.
+func (c *cluster) unusable(err error) error {
+	raw, unread := c.loader().RawConfig()
+	if unread != nil {
+		return usage("the kubeconfig cannot be read: %s; name another with --kubeconfig or KUBECONFIG", oneLine(unread))
+	}
+	chosen := cmp.Or(c.context, raw.CurrentContext)
+	known := c.contexts()
+	at := raw.Contexts[chosen]
+	switch {
+	case chosen == "" && len(known) > 0:
+		return usage("the kubeconfig has no current context; choose one with --context: there are %q", known)
+	case at == nil && len(known) == 0:
+		return usage("there is no context %q in the kubeconfig, which has none at all", chosen)
+	case at == nil:
+		if near := view.Alike(chosen, known); len(near) > 0 {
+			return usage("there is no context %q in the kubeconfig; did you mean %q?", chosen, near[0])
+		}
+		return usage("there is no context %q in the kubeconfig; there are %q", chosen, known)
+	case raw.Clusters[at.Cluster] == nil:
+		return usage("context %q of the kubeconfig is of cluster %q, which is not in it", chosen, at.Cluster)
+	}
+	return usage("the kubeconfig cannot be used: %s; name another with --kubeconfig or KUBECONFIG", oneLine(err))
+}
+
+// oneLine is the first paragraph of an error in one line: libraries go on with advice.
+func oneLine(err error) string {
+	text, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n\n")
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // files are those that were named, and must be there: kubectl's own may be missing.
@@ -159,5 +196,14 @@ func (c *cluster) unanswered(kube *rest.Config, err error) error {
 		return fmt.Errorf("nothing answers at %s; is the cluster up? --context and --kubeconfig choose another: %w",
 			kube.Host, err)
 	}
-	return err
+	return told{err}
 }
+
+// told is an error in one line.
+type told struct{ error }
+
+// Error is its first paragraph.
+func (t told) Error() string { return oneLine(t.error) }
+
+// Unwrap is the error as it was.
+func (t told) Unwrap() error { return t.error }

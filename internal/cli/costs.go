@@ -43,7 +43,7 @@ func runCosts(cmd *cobra.Command, f *planFlags, within time.Duration, all bool) 
 	progress := newProgress(cmd.ErrOrStderr())
 	defer progress.end()
 	progress.say("reading")
-	in, err := f.standing(cmd)
+	in, err := f.whole(cmd)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,7 +75,7 @@ func execute(ctx context.Context, root *cobra.Command, args []string) error {
 	cmd, _, err := root.Find(args)
 	inItsOwnTime := err == nil && cmd.Annotations[stays] != ""
 	done := make(chan error, 1)
-	go func() { done <- root.ExecuteContext(ctx) }()
+	go func() { done <- sound(inItsOwnTime, func() error { return helped(ctx, root) }) }()
 	select {
 	case err := <-done:
 		return err
@@ -93,6 +95,35 @@ func execute(ctx context.Context, root *cobra.Command, args []string) error {
 		return err
 	case <-timer.C:
 		return context.Cause(ctx)
+	}
+}
+
+// sound runs a command and makes an error of a fault of ours: its user needs no stack, but to know what to send. The
+// controller's own log keeps the stack.
+func sound(controller bool, run func() error) (err error) {
+	if controller {
+		return run()
+	}
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("a fault of dovetail's own: %s (%s); please report it, with the file that "+
+				"`dovetail record --redact` writes", oneLine(fmt.Errorf("%v", fault)), origin())
+		}
+	}()
+	return run()
+}
+
+// origin is where a panic that is being recovered came from.
+func origin() string {
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers)])
+	for panicked := false; ; {
+		f, more := frames.Next()
+		inRuntime := strings.HasPrefix(f.Function, "runtime.") || strings.HasPrefix(f.Function, "internal/runtime/")
+		if panicked && !inRuntime || !more {
+			return fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+		}
+		panicked = panicked || f.Function == "runtime.gopanic"
 	}
 }
 

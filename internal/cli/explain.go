@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -64,6 +65,9 @@ func newExplainPod() *cobra.Command {
 		Short: "Say where a pod goes, or what every node and offering has against it",
 		Args:  oneName("pod"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("namespace") && !f.offline() && f.record == "" {
+				namespace = cmp.Or(f.cluster.namespace(), namespace) // as kubectl would
+			}
 			if f.name = args[0]; !strings.Contains(f.name, "/") {
 				f.name = namespace + "/" + f.name
 			}
@@ -81,7 +85,8 @@ func newExplainPod() *cobra.Command {
 	f.watch(cmd, "text", "json")
 	f.addRecord(cmd.Flags())
 	f.ask.add(cmd)
-	cmd.Flags().StringVarP(&namespace, "namespace", "n", corev1.NamespaceDefault, "namespace of the pod")
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", corev1.NamespaceDefault,
+		"`namespace` of the pod; of a cluster's, unless this is given, the one that kubectl would use")
 	cmd.ValidArgsFunction = f.cluster.pods(&namespace).first
 	complete(cmd, "namespace", f.cluster.namespaces)
 	return cmd
@@ -210,12 +215,12 @@ func (f *question) live(cmd *cobra.Command) (answered, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := f.cluster.within(cmd.Context())
-	defer stop()
 	progress := newProgress(cmd.ErrOrStderr())
 	defer progress.end()
 	progress.say("reading " + kube.Host)
+	ctx, stop := f.cluster.within(cmd.Context())
 	set, err := capture.Read(ctx, from)
+	stop()
 	if err != nil {
 		return nil, f.cluster.unanswered(kube, err)
 	}
@@ -240,6 +245,12 @@ func (f *question) live(cmd *cobra.Command) (answered, error) {
 	if a, err = f.help(a, result); err != nil {
 		return nil, err
 	}
+	if f.ask.address == "" {
+		a.Add(nil, notAsked(set))
+		return a, nil
+	}
+	ctx, stop = f.cluster.within(cmd.Context()) // planning has taken as long as it took
+	defer stop()
 	known, note, err := f.ask.known(ctx, kube, f.what, f.name)
 	if err != nil {
 		return nil, err

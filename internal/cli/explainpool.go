@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -22,13 +21,16 @@ func newExplainPool() *cobra.Command {
 		Short: "Say what a NodePool may buy and give up now, what keeps its nodes, and which reservations stand idle",
 		Args:  oneName("pool"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in, err := f.standing(cmd)
+			in, err := f.whole(cmd)
 			if err != nil {
 				return err
 			}
 			answer, err := explainPool(in, args[0])
 			if err != nil {
-				return asUsage(err)
+				if f.offline() {
+					err = asUsage(err)
+				}
+				return err
 			}
 			return write(cmd.OutOrStdout(), f.output, answer, answer.Text)
 		},
@@ -47,7 +49,7 @@ func explainPool(in roster.Input, name string) (*view.PoolDetails, error) {
 		for _, p := range set.NodePools {
 			names = append(names, p.Name)
 		}
-		return nil, fmt.Errorf("there is no NodePool %s; there are %s", name, strings.Join(names, ", "))
+		return nil, view.Unknown("NodePool", name, names)
 	}
 	pool := set.NodePools[i]
 	ref := pool.Spec.Template.Spec.NodeClassRef

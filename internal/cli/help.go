@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -21,8 +22,24 @@ func wrapHelp(root *cobra.Command) {
 		if long == "" {
 			long = cmd.Short
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n%s", strings.TrimSpace(paragraphs(long, width)), usageOf(cmd, width))
+		about := strings.TrimSpace(paragraphs(long, width))
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n%s", about, usageOf(cmd, width))
+		if err != nil { // cobra asks for none
+			root.SetContext(context.WithValue(root.Context(), unhelped{}, err))
+		}
 	})
+}
+
+// unhelped is why help could not be written, in the context of the root.
+type unhelped struct{}
+
+// helped runs a command; help that could not be written is a failure of it.
+func helped(ctx context.Context, root *cobra.Command) error {
+	if err := root.ExecuteContext(ctx); err != nil {
+		return err
+	}
+	err, _ := root.Context().Value(unhelped{}).(error)
+	return err
 }
 
 // usageOf is how a command is called.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	karpenterv1 "github.com/dovetail-sh/dovetail/api/karpenter/v1"
@@ -96,7 +98,10 @@ func (f *historyFlags) ask(cmd *cobra.Command, h *view.History) error {
 	defer stop()
 	h.Source = kube.Host
 	var claims karpenterv1.NodeClaimList
-	if err := from.List(ctx, &claims); err != nil {
+	if err := from.List(ctx, &claims); meta.IsNoMatchError(err) || discovery.IsGroupDiscoveryFailedError(err) {
+		return fmt.Errorf("%s does not know NodeClaims: install the custom resource definitions of karpenter.sh",
+			kube.Host)
+	} else if err != nil {
 		return f.cluster.unanswered(kube, fmt.Errorf("listing NodeClaims: %w", err))
 	}
 	var words corev1.EventList

@@ -1,12 +1,17 @@
 package cli
 
 import (
+	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -74,6 +79,65 @@ func TestALiveClusterIsLookedAt(t *testing.T) {
 		if code != 0 || !strings.Contains(stdout, want) {
 			t.Errorf("%s: exit code %d, no %q in\n%s%s", args, code, want, stdout, stderr)
 		}
+	}
+}
+
+// Whoever may read nothing is told so in a line by every command, also in a cluster without kinds of Karpenter, with
+// some of them, and without a single object.
+func TestEveryCommandMakesDoWithLittle(t *testing.T) {
+	plane := devplane.Start(t)
+	with := stage(t)
+	kube, err := clientcmd.LoadFromFile(plane.Kubeconfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range kube.AuthInfos {
+		user.Impersonate = "nobody"
+	}
+	nobody := filepath.Join(t.TempDir(), "nobody")
+	if err := clientcmd.WriteToFile(*kube, nobody); err != nil {
+		t.Fatal(err)
+	}
+	all := crd.All()
+	core := slices.DeleteFunc(slices.Clone(all), func(c *apiextensionsv1.CustomResourceDefinition) bool {
+		return !strings.HasPrefix(c.Spec.Group, "karpenter.sh")
+	})
+	for _, kinds := range [][]*apiextensionsv1.CustomResourceDefinition{nil, core, all} {
+		if _, err := envtest.InstallCRDs(plane.Config(), envtest.CRDInstallOptions{CRDs: kinds}); err != nil {
+			t.Fatal(err)
+		}
+		for who, file := range map[string]string{"the administrator": plane.Kubeconfig(), "nobody": nobody} {
+			allMakeDo(t, with, file, fmt.Sprintf("%s, %d kinds", who, len(kinds)))
+		}
+	}
+}
+
+// allMakeDo has all commands that read clusters read one.
+func allMakeDo(t *testing.T, with *strings.Replacer, kubeconfig, among string) {
+	t.Helper()
+	for name, r := range rules {
+		if r.live != nil && name != "web" { // which stays
+			makesDo(t, name, filled(with, r.live, "--kubeconfig", kubeconfig), among)
+		}
+	}
+}
+
+// partial are commands that show what may be seen, and name what is missing; the others need to see all.
+var partial = []string{"top", "check", "shadow"}
+
+// makesDo has a command answer, or say in a line why it cannot.
+func makesDo(t *testing.T, name string, args []string, among string) {
+	t.Helper()
+	if name == "record" {
+		args = append(args, "--out", filepath.Join(t.TempDir(), "record"))
+	}
+	code, stdout, stderr := run(t, args...)
+	failed := code == 1 && stdout == "" && strings.HasPrefix(stderr, "dovetail: ") && strings.Count(stderr, "\n") == 1
+	if code != 0 && !failed || strings.Contains(stderr, "fault of dovetail") {
+		t.Errorf("%s as %s: exit code %d, %q, %q", name, among, code, stdout, stderr)
+	}
+	if code == 0 && strings.HasPrefix(among, "nobody") && !slices.Contains(partial, name) {
+		t.Errorf("%s answers %s of a cluster that it cannot see: %q", name, among, stdout)
 	}
 }
 

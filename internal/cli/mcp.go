@@ -2,15 +2,18 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/dovetail-sh/dovetail/internal/observe"
 )
@@ -31,13 +34,12 @@ func newMCP() *cobra.Command {
 		Example: `  claude mcp add dovetail -- dovetail mcp`,
 		Args:    noNames("mcp"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(cmd.Flags()); err != nil {
+			if err := f.ready(cmd); err != nil {
 				return err
 			}
-			err := newAssistant(&f).Run(cmd.Context(), &mcp.IOTransport{
-				Reader: io.NopCloser(cmd.InOrStdin()), Writer: unclosed{cmd.OutOrStdout()},
-			})
-			if cmd.Context().Err() != nil {
+			transport := newLineTransport(cmd.InOrStdin(), cmd.OutOrStdout())
+			err := newAssistant(startedWith(cmd.Flags())).Run(cmd.Context(), transport)
+			if transport.Ended() || cmd.Context().Err() != nil {
 				return nil
 			}
 			return err
@@ -48,64 +50,129 @@ func newMCP() *cobra.Command {
 	return cmd
 }
 
-// unclosed is a stream that outlives who writes to it.
-type unclosed struct{ io.Writer }
-
-// Close does nothing.
-func (unclosed) Close() error { return nil }
+// ready looks at what the command was given before anybody asks.
+func (f *planFlags) ready(cmd *cobra.Command) error {
+	if err := f.check(cmd.Flags()); err != nil {
+		return err
+	}
+	for _, file := range f.files {
+		if _, err := os.Stat(file); err != nil {
+			return usage("reading manifests: %w", err)
+		}
+	}
+	if f.cluster.kubeconfig == "" && f.cluster.context == "" {
+		return nil // a cluster that is not there yet may come
+	}
+	_, err := f.cluster.reach()
+	return err
+}
 
 // inquiry is what a tool is asked; each uses what it needs.
 type inquiry struct {
-	Name   string `json:"name,omitempty" jsonschema:"NAMESPACE/NAME of a pod, or the name of a node or NodePool"`
-	Filter string `json:"filter,omitempty" jsonschema:"only machines with these words: pool=web !phase=ready"`
-	Since  string `json:"since,omitempty" jsonschema:"only claims that were there in this time until now, such as 24h"`
+	Name   string `json:"name,omitempty"`
+	Filter string `json:"filter,omitempty"`
+	Since  string `json:"since,omitempty"`
+}
+
+// asks are what a tool may be asked, as JSON schemas: a name it must be.
+func asks(what, about string) map[string]any {
+	schema := map[string]any{"type": "object", "additionalProperties": false, "properties": map[string]any{}}
+	switch what {
+	case "":
+		return schema
+	case "name":
+		schema["required"] = []string{"name"}
+	}
+	schema["properties"] = map[string]any{what: map[string]any{
+		"type": "string", "description": about, "minLength": 1, "maxLength": 1024,
+	}}
+	return schema
 }
 
 // tools are the commands that answer questions, as an assistant is told of them.
 var tools = []struct {
 	name, does string
+	asks       map[string]any
 	args       func(q inquiry) []string
 }{
 	{
 		"fleet",
 		"The cluster's machines with price, use, phase and why each is still there; pods that wait and why; " +
 			"NodePools with limits and budgets; moves.",
-		func(q inquiry) []string { return []string{"top", "--once", "-o", "json", "--filter", q.Filter} },
+		asks("filter", "only machines with these words: pool=web !phase=ready"),
+		func(q inquiry) []string { return []string{"top", "--once", "-o", "json", "--filter=" + q.Filter} },
 	},
 	{
 		"explain_pod",
 		"Where a pod goes, or what every node and offering has against it, and the smallest change that would " +
-			"place it, proven by a plan. Name: NAMESPACE/NAME.",
+			"place it, proven by a plan.",
+		asks("name", "NAMESPACE/NAME of the pod"),
 		func(q inquiry) []string { return []string{"explain", "pod", "-o", "json", "--", q.Name} },
 	},
 	{
 		"explain_node",
 		"What is on a node, why it is still there, and the smallest change that would free it, proven by a plan.",
+		asks("name", "the node's or its NodeClaim's"),
 		func(q inquiry) []string { return []string{"explain", "node", "-o", "json", "--", q.Name} },
 	},
-	{"explain_pool", "A NodePool's nodes, limits, budgets, and what keeps its nodes.",
+	{"explain_pool", "A NodePool's nodes, limits, budgets, and what keeps its nodes.", asks("name", "the NodePool's"),
 		func(q inquiry) []string { return []string{"explain", "pool", "-o", "json", "--", q.Name} }},
 	{"history", "Every NodeClaim that is known of, why it came and why it went.",
-		func(q inquiry) []string { return []string{"history", "-o", "json", "--since", either(q.Since, "0s")} }},
+		asks("since", "only claims that were there in this time until now, such as 24h"),
+		func(q inquiry) []string { return []string{"history", "-o", "json", "--since=" + cmp.Or(q.Since, "0s")} }},
 	{
 		"costs",
 		"What each rule of the cluster costs in dollars: spreads, budgets, limits, requirements; each figure is " +
 			"checked by a plan without it.",
+		asks("", ""),
 		func(inquiry) []string { return []string{"costs", "-o", "json"} },
 	},
 	{"check", "Faults that keep nodes from being bought, used well or given up, with the command that mends each.",
+		asks("", ""),
 		func(inquiry) []string { return []string{"check", "-o", "json"} }},
 }
 
-func either(a, b string) string {
-	if a != "" {
-		return a
+// given are flags that the server was started with: each tool's command gets those that it has.
+type given []struct{ name, value string }
+
+// startedWith are the flags that somebody has set.
+func startedWith(flags *pflag.FlagSet) (out given) {
+	flags.Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, v := range values {
+			out = append(out, struct{ name, value string }{f.Name, v})
+		}
+	})
+	return out
+}
+
+// offline reports whether files are asked instead of a cluster.
+func (g given) offline() bool {
+	return slices.ContainsFunc(g, func(f struct{ name, value string }) bool {
+		return f.name == "filename" || f.name == "trace"
+	})
+}
+
+// to puts the flags that a command has between its words and the rest.
+func (g given) to(root *cobra.Command, args []string) ([]string, error) {
+	cmd, rest, err := root.Find(args)
+	if err != nil {
+		return nil, err
 	}
-	return b
+	out := slices.Clone(args[:len(args)-len(rest)])
+	for _, f := range g {
+		if cmd.Flags().Lookup(f.name) != nil && f.name != "output" {
+			out = append(out, "--"+f.name+"="+f.value)
+		}
+	}
+	return append(out, rest...), nil
 }
 
 // newAssistant is a server whose tools run the commands themselves, so that they say the same to the cent.
-func newAssistant(f *planFlags) *mcp.Server {
+func newAssistant(flags given) *mcp.Server {
 	version, _ := observe.Version()
 	server := mcp.NewServer(
 		&mcp.Implementation{Name: "dovetail", Title: "Dovetail", Version: version},
@@ -118,20 +185,13 @@ func newAssistant(f *planFlags) *mcp.Server {
 		about := &mcp.Tool{
 			Name:        tool.name,
 			Description: tool.does,
+			InputSchema: tool.asks,
 			Annotations: &mcp.ToolAnnotations{ReadOnlyHint: true, IdempotentHint: true},
 		}
-		mcp.AddTool(
-			server,
-			about,
+		mcp.AddTool(server, about,
 			func(ctx context.Context, _ *mcp.CallToolRequest, q inquiry) (*mcp.CallToolResult, any, error) {
-				return answerWith(
-					ctx,
-					f,
-					tool.name,
-					tool.args(q),
-				)
-			},
-		)
+				return flags.answer(ctx, tool.name, tool.args(q))
+			})
 	}
 	return server
 }
@@ -139,40 +199,38 @@ func newAssistant(f *planFlags) *mcp.Server {
 // answerIn is how long one answer may take.
 const answerIn = 2 * time.Minute
 
-// answerWith runs a command. An error of it is an answer, too: the assistant is to read it.
-func answerWith(ctx context.Context, f *planFlags, tool string, args []string) (*mcp.CallToolResult, any, error) {
-	ctx, stop := context.WithTimeout(ctx, answerIn)
-	defer stop()
-	for name, value := range map[string]string{"context": f.cluster.context, "kubeconfig": f.cluster.kubeconfig} {
-		if value != "" && !f.offline() {
-			args = slices.Insert(args, verbs(args), "--"+name+"="+value)
-		}
+// turns are for so many answers at a time: each may plan a whole cluster.
+var turns = make(chan struct{}, 4)
+
+// answer runs a command. An error of it is an answer, too: the assistant is to read it.
+func (g given) answer(ctx context.Context, tool string, args []string) (*mcp.CallToolResult, any, error) {
+	if g.offline() && tool == "history" {
+		return nil, nil, errors.New("files have no history; ask a live cluster")
 	}
-	if f.offline() {
-		if tool == "history" {
-			return nil, nil, fmt.Errorf("files have no history; ask a live cluster")
-		}
-		for _, file := range f.files {
-			args = slices.Insert(args, verbs(args), "--filename", file)
-		}
+	ctx, stop := context.WithTimeoutCause(ctx, answerIn, fmt.Errorf("%s gave no answer within %s", tool, answerIn))
+	defer stop()
+	select {
+	case turns <- struct{}{}:
+		defer func() { <-turns }()
+	case <-ctx.Done():
+		return nil, nil, context.Cause(ctx)
 	}
 	var out, complaints bytes.Buffer
 	root := newRoot(&out, &complaints)
+	args, err := g.to(root, args)
+	if err != nil {
+		return nil, nil, err
+	}
 	root.SetArgs(args)
 	root.SetIn(bytes.NewReader(nil))
-	if err := root.ExecuteContext(ctx); err != nil {
-		return nil, nil, err
+	if err := execute(ctx, root, args); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, nil, told{err}
 	}
 	if !json.Valid(out.Bytes()) {
 		return nil, nil, fmt.Errorf("%s did not answer in JSON", tool)
 	}
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: out.String()}}}, nil, nil
-}
-
-// verbs is how many words of a command line come before its flags.
-func verbs(args []string) int {
-	if args[0] == "explain" {
-		return 2
-	}
-	return 1
 }

@@ -227,6 +227,9 @@ func (f *forecastFlags) dump(cmd *cobra.Command, source *string) ([]byte, []stri
 	ctx, stop := f.cluster.within(cmd.Context())
 	defer stop()
 	text, missing, err := capture.Dump(ctx, from, daemon.Scheme(), f.cluster.namespace())
+	if err == nil {
+		err = sighted(missing)
+	}
 	return text, missing, f.cluster.unanswered(kube, err)
 }
 
@@ -315,7 +318,7 @@ func runPlanCheck(cmd *cobra.Command, f *forecastFlags, file string) error {
 	if err := json.Unmarshal(text, &plan); err != nil || plan.Kind != "Plan" {
 		return usage("%s is no plan; want a file that dovetail plan --out wrote", file)
 	}
-	now, err := f.standing(cmd)
+	now, err := f.whole(cmd)
 	if err != nil {
 		return err
 	}

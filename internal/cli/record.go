@@ -112,7 +112,7 @@ func (f *recordFlags) fill(cmd *cobra.Command, r *recording) error {
 	if f.journal != "" {
 		return r.newest(f.journal)
 	}
-	in, err := f.standing(cmd)
+	in, err := f.whole(cmd)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -198,6 +199,79 @@ func TestEveryCommandFitsOnATerminal(t *testing.T) {
 	})
 }
 
+// Whatever a command runs among, its answer is the same: colours are for terminals, narrow lines fit,
+// the time of its user's zone is of no matter, and there is nothing to read on its standard input.
+func TestEveryCommandMindsItsSurroundings(t *testing.T) {
+	with := stage(t)
+	for _, around := range []map[string]string{
+		{"NO_COLOR": "yes", "TERM": "dumb", "COLUMNS": "40", "TZ": "Asia/Kolkata", "LC_ALL": "C"},
+		{"CLICOLOR_FORCE": "1", "TERM": "xterm-256color", "COLUMNS": "1", "HOME": "/nowhere"},
+	} {
+		t.Run(fmt.Sprint(around), func(t *testing.T) {
+			for name, value := range around {
+				t.Setenv(name, value)
+			}
+			walkCommands(newRoot(nil, nil), func(_ *cobra.Command, name string) {
+				if rules[name].good == nil {
+					return
+				}
+				code, stdout, stderr := run(t, filled(with, rules[name].good)...)
+				if code != 0 || strings.ContainsAny(stdout+stderr, "\x1b\r\x00") {
+					t.Errorf("%s: exit code %d, %q, %q", name, code, stdout, stderr)
+				}
+				if around["COLUMNS"] != "40" || name == "convert" || strings.HasPrefix(name, "completion ") {
+					return
+				}
+				for line := range strings.Lines(stdout) {
+					w := ansi.StringWidth(strings.TrimSuffix(line, "\n"))
+					if w > 40 && strings.Contains(strings.TrimSpace(line), " ") {
+						t.Errorf("%s: %d columns: %q", name, w, line)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A disk that is full is a failure, and a reader that has seen enough is none.
+func TestEveryCommandSaysWhetherItsAnswerArrived(t *testing.T) {
+	t.Parallel()
+	bin, with := built(t), stage(t)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	walkCommands(newRoot(nil, nil), func(_ *cobra.Command, name string) {
+		args := rules[name].good
+		if args == nil || name == "sim set" || name == "sim event" {
+			return // these two say nothing
+		}
+		for what, out := range map[string]*os.File{"full": full, "closed": nil} {
+			var stderr strings.Builder
+			cmd := exec.CommandContext(t.Context(), bin, filled(with, args)...)
+			cmd.Stdout, cmd.Stderr = out, &stderr
+			if out == nil {
+				read, write, err := os.Pipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				read.Close()
+				defer write.Close()
+				cmd.Stdout = write
+			}
+			_ = cmd.Run()
+			said := stderr.String()
+			switch code := cmd.ProcessState.ExitCode(); {
+			case what == "full" && (code != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "no space")):
+				t.Errorf("%s to a full disk: exit code %d, %q", name, code, said)
+			case what == "closed" && said != "":
+				t.Errorf("%s to a closed pipe: exit code %d, %q", name, code, said)
+			}
+		}
+	})
+}
+
 // JSON is one document that says what it is and in what units.
 func TestEveryAnswerInJSONSaysWhatItIs(t *testing.T) {
 	with := stage(t)
@@ -251,10 +325,24 @@ kind: Config
 clusters:
 - {name: silent, cluster: {server: "http://`+silent.Addr().String()+`"}}
 - {name: gone, cluster: {server: "http://`+gone.Addr().String()+`"}}
+- {name: safe, cluster: {server: "https://`+gone.Addr().String()+`"}}
+- {name: ill, cluster: {server: "ht!tp://x"}}
 contexts:
 - {name: silent, context: {cluster: silent}}
 - {name: gone, context: {cluster: gone}}
+- {name: ill, context: {cluster: ill}}
+- {name: astray, context: {cluster: nowhere}}
+- {name: plugin, context: {cluster: safe, user: plugin}}
+users:
+- name: plugin
+  user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-plugin, interactiveMode: Never}}
 current-context: silent
+`)
+	aimless := written(t, "aimless", `
+apiVersion: v1
+kind: Config
+contexts:
+- {name: gone, context: {cluster: gone}}
 `)
 	for name, r := range rules {
 		if r.live == nil {
@@ -269,8 +357,19 @@ current-context: silent
 				"gives no answer within 300ms; is it up, and reachable from here? --timeout allows more"},
 			{[]string{"--kubeconfig", config, "--context", "gone"}, 1, "nothing answers at http://" +
 				gone.Addr().String()},
-			{[]string{"--kubeconfig", config, "--context", "none"}, 2,
-				`there is no context "none" in the kubeconfig; there are ["gone" "silent"]`},
+			{[]string{"--kubeconfig", config, "--context", "mars"}, 2,
+				`there is no context "mars" in the kubeconfig; there are ["astray" "gone" "ill" "plugin" "silent"]`},
+			{[]string{"--kubeconfig", config, "--context", "gon"}, 2,
+				`there is no context "gon" in the kubeconfig; did you mean "gone"?`},
+			{[]string{"--kubeconfig", config, "--context", "astray"}, 2,
+				`context "astray" of the kubeconfig is of cluster "nowhere", which is not in it`},
+			{[]string{"--kubeconfig", config, "--context", "ill"}, 2,
+				"the kubeconfig's server \"ht!tp://x\" is no address"},
+			{[]string{"--kubeconfig", config, "--context", "plugin"}, 1, "executable no-such-plugin not found"},
+			{[]string{"--kubeconfig", aimless}, 2,
+				`the kubeconfig has no current context; choose one with --context: there are ["gone"]`},
+			{[]string{"--kubeconfig", written(t, "torn", "clusters: [")}, 2, "the kubeconfig cannot be read: "},
+			{[]string{"--kubeconfig", written(t, "text", "hello")}, 2, "the kubeconfig cannot be read: "},
 			{[]string{"--kubeconfig", "absent"}, 2, "reading the kubeconfig: stat absent: no such file or directory"},
 			{[]string{"--kubeconfig", config, "--timeout", "-1s"}, 2, "--timeout is -1s; want 0 or more"},
 		} {

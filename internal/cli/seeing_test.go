@@ -273,9 +273,8 @@ func TestThePageIsServedUntilItsUserLeaves(t *testing.T) {
 // TestAssistantsGetTheCommandsAnswers asks each tool, over the protocol.
 func TestAssistantsGetTheCommandsAnswers(t *testing.T) {
 	t.Parallel()
-	f := &planFlags{files: []string{guarded(t)}}
 	here, there := mcp.NewInMemoryTransports()
-	session, err := newAssistant(f).Connect(t.Context(), here, nil)
+	session, err := newAssistant(given{{"filename", guarded(t)}}).Connect(t.Context(), here, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

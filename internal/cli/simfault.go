@@ -78,8 +78,10 @@ SERVICE and ACTION may hold wildcards: '*' is every call. The next call goes wro
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "fault %s: %s\n", added.ID, describeFault(added))
-			return err
+			return writeText(cmd.OutOrStdout(), func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "fault %s: %s\n", added.ID, describeFault(added))
+				return err
+			})
 		},
 	}
 	flags := cmd.Flags()

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,6 +39,33 @@ func (f *planFlags) standing(cmd *cobra.Command) (roster.Input, error) {
 		in.Now, in.Market.Account.Now = at, at
 	}
 	return in, nil
+}
+
+// whole is standing for commands whose answer would be wrong without nodes, pods or NodePools: of a cluster it has to
+// have them all.
+func (f *planFlags) whole(cmd *cobra.Command) (roster.Input, error) {
+	in, err := f.standing(cmd)
+	if err != nil {
+		return in, err
+	}
+	return in, sighted(in.Missing)
+}
+
+// sighted refuses to reckon with a cluster that cannot be seen.
+func sighted(missing []string) error {
+	for _, m := range missing {
+		kind, why, _ := strings.Cut(m, ", which ")
+		switch {
+		case why == "" || kind != "Nodes" && kind != "Pods" && kind != "NodePools":
+		case kind == "NodePools" && strings.Contains(why, "does not know"):
+			return errors.New("the cluster has no NodePools: install the custom resource definitions of " +
+				"karpenter.sh, or give manifests with -f")
+		default:
+			return fmt.Errorf("there is no answer without %s, which %s; `dovetail top` shows what you may see",
+				kind, why)
+		}
+	}
+	return nil
 }
 
 // allowed reads what may be read of the cluster of KUBECONFIG.

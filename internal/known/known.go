@@ -6,7 +6,6 @@ package known
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -23,6 +22,9 @@ import (
 // Prefix is where the answers are: Prefix + "pod?name=NAMESPACE/NAME", Prefix + "node?name=NAME" of a node or a
 // NodeClaim.
 const Prefix = "/dovetail/v1/"
+
+// Nothing begins the answer for a name that the controller does not know.
+const Nothing = "the controller knows nothing of "
 
 // Deps are what an answer is made of.
 type Deps struct {
@@ -55,7 +57,7 @@ func (d Deps) answer(w http.ResponseWriter, r *http.Request, of func(*shape.Snap
 	s := d.Snapshot()
 	out := view.Known{Header: view.HeaderOf("Known"), At: d.Clock.Now()}
 	if !of(&s, name, &out) {
-		http.Error(w, fmt.Sprintf("the controller knows nothing of %s", name), http.StatusNotFound)
+		http.Error(w, Nothing+name, http.StatusNotFound)
 		return
 	}
 	out.Offered, out.SoldOut = count(s.Types)

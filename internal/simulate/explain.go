@@ -65,18 +65,15 @@ func (r *Result) find(name string) (*corev1.Pod, error) {
 			alike = append(alike, id)
 		}
 	}
-	slices.Sort(alike)
-	switch len(alike) {
-	case 0:
-		return nil, fmt.Errorf(
-			"there is no pod %s among %d pods; name it as NAMESPACE/NAME or give -n",
-			name,
-			len(ids),
-		)
-	case 1:
-		return nil, fmt.Errorf("there is no pod %s; did you mean %s?", name, alike[0])
+	if len(alike) == 0 {
+		alike = view.Alike(name, ids)
 	}
-	return nil, fmt.Errorf("there is no pod %s; did you mean one of %s?", name, few(alike))
+	if len(alike) == 0 {
+		return nil, fmt.Errorf("there is no pod %s among %d pods; name it as NAMESPACE/NAME or give -n",
+			view.Clean(name), len(ids))
+	}
+	slices.Sort(alike)
+	return nil, view.Meant("pod", name, alike)
 }
 
 // ids are the pods that are known: of a plan that was read those that it deals with.
@@ -97,17 +94,6 @@ func (r *Result) ids() []string {
 		}
 	}
 	return out
-}
-
-// mostNamed is how many names an error lists.
-const mostNamed = 10
-
-// few lists names, or the first ones and how many there are.
-func few(names []string) string {
-	if len(names) <= mostNamed {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNamed], ", "), len(names)-mostNamed)
 }
 
 // Unplanned is why nobody looks for a place for a pod.
@@ -155,17 +141,30 @@ func (r *Result) ExplainNode(name string) (view.NodeAnswer, error) {
 			return r.existing(n), nil
 		}
 	}
-	var known []string
-	if len(r.Decision.Open) > 0 {
-		known = append(known, fmt.Sprintf("n1 to n%d for those that would be bought", len(r.Decision.Open)))
-	}
+	return view.NodeAnswer{}, r.noNode(name)
+}
+
+// noNode says that there is no such node, and which there are.
+func (r *Result) noNode(name string) error {
+	var nodes, claims []string
 	for _, n := range r.Snapshot.Nodes {
-		known = append(known, n.Name)
+		nodes = append(nodes, n.Name)
+		if n.Claim != "" && n.Claim != n.Name {
+			claims = append(claims, n.Claim)
+		}
 	}
-	if len(known) == 0 {
-		return view.NodeAnswer{}, fmt.Errorf("there is no node %s: the plan has no nodes at all", name)
+	if near := view.Alike(name, append(claims, nodes...)); len(near) > 0 {
+		return view.Meant("node", name, near)
 	}
-	return view.NodeAnswer{}, fmt.Errorf("there is no node %s; there are %s", name, few(known))
+	switch n := len(r.Decision.Open); {
+	case n > 1:
+		nodes = append([]string{fmt.Sprintf("n1 to n%d for those that would be bought", n)}, nodes...)
+	case n == 1:
+		nodes = append([]string{"n1, which would be bought"}, nodes...)
+	case len(nodes) == 0:
+		return fmt.Errorf("there is no node %s: the plan has no nodes at all", view.Clean(name))
+	}
+	return view.Unknown("node", name, nodes)
 }
 
 // rest is what a type has beside requests.

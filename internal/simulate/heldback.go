@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dovetail-sh/dovetail/internal/translate"
+	"github.com/dovetail-sh/dovetail/internal/view"
 )
 
 // noteHeldBack names the pods without a node for which no place is looked for, by what holds them back.
@@ -22,7 +23,7 @@ func (p *Prepared) noteHeldBack() {
 	for _, why := range slices.Sorted(maps.Keys(held)) {
 		pods := held[why]
 		slices.Sort(pods)
-		p.notes = append(p.notes, fmt.Sprintf("left out: %s: %s", few(pods), why))
+		p.notes = append(p.notes, fmt.Sprintf("left out: %s: %s", view.Few(pods), why))
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/dovetail-sh/dovetail/internal/devices"
 	"github.com/dovetail-sh/dovetail/internal/manifest"
 	"github.com/dovetail-sh/dovetail/internal/translate"
+	"github.com/dovetail-sh/dovetail/internal/view"
 )
 
 const defaultPool = "default"
@@ -179,10 +180,10 @@ func (p *Prepared) noteNodes() {
 		}
 	}
 	if len(going) > 0 {
-		p.note("being deleted, so their pods are planned elsewhere: " + few(going))
+		p.note("being deleted, so their pods are planned elsewhere: " + view.Few(going))
 	}
 	if len(sick) > 0 {
-		p.note("not ready, so only pods that tolerate what they are tainted with are planned there: " + few(sick))
+		p.note("not ready, so only pods that tolerate what they are tainted with are planned there: " + view.Few(sick))
 	}
 }
 

@@ -47,6 +47,10 @@ func TestTablesFitATerminal(t *testing.T) {
 				t.Errorf("width %d: %d columns: %s", width, n, line)
 			}
 		}
+		head := strings.Split(b.String(), "\n")[2]
+		if !strings.HasPrefix(head, "NAME") || !strings.Contains(head, "WHY") {
+			t.Errorf("width %d: columns that nobody can read: %s", width, head)
+		}
 		if whole := strings.Contains(b.String(), f.Nodes[0].Why); whole != (width == 0) {
 			t.Errorf("width %d: whole reasons: %t\n%s", width, whole, b.String())
 		}

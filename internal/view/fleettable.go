@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -213,6 +214,10 @@ func (t *lines) grid(width int, rows ...[]string) {
 		}
 	}
 	if width > 0 {
+		if few := max(fitting(widths, width), 1); few < len(widths)-1 {
+			t.grid(width, without(rows, few)...)
+			return
+		}
 		narrow(widths, width)
 	}
 	for _, row := range rows {
@@ -225,6 +230,30 @@ func (t *lines) grid(width int, rows ...[]string) {
 		}
 		t.WriteString(strings.TrimRight(b.String(), " ") + "\n")
 	}
+}
+
+// leastColumn is what a column keeps where lines are cut; one that would get less is left out.
+const leastColumn = 4
+
+// fitting is how many columns have room beside the last one.
+func fitting(widths []int, width int) int {
+	last := len(widths) - 1
+	room := width - min(widths[last], leastWidth)
+	for i, w := range widths[:last] {
+		if room -= min(w, leastColumn) + gap; room < 0 {
+			return i
+		}
+	}
+	return last
+}
+
+// without leaves out the columns between the first few and the last one.
+func without(rows [][]string, few int) [][]string {
+	out := make([][]string, 0, len(rows))
+	for _, row := range rows {
+		out = append(out, append(slices.Clone(row[:few]), row[len(row)-1]))
+	}
+	return out
 }
 
 // narrow takes from columns until a line fits: first from the last one, then from the widest.

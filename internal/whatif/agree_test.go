@@ -2,6 +2,7 @@ package whatif_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -37,6 +38,7 @@ func TestNumbersAgreeEverywhere(t *testing.T) {
 			a.page(in, &top)
 			a.planned(in)
 			a.costs(in)
+			a.history(in)
 		})
 	}
 }
@@ -66,7 +68,12 @@ func (a *agreement) sums() {
 	a.same("the sum of the NodePools", pools, a.top.Money.Pools)
 	if line := a.top.Line(); !strings.Contains(line, a.top.Money.PerHour.Dollars()[1:]) ||
 		!strings.Contains(line, a.top.Money.PerHour.Month()) {
-		a.Errorf("the line %q does not say %s and %s", line, a.top.Money.PerHour.Dollars(), a.top.Money.PerHour.Month())
+		a.Errorf(
+			"the line %q does not say %s and %s",
+			line,
+			a.top.Money.PerHour.Dollars(),
+			a.top.Money.PerHour.Month(),
+		)
 	}
 }
 
@@ -145,5 +152,61 @@ func (a *agreement) costs(in roster.Input) {
 	a.same("costs", c.PerHour, a.top.Money.Pools)
 	if c.Anew < a.top.Money.Bound {
 		a.Errorf("costs buys all anew for %s, below the bound %s", c.Anew.Dollars(), a.top.Money.Bound.Dollars())
+	}
+}
+
+// history is of the claims that top shows: as many, of the same types, and for what their plans reckoned.
+func (a *agreement) history(in roster.Input) {
+	lives := make([]view.Life, 0, len(in.Set.NodeClaims))
+	for _, c := range in.Set.NodeClaims {
+		lives = append(lives, history.Of(c))
+	}
+	shown := map[string]*view.Machine{}
+	for i := range a.top.Nodes {
+		shown[a.top.Nodes[i].Claim] = &a.top.Nodes[i]
+	}
+	for i := range lives {
+		l, m := &lives[i], shown[lives[i].Claim]
+		if m == nil {
+			a.Errorf("history has claim %s, top has not", l.Claim)
+			continue
+		}
+		if !alike(l, m) {
+			a.Errorf("history says %+v, top says %+v", l, m)
+		}
+		if l.Price != 0 && m.PriceFrom == "plan" {
+			a.same("history of "+l.Claim, l.Price, m.Price)
+		}
+	}
+	a.listed(&view.History{Header: view.HeaderOf("History"), At: in.Now, Lives: lives})
+	series := view.Series(lives, in.Now)
+	sum := view.PerHour(0)
+	for i := range lives {
+		sum += lives[i].Price
+	}
+	if len(series) > 0 {
+		a.same("the last point of the past", series[len(series)-1].Price, sum)
+	}
+}
+
+// alike reports whether a claim's life and its row are of the same machine.
+func alike(l *view.Life, m *view.Machine) bool {
+	return l.InstanceType == m.InstanceType && l.Zone == m.Zone && l.CapacityType == m.CapacityType &&
+		l.Pool == m.Pool &&
+		l.Node == m.Name && l.Created.Equal(m.Created) &&
+		l.Deleting.IsZero() == (m.Phase != view.Draining)
+}
+
+// listed has as many rows as there are claims.
+func (a *agreement) listed(h *view.History) {
+	var table, list strings.Builder
+	if err := errors.Join(h.Table(&table, 0), h.CSV(&list)); err != nil {
+		a.Fatal(err)
+	}
+	if rows := strings.Count(table.String(), "\n") - 1; len(h.Lives) > 0 && rows != len(h.Lives) {
+		a.Errorf("history lists %d claims, there are %d", rows, len(h.Lives))
+	}
+	if rows := strings.Count(list.String(), "\n") - 1; rows != len(h.Lives) {
+		a.Errorf("history as CSV has %d claims, there are %d", rows, len(h.Lives))
 	}
 }
