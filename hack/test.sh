@@ -1,12 +1,10 @@
 #!/usr/bin/env bash
-# Runs the tests of every module and says at the end which were slow and how many ran. BESIDE is a command that runs beside
-# the clusters of the playground, which wait more than they compute, at the lowest priority.
+# Runs the tests of every module and says at the end which were slow and how many ran.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 report=$(mktemp -d)
-beside=
-trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null || true; rm -rf "$report"' EXIT
+trap 'rm -rf "$report"' EXIT
 
 tool() { go tool -modfile="$root/tools/go.mod" "$@"; }
 
@@ -49,10 +47,6 @@ live "the servers of module ." . -race -timeout=15m $(go list ./... | grep -E "$
 live "the clusters of module ." . -timeout=25m -p=1 $(go list ./... | grep -E "$clusters")
 whole='/playground/(cluster|command|pages|scenarios)$'
 run "module playground but its clusters" playground -timeout=15m $(cd playground && go list ./... | grep -Ev "$whole")
-if [ -n "${BESIDE:-}" ]; then
-  nice -n 19 bash -c "$BESIDE" >"$report/beside" 2>&1 &
-  beside=$!
-fi
 live "the clusters of module playground" playground -timeout=25m -p=1 $(cd playground && go list ./... | grep -E "$whole")
 run "module bench" bench -timeout=15m ./...
 live "module bench/arena" bench/arena -timeout=15m ./...
@@ -62,12 +56,6 @@ run "module hack/upstream" hack/upstream -timeout=15m ./...
 run "module hack/release" hack/release -timeout=5m ./...
 run "module monitoring" monitoring -timeout=15m ./...
 live "module browser" browser -timeout=15m ./...
-
-if [ -n "$beside" ]; then
-  wait "$beside" || { echo "== failed: $BESIDE" && failed=1; }
-  beside=
-  cat "$report/beside"
-fi
 
 echo "== slowest tests"
 for file in "$report"/*.json; do
