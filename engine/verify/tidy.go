@@ -58,7 +58,7 @@ func (t *tidier) tidy() {
 	}
 }
 
-// pass looks at each new node once, the dearest first.
+// pass looks at each new node once.
 func (t *tidier) pass() (saved bool) {
 	b := t.q.a.board
 	for i := range b.Bins {
