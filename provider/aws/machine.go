@@ -26,6 +26,10 @@ const together = 200
 // instancesPage is what DescribeInstances is asked for at once; AWS's upper limit.
 const instancesPage = 1000
 
+// leavesWithin is how long a machine that was ended may take to be gone, so that its place in its reservation counts as
+// free at once; later EC2's own count shows it. EC2 ends one that does not stop by itself within minutes.
+const leavesWithin = 30 * time.Minute
+
 // States of instances that are not gone, and of those that have a future.
 var (
 	aliveStates  = []string{"pending", "running", "stopping", "stopped", "shutting-down"}
@@ -96,6 +100,9 @@ func (c *machines) Terminate(ctx context.Context, id string) error {
 	if err != nil && !(fresh && errors.Is(err, provider.ErrNotFound)) {
 		return err
 	}
+	if held := awssdk.ToString(i.CapacityReservationId); held != "" {
+		c.leaving.Put(instanceID, held)
+	}
 	if i.State != nil && i.State.Name == ec2types.InstanceStateNameShuttingDown {
 		c.fresh.Forget(id)
 		return nil
@@ -134,6 +141,9 @@ func (c *machines) instance(ctx context.Context, id string) (ec2types.Instance, 
 		return ec2types.Instance{}, err
 	}
 	if !found {
+		if held, ok := c.leaving.Take(instanceID); ok {
+			c.reserved.Released(held)
+		}
 		return ec2types.Instance{}, fmt.Errorf("instance %s: %w", id, provider.ErrNotFound)
 	}
 	return i, nil

@@ -72,6 +72,9 @@ type account struct {
 
 	// fresh are machines that EC2 may not list yet, by provider ID: launches put them in, lists add them.
 	fresh *kept.Answers[string, provider.Machine]
+
+	// leaving are the reservations of machines that were ended and may be listed still, by instance ID.
+	leaving *kept.Answers[string, string]
 }
 
 // classes reads EC2NodeClasses, and says what others may know of them.
@@ -212,6 +215,7 @@ func newAccount(d Deps) *account {
 		profiles:  profile.New(identities, d.Clock, region, s.ClusterName),
 		notices:   notices.New(sqs.NewFromConfig(d.Config), s.InterruptionQueue, d.Clock),
 		fresh:     kept.New[string, provider.Machine](d.Clock, settleFor),
+		leaving:   kept.New[string, string](d.Clock, leavesWithin),
 	}
 }
 

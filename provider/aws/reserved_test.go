@@ -208,6 +208,34 @@ func TestAFullReservationFallsBackInOneLaunch(t *testing.T) {
 	}
 }
 
+// The place of a machine that was ended here is free as soon as the machine is gone, not when EC2 is asked the next time.
+func TestThePlaceOfAMachineThatIsGoneIsFreeAtOnce(t *testing.T) {
+	t.Parallel()
+	b, tr := withReservations(t)
+	const id = "aws:///us-east-1a/i-1"
+	instances := func(item string) {
+		tr.on("DescribeInstances", answer(200, `<DescribeInstancesResponse `+
+			`xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet>`+item+`</reservationSet></DescribeInstancesResponse>`))
+	}
+	tr.on("TerminateInstances", answer(200, `<TerminateInstancesResponse `+
+		`xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><instancesSet/></TerminateInstancesResponse>`))
+	instances(`<item><instancesSet><item><instanceId>i-1</instanceId><capacityReservationId>cr-2</capacityReservationId>` +
+		`<instanceState><name>running</name></instanceState></item></instancesSet></item>`)
+	if err := b.Terminate(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if o := b.reservedOfferings(t)["cr-2"]; o.Available {
+		t.Error("its machine is still there, and the reservation full")
+	}
+	instances("")
+	if _, err := b.Machine(t.Context(), id); !errors.Is(err, provider.ErrNotFound) {
+		t.Fatalf("got %v, want ErrNotFound", err)
+	}
+	if o := b.reservedOfferings(t)["cr-2"]; !o.Available || o.Remaining != 1 {
+		t.Errorf("the machine is gone, and its place is not free: %+v", o)
+	}
+}
+
 // A node in a reservation that the class no longer selects is replaced, and one that runs on demand is not.
 func TestDriftFromAReservation(t *testing.T) {
 	t.Parallel()

@@ -77,6 +77,16 @@ func (a *Answers[K, V]) All() []V {
 	return out
 }
 
+// Take returns what is kept under the key and drops it: of many who take it one gets it.
+func (a *Answers[K, V]) Take(key K) (V, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sweepLocked()
+	old, ok := a.byID[key]
+	delete(a.byID, key)
+	return old.value, ok
+}
+
 // Forget drops what is kept under a key.
 func (a *Answers[K, V]) Forget(key K) {
 	a.mu.Lock()

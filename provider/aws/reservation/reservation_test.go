@@ -79,3 +79,43 @@ func TestAReservationThatGivesNothingRestsLongerEachTime(t *testing.T) {
 	after(time.Minute, 1, "and no more")
 	after(forgiveAfter, 4, "nobody has tried it for long, and it is believed anew")
 }
+
+// Who waits for the place of a machine that is gone does not wait for EC2's next count.
+func TestAPlaceIsFreeOnceItsMachineIsGone(t *testing.T) {
+	t.Parallel()
+	clock := testclock.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
+	reserved := &account{left: 0}
+	f := New(reserved, clock)
+	find := func() {
+		t.Helper()
+		if _, err := f.Find(t.Context(), []awsv1.CapacityReservationSelectorTerm{{ID: "cr-1"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(n int32, why string) {
+		t.Helper()
+		if got := f.Left("cr-1"); got != n {
+			t.Errorf("%s: %d left, want %d", why, got, n)
+		}
+	}
+	find()
+	want(0, "full")
+	before := f.Revision()
+	f.Released("cr-1")
+	want(1, "a machine is gone")
+	if f.Revision() == before {
+		t.Error("nobody is told")
+	}
+	f.Released("cr-1")
+	want(1, "EC2 may have counted the first already")
+	f.Launched("cr-1")
+	want(0, "another took its place")
+	reserved.left = 1
+	clock.Step(keep)
+	find()
+	want(1, "EC2's word counts")
+	f.Released("cr-2")
+	if f.Left("cr-2") != 0 {
+		t.Error("nothing is known of this one")
+	}
+}
