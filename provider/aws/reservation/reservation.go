@@ -2,8 +2,9 @@
 // counts how much is left in each.
 //
 // EC2's own count is asked for once a minute and lags behind launches, so launches are
-// counted here in between, and the places of machines that were ended here and are gone. A reservation that takes nothing although EC2 counts some as
-// left is believed full for a while, and longer each time; then one launch tries it.
+// counted here in between, and the places of machines that were ended here and are gone.
+// A reservation that takes nothing although EC2 counts some as left is believed full for
+// a while, and longer each time; then one launch tries it.
 package reservation
 
 import (
@@ -275,8 +276,8 @@ func (f *Finder) Launched(id string) {
 	f.setLocked(id, max(f.left[id]-1, 0))
 }
 
-// Released notes that an instance of a reservation, which was ended here, is gone. At least its place is free, whatever EC2
-// counted before: whoever waits for it need not wait for the next count.
+// Released notes that an instance of a reservation, which was ended here, is gone. At least its place is free,
+// whatever EC2 counted before: whoever waits for it need not wait for the next count.
 func (f *Finder) Released(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
