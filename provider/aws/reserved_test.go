@@ -208,18 +208,22 @@ func TestAFullReservationFallsBackInOneLaunch(t *testing.T) {
 	}
 }
 
-// The place of a machine that was ended here is free as soon as the machine is gone, not when EC2 is asked the next time.
+// The place of a machine that was ended here is free as soon as the machine is gone, not when EC2 is asked again.
 func TestThePlaceOfAMachineThatIsGoneIsFreeAtOnce(t *testing.T) {
 	t.Parallel()
 	b, tr := withReservations(t)
-	const id = "aws:///us-east-1a/i-1"
+	const (
+		id    = "aws:///us-east-1a/i-1"
+		xmlns = `xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"`
+	)
 	instances := func(item string) {
-		tr.on("DescribeInstances", answer(200, `<DescribeInstancesResponse `+
-			`xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet>`+item+`</reservationSet></DescribeInstancesResponse>`))
+		tr.on("DescribeInstances", answer(200, `<DescribeInstancesResponse `+xmlns+`><reservationSet>`+item+
+			`</reservationSet></DescribeInstancesResponse>`))
 	}
-	tr.on("TerminateInstances", answer(200, `<TerminateInstancesResponse `+
-		`xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><instancesSet/></TerminateInstancesResponse>`))
-	instances(`<item><instancesSet><item><instanceId>i-1</instanceId><capacityReservationId>cr-2</capacityReservationId>` +
+	tr.on("TerminateInstances", answer(200, `<TerminateInstancesResponse `+xmlns+`><instancesSet/>`+
+		`</TerminateInstancesResponse>`))
+	instances(`<item><instancesSet><item><instanceId>i-1</instanceId>` +
+		`<capacityReservationId>cr-2</capacityReservationId>` +
 		`<instanceState><name>running</name></instanceState></item></instancesSet></item>`)
 	if err := b.Terminate(t.Context(), id); err != nil {
 		t.Fatal(err)
