@@ -142,6 +142,9 @@ func (p *planner) remove(g group) {
 			multi:    len(g.members) > 1,
 			first:    g.first,
 		}
+		if g.first != "" {
+			c.nodes = slots{p}.ready(g.first)
+		}
 		if g.reason == karpenterv1.DisruptionReasonUnhealthy {
 			c.bound = s.bound(g.reason)
 		}

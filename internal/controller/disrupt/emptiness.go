@@ -66,6 +66,7 @@ type choice struct {
 	kind     refit.Kind     // why consolidation keeps it
 	bound    *time.Duration // of the drain of a sick node; nil for none
 	first    string         // as in move
+	nodes    int            // as in ending
 	breaker  bool           // the node is kept because too many are sick
 	score    float64        // of the move, for its pool; 0 if there is none
 }

@@ -18,11 +18,18 @@ import (
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
-// AnnotationTerminateFirst on a NodePool says for which reservations a node was ended before its replacement was there,
-// and when: a JSON object of times in RFC 3339 by reservation. Until a node of the reservation that was made since is
-// ready, no other one is ended first, so that at any moment no more than one node of a reservation is lost, whatever
-// becomes of what follows it and of the controller.
+// AnnotationTerminateFirst on a NodePool says for which reservations a node was ended before its replacement was there: a
+// JSON object of endings by reservation. Until something has followed, no other one is ended first, so that at any moment
+// no more than one node of a reservation is lost, whatever becomes of what follows it and of the controller.
 const AnnotationTerminateFirst = "dovetail.sh/terminate-first"
+
+// ending is what is remembered of a node that was ended first. Something has followed it once as many nodes of the
+// reservation are ready as before. Where fewer are wanted by then, one that was made since will do; the time alone would
+// not, as it has whole seconds and is not told by the same clock as when claims were made.
+type ending struct {
+	At    time.Time `json:"at"`
+	Nodes int       `json:"nodes"` // of the reservation that were ready, with the one that was ended
+}
 
 // firstReason is why nodes of pools without replicas are ended first, as metrics name it.
 const firstReason = "no-reserved-capacity"
@@ -89,16 +96,8 @@ func withOneMore(t *shape.InstanceType, slot string) *shape.InstanceType {
 // slotBusy says why no node of a reservation may be ended first now, or nothing: another one is going or was ended, and
 // what follows it is not ready.
 func (p slots) slotBusy(slot string, self seen) string {
-	var ended time.Time
-	for _, s := range p.all {
-		if s.pool == nil {
-			continue
-		}
-		if at := endedFirst(s.pool)[slot]; at.After(ended) {
-			ended = at
-		}
-	}
-	followed := ended.IsZero()
+	last := p.lastEnding(slot)
+	followed := last.At.IsZero() || p.ready(slot) >= last.Nodes
 	for _, s := range p.all {
 		if s.claim.UID == self.claim.UID || p.slotOf(s) != slot {
 			continue
@@ -110,17 +109,40 @@ func (p slots) slotBusy(slot string, self seen) string {
 		case !condition.IsTrue(s.claim, karpenterv1.ConditionInitialized):
 			return fmt.Sprintf("reservation %s is full, and NodeClaim %s of it is not ready yet", slot, s.claim.Name)
 		}
-		// Both have whole seconds; what was made in the same one may have been made before.
-		followed = followed || s.claim.CreationTimestamp.After(ended)
+		followed = followed || s.claim.CreationTimestamp.After(last.At)
 	}
 	if !followed {
 		return fmt.Sprintf(
 			"reservation %s is full, and nothing has followed the node of it that was ended at %s",
 			slot,
-			ended.Format(time.RFC3339),
+			last.At.Format(time.RFC3339),
 		)
 	}
 	return ""
+}
+
+// lastEnding is the last one of a reservation, of whatever pool; zero for none.
+func (p slots) lastEnding(slot string) (last ending) {
+	for _, s := range p.all {
+		if s.pool == nil {
+			continue
+		}
+		if e := endedFirst(s.pool)[slot]; e.At.After(last.At) {
+			last = e
+		}
+	}
+	return last
+}
+
+// ready counts the nodes of a reservation that pods can use.
+func (p slots) ready(slot string) (n int) {
+	for _, s := range p.all {
+		if p.slotOf(s) == slot && s.claim.DeletionTimestamp.IsZero() &&
+			condition.IsTrue(s.claim, karpenterv1.ConditionInitialized) {
+			n++
+		}
+	}
+	return n
 }
 
 // carryFirst takes a move one step further whose node goes before its replacement is there.
@@ -151,8 +173,8 @@ func (p slots) carryFirst(g group, blocked string) {
 }
 
 // endedFirst reads a pool's annotation; what cannot be read is as if it were not there.
-func endedFirst(pool *karpenterv1.NodePool) map[string]time.Time {
-	var out map[string]time.Time
+func endedFirst(pool *karpenterv1.NodePool) map[string]ending {
+	var out map[string]ending
 	if json.Unmarshal([]byte(pool.Annotations[AnnotationTerminateFirst]), &out) != nil {
 		return nil
 	}
@@ -169,9 +191,9 @@ func (r mender) noteFirst(ctx context.Context, c choice) error {
 	before := pool.DeepCopy()
 	all := endedFirst(pool)
 	if all == nil {
-		all = map[string]time.Time{}
+		all = map[string]ending{}
 	}
-	all[c.first] = r.Clock.Now().UTC().Truncate(time.Second)
+	all[c.first] = ending{At: r.Clock.Now().UTC().Truncate(time.Second), Nodes: c.nodes}
 	text, err := json.Marshal(all)
 	if err != nil {
 		return fmt.Errorf("writing down which reservations give a node up first: %w", err)

@@ -44,11 +44,14 @@ func (f *fleet) reserve(free int32) *fleet {
 	return f
 }
 
-func (f *fleet) ended(ago time.Duration) *fleet {
-	f.pool.Annotations = map[string]string{
-		AnnotationTerminateFirst: `{"cr-1":"` + noon.Add(-ago).Format(time.RFC3339) + `"}`,
-	}
+// ended has one of so many nodes ended first, so long ago.
+func (f *fleet) ended(ago time.Duration, nodes int) *fleet {
+	f.pool.Annotations = map[string]string{AnnotationTerminateFirst: endingOfOne(noon.Add(-ago), nodes)}
 	return f
+}
+
+func endingOfOne(at time.Time, nodes int) string {
+	return fmt.Sprintf(`{"cr-1":{"at":%q,"nodes":%d}}`, at.UTC().Format(time.RFC3339), nodes)
 }
 
 func made(ago time.Duration) func(*seen) {
@@ -121,7 +124,7 @@ func TestTerminateFirst(t *testing.T) {
 		},
 		"Lost": {
 			"Another one was ended, and nothing has followed.",
-			fresh().node("a", 4, []int{4}, drifted, made(2*time.Hour)).reserve(0).ended(time.Hour),
+			fresh().node("a", 4, []int{4}, drifted, made(2*time.Hour)).reserve(0).ended(time.Hour, 2),
 			both,
 			[]string{"keep a Drifted"},
 		},
@@ -130,7 +133,22 @@ func TestTerminateFirst(t *testing.T) {
 			fresh().node("a", 4, []int{4}, drifted, made(2*time.Hour)).
 				node("b", 4, []int{4}, made(time.Minute)).
 				reserve(0).
-				ended(time.Hour),
+				ended(time.Hour, 3),
+			both,
+			[]string{"reserve a Drifted"},
+		},
+		"FollowedAtOnce": {
+			"Something has followed it in the same second, or by another clock before it.",
+			fresh().node("a", 4, []int{4}, drifted, made(2*time.Hour)).
+				node("b", 4, []int{4}, made(time.Hour)).
+				reserve(0).
+				ended(time.Hour, 2),
+			both,
+			[]string{"reserve a Drifted"},
+		},
+		"NotEnded": {
+			"The node was to be ended, and then was not as it had been seen.",
+			fresh().node("a", 4, []int{4}, drifted, made(2*time.Hour)).reserve(0).ended(time.Hour, 1),
 			both,
 			[]string{"reserve a Drifted"},
 		},
@@ -161,8 +179,8 @@ func TestAMoveThatEndsFirstOpensNothing(t *testing.T) {
 	if diff := cmp.Diff([]string{"remove a Drifted"}, words(out)); diff != "" {
 		t.Fatalf("-want +got\n%s", diff)
 	}
-	if c := out.choices[0]; c.first != "cr-1" || decisionOf(c) != "terminate-first" {
-		t.Errorf("first %q, decision %q", c.first, decisionOf(c))
+	if c := out.choices[0]; c.first != "cr-1" || c.nodes != 1 || decisionOf(c) != "terminate-first" {
+		t.Errorf("first %q of %d, decision %q", c.first, c.nodes, decisionOf(c))
 	}
 }
 
@@ -175,7 +193,7 @@ func TestAReservationNeverLosesMoreThanOneNode(t *testing.T) {
 		r := newReservation(t)
 		memory := newMemory()
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			r.now = r.now.Add(3 * time.Second)
+			r.now = r.now.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "seconds")) * time.Second)
 			if r.event(t) {
 				memory = newMemory()
 			}
@@ -285,9 +303,7 @@ func (r *reservation) carryOut(c choice) {
 		s.claim.DeletionTimestamp, s.pods.Stage = &at, shape.Leaving
 		if c.first != "" {
 			r.ended++
-			r.pool.Annotations = map[string]string{
-				AnnotationTerminateFirst: `{"cr-1":"` + r.now.UTC().Format(time.RFC3339) + `"}`,
-			}
+			r.pool.Annotations = map[string]string{AnnotationTerminateFirst: endingOfOne(r.now, c.nodes)}
 		}
 	}
 }
