@@ -18,14 +18,15 @@ import (
 	"github.com/dovetail-sh/dovetail/provider"
 )
 
-// AnnotationTerminateFirst on a NodePool says for which reservations a node was ended before its replacement was there:
-// a JSON object of endings by reservation. Until something has followed, no other one is ended first, so that at any
-// moment no more than one node of a reservation is lost, whatever becomes of what follows it and of the controller.
+// AnnotationTerminateFirst on a NodePool says for which reservations a node was ended before its replacement was
+// there: a JSON object of endings by reservation. Until something has followed, no other one is ended first, so that
+// at any moment no more than one node of a reservation is lost, whatever becomes of what follows it and of the
+// controller.
 const AnnotationTerminateFirst = "dovetail.sh/terminate-first"
 
 // ending is what is remembered of a node that was ended first. Something has followed it once as many nodes of the
-// reservation are ready as before. Where fewer are wanted by then, one that was made since will do. The time alone would
-// not do: it has whole seconds, and it is not told by the same clock as when claims were made.
+// reservation are ready as before. Where fewer are wanted by then, one that was made since will do. The time alone
+// would not do: it has whole seconds, and it is not told by the same clock as when claims were made.
 type ending struct {
 	At    time.Time `json:"at"`
 	Nodes int       `json:"nodes"` // of the reservation that were ready, with the one that was ended
