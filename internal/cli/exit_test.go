@@ -19,9 +19,9 @@ import (
 func TestAFaultOfOursIsToldInALine(t *testing.T) {
 	t.Parallel()
 	var stderr strings.Builder
+	tables := []map[string]int{nil}
 	code := codeOf(t.Context(), sound(false, func() error {
-		var none map[string]int
-		none["x"] = 1
+		tables[0]["x"] = 1
 		return nil
 	}), &stderr)
 	said := stderr.String()
