@@ -39,7 +39,7 @@ world: playground-binary ## Play over forty stories of what people really run, a
 	@bin/playground world $(WORLDFLAGS)
 
 .PHONY: test
-test: playground-binary ## Run every test, most with the race detector, against real control planes (half an hour with a warm build cache)
+test: playground-binary ## Run every test, most with the race detector, against real control planes (48 minutes on 2 cores, most of the build cache warm)
 	@hack/test.sh $(TESTFLAGS)
 
 .PHONY: playground
@@ -47,7 +47,7 @@ playground: playground-binary ## Start a whole cluster with a simulated AWS, poo
 	@bin/playground up --with awssim,dovetail,metrics-server,sample --detach
 
 .PHONY: quick
-quick: ## Run every test that needs no control plane, without the race detector (90 s or less with a warm build cache)
+quick: ## Run every test that needs no control plane, without the race detector
 	DOVETAIL_SKIP_CONTROL_PLANE=1 $(GO) test -short $(TESTFLAGS) ./...
 
 ##@ Building
